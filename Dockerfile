@@ -1,0 +1,20 @@
+# The services of Green Channel; docker-compose.yml says which one a container runs.
+FROM python:3.13-slim-trixie
+
+WORKDIR /app
+ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+
+# The packages, which change seldom, lie below the code, which changes often.
+COPY requirements.lock requirements-build.lock ./
+COPY deploy/setup deploy/
+RUN PIP_NO_CACHE_DIR=1 deploy/setup
+
+COPY schemas schemas
+COPY services services
+COPY deploy/enter deploy/
+RUN python -m compileall -q schemas services
+
+# The one place a container may write to.
+WORKDIR /tmp
+USER 10001
+ENTRYPOINT ["/app/deploy/enter"]

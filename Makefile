@@ -1,0 +1,48 @@
+# Green Channel. Everything that is installed lies in .venv; ARGS go to the command a target runs.
+
+ARGS :=
+IN_VENV := .venv/bin/python -m
+# A stamp bears the sum of what was installed: a changed lock is installed at the next command.
+sum = $(shell cat deploy/setup $(1) | cksum | cut -d' ' -f1)
+RUNS := .venv/.runs-$(call sum,requirements.lock)
+TESTS := .venv/.tests-$(call sum,requirements-dev.lock)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check test schemas lock clean
+
+help: ## this list
+	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "make %-9s%s\n", $$1, $$2 }' Makefile
+
+setup: $(RUNS) ## .venv/bin/greenchannel, with what it needs
+
+run: $(RUNS) ## everything on this machine, and the page that shows it
+	@.venv/bin/greenchannel run $(ARGS)
+
+check: $(TESTS) ## format, lint, types, imports; generated files and locks up to date
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	$(IN_VENV) mypy
+	.venv/bin/lint-imports --no-cache
+	$(IN_VENV) yamllint --strict .
+	$(IN_VENV) schemas.generate --check
+	$(IN_VENV) deploy.locks --check
+
+test: $(TESTS) ## all tests, with coverage
+	$(IN_VENV) pytest $(ARGS) --cov
+
+schemas: $(RUNS) ## JSON Schemas and AsyncAPI from the models
+	$(IN_VENV) schemas.generate
+
+lock: $(TESTS) ## the locks of Python packages anew (needs uv; ARGS=--upgrade takes newer ones)
+	$(IN_VENV) deploy.locks $(ARGS)
+
+clean: ## remove .venv and what tools left behind
+	rm -rf .venv .coverage* .*_cache .hypothesis reports
+
+$(RUNS):
+	@deploy/setup
+	@rm -f .venv/.runs-*; touch $@
+
+$(TESTS): $(RUNS)
+	@deploy/setup dev
+	@rm -f .venv/.tests-*; touch $@

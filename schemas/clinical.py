@@ -1,0 +1,131 @@
+"""What was measured, found, examined and given.
+
+A vital sign is measured (a number), ``"unmeasurable"`` (a human tried and says so: a danger
+sign), not taken (absent), or invalid (an impossible number: kept, never used).
+The ranges below are the limits of what an instrument can mean, not clinical thresholds.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+from schemas.encounter import EncounterEvent
+from schemas.event import Event, Identifier, Text, Value
+
+Unmeasurable: TypeAlias = Literal["unmeasurable"]
+
+
+class Invalid(Value):
+    """A value that cannot be true, as it was sent. It is shown, and no rule reads it."""
+
+    invalid: str
+
+
+def _checked(low: float, high: float) -> BeforeValidator:
+    """Keep numbers within ``[low, high]``; turn anything impossible into ``Invalid``."""
+
+    def check(raw: Any) -> Any:
+        if raw is None or raw == "unmeasurable" or isinstance(raw, Invalid):
+            return raw
+        if isinstance(raw, dict):
+            return Invalid(invalid=str(raw.get("invalid", raw))[:64])
+        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
+        if is_number and math.isfinite(raw) and low <= raw <= high:
+            return raw
+        return Invalid(invalid=str(raw)[:64])
+
+    return BeforeValidator(check)
+
+
+def _vital(unit: str, low: float, high: float) -> Any:
+    described = Field(json_schema_extra={"unit": unit, "minimum": low, "maximum": high})
+    return Annotated[float | Unmeasurable | Invalid | None, _checked(low, high), described]
+
+
+def _known_word(raw: Any) -> Any:
+    if raw is None or isinstance(raw, Invalid) or raw in {"A", "C", "V", "P", "U"}:
+        return raw
+    return Invalid(invalid=str(raw.get("invalid", raw) if isinstance(raw, dict) else raw)[:64])
+
+
+Consciousness: TypeAlias = Annotated[
+    Literal["A", "C", "V", "P", "U"] | Invalid | None, BeforeValidator(_known_word)
+]
+#: A vital sign as it is kept: a number, ``"unmeasurable"``, a word of ACVPU, or ``Invalid``.
+VitalValue: TypeAlias = float | str | Invalid
+
+
+class VitalSigns(Value):
+    """One set of vital signs. A field that is absent was not taken."""
+
+    heart_rate: _vital("/min", 0, 350) = None  # type: ignore[valid-type]
+    respiratory_rate: _vital("/min", 0, 150) = None  # type: ignore[valid-type]
+    spo2: _vital("%", 0, 100) = None  # type: ignore[valid-type]
+    systolic_bp: _vital("mm[Hg]", 0, 350) = None  # type: ignore[valid-type]
+    diastolic_bp: _vital("mm[Hg]", 0, 300) = None  # type: ignore[valid-type]
+    temperature: _vital("Cel", 10, 50) = None  # type: ignore[valid-type]
+    gcs_eye: _vital("{score}", 1, 4) = None  # type: ignore[valid-type]
+    gcs_verbal: _vital("{score}", 1, 5) = None  # type: ignore[valid-type]
+    gcs_motor: _vital("{score}", 1, 6) = None  # type: ignore[valid-type]
+    consciousness: Consciousness = None
+    blood_glucose: _vital("mmol/L", 0, 100) = None  # type: ignore[valid-type]
+    on_oxygen: bool | None = None
+    pain: _vital("{score}", 0, 10) = None  # type: ignore[valid-type]
+
+
+class VitalSignsMeasured(Event):
+    """Vital signs as a monitor knows them: by device. ``occurred_at`` is the device's own clock.
+
+    ``sent_at`` (the device's clock when it sent) lets a wrong clock be told from stored
+    measurements that are sent late.
+    """
+
+    device_id: Identifier
+    vitals: VitalSigns
+    sent_at: AwareDatetime | None = None
+
+
+class VitalSignsRecorded(EncounterEvent):
+    """Vital signs of a patient. ``streamed`` by a monitor, or a ``reading`` a human vouches for."""
+
+    method: Literal["streamed", "reading"]
+    vitals: VitalSigns
+    device_id: Identifier | None = None
+    device_time: AwareDatetime | None = Field(
+        default=None, description="The device's own time, where its clock had to be corrected."
+    )
+
+
+class FindingCode(StrEnum):
+    """Observations a protocol knows."""
+
+    CARDIAC_ARREST = "cardiac_arrest"
+    DIAPHORESIS = "diaphoresis"
+
+
+class FindingRecorded(EncounterEvent):
+    """Something was observed at the patient, or observed to be absent."""
+
+    finding: FindingCode
+    present: bool
+    note: Text | None = None
+
+
+class ExaminationDone(EncounterEvent):
+    """An examination with what it showed."""
+
+    examination: Literal["ecg_12_lead"]
+    shows: tuple[Literal["st_elevation", "no_st_elevation", "not_readable"], ...]
+    note: Text | None = None
+
+
+class TreatmentGiven(EncounterEvent):
+    """A drug or a measure, with its dose as given."""
+
+    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
+    dose: Annotated[float, Field(gt=0)] | None = None
+    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None

@@ -1,0 +1,127 @@
+"""CloudEvents 1.0, binary mode, over Kafka: the attributes are headers, the value is JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from schemas import clinical, encounter, handoff, incident, triage, unit
+from schemas.event import Event
+from schemas.handoff import PreArrivalNotified, PreArrivalWithdrawn
+from schemas.topics import Topic, registry
+
+TYPE_PREFIX = "greenchannel."
+Headers = Iterable[tuple[str, bytes]]
+_NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
+
+
+class InvalidMessage(ValueError):
+    """The message cannot be decoded, has an unknown version, or breaks the contract.
+
+    ``reason`` is fit for a log: it names fields and rules, never values.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Message(NamedTuple):
+    """An event as the broker takes it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+@cache
+def event_types() -> Mapping[str, type[Event]]:
+    """Every event type by its name, as the topics list them; a stray name is a ``KeyError``."""
+    found = {
+        name: kind
+        for module in (incident, unit, encounter, clinical, triage, handoff)
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, Event)
+    }
+    listed = {name for topic in registry().topics.values() for name in topic.events}
+    return {name: found[name] for name in sorted(listed)}
+
+
+def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
+    """The id of an event whose sender gave none: the same content is the same event."""
+    digest = hashlib.sha256(b"\x00".join((source.encode(), occurred_at.encode(), body)))
+    return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
+
+
+def derived_id(*parts: str | int) -> str:
+    """An id that follows from what it is about, so that doing it again gives the same event."""
+    return str(uuid.uuid5(_NAMESPACE, "/".join(map(str, parts))))
+
+
+def topic_of(event: Event) -> Topic:
+    """The one topic this event goes to."""
+    if isinstance(event, PreArrivalNotified | PreArrivalWithdrawn):
+        return registry().topics[event.centre.topic]
+    (topic,) = registry().holding(type(event).__name__)
+    return topic
+
+
+def encode(event: Event, source: str) -> Message:
+    """Make the message. ``source`` is who sends it, such as ``greenchannel/triage``."""
+    topic = topic_of(event)
+    kind = type(event)
+    headers = {
+        "ce_specversion": "1.0",
+        "ce_id": event.event_id,
+        "ce_source": source,
+        "ce_type": f"{TYPE_PREFIX}{kind.__name__}.v{kind.VERSION}",
+        "ce_time": event.occurred_at.isoformat(),
+        "content-type": "application/json",
+    }
+    return Message(
+        topic=topic.name,
+        key=str(getattr(event, topic.key)).encode(),
+        value=event.model_dump_json(exclude_none=True).encode(),
+        headers=[(name, value.encode()) for name, value in headers.items()],
+    )
+
+
+def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Event:
+    """Read a message. Raises ``InvalidMessage`` when it is not what it should be."""
+    attributes = {name: raw for name, raw in headers if name.startswith("ce_")}
+    declared = registry().topics[topic]
+    kind = _kind_of(attributes.get("ce_type", b""), declared)
+    if value is None:
+        raise InvalidMessage("empty value")
+    try:
+        event = kind.model_validate_json(value)
+    except ValidationError as error:
+        raise InvalidMessage(complaint(error)) from error
+    if attributes.get("ce_id", b"").decode("utf-8", "replace") != event.event_id:
+        raise InvalidMessage("ce_id differs from event_id")
+    if key is None or key != str(getattr(event, declared.key)).encode():
+        raise InvalidMessage(f"key is not the {declared.key}")
+    return event
+
+
+def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
+    given = ce_type.decode("utf-8", "replace").removeprefix(TYPE_PREFIX)
+    name, dot, version = given.rpartition(".v")
+    if not dot or name not in topic.events:
+        raise InvalidMessage(f"ce_type is none of {', '.join(topic.events)}")
+    kind = event_types()[name]
+    if version != str(kind.VERSION):
+        raise InvalidMessage(f"unknown version of {name}; known: {kind.VERSION}")
+    return kind
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong, by field, without the values: fit for logs, dead letters and answers."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in problems)

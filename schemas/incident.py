@@ -1,0 +1,46 @@
+"""One call for help."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from schemas.event import Event, Identifier, Text, Value
+
+CallClass = Literal["emergency", "non_emergency_transfer", "standby", "drill"]
+
+
+class Point(Value):
+    """A place on the earth, WGS-84 degrees."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
+class Location(Point):
+    """Where the patient is said to be, and how sure that is."""
+
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    address: Text | None = None
+
+
+class Call(Value):
+    """The stamps of the telephone call; any of them may be missing."""
+
+    received_at: AwareDatetime | None = None
+    answered_at: AwareDatetime | None = None
+    accepted_at: AwareDatetime | None = None
+
+
+class IncidentOpened(Event):
+    """A call was accepted; one placeholder encounter stands for each presumed patient."""
+
+    incident_id: Identifier
+    external_number: Identifier | None = Field(
+        default=None, description="Case number of the 120 software, kept as the string it is."
+    )
+    call: Call
+    location: Location
+    classification: CallClass
+    encounter_ids: tuple[Identifier, ...] = Field(min_length=1)

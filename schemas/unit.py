@@ -1,0 +1,67 @@
+"""An ambulance: its assignments, its status, where it is."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.event import Event, Identifier
+from schemas.incident import Point
+
+
+class UnitStatus(StrEnum):
+    """Where a unit stands in a mission. Any stamp may be skipped."""
+
+    AVAILABLE = "available"
+    NOTIFIED = "notified"
+    ACKNOWLEDGED = "acknowledged"
+    DEPARTED = "departed"
+    ON_SCENE = "on_scene"
+    LEFT_SCENE = "left_scene"
+    AT_DESTINATION = "at_destination"
+    RETURNING = "returning"
+    STOOD_DOWN = "stood_down"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+#: Who says so. The crew's button and the GPS are kept side by side, never merged.
+StampSource = Literal["crew", "gps", "dispatcher", "system"]
+
+
+class UnitAssigned(Event):
+    """A unit was told to go: the moment of notification. ``leg_id`` is this one dispatch of it."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    incident_id: Identifier
+    station: Point = Field(description="Where the unit starts from: GPS departure is seen from it.")
+    scene: Point
+
+
+class UnitStatusChanged(Event):
+    """A status stamp of a unit, with its source."""
+
+    unit_id: Identifier
+    leg_id: Identifier | None = None
+    status: UnitStatus
+    source: StampSource
+
+
+class UnitDeparted(Event):
+    """GPS shows that the unit has left its station. Sent again under the same id until stamped."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    distance_m: Annotated[float, Field(ge=0)]
+
+
+class PositionReported(Event):
+    """One GPS fix of a unit, WGS-84."""
+
+    unit_id: Identifier
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    speed_kmh: Annotated[float, Field(ge=0, le=300)] | None = None

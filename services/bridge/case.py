@@ -1,0 +1,56 @@
+"""Everything the bridge holds of one patient: what was told, and what the facility answered."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime
+
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.encounter import Patient
+from schemas.event import Identifier, Value
+from schemas.handoff import Admission
+from schemas.repeats import Repeats
+from schemas.triage import Centre, TriageDecided
+
+
+class Handoff(Value):
+    """The promise that the facility knows of the patient and has taken them."""
+
+    notified_at: AwareDatetime | None = None
+    acknowledged_at: AwareDatetime | None = None
+    acknowledged_by: Identifier | None = None
+    arrived_at: AwareDatetime | None = None
+    transferred_at: AwareDatetime | None = None
+    received_by: Identifier | None = None
+    handed_over_by: Identifier | None = None
+
+
+class Case(Value):
+    """One patient's view, computed from what was stored, whatever came first."""
+
+    encounter_id: Identifier
+    patient: Patient = Patient()
+    unit_id: Identifier | None = None
+    facility_id: Identifier | None = None
+    decision: TriageDecided | None = None
+    triage_paused: bool = False
+    findings: tuple[FindingRecorded, ...] = ()
+    examinations: tuple[ExaminationDone, ...] = ()
+    treatments: tuple[TreatmentGiven, ...] = ()
+    boarded_at: AwareDatetime | None = None
+    admission: Admission | None = None
+    #: An admission number set aside for this patient, in the transaction that may need it.
+    reserved: str | None = None
+    handoff: Handoff = Handoff()
+    #: The record last sent to this facility, and the centres it was sent to.
+    version: int = 0
+    centres: tuple[Centre, ...] = ()
+    notified_at: AwareDatetime | None = None
+    #: Events taken in since the record last sent.
+    pending: tuple[Identifier, ...] = ()
+    ended: bool = False
+    taken: Repeats = Repeats()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a facility is waiting for this patient."""
+        return self.facility_id is not None and not self.ended

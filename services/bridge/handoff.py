@@ -1,0 +1,154 @@
+"""What happens to a case: each input and each act of the facility, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.encounter import (
+    DestinationSelected,
+    EncounterEnded,
+    EncounterOpened,
+    EncounterUpdated,
+    Outcome,
+    PatientBoarded,
+    PatientReached,
+)
+from schemas.event import Event
+from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, PatientArrived
+from schemas.triage import TriageDecided, TriagePaused
+from services.bridge.admission import admit
+from services.bridge.case import Case
+from services.bridge.record import notify, refresh, withdraw
+from services.kit.errors import Rejected
+
+Decision: TypeAlias = tuple[Case, Sequence[Event]]
+
+
+def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> Decision:
+    """Take in an event. Nothing is refused for coming early; a repeat changes nothing."""
+    before = case or Case(encounter_id=encounter_id)
+    handler = _HEARD.get(type(event))
+    if handler is None or event.event_id in before.taken:
+        return before, ()
+    taken = (
+        before
+        if isinstance(event, TriageDecided)
+        else before.model_copy(update={"taken": before.taken.with_(event.event_id)})
+    )
+    return handler(taken, event, now)
+
+
+def _known(case: Case, event: EncounterOpened | EncounterUpdated, now: datetime) -> Decision:
+    return notify(case.model_copy(update={"patient": event.patient}), now)
+
+
+def _reached(case: Case, event: PatientReached, now: datetime) -> Decision:
+    return case.model_copy(update={"unit_id": event.unit_id}), ()
+
+
+def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
+    """A human chose: the facility before forgets the patient, the new one is told."""
+    if case.facility_id == event.facility_id:
+        return case, ()
+    left, withdrawn = withdraw(case, now)
+    told, notified = notify(left.model_copy(update={"facility_id": event.facility_id}), now)
+    return told, [*withdrawn, *notified]
+
+
+def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
+    aboard = case.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
+    admitted, opened = admit(aboard, now)
+    told, notified = notify(admitted, now)
+    return told, [*opened, *notified]
+
+
+def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
+    """Care handed over leaves the queue as transferred; every other end withdraws the record."""
+    if event.outcome is Outcome.TRANSPORTED:
+        return case.model_copy(update={"ended": True}), ()
+    left, withdrawn = withdraw(case, now)
+    return left.model_copy(update={"ended": True}), withdrawn
+
+
+def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:
+    """Decisions are numbered: one that is not newer than the last is a repeat."""
+    last = case.decision
+    if last is not None and event.number <= last.number:
+        return case, ()
+    pending = (*case.pending, *event.folded)[-_PENDING:]
+    changed = case.model_copy(
+        update={"decision": event, "pending": pending, "triage_paused": False}
+    )
+    return (notify if event.changed else refresh)(changed, now)
+
+
+def _paused(case: Case, event: TriagePaused, now: datetime) -> Decision:
+    return notify(case.model_copy(update={"triage_paused": True}), now)
+
+
+def _found(
+    case: Case, event: FindingRecorded | ExaminationDone | TreatmentGiven, now: datetime
+) -> Decision:
+    name = _SHELF[type(event)]
+    return notify(case.model_copy(update={name: (*getattr(case, name), event)}), now)
+
+
+#: Ids of events that came before any facility was chosen; more than these are not named.
+_PENDING = 200
+_SHELF: Mapping[type[Event], str] = {
+    FindingRecorded: "findings",
+    ExaminationDone: "examinations",
+    TreatmentGiven: "treatments",
+}
+_HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
+    EncounterOpened: _known,
+    EncounterUpdated: _known,
+    PatientReached: _reached,
+    DestinationSelected: _bound,
+    PatientBoarded: _boarded,
+    EncounterEnded: _ended,
+    TriageDecided: _decided,
+    TriagePaused: _paused,
+    FindingRecorded: _found,
+    ExaminationDone: _found,
+    TreatmentGiven: _found,
+}
+
+
+def act(case: Case | None, event: HandoffEvent) -> Decision:
+    """Record an act of the facility. Arrival before acknowledgement is normal.
+
+    Raises ``Rejected`` 404 when the patient is not bound for this facility, 409 when the act
+    was done before or the patient has been handed over.
+    """
+    if case is None or case.facility_id != event.facility_id or case.version == 0:
+        raise Rejected(404, "Not found", "There is nothing here for you.")
+    if event.event_id in case.taken:
+        return case, ()
+    stamp, particulars = _STAMPS[type(event)]
+    if case.handoff.transferred_at is not None:
+        raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
+    if getattr(case.handoff, stamp) is not None:
+        raise Rejected(409, "Done before", f"{stamp} was recorded before.")
+    update: dict[str, Any] = {stamp: event.occurred_at}
+    update |= {name: getattr(event, field) for name, field in particulars.items()}
+    changed = case.model_copy(
+        update={
+            "handoff": case.handoff.model_copy(update=update),
+            "taken": case.taken.with_(event.event_id),
+        }
+    )
+    return changed, [event]
+
+
+_STAMPS: Mapping[type[HandoffEvent], tuple[str, Mapping[str, str]]] = {
+    Acknowledged: ("acknowledged_at", {"acknowledged_by": "staff_id"}),
+    PatientArrived: ("arrived_at", {}),
+    CareTransferred: (
+        "transferred_at",
+        {"received_by": "staff_id", "handed_over_by": "handed_over_by"},
+    ),
+}

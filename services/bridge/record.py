@@ -1,0 +1,111 @@
+"""The pre-arrival record: when a new version goes out, and to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from schemas.envelope import derived_id
+from schemas.handoff import PreArrivalNotified, PreArrivalRecord, PreArrivalWithdrawn
+from schemas.triage import Centre, TriageLevel
+from services.bridge.case import Case, Handoff
+
+#: Fresh vital signs alone make a new version at most this often.
+REFRESH = timedelta(seconds=5)
+
+
+def record_of(case: Case) -> PreArrivalRecord:
+    """All that the facility is told, complete in itself."""
+    decided = case.decision
+    return PreArrivalRecord(
+        patient=case.patient,
+        unit_id=case.unit_id,
+        worst=decided.worst if decided else TriageLevel.NOT_YET,
+        current=decided.current if decided else TriageLevel.NOT_YET,
+        trend=decided.trend if decided else "same",
+        triage_paused=case.triage_paused,
+        reasons=decided.reasons if decided else (),
+        inputs=decided.inputs if decided else (),
+        missing=decided.missing if decided else (),
+        questions=decided.questions if decided else (),
+        centres=decided.centres if decided else (),
+        findings=case.findings,
+        examinations=case.examinations,
+        treatments=case.treatments,
+        admission=case.admission,
+    )
+
+
+def centres_of(case: Case) -> tuple[Centre, ...]:
+    """The queues this patient stands in. One that was told is never left by the machine."""
+    concerned = [c.centre for c in case.decision.centres] if case.decision else []
+    return tuple(dict.fromkeys((Centre.EMERGENCY, *case.centres, *concerned)))
+
+
+def notify(
+    case: Case, now: datetime, *, changed: bool = True
+) -> tuple[Case, list[PreArrivalNotified]]:
+    """Send the next version to every centre concerned, if a facility waits for this patient."""
+    if not case.is_open or case.facility_id is None:
+        return case, []
+    version, centres = case.version + 1, centres_of(case)
+    record = record_of(case)
+    sent = [
+        PreArrivalNotified(
+            event_id=derived_id(
+                "record", case.encounter_id, case.facility_id, centre.value, version
+            ),
+            occurred_at=now,
+            recorded_at=now,
+            encounter_id=case.encounter_id,
+            facility_id=case.facility_id,
+            centre=centre,
+            version=version,
+            changed=changed,
+            record=record,
+            decision=case.decision.event_id if case.decision else None,
+            folded=case.pending,
+        )
+        for centre in centres
+    ]
+    first = case.handoff.notified_at or now
+    after = case.model_copy(
+        update={
+            "version": version,
+            "centres": centres,
+            "notified_at": now,
+            "pending": (),
+            "handoff": case.handoff.model_copy(update={"notified_at": first}),
+        }
+    )
+    return after, sent
+
+
+def refresh(case: Case, now: datetime) -> tuple[Case, list[PreArrivalNotified]]:
+    """As ``notify``, where nothing but vital signs is new: at most every five seconds."""
+    if case.notified_at is not None and now - case.notified_at < REFRESH:
+        return case, []
+    return notify(case, now, changed=False)
+
+
+def withdraw(case: Case, now: datetime) -> tuple[Case, Sequence[PreArrivalWithdrawn]]:
+    """Tell the facility that the patient is no longer bound for it; its handoff ends."""
+    if case.facility_id is None or case.version == 0:
+        return case, ()
+    withdrawn = tuple(
+        PreArrivalWithdrawn(
+            event_id=derived_id(
+                "withdrawn", case.encounter_id, case.facility_id, centre.value, case.version
+            ),
+            occurred_at=now,
+            recorded_at=now,
+            encounter_id=case.encounter_id,
+            facility_id=case.facility_id,
+            centre=centre,
+        )
+        for centre in case.centres
+    )
+    # The version goes on counting: a record is never numbered twice, even on the way back.
+    return case.model_copy(
+        update={"centres": (), "handoff": Handoff(), "notified_at": None}
+    ), withdrawn

@@ -1,0 +1,170 @@
+"""The bridge's tables: cases, the facilities' queues with their feed numbers, the legal record."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeGuard
+from zoneinfo import ZoneInfo
+
+from schemas.encounter import EncounterEvent, PatientBoarded
+from schemas.event import Event
+from schemas.handoff import (
+    AdmissionOpened,
+    HandoffEvent,
+    PreArrivalNotified,
+    PreArrivalWithdrawn,
+)
+from schemas.triage import Centre
+from services.bridge.admission import day_of, number_for
+from services.bridge.case import Case
+from services.bridge.record import record_of
+from services.kit.loop import Received
+from services.kit.postgres import Connection, Row, Table
+
+CASES = Table("cases", Case)
+FEED_CHANNEL = "bridge_feed"
+
+_RESERVE = """
+    INSERT INTO admission_numbers AS n (day, last) VALUES ($1, $2)
+    ON CONFLICT (day) DO UPDATE SET last = n.last + excluded.last RETURNING last
+"""
+_RAISE = """
+    INSERT INTO facilities AS f (facility_id, feed) VALUES ($1, $2)
+    ON CONFLICT (facility_id) DO UPDATE SET feed = f.feed + excluded.feed RETURNING feed
+"""
+_SHOW = """
+    INSERT INTO queue (facility_id, encounter_id, feed, is_open, item)
+    SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::json[])
+    ON CONFLICT (facility_id, encounter_id)
+    DO UPDATE SET feed = excluded.feed, is_open = excluded.is_open, item = excluded.item
+"""
+_KEEP = """
+    INSERT INTO acts (event_id, encounter_id, type, occurred_at, event)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::json[])
+"""
+_SNAPSHOT = """
+    SELECT coalesce((SELECT feed FROM facilities WHERE facility_id = $1), 0) AS feed,
+           (SELECT array_agg(jsonb_set(item::jsonb, '{feed}', to_jsonb(feed))::text ORDER BY feed)
+              FROM queue WHERE facility_id = $1 AND is_open) AS items
+"""
+_SINCE = "SELECT feed, item FROM queue WHERE facility_id = $1 AND feed > $2 ORDER BY feed LIMIT $3"
+
+
+class CaseStore:
+    """The loop's and the API's view of cases."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+
+    async def load(
+        self, connection: Connection, batch: Mapping[str, Sequence[Received]]
+    ) -> dict[str, Row[Case]]:
+        """The cases, locked; where a boarding waits, an admission number is set aside."""
+        rows = await CASES.load(connection, batch.keys())
+        boarding: dict[str, list[str]] = defaultdict(list)
+        for key, received in batch.items():
+            state = rows[key].state
+            for event in (r.event for r in received):
+                if isinstance(event, PatientBoarded) and not (state and state.admission):
+                    boarding[day_of(event.occurred_at, self._zone)].append(key)
+        for day, keys in sorted(boarding.items()):
+            last = await connection.fetchval(_RESERVE, day, len(keys))
+            for count, key in enumerate(keys, start=last - len(keys) + 1):
+                state = rows[key].state or Case(encounter_id=key)
+                reserved = state.model_copy(update={"reserved": number_for(day, count)})
+                rows[key] = Row(reserved, rows[key].version)
+        return rows
+
+    async def save(
+        self, connection: Connection, changed: Mapping[str, Row[Case]], emitted: Sequence[Event]
+    ) -> None:
+        """Store the cases, what the queues show, and the legal record."""
+        await CASES.save(connection, changed)
+        cases = {key: row.state for key, row in changed.items() if row.state}
+        for facility, items in sorted(_touched(cases, emitted).items()):
+            await _show(connection, facility, items)
+        await _keep(connection, emitted)
+
+
+def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:
+    """One line of a facility's queue, as its board shows it."""
+    return {
+        "encounter_id": case.encounter_id,
+        "facility_id": facility_id,
+        "centres": [] if withdrawn else [centre.value for centre in case.centres],
+        "version": case.version,
+        "record": None if withdrawn else record_of(case).model_dump(mode="json", exclude_none=True),
+        "handoff": None if withdrawn else case.handoff.model_dump(mode="json"),
+        "withdrawn": withdrawn,
+    }
+
+
+def _touched(
+    cases: Mapping[str, Case], emitted: Sequence[Event]
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Per facility the items that changed: what is shown is the last state of this batch."""
+    touched: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for event in emitted:
+        if isinstance(event, PreArrivalNotified | PreArrivalWithdrawn | HandoffEvent):
+            case = cases[event.encounter_id]
+            elsewhere = case.facility_id != event.facility_id
+            withdrawn = elsewhere or (case.ended and case.handoff.transferred_at is None)
+            item = item_of(case, event.facility_id, withdrawn=withdrawn)
+            touched[event.facility_id][event.encounter_id] = item
+    return touched
+
+
+async def _show(
+    connection: Connection, facility_id: str, items: Mapping[str, dict[str, Any]]
+) -> None:
+    last = await connection.fetchval(_RAISE, facility_id, len(items))
+    first = last - len(items) + 1
+    await connection.execute(
+        _SHOW,
+        facility_id,
+        list(items),
+        list(range(first, last + 1)),
+        [
+            not item["withdrawn"] and item["handoff"]["transferred_at"] is None
+            for item in items.values()
+        ],
+        [json.dumps(item) for item in items.values()],
+    )
+    await connection.execute("SELECT pg_notify($1, $2)", FEED_CHANNEL, facility_id)
+
+
+async def _keep(connection: Connection, emitted: Sequence[Event]) -> None:
+    """Admissions, withdrawals and acts are kept for good; so is each record that was more than a
+    refresh, once and not per centre."""
+    kept = [event for event in emitted if _is_kept(event)]
+    await connection.execute(
+        _KEEP,
+        [event.event_id for event in kept],
+        [event.encounter_id for event in kept],
+        [type(event).__name__ for event in kept],
+        [event.occurred_at for event in kept],
+        [event.model_dump_json(exclude_none=True) for event in kept],
+    )
+
+
+def _is_kept(event: Event) -> TypeGuard[EncounterEvent]:
+    if isinstance(event, PreArrivalNotified):
+        return event.changed and event.centre is Centre.EMERGENCY
+    return isinstance(event, AdmissionOpened | PreArrivalWithdrawn | HandoffEvent)
+
+
+async def snapshot(connection: Connection, facility_id: str) -> tuple[int, str]:
+    """The facility's feed number and its open queue, as one JSON object, read at one moment."""
+    row = await connection.fetchrow(_SNAPSHOT, facility_id)
+    feed, items = (row["feed"], row["items"] or []) if row else (0, [])
+    return feed, f'{{"feed":{feed},"items":[{",".join(items)}]}}'
+
+
+async def since(
+    connection: Connection, facility_id: str, feed: int, limit: int
+) -> list[tuple[int, str]]:
+    """What changed after ``feed``, oldest first, each item as it is now."""
+    rows = await connection.fetch(_SINCE, facility_id, feed, limit)
+    return [(row["feed"], f'{{"feed":{row["feed"]},{row["item"][1:]}') for row in rows]

@@ -1,0 +1,34 @@
+"""Puts dispatch together: its interface, its two loops, its relay."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from services.dispatch import handlers
+from services.dispatch.api import router
+from services.kit import postgres, runtime
+from services.kit.auth import Gate
+from services.kit.http import create_app
+from services.kit.loop import Loop
+from services.kit.outbox import Relay
+from services.kit.patience import patiently
+from services.kit.settings import Settings
+
+SERVICE = "dispatch"
+
+
+async def main(settings: Settings) -> None:
+    """Run until something fails."""
+    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=10))
+    folders = [files("services.kit") / "migrations", files("services.dispatch") / "migrations"]
+    await postgres.migrate(pool, SERVICE, folders)
+    movements = Loop(settings, pool, handlers.MOVEMENTS)
+    news = Loop(settings, pool, handlers.NEWS)
+    relay = Relay(settings, SERVICE, pool)
+
+    async def is_ready() -> bool:
+        return movements.ready and news.ready and await postgres.is_writable(pool)
+
+    app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
+    app.state.pool = pool
+    await runtime.together([runtime.serve(app, settings), relay.run, movements.run, news.run])

@@ -1,0 +1,77 @@
+"""Which monitor speaks for which patient, at which time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from schemas.encounter import (
+    DeviceAttached,
+    DeviceDetached,
+    EncounterEnded,
+    EncounterOpened,
+)
+from schemas.event import Event
+
+#: A monitor starts a moment before somebody presses "attached"; nobody else may hold it then.
+HEAD_START = timedelta(seconds=5)
+
+
+@dataclass
+class Attachment:
+    """One stretch of time in which a device belongs to an encounter."""
+
+    encounter_id: str
+    since: datetime
+    until: datetime | None = None
+
+    def covers(self, at: datetime) -> bool:
+        """Whether a sample of this time belongs here."""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+@dataclass
+class Attachments:
+    """Every attachment ever told, and every encounter; folded from events in any number."""
+
+    _by_device: dict[str, list[Attachment]] = field(default_factory=lambda: defaultdict(list))
+    _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    encounters: set[str] = field(default_factory=set)
+
+    def take(self, event: Event) -> None:
+        """Take in an event of an encounter; the same one again changes nothing."""
+        if isinstance(event, EncounterOpened):
+            self.encounters.add(event.encounter_id)
+        elif isinstance(event, DeviceAttached):
+            self._attach(event)
+        elif isinstance(event, DeviceDetached):
+            self._close(event.device_id, event.encounter_id, event.occurred_at)
+        elif isinstance(event, EncounterEnded):
+            for device_id in self._by_encounter.pop(event.encounter_id, ()):
+                self._close(device_id, event.encounter_id, event.occurred_at)
+
+    def _attach(self, event: DeviceAttached) -> None:
+        """Whoever had the device until now loses it at this moment."""
+        held = self._by_device[event.device_id]
+        if any(a.encounter_id == event.encounter_id and a.since == event.occurred_at for a in held):
+            return
+        for attachment in held:
+            if attachment.covers(event.occurred_at):
+                attachment.until = event.occurred_at
+        held.append(Attachment(event.encounter_id, event.occurred_at))
+        self._by_encounter[event.encounter_id].add(event.device_id)
+
+    def _close(self, device_id: str, encounter_id: str, at: datetime) -> None:
+        for attachment in self._by_device[device_id]:
+            if attachment.encounter_id == encounter_id and attachment.until is None:
+                attachment.until = at
+
+    def holder(self, device_id: str, at: datetime) -> str | None:
+        """The encounter a sample of this device and time belongs to; none when nobody has it."""
+        held = self._by_device.get(device_id, ())
+        for moment in (at, at + HEAD_START):
+            for attachment in reversed(held):
+                if attachment.covers(moment):
+                    return attachment.encounter_id
+        return None

@@ -1,0 +1,259 @@
+"""The gateway: what devices and crews send becomes events of a patient.
+
+It keeps no record of its own. What it takes it has written to the broker, acknowledged, before
+it says 202.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from aiokafka import AIOKafkaProducer
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from schemas.clinical import (
+    ExaminationDone,
+    FindingCode,
+    FindingRecorded,
+    TreatmentGiven,
+    VitalSigns,
+    VitalSignsRecorded,
+)
+from schemas.encounter import EncounterEvent
+from schemas.envelope import encode
+from schemas.event import Event, Identifier, Text
+from services.dispatch.directory import Directory
+from services.dispatch.raw import RawReader
+from services.dispatch.telemetry import (
+    DeviceSample,
+    PositionLine,
+    Refusal,
+    UnitFix,
+    VitalsLine,
+    offsets_of,
+    position_event,
+    read_lines,
+    vitals_event,
+)
+from services.kit import failpoint, kafka, postgres, runtime
+from services.kit import observability as seen
+from services.kit.auth import Gate, Principal, Role
+from services.kit.body import Body
+from services.kit.errors import Rejected
+from services.kit.http import Access, IdempotencyKey, create_app, event_id_for, problem
+from services.kit.patience import patiently
+from services.kit.settings import Settings
+
+SERVICE = "gateway"
+TELEMETRY_LIMIT = 8 * 1024 * 1024
+#: A device may be attached a moment after its first sample; so long an answer may wait.
+WAIT_S = 2.0
+UNKNOWN_DEVICE = "Nobody has this device at that time: attach it, then send this again."
+UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
+
+router = APIRouter(prefix="/v1")
+Crew = Annotated[Principal, Depends(Access(Role.CREW))]
+
+
+class Reading(Body):
+    """Vital signs that a human vouches for."""
+
+    vitals: VitalSigns
+
+
+class Finding(Body):
+    """Something observed, or observed to be absent."""
+
+    finding: FindingCode
+    present: bool
+    note: Text | None = None
+
+
+class Examination(Body):
+    """An examination with what it showed."""
+
+    examination: Literal["ecg_12_lead"]
+    shows: tuple[Literal["st_elevation", "no_st_elevation", "not_readable"], ...]
+    note: Text | None = None
+
+
+class Treatment(Body):
+    """A drug or a measure, with its dose as given."""
+
+    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
+    dose: Annotated[float, Field(gt=0)] | None = None
+    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
+
+
+@router.post("/telemetry", status_code=202)
+async def take_telemetry(request: Request, caller: Crew) -> Response:
+    """NDJSON: each line stands for itself, and the answer names every line that was refused."""
+    lines = list(read_lines(await request.body()))
+    fixes = [position_event(line) for _, line in lines if isinstance(line, PositionLine)]
+    vitals, unknown = await _resolve(
+        request.app.state.directory,
+        [(number, line) for number, line in lines if isinstance(line, VitalsLine)],
+    )
+    refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
+    await _publish(request, [*fixes, *vitals])
+    seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
+    answer: dict[str, Any] = {
+        "accepted": len(fixes) + len(vitals),
+        "refused": [vars(refusal) for refusal in refused[:1000]],
+    }
+    if refused and not answer["accepted"]:
+        return problem(422, "Nothing accepted", "Mend the lines named in 'refused'.", **answer)
+    return Response(json.dumps(answer), 202, media_type="application/json")
+
+
+@router.post("/devices/{device_id}/vitals", status_code=202)
+async def take_sample(
+    request: Request,
+    device_id: Identifier,
+    body: DeviceSample,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """One set of vital signs from a monitor."""
+    event_id = event_id_for(request, body, idempotency_key)
+    line = VitalsLine(event_id=event_id, device_id=device_id, **_given(body))
+    events, unknown = await _resolve(request.app.state.directory, [(1, line)])
+    if unknown:
+        raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
+    return await _publish(request, events)
+
+
+@router.post("/units/{unit_id}/positions", status_code=202)
+async def take_position(
+    request: Request,
+    unit_id: Identifier,
+    body: UnitFix,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """One GPS fix of a unit."""
+    event_id = event_id_for(request, body, idempotency_key)
+    line = PositionLine(event_id=event_id, unit_id=unit_id, **_given(body))
+    return await _publish(request, [position_event(line)])
+
+
+@router.post("/encounters/{encounter_id}/vitals", status_code=202)
+async def take_reading(
+    request: Request,
+    encounter_id: Identifier,
+    body: Reading,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """Vital signs that a human vouches for."""
+    return await _enter(request, body, idempotency_key, VitalSignsRecorded, method="reading")
+
+
+@router.post("/encounters/{encounter_id}/findings", status_code=202)
+async def take_finding(
+    request: Request,
+    encounter_id: Identifier,
+    body: Finding,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """Something the crew observed."""
+    return await _enter(request, body, idempotency_key, FindingRecorded)
+
+
+@router.post("/encounters/{encounter_id}/examinations", status_code=202)
+async def take_examination(
+    request: Request,
+    encounter_id: Identifier,
+    body: Examination,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """An examination the crew made."""
+    return await _enter(request, body, idempotency_key, ExaminationDone)
+
+
+@router.post("/encounters/{encounter_id}/treatments", status_code=202)
+async def take_treatment(
+    request: Request,
+    encounter_id: Identifier,
+    body: Treatment,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, str]:
+    """A treatment the crew gave."""
+    return await _enter(request, body, idempotency_key, TreatmentGiven)
+
+
+def _given(body: Body) -> dict[str, Any]:
+    return {name: getattr(body, name) for name in type(body).model_fields}
+
+
+async def _enter(
+    request: Request, body: Body, key: str | None, kind: type[EncounterEvent], **particulars: str
+) -> dict[str, str]:
+    """What a crew enters about the patient in the path."""
+    encounter_id = request.path_params["encounter_id"]
+    directory: Directory = request.app.state.directory
+    known = directory.attachments.encounters
+    if not await directory.wait_until(lambda: encounter_id in known, WAIT_S):
+        raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
+    event_id = event_id_for(request, body, key)
+    event = kind(event_id=event_id, encounter_id=encounter_id, **particulars, **_given(body))
+    return await _publish(request, [event])
+
+
+async def _resolve(
+    directory: Directory, lines: Sequence[tuple[int, VitalsLine]]
+) -> tuple[list[Event], list[Refusal]]:
+    """Vital signs of patients, and the lines whose device nobody claims within the wait."""
+    offsets = offsets_of([line for _, line in lines], datetime.now(UTC))
+    seen.CLOCK_CORRECTIONS.inc(sum(bool(offset) for offset in offsets.values()))
+    holder = directory.attachments.holder
+
+    def attempt() -> list[tuple[int, Event | None]]:
+        return [(n, vitals_event(line, offsets[line.device_id], holder)) for n, line in lines]
+
+    found = attempt()
+    if any(event is None for _, event in found):
+        await directory.wait_until(lambda: all(event for _, event in attempt()), WAIT_S)
+        found = attempt()
+    unknown = [Refusal(number, 404, UNKNOWN_DEVICE) for number, event in found if event is None]
+    return [event for _, event in found if event is not None], unknown
+
+
+async def _publish(request: Request, events: Sequence[Event]) -> dict[str, str]:
+    """Write the events and wait for the broker: only then may the answer say 202."""
+    failpoint.reach("gateway.received")
+    messages = [encode(event, "greenchannel/gateway") for event in events]
+    await kafka.publish(request.app.state.producer, messages)
+    failpoint.reach("gateway.published")
+    seen.SAMPLES.labels("telemetry", "accepted").inc(len(events))
+    return {"event_id": events[0].event_id} if events else {}
+
+
+async def _started(producer: AIOKafkaProducer, settings: Settings) -> AIOKafkaProducer:
+    await patiently(settings, SERVICE, lambda: kafka.start(producer))
+    return producer
+
+
+async def main(settings: Settings) -> None:
+    """Run until something fails."""
+    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, "access", size=2))
+    producer = await _started(kafka.producer(settings), settings)
+    directory = Directory(settings)
+    raw = RawReader(settings, directory, producer)
+
+    async def is_ready() -> bool:
+        return directory.ready and raw.ready
+
+    app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=TELEMETRY_LIMIT)
+    app.state.directory, app.state.producer = directory, producer
+    try:
+        await runtime.together([runtime.serve(app, settings), directory.run, raw.run])
+    finally:
+        await producer.stop()

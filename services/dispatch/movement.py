@@ -1,0 +1,107 @@
+"""What a unit's GPS fixes say: that it has left its station."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import derived_id
+from schemas.event import Identifier, Value
+from schemas.incident import Point
+from schemas.unit import (
+    PositionReported,
+    UnitAssigned,
+    UnitDeparted,
+    UnitStatus,
+    UnitStatusChanged,
+)
+
+#: A unit has left when two fixes in a row lie farther from its station than this, in metres, and
+#: farther than the fix can be wrong. Not a clinical number: the size of a station's yard.
+YARD_M = 100.0
+FIXES = 2
+EARTH_M = 6_371_008.8
+
+
+class Watch(Value):
+    """A unit on a leg, as the tracker follows it. Written at edges only."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    station: Point
+    notified_at: AwareDatetime
+    departed: UnitDeparted | None = None
+    stamped: bool = False
+
+    @property
+    def owes(self) -> UnitDeparted | None:
+        """A departure that has not been seen back as a stamp yet."""
+        return None if self.stamped else self.departed
+
+
+def follow(watch: Watch | None, event: UnitAssigned | UnitStatusChanged) -> Watch | None:
+    """Follow a unit from its assignment until its leg ends."""
+    if isinstance(event, UnitAssigned):
+        return Watch(
+            unit_id=event.unit_id,
+            leg_id=event.leg_id,
+            station=event.station,
+            notified_at=event.occurred_at,
+        )
+    if watch is None or event.leg_id != watch.leg_id:
+        return watch
+    if event.status in {UnitStatus.AVAILABLE, UnitStatus.STOOD_DOWN, UnitStatus.OUT_OF_SERVICE}:
+        return None
+    if event.status is UnitStatus.DEPARTED and event.source == "gps":
+        return watch.model_copy(update={"stamped": True})
+    return watch
+
+
+def outside(watch: Watch, fix: PositionReported) -> float:
+    """Metres beyond the yard; negative within it. A fix from before the order counts as within."""
+    if fix.occurred_at < watch.notified_at:
+        return -YARD_M
+    distance = metres(watch.station, Point(latitude=fix.latitude, longitude=fix.longitude))
+    return distance - max(YARD_M, fix.accuracy_m or 0.0)
+
+
+def depart(watch: Watch, first_outside: datetime, distance_m: float) -> Watch:
+    """The departure, at the first of the fixes that show it. Its id is that of the leg."""
+    departed = UnitDeparted(
+        event_id=derived_id("departed", watch.leg_id),
+        occurred_at=first_outside,
+        unit_id=watch.unit_id,
+        leg_id=watch.leg_id,
+        distance_m=round(distance_m, 1),
+    )
+    return watch.model_copy(update={"departed": departed})
+
+
+def see(
+    watch: Watch | None, fix: PositionReported, seen: Mapping[str, tuple[int, datetime]]
+) -> tuple[Watch | None, tuple[int, datetime] | None]:
+    """Take in one fix; ``seen`` counts fixes outside in a row per leg, with the first one's time.
+
+    Returns the watch (another one at the edge) and the new count, none once it is settled.
+    """
+    if watch is None or watch.departed is not None:
+        return watch, None
+    beyond = outside(watch, fix)
+    if beyond <= 0:
+        return watch, (0, fix.occurred_at)
+    count, first = seen.get(watch.leg_id, (0, fix.occurred_at))
+    first = fix.occurred_at if count == 0 else min(first, fix.occurred_at)
+    if count + 1 < FIXES:
+        return watch, (count + 1, first)
+    return depart(watch, first, beyond + YARD_M), None
+
+
+def metres(a: Point, b: Point) -> float:
+    """Great-circle distance (haversine)."""
+    lat_a, lat_b = math.radians(a.latitude), math.radians(b.latitude)
+    half_lat, half_lon = (lat_b - lat_a) / 2, math.radians(b.longitude - a.longitude) / 2
+    h = math.sin(half_lat) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(half_lon) ** 2
+    return 2 * EARTH_M * math.asin(math.sqrt(h))

@@ -1,0 +1,156 @@
+"""Vendors' own records: resolved like any sample, dead-lettered when nobody claims the device."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from schemas.clinical import VitalSignsMeasured
+from schemas.envelope import InvalidMessage, Message, decode, encode
+from services.dispatch.device_clock import offset_of
+from services.dispatch.directory import Directory
+from services.dispatch.telemetry import VitalsLine, from_raw, vitals_event
+from services.kit import failpoint, kafka
+from services.kit import observability as seen
+from services.kit.dead_letters import Kind, letter
+from services.kit.patience import patiently
+from services.kit.settings import Settings
+
+GROUP = "gateway.raw"
+TOPIC = "ambulance-raw"
+#: A record of an unknown device waits this long for its attachment, then it is dead-lettered.
+WAIT_S = 15.0
+#: No more records wait than this; beyond it the oldest waits no longer.
+WAITING = 10_000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A record whose device nobody has claimed yet."""
+
+    record: ConsumerRecord[bytes, bytes]
+    line: VitalsLine
+    offset: timedelta
+    until: float
+
+
+class RawReader:
+    """Reads ``ambulance-raw``. The broker's offset follows what was written on or set down."""
+
+    def __init__(
+        self, settings: Settings, directory: Directory, producer: AIOKafkaProducer
+    ) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._producer = producer
+        self._consumer: AIOKafkaConsumer
+        self._waiting: list[Waiting] = []
+        self.ready = False
+
+    async def run(self) -> None:
+        """Read for ever."""
+        self._consumer = kafka.consumer(self._settings, GROUP)
+        await patiently(self._settings, GROUP, lambda: kafka.start(self._consumer))
+        try:
+            self._consumer.subscribe([TOPIC], listener=_Listener(self))
+            while True:
+                fetched = await self._consumer.getmany(timeout_ms=200, max_records=2_000)
+                await self._take([record for part in fetched.values() for record in part])
+        finally:
+            self.ready = False
+            await self._consumer.stop()
+
+    def forget(self) -> None:
+        """Whoever has the partitions now reads again what waited here."""
+        self._waiting.clear()
+
+    async def _take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
+        if not records and not self._waiting:
+            return
+        failpoint.reach("raw.received")
+        messages = self._messages(records)
+        await patiently(self._settings, GROUP, lambda: kafka.publish(self._producer, messages))
+        failpoint.reach("raw.published")
+        await self._follow()
+        failpoint.reach("raw.offsets_followed")
+
+    def _messages(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> list[Message]:
+        """What is to be written: vital signs of patients, and dead letters."""
+        messages, candidates = [], self._waiting
+        lines: list[tuple[ConsumerRecord[bytes, bytes], VitalsLine]] = []
+        for record in records:
+            try:
+                measured = decode(record.topic, record.key, record.value, record.headers)
+                assert isinstance(measured, VitalSignsMeasured)  # noqa: S101 (the topic's only type)
+                lines.append((record, from_raw(measured)))
+            except InvalidMessage as invalid:
+                messages.append(self._dead(record, "invalid", invalid.reason))
+        offsets = _offsets(lines)
+        until = time.monotonic() + WAIT_S
+        candidates += [Waiting(r, line, offsets[line.device_id], until) for r, line in lines]
+        self._waiting = []
+        for candidate in candidates:
+            event = vitals_event(
+                candidate.line, candidate.offset, self._directory.attachments.holder
+            )
+            if event is not None:
+                messages.append(encode(event, "greenchannel/gateway"))
+                seen.SAMPLES.labels("raw", "accepted").inc()
+            elif time.monotonic() > candidate.until or len(self._waiting) >= WAITING:
+                messages.append(self._dead(candidate.record, "unknown", "nobody has this device"))
+            else:
+                self._waiting.append(candidate)
+        return messages
+
+    def _dead(self, record: ConsumerRecord[bytes, bytes], kind: Kind, reason: str) -> Message:
+        seen.DEAD_LETTERS.labels("gateway", kind).inc()
+        return letter("gateway", record, kind, reason)
+
+    async def _follow(self) -> None:
+        """Commit up to the first record that still waits."""
+        try:
+            ends = {p: await self._consumer.position(p) for p in self._consumer.assignment()}
+            for waiting in self._waiting:
+                place = TopicPartition(waiting.record.topic, waiting.record.partition)
+                ends[place] = min(ends.get(place, waiting.record.offset), waiting.record.offset)
+            await self._consumer.commit(ends)
+        except (KafkaError, IllegalStateError):
+            return  # read again after the next start, written again under the same ids
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, reader: RawReader) -> None:
+        self._reader = reader
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        self._reader.forget()
+
+    def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._reader.ready = True
+
+
+def _offsets(
+    lines: Sequence[tuple[ConsumerRecord[bytes, bytes], VitalsLine]],
+) -> dict[str, timedelta]:
+    """The clock offset of each device, against the broker's time of its newest record."""
+    newest: dict[str, tuple[datetime, VitalsLine]] = {}
+    for record, line in lines:
+        appended = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+        known = newest.get(line.device_id)
+        if known is None or known[1].occurred_at <= line.occurred_at:
+            newest[line.device_id] = (appended, line)
+    return {
+        device: offset_of([(line.occurred_at, line.sent_at)], appended)
+        for device, (appended, line) in newest.items()
+    }

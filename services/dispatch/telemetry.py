@@ -1,0 +1,122 @@
+"""Telemetry as it comes from devices and crews, and the events it becomes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+
+from schemas.clinical import VitalSigns, VitalSignsMeasured, VitalSignsRecorded
+from schemas.envelope import complaint, event_id_of
+from schemas.event import Identifier
+from schemas.unit import PositionReported
+from services.dispatch.device_clock import correct, offset_of
+from services.kit.body import Body
+
+
+class DeviceSample(Body):
+    """Vital signs as a monitor sends them. ``sent_at`` is the device's clock at sending."""
+
+    sent_at: AwareDatetime | None = None
+    vitals: VitalSigns
+
+
+class UnitFix(Body):
+    """A GPS fix as a vehicle sends it, WGS-84."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    speed_kmh: Annotated[float, Field(ge=0, le=300)] | None = None
+
+
+class VitalsLine(DeviceSample):
+    """A line of NDJSON with vital signs."""
+
+    event_id: Identifier | None = None
+    device_id: Identifier
+
+
+class PositionLine(UnitFix):
+    """A line of NDJSON with a GPS fix."""
+
+    event_id: Identifier | None = None
+    unit_id: Identifier
+
+
+Holder = Callable[[str, datetime], str | None]
+_VITALS = TypeAdapter(VitalsLine)
+_POSITION = TypeAdapter(PositionLine)
+Status = Literal[400, 404, 422]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A line that became no event, and what its sender can do."""
+
+    line: int
+    status: Status
+    detail: str
+
+
+def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | Refusal]]:
+    """Read NDJSON, line by line; one bad line refuses itself alone."""
+    for number, raw in enumerate(body.split(b"\n"), start=1):
+        if not raw.strip():
+            continue
+        adapter = _POSITION if b'"unit_id"' in raw else _VITALS
+        try:
+            yield number, adapter.validate_json(raw)
+        except ValidationError as error:
+            status: Status = 400 if error.errors()[0]["type"] == "json_invalid" else 422
+            yield number, Refusal(number, status, complaint(error))
+
+
+def offsets_of(lines: Sequence[VitalsLine], received_at: datetime) -> dict[str, timedelta]:
+    """The clock offset of each device in one delivery."""
+    by_device: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
+    for line in lines:
+        by_device[line.device_id].append((line.occurred_at, line.sent_at))
+    return {device: offset_of(samples, received_at) for device, samples in by_device.items()}
+
+
+def vitals_event(line: VitalsLine, offset: timedelta, holder: Holder) -> VitalSignsRecorded | None:
+    """The patient's vital signs; none when nobody has the device at that time."""
+    at, device_time = correct(line.occurred_at, offset)
+    encounter_id = holder(line.device_id, at)
+    if encounter_id is None:
+        return None
+    return VitalSignsRecorded(
+        event_id=line.event_id or _id(f"devices/{line.device_id}", line),
+        occurred_at=at,
+        encounter_id=encounter_id,
+        method="streamed",
+        vitals=line.vitals,
+        device_id=line.device_id,
+        device_time=device_time,
+    )
+
+
+def position_event(line: PositionLine) -> PositionReported:
+    """The unit's position."""
+    given = line.model_dump(exclude={"event_id"})
+    return PositionReported(event_id=line.event_id or _id(f"units/{line.unit_id}", line), **given)
+
+
+def from_raw(event: VitalSignsMeasured) -> VitalsLine:
+    """What a vendor wrote into the topic, as a line."""
+    return VitalsLine(
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        device_id=event.device_id,
+        sent_at=event.sent_at,
+        vitals=event.vitals,
+    )
+
+
+def _id(source: str, line: VitalsLine | PositionLine) -> str:
+    return event_id_of(source, line.occurred_at.isoformat(), line.model_dump_json().encode())

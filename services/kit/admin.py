@@ -1,0 +1,217 @@
+"""What an operator does once with a broker: topics, users and access rules, from the registry.
+
+Done a second time it changes nothing; ``apply_broker`` returns what it changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any, TypeAlias
+
+import confluent_kafka.admin
+from confluent_kafka import KafkaException
+from pydantic import SecretStr
+
+from schemas.topics import Registry, Topic, registry
+from services.kit.settings import Settings
+
+#: The client's own type hints contradict it: most names count as private, None as no value.
+kafka: Any = confluent_kafka.admin
+Admin: TypeAlias = Any
+Rule: TypeAlias = Any
+
+
+class PartitionsDiffer(Exception):
+    """A topic exists with another number of partitions, which a topic never changes."""
+
+
+def as_user(admin: Settings, user: str, password: str) -> Settings:
+    """The connection of ``user`` to the broker of ``admin``."""
+    changes: dict[str, object] = {}
+    if _has_users(admin):
+        changes = {
+            "kafka_sasl_mechanism": "SCRAM-SHA-512",
+            "kafka_sasl_plain_username": user,
+            "kafka_sasl_plain_password": SecretStr(password),
+        }
+    return admin.model_copy(update=changes)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """These broker settings as the environment of a process that shall have them."""
+    found = settings.model_dump(include={n for n in type(settings).model_fields if "kafka_" in n})
+    plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in found.items()}
+    return {f"GREENCHANNEL_{n.upper()}": str(v) for n, v in plain.items() if v is not None}
+
+
+def broker_answers(settings: Settings, timeout: float = 1.0) -> bool:
+    """Whether the broker answers now, lets us in, and every partition of it can be written."""
+    try:
+        topics = _client(settings).list_topics(timeout=timeout).topics.values()
+    except KafkaException:
+        return False
+    return all(p.leader >= 0 for topic in topics for p in topic.partitions.values())
+
+
+async def apply_broker(
+    settings: Settings, passwords: Mapping[str, str], partitions: int | None = None
+) -> list[str]:
+    """Make the topics of the registry and, where the broker knows users, those of ``passwords``
+    with their access rules; when it returns, they hold. ``settings`` are the connection of a
+    superuser, whose own password is left alone."""
+    admin, declared, changed = _client(settings), registry(), []
+    rules: set[Rule] = set()
+    if _has_users(settings):
+        ours = set(declared.users) - set(declared.superusers)
+        users = {user: word for user, word in passwords.items() if user in ours}
+        rules = {rule for user in users for rule in _rules(declared, user)}
+        changed += await _apply_users(admin, settings, users)
+        changed += await _apply_rules(admin, users, rules)
+    changed += await _apply_topics(admin, declared.topics.values(), partitions)
+    await _until_in_force(admin, settings, rules)
+    return changed
+
+
+def _has_users(settings: Settings) -> bool:
+    return settings.kafka_security_protocol.startswith("SASL")
+
+
+def _client(settings: Settings) -> Admin:
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "security.protocol": settings.kafka_security_protocol,
+        "log_level": 0,
+        "socket.timeout.ms": 10_000,
+    }
+    if _has_users(settings):
+        password = settings.kafka_sasl_plain_password
+        config["sasl.mechanism"] = settings.kafka_sasl_mechanism
+        config["sasl.username"] = settings.kafka_sasl_plain_username or ""
+        config["sasl.password"] = password.get_secret_value() if password else ""
+    if settings.kafka_ca_file:
+        config["ssl.ca.location"] = str(settings.kafka_ca_file)
+    return kafka.AdminClient(config)
+
+
+async def _answers(futures: Mapping[Any, Future[Any]]) -> list[Any]:
+    return await asyncio.gather(*(asyncio.wrap_future(f) for f in futures.values()))
+
+
+async def _apply_topics(admin: Admin, topics: Iterable[Topic], partitions: int | None) -> list[str]:
+    there = (await asyncio.to_thread(admin.list_topics, timeout=10)).topics
+    wanted = {t.name: (t.config(), partitions or t.partitions) for t in topics}
+    for name, (_, count) in wanted.items():
+        if name in there and len(there[name].partitions) != count:
+            raise PartitionsDiffer(f"{name}: {len(there[name].partitions)}, wanted {count}")
+    new = [
+        kafka.NewTopic(name, num_partitions=count, replication_factor=-1, config=config)
+        for name, (config, count) in wanted.items()
+        if name not in there
+    ]
+    if new:
+        await _answers(admin.create_topics(new))
+    old = {name: config for name, (config, _) in wanted.items() if name in there}
+    return [f"topic {t.topic}" for t in new] + await _apply_configs(admin, old)
+
+
+async def _apply_configs(admin: Admin, wanted: Mapping[str, dict[str, str]]) -> list[str]:
+    if not wanted:
+        return []
+    topics = {name: kafka.ConfigResource(kafka.ResourceType.TOPIC, name) for name in wanted}
+    present = await _answers(admin.describe_configs(list(topics.values())))
+    changed = []
+    for (name, config), found in zip(wanted.items(), present, strict=True):
+        for key, value in config.items():
+            if found[key].value != value:
+                entry = kafka.ConfigEntry(
+                    key, value, incremental_operation=kafka.AlterConfigOpType.SET
+                )
+                topics[name].add_incremental_config(entry)
+                changed.append(f"topic {name} {key}={value}")
+    altered = [topics[name] for name in topics if topics[name].incremental_configs]
+    if altered:
+        await _answers(admin.incremental_alter_configs(altered))
+    return changed
+
+
+async def _apply_users(admin: Admin, settings: Settings, users: Mapping[str, str]) -> list[str]:
+    known = set(await asyncio.wrap_future(admin.describe_user_scram_credentials()))
+    probed = [user for user in users if user in known]
+    good = await asyncio.gather(
+        *(asyncio.to_thread(_lets_in, settings, user, users[user]) for user in probed)
+    )
+    unchanged = {user for user, fits in zip(probed, good, strict=True) if fits}
+    kind = kafka.ScramCredentialInfo(kafka.ScramMechanism.SCRAM_SHA_512, 4096)
+    changed = sorted(users.keys() - unchanged)
+    if changed:
+        made = [kafka.UserScramCredentialUpsertion(u, kind, users[u].encode()) for u in changed]
+        await _answers(admin.alter_user_scram_credentials(made))
+    return [f"user {user}" for user in changed]
+
+
+def _lets_in(settings: Settings, user: str, password: str) -> bool:
+    try:
+        _client(as_user(settings, user, password)).list_topics(timeout=3)
+    except KafkaException:
+        return False
+    return True
+
+
+async def _apply_rules(admin: Admin, users: Iterable[str], wanted: set[Rule]) -> list[str]:
+    """Rules of these users that are not wanted are taken away; a rule that denies, and the rules
+    of all other users, belong to the operator."""
+    principals = {f"User:{user}" for user in users}
+    present = {rule for rule in await _present_rules(admin) if rule.principal in principals}
+    if wanted - present:
+        await _answers(admin.create_acls(list(wanted - present)))
+    if present - wanted:
+        gone = [kafka.AclBindingFilter(*rule._to_tuple()) for rule in present - wanted]
+        await _answers(admin.delete_acls(gone))
+    return [f"rule {rule.principal} {rule.operation.name} {rule.name}" for rule in wanted ^ present]
+
+
+async def _present_rules(admin: Admin) -> set[Rule]:
+    everything = kafka.AclBindingFilter(
+        kafka.ResourceType.ANY, None, kafka.ResourcePatternType.ANY, None, None,
+        kafka.AclOperation.ANY, kafka.AclPermissionType.ALLOW,
+    )  # fmt: skip
+    return set(await asyncio.wrap_future(admin.describe_acls(everything)))
+
+
+def _rules(declared: Registry, user: str) -> Iterable[Rule]:
+    """Reading and writing as granted; groups that begin with the user's own name; and, for
+    writers, what brokers before 2.8 ask of an idempotent producer."""
+    granted = [grant for grant in declared.grants if grant.user == user]
+    for grant in granted:
+        yield _rule(
+            user, kafka.ResourceType.TOPIC, grant.topic, kafka.AclOperation[grant.operation.upper()]
+        )
+    yield _rule(user, kafka.ResourceType.GROUP, user, kafka.AclOperation.READ)
+    if any(grant.operation == "write" for grant in granted):
+        yield _rule(
+            user, kafka.ResourceType.BROKER, "kafka-cluster", kafka.AclOperation.IDEMPOTENT_WRITE
+        )
+
+
+def _rule(user: str, kind: Any, name: str, operation: Any) -> Rule:
+    prefixed = kind is kafka.ResourceType.GROUP
+    pattern = kafka.ResourcePatternType.PREFIXED if prefixed else kafka.ResourcePatternType.LITERAL
+    principal = f"User:{user}"
+    return kafka.AclBinding(
+        kind, name, pattern, principal, "*", operation, kafka.AclPermissionType.ALLOW
+    )
+
+
+async def _until_in_force(admin: Admin, settings: Settings, rules: set[Rule]) -> None:
+    """The controller answers first and the broker follows: topics get their leaders, then users
+    are let in, and rules hold last. Who starts after us shall find all of it."""
+    deadline = time.monotonic() + 30
+    while not (
+        await asyncio.to_thread(broker_answers, settings) and rules <= await _present_rules(admin)
+    ):
+        if time.monotonic() > deadline:
+            raise TimeoutError("topics, users and rules are not in force after 30 s")
+        await asyncio.sleep(0.05)

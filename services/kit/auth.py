@@ -1,0 +1,184 @@
+"""Who is asking, and what they may do: denied unless allowed.
+
+A bearer is a JSON Web Token (verified against a key set) or a client key (stored hashed).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import jwt
+from fastapi import Request
+
+from services.kit.errors import Rejected, TransientFailure
+from services.kit.postgres import Pool, transaction
+from services.kit.settings import Settings
+
+ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
+#: A revoked client key stops working after this long at the latest.
+KEY_CACHE_S = 30.0
+#: While the database is away, a key seen this recently still opens the door.
+KEY_GRACE_S = 600.0
+
+
+class Role(StrEnum):
+    """What a caller is. A route names the roles it is open to."""
+
+    DISPATCHER = "dispatcher"
+    CREW = "crew"
+    CENTRE = "centre"
+    PRIMARY_CARE = "primary_care"
+    OPS = "ops"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A verified caller. ``name`` is a pseudonym that may stand in records."""
+
+    name: str
+    role: Role
+    facility: str | None = None
+
+
+def unauthorised(detail: str) -> Rejected:
+    """401, with what to do about it."""
+    return Rejected(401, "Not signed in", detail)
+
+
+class KeySet:
+    """The public keys that sign tokens, from a file or a URL, read again when a key is unknown."""
+
+    def __init__(self, location: str | None) -> None:
+        self._location = location
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._read_at = 0.0
+
+    async def key(self, kid: str) -> jwt.PyJWK:
+        """The key with this id. Raises ``Rejected`` 401 when there is none."""
+        if kid not in self._keys and time.monotonic() - self._read_at > 10:
+            self._read_at = time.monotonic()
+            raw = await asyncio.to_thread(self._read)
+            self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
+        if kid not in self._keys:
+            raise unauthorised("The token is signed by a key that is not in the key set.")
+        return self._keys[kid]
+
+    def _read(self) -> dict[str, Any]:
+        if self._location is None:
+            return {"keys": []}
+        if self._location.startswith("https://"):
+            with urlopen(self._location, timeout=5) as answer:  # noqa: S310 (https only)
+                return dict(json.load(answer))
+        return dict(json.loads(Path(self._location).read_text("utf-8")))
+
+
+class Gate:
+    """Turns a bearer into a principal."""
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings = settings
+        self._keys = KeySet(settings.jwks)
+        self._pool = pool
+        self._clients: dict[str, tuple[float, Principal | None]] = {}
+
+    async def principal(self, request: Request) -> Principal:
+        """Who asks. Raises ``Rejected`` 401 without a valid bearer."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not bearer:
+            raise unauthorised("Send the header 'Authorization: Bearer TOKEN'.")
+        if bearer.startswith("gck_"):
+            return await self._client(bearer)
+        return await self._token(bearer)
+
+    async def _token(self, bearer: str) -> Principal:
+        try:
+            key = await self._keys.key(str(jwt.get_unverified_header(bearer).get("kid")))
+            claims = jwt.decode(
+                bearer,
+                key,
+                algorithms=ALGORITHMS,
+                issuer=self._settings.jwt_issuer,
+                audience=self._settings.jwt_audience,
+                options={"require": ["exp", "sub", "iss", "aud"]},
+            )
+            return Principal(
+                str(claims["sub"]), Role(str(claims.get("role"))), claims.get("facility")
+            )
+        except jwt.ExpiredSignatureError as error:
+            raise unauthorised("The token has expired. Sign in again.") from error
+        except (jwt.InvalidTokenError, ValueError) as error:
+            raise unauthorised("The token is not valid here.") from error
+
+    async def _client(self, bearer: str) -> Principal:
+        hashed = hash_of(bearer)
+        seen_at, principal = self._clients.get(hashed, (-KEY_GRACE_S, None))
+        age = time.monotonic() - seen_at
+        if age > KEY_CACHE_S:
+            try:
+                principal = await self._look_up(hashed)
+                self._clients[hashed] = (time.monotonic(), principal)
+            except TransientFailure:
+                if age > KEY_GRACE_S:
+                    raise
+        if principal is None:
+            raise unauthorised("The client key is unknown or was revoked.")
+        return principal
+
+    async def _look_up(self, hashed: str) -> Principal | None:
+        if len(self._clients) > 10_000:
+            self._clients.clear()
+        async with transaction(self._pool) as connection:
+            row = await connection.fetchrow(
+                "SELECT name, role, facility FROM access.clients"
+                " WHERE hash = $1 AND revoked_at IS NULL",
+                hashed,
+            )
+        return Principal(row["name"], Role(row["role"]), row["facility"]) if row else None
+
+
+def hash_of(key: str) -> str:
+    """What is stored of a client key. Keys are random, 256 bit, so one round is enough."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+async def add_client(pool: Pool, name: str, role: Role, facility: str | None) -> str:
+    """Make a client key and return it, once. ``Rejected`` when the name is taken."""
+    if (role is Role.CENTRE) != (facility is not None):
+        raise Rejected(422, "Facility", "A centre needs --facility, and only a centre has one.")
+    key = f"gck_{secrets.token_urlsafe(32)}"
+    async with transaction(pool) as connection:
+        added = await connection.fetchval(
+            "INSERT INTO access.clients (name, role, facility, hash) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT DO NOTHING RETURNING name",
+            name,
+            role.value,
+            facility,
+            hash_of(key),
+        )
+    if added is None:
+        raise Rejected(
+            409, "Name taken", f"A client named {name} exists. Revoke it or choose another."
+        )
+    return key
+
+
+async def revoke_client(pool: Pool, name: str) -> bool:
+    """Revoke a client's key; false when there was none to revoke."""
+    async with transaction(pool) as connection:
+        return bool(
+            await connection.fetchval(
+                "UPDATE access.clients SET revoked_at = now()"
+                " WHERE name = $1 AND revoked_at IS NULL RETURNING true",
+                name,
+            )
+        )

@@ -1,0 +1,71 @@
+"""What a run hands to those who look in from outside: addresses, credentials, tokens."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from typing import Any
+
+from schemas.topics import registry
+from services.kit.admin import as_user, environment
+from services.kit.auth import Role
+from services.kit.process import ROOT, write_whole
+from services.kit.roles import ROLES, role_dsn
+from services.kit.settings import Settings
+from services.kit.tokens import SigningKey
+
+_LIBRARIES = ("faust-streaming", "aiokafka", "asyncpg", "confluent-kafka", "fastapi", "pydantic")
+_KAFKA = ("bootstrap_servers", "security_protocol", "sasl_mechanism",
+          "sasl_plain_username", "sasl_plain_password")  # fmt: skip
+
+
+def passwords(file: Path) -> dict[str, str]:
+    """One for each user of the broker and role of the database; kept with the data, which the
+    broker's users are part of."""
+    kept: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    fresh = {name: secrets.token_urlsafe(24) for name in (*registry().users, *ROLES)}
+    write_whole(file, json.dumps({**fresh, **kept}))
+    return {**fresh, **kept}
+
+
+def tokens(jwks: Path, facilities: Iterable[str]) -> dict[str, Any]:
+    """A token for each role, and for the centre role one for each facility; the key that verifies
+    them goes into ``jwks``, the one that signs is forgotten."""
+    key, settings = SigningKey(), Settings()
+    write_whole(jwks, key.key_set())
+    plain = {role.value: key.token(settings, role) for role in Role if role is not Role.CENTRE}
+    centre = {name: key.token(settings, Role.CENTRE, name) for name in facilities}
+    return {**plain, Role.CENTRE.value: centre}
+
+
+def broker_of(observer: Settings) -> dict[str, str | None]:
+    """The observer's connection, as clients name their arguments."""
+    password = observer.kafka_sasl_plain_password
+    found = {name: getattr(observer, f"kafka_{name}") for name in _KAFKA}
+    return {**found, "sasl_plain_password": password.get_secret_value() if password else None}
+
+
+def environ(name: str, broker: Settings, dsn: str, password: str) -> dict[str, str]:
+    """The environment of a service: ours without the operator's credentials, and its own.
+    ``broker`` and ``dsn`` are the operator's connections."""
+    hidden = ("GREENCHANNEL_KAFKA_", "GREENCHANNEL_POSTGRES_", "PG")
+    found = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    found |= environment(as_user(broker, name, password))
+    if name in ROLES:
+        found["GREENCHANNEL_POSTGRES_DSN"] = role_dsn(dsn, name, password)
+    return found
+
+
+def versions() -> dict[str, str | None]:
+    """Of ourselves, of Python and of the libraries that carry the load."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    libraries = {name.partition("-")[0]: version(name) for name in _LIBRARIES}
+    unknown = dict.fromkeys(("kafka", "java", "postgres"))
+    ours = {"greenchannel": project["version"], "python": python_version()}
+    return {**ours, **unknown, **libraries}

@@ -1,0 +1,107 @@
+"""Producers and consumers with the only settings that lose nothing."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from schemas.envelope import Message
+from services.kit.errors import TransientFailure
+from services.kit.settings import Settings
+
+SESSION_TIMEOUT_MS = 6_000
+
+
+def connection(settings: Settings) -> dict[str, Any]:
+    """Where the broker is and who we are, as aiokafka takes it."""
+    password = settings.kafka_sasl_plain_password
+    encrypted = settings.kafka_security_protocol.endswith("SSL")
+    return {
+        "bootstrap_servers": settings.kafka_bootstrap_servers,
+        "security_protocol": settings.kafka_security_protocol,
+        "sasl_mechanism": settings.kafka_sasl_mechanism,
+        "sasl_plain_username": settings.kafka_sasl_plain_username,
+        "sasl_plain_password": password.get_secret_value() if password else None,
+        "ssl_context": ssl.create_default_context(cafile=settings.kafka_ca_file)
+        if encrypted
+        else None,
+    }
+
+
+def producer(settings: Settings) -> AIOKafkaProducer:
+    """A producer whose acknowledgement means stored on all replicas, each record once."""
+    return AIOKafkaProducer(
+        **connection(settings),
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=2,
+        max_request_size=2 * 1024 * 1024,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=100,
+    )
+
+
+def consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
+    """A member of ``group`` that never commits by itself; worker ``n`` keeps its place as ``n``.
+
+    The range assignor keeps partition ``i`` of every topic with one worker, so that all events
+    of an encounter meet in one place.
+    """
+    return AIOKafkaConsumer(
+        **connection(settings),
+        group_id=group,
+        group_instance_id=f"{group}-{settings.worker}",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        partition_assignment_strategy=[RangePartitionAssignor],
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=1_000,
+        fetch_max_wait_ms=100,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=100,
+        metadata_max_age_ms=60_000,
+    )
+
+
+def reader(settings: Settings, *topics: str) -> AIOKafkaConsumer:
+    """A consumer without a group: it reads every partition of these topics."""
+    return AIOKafkaConsumer(
+        *topics,
+        **connection(settings),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=100,
+        request_timeout_ms=10_000,
+        retry_backoff_ms=100,
+    )
+
+
+async def start(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Connect. Raises ``TransientFailure`` when the broker is away (the client is closed again)."""
+    try:
+        await client.start()
+    except KafkaConnectionError as error:
+        await client.stop()
+        raise TransientFailure("the broker is out of reach") from error
+
+
+async def publish(to: AIOKafkaProducer, messages: list[Message]) -> None:
+    """Send all and wait for every acknowledgement. Raises ``TransientFailure`` when one is missing.
+
+    Such a failure leaves the fate of the batch unknown; sending it again under the same ids is
+    the cure.
+    """
+    try:
+        pending = [
+            await to.send(m.topic, value=m.value, key=m.key, headers=m.headers) for m in messages
+        ]
+        for acknowledgement in pending:
+            await acknowledgement
+    except KafkaError as error:
+        if error.retriable or isinstance(error, KafkaConnectionError):
+            raise TransientFailure(type(error).__name__) from error
+        raise

@@ -1,0 +1,346 @@
+"""The loop: one micro-batch is one transaction, and the broker's offset follows behind it.
+
+A handler is pure over one key: it takes a state and one record and returns the state and the
+events that follow. Everything around it lives here: decoding, positions, loading and saving
+sets, the outbox, retries, dead letters, setting a key aside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
+from aiokafka import (
+    AIOKafkaConsumer,
+    AIOKafkaProducer,
+    ConsumerRebalanceListener,
+    ConsumerRecord,
+    TopicPartition,
+)
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from schemas.envelope import decode
+from schemas.event import Event
+from services.kit import failpoint, kafka, outbox
+from services.kit import observability as seen
+from services.kit.dead_letters import Kind, Limits, letter, source_of
+from services.kit.errors import InvalidMessage, PositionMoved, SourcesFailing, TransientFailure
+from services.kit.patience import patiently, pause
+from services.kit.positions import Positions, moves_of
+from services.kit.postgres import Connection, Pool, Row, State, transaction
+from services.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+BATCH = 500
+FETCH_MS = 200
+#: Handlers run this many records before the event loop gets a turn.
+SLICE = 50
+#: A record that fails for an unforeseen reason is tried this often before its key is set aside.
+TRIES = 3
+
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+
+
+@dataclass(frozen=True)
+class Received:
+    """A decoded record. ``recorded_at`` is the broker's time of it: the handler's only clock."""
+
+    key: str
+    event: Event
+    recorded_at: datetime
+    record: Record = field(repr=False)
+
+
+class Store(Protocol[State]):
+    """Loads and saves the states of a set of keys within the loop's transaction."""
+
+    async def load(
+        self, connection: Connection, batch: Mapping[str, Sequence[Received]]
+    ) -> dict[str, Row[State]]:
+        """The state of every key of the batch (none, at version 0, for a new one)."""
+        ...
+
+    async def save(
+        self, connection: Connection, changed: Mapping[str, Row[State]], emitted: Sequence[Event]
+    ) -> None:
+        """Store new states with the versions they were loaded at, and what tells of them."""
+        ...
+
+
+Handle: TypeAlias = Callable[[State | None, Received], tuple[State | None, Sequence[Event]]]
+
+
+@dataclass(frozen=True)
+class Consumption(Generic[State]):
+    """What a service reads and what it does with it.
+
+    ``set_aside`` gives the events that tell the world that a key's handling has stopped.
+    """
+
+    service: str
+    group: str
+    topics: Sequence[str]
+    store: Store[State]
+    handle: Handle[State]
+    set_aside: Callable[[State | None, Received], Sequence[Event]] = lambda state, received: ()
+
+
+class Loop(Generic[State]):
+    """Reads, decides, stores. ``run`` ends only by an exception."""
+
+    def __init__(self, settings: Settings, pool: Pool, work: Consumption[State]) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._work = work
+        self._turn = asyncio.Lock()
+        self._positions = Positions(pool, work.group)
+        self._aside: set[str] = set()
+        self._limits = Limits()
+        self._in_doubt = False
+        self._consumer: AIOKafkaConsumer
+        self._producer: AIOKafkaProducer
+        self.fault: Exception | None = None
+        self.ready = False
+
+    async def run(self) -> None:
+        """Take records until something happens that cannot be mended here."""
+        self._consumer = kafka.consumer(self._settings, self._work.group)
+        self._producer = kafka.producer(self._settings)
+        await self._patiently(lambda: kafka.start(self._producer))
+        try:
+            await self._patiently(lambda: kafka.start(self._consumer))
+            self._consumer.subscribe(self._work.topics, listener=_Listener(self))
+            while True:
+                await self._round()
+        finally:
+            self.ready = False
+            await self._consumer.stop()
+            await self._producer.stop()
+
+    async def _round(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+        async with self._turn:
+            if self.ready:
+                fetched = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
+                records = [record for part in fetched.values() for record in part]
+                records = [r for r in records if not self._positions.is_behind(*_place(r))]
+                if records:
+                    failpoint.reach("loop.received")
+                    with seen.BATCH_SECONDS.labels(self._work.group).time():
+                        await self._take(records)
+        await asyncio.sleep(0 if self.ready else 0.02)
+
+    # -- one batch: decode, transact, follow -------------------------------------------------
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        good = await self._patiently(lambda: self._decoded(records))
+        await self._apply(records, good)
+        try:
+            await self._consumer.commit(dict(moves_of([_place(r) for r in records])))
+        except (KafkaError, IllegalStateError):
+            log.info("the broker did not take the offsets", extra={"action": "offsets_refused"})
+        failpoint.reach("loop.offsets_followed")
+
+    async def _decoded(self, records: Sequence[Record]) -> list[Received]:
+        """Decode. What cannot be read is dead-lettered, acknowledged, before anything advances."""
+        limits, good, dead = self._limits, [], []
+        for record in records:
+            source = source_of(record)
+            if limits.is_paused(source):
+                dead.append((record, "the source is paused"))
+                continue
+            try:
+                good.append(_received(record))
+                limits.note(source, good=True)
+            except InvalidMessage as invalid:
+                dead.append((record, invalid.reason))
+                limits.note(source, good=False)
+        seen.SOURCES_PAUSED.labels(self._work.group).set(limits.paused)
+        if limits.fault_is_ours:
+            raise SourcesFailing("most sources send what cannot be read")
+        await self._to_dead_letters("invalid", dead)
+        return good
+
+    async def _apply(self, records: Sequence[Record], good: Sequence[Received]) -> None:
+        """Bring about the effects; on a bug, split the batch until the one record is found."""
+        try:
+            await self._patiently(lambda: self._transact(records, good))
+        except (PositionMoved, TransientFailure):
+            raise
+        except Exception as bug:
+            if len(records) == 1:
+                await self._despair_of(good[0], bug)
+                return
+            middle = len(records) // 2
+            for half in (records[:middle], records[middle:]):
+                places = {_place(record) for record in half}
+                await self._apply(half, [g for g in good if _place(g.record) in places])
+
+    async def _transact(
+        self,
+        records: Sequence[Record],
+        good: Sequence[Received],
+        instead: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        """One transaction: positions, states, outbox; ``PositionMoved`` changes nothing."""
+        moves = moves_of([_place(record) for record in records])
+        if self._in_doubt and await self._positions.stand_at(moves):
+            self._in_doubt = False  # the commit had happened; only its answer was lost
+        else:
+            self._in_doubt = True
+            async with transaction(self._pool) as connection:
+                failpoint.reach("loop.transaction_begun")
+                await self._positions.move(connection, moves)
+                await (instead(connection) if instead else self._decide(connection, good))
+                failpoint.reach("loop.decided")
+            self._in_doubt = False
+        failpoint.reach("loop.committed")
+        self._positions.moved(moves)
+        for received in good:
+            seen.HANDLED.labels(self._work.group, received.record.topic).inc()
+
+    async def _decide(self, connection: Connection, good: Sequence[Received]) -> None:
+        by_key: dict[str, list[Received]] = defaultdict(list)
+        for received in sorted(good, key=lambda g: g.recorded_at):
+            by_key[received.key].append(received)
+        stopped = [r.record for key in self._aside & by_key.keys() for r in by_key.pop(key)]
+        await self._to_dead_letters("set_aside", [(r, "the key is set aside") for r in stopped])
+        if not by_key:
+            return
+        rows = await self._work.store.load(connection, by_key)
+        changed, emitted = await self._decide_keys(by_key, rows)
+        await self._work.store.save(connection, changed, emitted)
+        await outbox.append(connection, self._work.service, emitted)
+        newest = max(g.recorded_at for g in good)
+        seen.LAG_SECONDS.labels(self._work.group).set(time.time() - newest.timestamp())
+
+    async def _decide_keys(
+        self, by_key: Mapping[str, Sequence[Received]], rows: Mapping[str, Row[State]]
+    ) -> tuple[dict[str, Row[State]], list[Event]]:
+        changed: dict[str, Row[State]] = {}
+        emitted: list[Event] = []
+        handled = 0
+        for key, batch in by_key.items():
+            state = rows[key].state
+            for received in batch:
+                state, events = self._work.handle(state, received)
+                emitted += events
+                handled += 1
+                if handled % SLICE == 0:
+                    await asyncio.sleep(0)
+            if state is not rows[key].state:
+                changed[key] = Row(state, rows[key].version)
+        return changed, emitted
+
+    # -- when things go wrong ----------------------------------------------------------------
+
+    async def _despair_of(self, received: Received, bug: Exception) -> None:
+        """Try the one record a few times more; then set its key aside and tell the world."""
+        for attempt in range(TRIES - 1):
+            await pause(attempt)
+            try:
+                await self._patiently(lambda: self._transact([received.record], [received]))
+            except (PositionMoved, TransientFailure):
+                raise
+            except Exception as again:
+                bug = again
+            else:
+                return
+        reason = type(bug).__name__
+        log.error(
+            "a record failed for an unforeseen reason; its key is set aside",
+            extra={"action": "set_aside", "topic": received.record.topic, "bug": reason},
+            exc_info=bug.with_traceback(bug.__traceback__) if _may_be_logged(bug) else None,
+        )
+        await self._patiently(lambda: self._set_aside(received, reason))
+
+    async def _set_aside(self, received: Received, reason: str) -> None:
+        await self._to_dead_letters("bug", [(received.record, reason)])
+
+        async def instead(connection: Connection) -> None:
+            await connection.execute(
+                "INSERT INTO set_aside (consumer, key, reason) VALUES ($1, $2, $3)"
+                " ON CONFLICT DO NOTHING",
+                self._work.group,
+                received.key,
+                reason,
+            )
+            rows = await self._work.store.load(connection, {received.key: [received]})
+            events = self._work.set_aside(rows[received.key].state, received)
+            await outbox.append(connection, self._work.service, events)
+
+        await self._transact([received.record], [], instead)
+        self._aside.add(received.key)
+        seen.SET_ASIDE.labels(self._work.group).set(len(self._aside))
+
+    async def _to_dead_letters(self, kind: Kind, dead: Sequence[tuple[Record, str]]) -> None:
+        if not dead:
+            return
+        letters = [letter(self._work.service, record, kind, reason) for record, reason in dead]
+        await kafka.publish(self._producer, letters)
+        failpoint.reach("loop.dead_lettered")
+        seen.DEAD_LETTERS.labels(self._work.service, kind).inc(len(letters))
+
+    def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> Awaitable[T]:
+        return patiently(self._settings, self._work.group, attempt)
+
+    # -- partitions come and go --------------------------------------------------------------
+
+    async def settle(self, places: set[TopicPartition]) -> None:
+        """Go on where our own positions say."""
+        first = await self._consumer.beginning_offsets(places)
+        last = await self._consumer.end_offsets(places)
+        await self._patiently(lambda: self._positions.settle(first, last))
+        async with transaction(self._pool) as connection:
+            rows = await connection.fetch(
+                "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
+            )
+        self._aside = {row["key"] for row in rows}
+        for place, position in self._positions.held.items():
+            self._consumer.seek(place, position)
+        self.ready = True
+
+    async def unsettle(self) -> None:
+        """Finish the batch in hand; then others may have the partitions."""
+        async with self._turn:
+            self.ready = False
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Carries what aiokafka would swallow over to the loop."""
+
+    def __init__(self, loop: Loop[State]) -> None:
+        self._loop = loop
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._loop.unsettle()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        try:
+            await self._loop.settle(assigned)
+        except Exception as fault:
+            self._loop.fault = fault
+
+
+def _place(record: Record) -> tuple[str, int, int]:
+    return record.topic, record.partition, record.offset
+
+
+def _received(record: Record) -> Received:
+    event = decode(record.topic, record.key, record.value, record.headers)
+    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    return Received((record.key or b"").decode(), event, at, record)
+
+
+def _may_be_logged(bug: Exception) -> bool:
+    """Validation errors quote the values they saw; those are patients' data."""
+    return not isinstance(bug, ValueError)

@@ -1,0 +1,130 @@
+"""Messages are written with the effect they tell of, and sent in that order by one relay."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import Sequence
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+
+from schemas.envelope import Message, encode
+from schemas.event import Event
+from services.kit import failpoint, kafka
+from services.kit import observability as seen
+from services.kit.errors import TransientFailure
+from services.kit.patience import patiently
+from services.kit.postgres import Connection, Pool, is_transient, transaction
+from services.kit.settings import Settings
+
+BATCH = 500
+#: A notification is only a hint; the outbox is looked at this often anyway.
+LOOK_S = 1.0
+
+_READ = "SELECT seq, topic, key, value, headers, created_at FROM outbox ORDER BY seq LIMIT $1"
+_APPEND = """
+    INSERT INTO outbox (topic, key, value, headers)
+    SELECT topic, key, value, headers
+      FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::json[])
+           WITH ORDINALITY AS m (topic, key, value, headers, position)
+     ORDER BY position
+"""
+
+
+async def append(connection: Connection, service: str, events: Sequence[Event]) -> None:
+    """Write events behind the effect they belong to, in the same transaction."""
+    if not events:
+        return
+    messages = [encode(event, f"greenchannel/{service}") for event in events]
+    await connection.execute(
+        _APPEND,
+        [m.topic for m in messages],
+        [m.key for m in messages],
+        [m.value for m in messages],
+        [json.dumps({name: raw.decode() for name, raw in m.headers}) for m in messages],
+    )
+    await connection.execute("SELECT pg_notify($1, '')", _channel(service))
+
+
+def _channel(service: str) -> str:
+    return f"{service}_outbox"
+
+
+class Relay:
+    """Sends what the outbox holds. Of all workers of a service one relays, by advisory lock."""
+
+    def __init__(self, settings: Settings, service: str, pool: Pool) -> None:
+        self._settings = settings
+        self._service = service
+        self._pool = pool
+        self._hint = asyncio.Event()
+
+    async def run(self) -> None:
+        """Relay for ever; a dependency that stays away ends it with ``TransientFailure``."""
+        while True:
+            await patiently(self._settings, f"{self._service}_relay", self._relay)
+
+    async def _relay(self) -> None:
+        """Hold the lock on one connection and send until something fails."""
+        producer = kafka.producer(self._settings)
+        await kafka.start(producer)
+        try:
+            async with self._pool.acquire(timeout=5) as connection:
+                await self._wait_for_turn(connection)
+                await connection.add_listener(_channel(self._service), self._on_hint)
+                try:
+                    await self._drain(connection, producer)
+                finally:
+                    await connection.remove_listener(_channel(self._service), self._on_hint)
+        except Exception as error:
+            if is_transient(error):
+                await self._pool.expire_connections()
+                raise TransientFailure(type(error).__name__) from error
+            raise
+        finally:
+            await producer.stop()
+
+    async def _wait_for_turn(self, connection: Connection) -> None:
+        mine = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
+        while not await connection.fetchval(mine, f"relay/{self._service}"):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_S)
+
+    async def _drain(self, connection: Connection, producer: AIOKafkaProducer) -> None:
+        while True:
+            self._hint.clear()
+            rows = await connection.fetch(_READ, BATCH)
+            if rows:
+                await self._send(connection, producer, rows)
+            if len(rows) < BATCH:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S):
+                        await self._hint.wait()
+
+    def _on_hint(self, *_: object) -> None:
+        self._hint.set()
+
+    async def _send(
+        self, connection: Connection, producer: AIOKafkaProducer, rows: list[asyncpg.Record]
+    ) -> None:
+        failpoint.reach("relay.read")
+        age = time.time() - rows[0]["created_at"].timestamp()
+        seen.OUTBOX_AGE_SECONDS.labels(self._service).set(age)
+        await kafka.publish(producer, [_message(row) for row in rows])
+        failpoint.reach("relay.published")
+        await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", [r["seq"] for r in rows])
+        failpoint.reach("relay.marked")
+        seen.RELAYED.labels(self._service).inc(len(rows))
+
+
+def _message(row: asyncpg.Record) -> Message:
+    headers = [(name, value.encode()) for name, value in json.loads(row["headers"]).items()]
+    return Message(row["topic"], row["key"], row["value"], headers)
+
+
+async def held(pool: Pool) -> int:
+    """How many messages wait. For health and tests."""
+    async with transaction(pool) as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM outbox"))

@@ -1,0 +1,166 @@
+"""The pool with deadlines, forward-only migrations, and tables that hold states as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from typing import Generic, TypeAlias, TypeVar
+
+import asyncpg
+from pydantic import BaseModel
+
+from services.kit.errors import TransientFailure
+from services.kit.settings import Settings
+
+Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+State = TypeVar("State", bound=BaseModel)
+
+_TRANSIENT_CODES = re.compile(r"08...|25006|40001|40P01|53300|55P03|57P0[123]|57014")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed later. asyncpg's own crash error counts too."""
+    if isinstance(error, asyncpg.PostgresError):
+        return bool(_TRANSIENT_CODES.fullmatch(error.sqlstate or ""))
+    return isinstance(
+        error,
+        OSError | TimeoutError | asyncpg.InterfaceError | asyncpg.InternalClientError,
+    )
+
+
+async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
+    """Open a pool. Raises ``TransientFailure`` when the database is away."""
+    try:
+        pool = await asyncpg.create_pool(
+            settings.postgres_dsn.get_secret_value(),
+            min_size=1,
+            max_size=size,
+            timeout=5,
+            command_timeout=10,
+            max_inactive_connection_lifetime=60,
+            server_settings={
+                "search_path": schema,
+                "application_name": f"greenchannel/{schema}",
+                "statement_timeout": "10s",
+                "idle_in_transaction_session_timeout": "10s",
+                "tcp_user_timeout": "10s",
+            },
+        )
+    except Exception as error:
+        if is_transient(error):
+            raise TransientFailure("the database is out of reach") from error
+        raise
+    return pool
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction. Whatever means "try again later" leaves it as ``TransientFailure``.
+
+    After such a failure every connection of the pool is opened anew: one that was cut off or
+    belongs to a demoted server must not be used again.
+    """
+    try:
+        async with pool.acquire(timeout=5) as connection, connection.transaction():
+            yield connection
+    except Exception as error:
+        if not is_transient(error):
+            raise
+        await pool.expire_connections()
+        raise TransientFailure(type(error).__name__) from error
+
+
+async def migrate(pool: Pool, schema: str, folders: Collection[Traversable]) -> None:
+    """Apply the numbered ``.sql`` files that this schema has not seen, each in order, once.
+
+    Files only ever get added. Two processes may call this at the same time.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"migrate/{schema}"
+        )
+        await connection.execute(
+            f"CREATE TABLE IF NOT EXISTS {schema}.migrations"
+            " (name text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
+        )
+        seen = {r["name"] for r in await connection.fetch(f"SELECT name FROM {schema}.migrations")}  # noqa: S608
+        for folder in folders:
+            for file in sorted(folder.iterdir(), key=lambda f: f.name):
+                if not file.name.endswith(".sql") or file.name in seen:
+                    continue
+                await connection.execute(file.read_text("utf-8"))
+                await connection.execute(
+                    f"INSERT INTO {schema}.migrations (name) VALUES ($1)",  # noqa: S608
+                    file.name,
+                )
+
+
+async def is_writable(pool: Pool) -> bool:
+    """Whether a connection answers within a second and takes writes."""
+    try:
+        async with asyncio.timeout(1), transaction(pool) as connection:
+            return not await connection.fetchval("SELECT pg_is_in_recovery()")
+    except (TransientFailure, TimeoutError):
+        return False
+
+
+@dataclass(frozen=True)
+class Row(Generic[State]):
+    """A state and the version it was read at; version 0 was never stored."""
+
+    state: State | None
+    version: int = 0
+
+
+class Table(Generic[State]):
+    """A table ``(id text primary key, version bigint, state json)`` whose states are one model."""
+
+    def __init__(self, name: str, model: type[State]) -> None:
+        self._model = model
+        self._load = f"SELECT id, version, state FROM {name} WHERE id = ANY($1) ORDER BY id"  # noqa: S608
+        self._save = f"""
+            INSERT INTO {name} AS t (id, version, state)
+            SELECT id, version + 1, state
+              FROM unnest($1::text[], $2::bigint[], $3::json[]) AS new (id, version, state)
+             ORDER BY id
+            ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state
+             WHERE t.version = excluded.version - 1
+            RETURNING id
+        """  # noqa: S608
+
+    async def load(
+        self, connection: Connection, ids: Collection[str], *, lock: bool = True
+    ) -> dict[str, Row[State]]:
+        """Read the states of ``ids``; what is not there has no state and version 0."""
+        query = self._load + (" FOR UPDATE" if lock else "")
+        rows = await connection.fetch(query, list(ids))
+        found: dict[str, Row[State]] = dict.fromkeys(ids, Row(None))
+        for row in rows:
+            state = self._model.model_validate_json(row["state"])
+            found[row["id"]] = Row(state, row["version"])
+        return found
+
+    async def save(self, connection: Connection, changed: Mapping[str, Row[State]]) -> None:
+        """Store new states with the versions they were read at, all in one statement.
+
+        Raises ``TransientFailure`` when somebody else stored one of them in between.
+        """
+        if not changed:
+            return
+        stored = await connection.fetch(
+            self._save,
+            list(changed),
+            [row.version for row in changed.values()],
+            [
+                row.state.model_dump_json(exclude_defaults=True)
+                for row in changed.values()
+                if row.state
+            ],
+        )
+        if len(stored) != len(changed):
+            raise TransientFailure("a state was changed at the same time")

@@ -1,0 +1,94 @@
+"""Runs the parts of one process together: the first that fails ends all, a signal ends all well."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+
+from services.kit import failpoint
+from services.kit.observability import log_as_json
+from services.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Part = Callable[[], Awaitable[None]]
+#: After a signal, requests and the batch in hand have this long to finish.
+GRACE_S = 8
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(app: FastAPI, settings: Settings) -> Part:
+    """The part that answers to HTTP."""
+
+    async def part() -> None:
+        config = uvicorn.Config(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=60,
+            lifespan="off",
+        )
+        server = _Server(config)
+        serving = asyncio.ensure_future(server.serve())
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            server.should_exit = True  # answer what was asked, then end
+            await serving
+            raise
+
+    return part
+
+
+def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
+    """Run ``main`` until it fails or a signal comes; the exit status of the process."""
+    settings = Settings()
+    log_as_json(settings, service)
+    failpoint.arm(settings.fail_point, settings.fail_point_log)
+    try:
+        uvloop.run(_until_signalled(main(settings)))
+    except Exception:
+        log.exception("stopped", extra={"action": "stopped"})
+        return 1
+    return 0
+
+
+async def _until_signalled(main: Awaitable[None]) -> None:
+    task = asyncio.ensure_future(main)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def together(parts: Sequence[Part]) -> None:
+    """Run all parts for ever; when one ends or fails, end the others and raise."""
+    tasks = [asyncio.ensure_future(part()) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        raise RuntimeError("a part has ended by itself")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=GRACE_S)

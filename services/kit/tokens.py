@@ -1,0 +1,42 @@
+"""Signs tokens that ``auth`` takes: for a run that is its own sign-in."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from services.kit.auth import Role
+from services.kit.settings import Settings
+
+LIFE_S = 12 * 3600
+_KID = "run"
+
+
+class SigningKey:
+    """A key of this process alone; it is never stored."""
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+
+    def key_set(self) -> str:
+        """The JSON Web Key Set with the public half."""
+        public: dict[str, Any] = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return json.dumps({"keys": [{**public, "kid": _KID, "use": "sig", "alg": "ES256"}]})
+
+    def token(self, settings: Settings, role: Role, facility: str | None = None) -> str:
+        """A bearer for 12 hours, with the issuer and audience that these settings ask for."""
+        claims: dict[str, Any] = {
+            "iss": settings.jwt_issuer,
+            "aud": settings.jwt_audience,
+            "sub": f"{role.value}-{facility}" if facility else role.value,
+            "role": role.value,
+            "exp": int(time.time()) + LIFE_S,
+        }
+        if facility:
+            claims["facility"] = facility
+        return jwt.encode(claims, self._key, "ES256", {"kid": _KID})

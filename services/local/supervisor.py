@@ -1,0 +1,230 @@
+"""The embedded run: everything on one machine, brought up, supervised, and taken down again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+import yaml
+from asyncpg import PostgresError
+
+from services.kit import endpoints
+from services.kit.admin import PartitionsDiffer, apply_broker, as_user, broker_answers
+from services.kit.fleet import CannotStart, Fleet, readiness, side_by_side
+from services.kit.jars import Unavailable
+from services.kit.process import ROOT, Child, free_port, hold, write_whole
+from services.kit.roles import apply_database, database_answers, role_dsn, server_version
+from services.kit.runtime import serve
+from services.kit.settings import Settings
+from services.local.kafka import Kafka
+from services.local.postgres import Postgres
+from services.local.preflight import lacks
+from web.app import create_app
+
+SERVICES = ("dispatch", "gateway", "tracker", "triage", "bridge")
+PARTS = ("kafka", "postgres", *SERVICES, "simulator", "judge")
+#: The broker recovers from a kill in 7 s with these, in 9-12 s with the registry's 12.
+PARTITIONS = 4
+NAMES = {"dispatch": "调度", "gateway": "遥测", "tracker": "车辆", "triage": "分诊",
+         "bridge": "衔接", "simulator": "模拟", "judge": "裁判"}  # fmt: skip
+PROGRAM = (sys.executable, "-m", "services.cli")
+DRAIN_S = 60
+WAYS_ROUND = "另可 · or: --kafka HOST:PORT, or GREENCHANNEL_KAFKA_HOME=an unpacked Apache Kafka"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``greenchannel run`` was asked for; ``None`` leaves it to the simulator."""
+
+    kafka: str | None = None
+    postgres: str | None = None
+    data: Path | None = None
+    report: Path | None = None
+    endpoints: Path | None = None
+    port: int = 8120
+    seconds: float | None = None
+    seed: int | None = None
+    ambulances: int | None = None
+    calls_per_hour: float | None = None
+    vitals_per_second: float | None = None
+    live_encounters: int | None = None
+
+    def for_simulator(self) -> list[str]:
+        names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters")
+        asked = [("for", self.seconds), *((name, getattr(self, name)) for name in names)]
+        given = [(name.replace("_", "-"), str(value)) for name, value in asked if value is not None]
+        return [word for name, value in given for word in (f"--{name}", value)]
+
+
+async def run(options: Options) -> int:
+    """The whole run; its exit status. 2: it cannot start, 1: the truth was hurt, 0: all is well."""
+    with ExitStack() as left:
+        folder = options.data or left.enter_context(
+            tempfile.TemporaryDirectory(prefix="greenchannel-", ignore_cleanup_errors=True)
+        )
+        data = Path(folder).resolve()  # noqa: ASYNC240 - before anything runs
+        (data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = lacks(data, options.port, not options.kafka, not options.postgres)
+        try:
+            lock = hold(data)
+        except BlockingIOError:
+            found.append(f"{data} 正在使用 · another run uses it: end that, or --data DIR")
+        for line in found:
+            click.echo(f"✗ {line}", err=True)
+        return 2 if found else await Run(options, data, lock).whole()
+
+
+class Run:
+    """One run in its folder. Ports and passwords are chosen before anything starts."""
+
+    def __init__(self, options: Options, data: Path, lock: int) -> None:
+        self.options, self.data, self.has_input = options, data, False
+        self.passwords = endpoints.passwords(data / "passwords.json")
+        self.kafka = None if options.kafka else Kafka(data, self.passwords["admin"], lock)
+        self.postgres = None if options.postgres else Postgres(data, self.passwords["admin"])
+        self.broker = (
+            self.kafka.settings() if self.kafka
+            else Settings(kafka_bootstrap_servers=str(options.kafka))
+        )  # fmt: skip
+        self.dsn = self.postgres.dsn if self.postgres else str(options.postgres)
+        self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge")}
+        self.ports["web"] = options.port or free_port()
+        places = yaml.safe_load((ROOT / "simulator/places.yaml").read_text("utf-8"))
+        facilities = [place["id"] for place in places["facilities"]]
+        self.tokens = endpoints.tokens(data / "jwks.json", facilities)
+        self.fleet, self.versions = Fleet(self.publish), endpoints.versions()
+        self.private = data / "endpoints.internal.json"
+        self.public = options.endpoints or data / "endpoints.json"
+        self.truth, self.judged = data / "truth.ndjson", data / "judge.json"
+        self.http = httpx.AsyncClient(timeout=2, trust_env=False)
+
+    async def whole(self) -> int:
+        """Until input has ended and was counted, or a signal comes; then nothing is left."""
+        logging.basicConfig(filename=self.data / "logs/web.log", filemode="w", level="WARNING")
+        me, loop = asyncio.current_task(), asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, me.cancel if me else lambda: None)
+        try:
+            await self.bring_up()
+            return await self.until_counted()
+        except (Unavailable, CannotStart, PartitionsDiffer, OSError, PostgresError) as error:
+            ways_round = WAYS_ROUND if isinstance(error, Unavailable) else ""
+            click.echo(f"✗ {error or type(error).__name__} {ways_round}", err=True)
+            return 2
+        except asyncio.CancelledError:
+            return 0
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, lambda: None)
+            await self.take_down()
+
+    async def take_down(self) -> None:
+        self.public.unlink(missing_ok=True)
+        await self.http.aclose()
+        # What threads still do in the folder has to end before the folder goes.
+        await asyncio.get_running_loop().shutdown_default_executor()
+        await self.fleet.end([["simulator"], ["judge"], SERVICES, ["kafka"], ["postgres"]])
+        if self.postgres and not self.options.data:
+            self.postgres.remove()
+
+    async def bring_up(self) -> None:
+        for stale in (self.public, self.truth, self.judged):
+            stale.unlink(missing_ok=True)
+        await side_by_side(click.echo, self.postgres_up(), self.kafka_up())
+        self.publish()
+        page = create_app(
+            lambda: self.endpoints("judge") if self.has_input else {},
+            self.fleet.kill, self.fleet.recoveries,
+        )  # fmt: skip
+        self.fleet.watch("web", serve(page, Settings(host="127.0.0.1", port=self.ports["web"]))())
+        await side_by_side(click.echo, *(self.up(name) for name in (*SERVICES, "judge")))
+        await side_by_side(click.echo, self.up("simulator"))
+        self.has_input = True
+        self.publish()
+        click.echo(f"┏{'━' * 58}\n┃ 绿色通道 Green Channel  {self.url('web')}/\n┗{'━' * 58}")
+
+    async def postgres_up(self) -> str:
+        if self.postgres:
+            child = await asyncio.to_thread(self.postgres.prepare)
+            await self.fleet.add(child, partial(database_answers, self.dsn))
+        await apply_database(self.dsn, self.passwords)
+        self.versions["postgres"] = await server_version(self.dsn)
+        return f"PostgreSQL {self.versions['postgres']}"
+
+    async def kafka_up(self) -> str:
+        if self.kafka:
+            child = await self.kafka.prepare(click.echo)
+            self.versions |= {"kafka": self.kafka.version, "java": self.kafka.java_version}
+            await self.fleet.add(child, partial(asyncio.to_thread, broker_answers, self.broker))
+        elif not await asyncio.to_thread(broker_answers, self.broker, 10):
+            raise CannotStart(
+                f"{self.options.kafka} 无应答 · does not answer; GREENCHANNEL_KAFKA_*?"
+            )
+        await apply_broker(self.broker, self.passwords, PARTITIONS if self.kafka else None)
+        return f"Apache Kafka {self.versions['kafka'] or self.options.kafka}"
+
+    async def up(self, name: str) -> str:
+        given = ["--endpoints", str(self.private), "--truth", str(self.truth)]
+        words = {
+            "simulator": ["simulate", *given, *self.options.for_simulator()],
+            "judge": ["judge", *given, "--report", str(self.judged)],
+        }.get(name, [name])
+        environ = {
+            **endpoints.environ(name, self.broker, self.dsn, self.passwords.get(name, "")),
+            "GREENCHANNEL_JWKS": str(self.data / "jwks.json"),
+            "GREENCHANNEL_HOST": "127.0.0.1",
+            "GREENCHANNEL_PORT": str(self.ports[name]),
+        }
+        child = Child(name, [*PROGRAM, *words], self.data / f"logs/{name}.log", environ)
+        ready = readiness(self.http, self.url(name))
+        await self.fleet.add(child, ready, may_end=name not in SERVICES)
+        return f"{NAMES[name]} {name}"
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+    def endpoints(self, *more: str) -> dict[str, Any]:
+        """What lets anyone look in, send their own, and pull a plug; and ``more`` addresses."""
+        addresses = ("dispatch", "gateway", "bridge", "web", *more)
+        word = self.passwords["observer"]
+        return {
+            "kafka": endpoints.broker_of(as_user(self.broker, "observer", word)),
+            "postgres": role_dsn(self.dsn, "observer", word),
+            "http": {name: self.url(name) for name in addresses},
+            "pids": {name: self.fleet.pid(name) for name in PARTS},
+            "tokens": self.tokens,
+        }
+
+    def publish(self) -> None:
+        """The simulator and the judge know at once, all others when input begins."""
+        text = json.dumps(self.endpoints(), indent=2)
+        for file in (self.private, self.public) if self.has_input else (self.private,):
+            write_whole(file, text)
+
+    async def until_counted(self) -> int:
+        try:
+            await self.fleet.until_ended("simulator")
+        except asyncio.CancelledError:
+            if not self.options.report:
+                raise
+            await self.fleet.retire("simulator")
+        async with asyncio.timeout(DRAIN_S):
+            await self.fleet.until_ended("judge")
+        counted = json.loads(self.judged.read_text("utf-8"))
+        counted |= {"recovery_s": self.fleet.recoveries(), "versions": self.versions}
+        if self.options.report:
+            write_whole(self.options.report, json.dumps(counted, ensure_ascii=False, indent=2))
+        for name in ("vitals_sent", "encounters", "boardings", "admissions", "ground_truth"):
+            click.echo(f"  {name:<14} {counted[name]}")
+        return int(any(counted["ground_truth"].values()))

@@ -1,0 +1,243 @@
+"""The decision: levels, centres and what is missing, from a picture and the protocols.
+
+``worst`` only rises; ``current`` is what the values say now. Nothing here knows a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from schemas.envelope import derived_id
+from schemas.event import Event
+from schemas.triage import (
+    Bilingual,
+    Input,
+    ProtocolVersion,
+    Reason,
+    TriageDecided,
+    TriageLevel,
+)
+from services.triage.centres import Concern, concerned
+from services.triage.picture import Picture, Sample, fold, latest
+from services.triage.protocol import Indicator, Protocol, Protocols
+
+#: With fresh values alone, a decision goes out at most this often per encounter.
+REFRESH = timedelta(seconds=5)
+#: How late a streamed sample may come where no protocol says so.
+STALE = timedelta(seconds=120)
+
+NO_PROTOCOL = Bilingual(
+    zh="没有适用于该年龄的分诊规则，请人工定级", en="no protocol for this age: triage by hand"
+)
+GCS_PARTS = ("gcs_eye", "gcs_verbal", "gcs_motor")
+
+
+class Assessment(NamedTuple):
+    """What the picture says at one moment."""
+
+    current: TriageLevel
+    reasons: tuple[Reason, ...]
+    missing: tuple[str, ...]
+    concern: Concern
+
+
+def step(
+    picture: Picture | None, encounter_id: str, event: Event, now: datetime, protocols: Protocols
+) -> tuple[Picture, Sequence[TriageDecided]]:
+    """Take in one event; the decision goes out when something changed, or as a refresh."""
+    before = picture or Picture(encounter_id=encounter_id)
+    protocol = protocols.for_patient(before.patient.age, now)
+    stale = timedelta(seconds=protocol.stream.stale_s) if protocol else STALE
+    after = fold(before, event, now, stale)
+    if after is before:
+        return before, ()
+    protocol = protocols.for_patient(after.patient.age, now)
+    found = assess(after, protocol, protocols, now)
+    changed = _has_changed(before, after, found)
+    if not changed and not _is_due(after, now):
+        return after, ()
+    decision = _decision(after, found, protocol, now, changed=changed)
+    return after.model_copy(update={"decided": decision, "pending": ()}), [decision]
+
+
+def assess(
+    picture: Picture, protocol: Protocol | None, protocols: Protocols, now: datetime
+) -> Assessment:
+    """The level that the values of ``picture`` reach, why, and what is missing."""
+    concern = concerned(picture, protocols.centres_at(now))
+    if protocol is None:
+        return Assessment(TriageLevel.NOT_YET, (), ("protocol",), concern)
+    reasons = tuple(sorted(_reasons(picture, protocol), key=lambda r: -r.level.urgency))
+    missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
+    if reasons:
+        current = reasons[0].level
+    else:
+        current = TriageLevel.NOT_YET if missing else TriageLevel.NON_URGENT
+    return Assessment(current, reasons, missing, concern)
+
+
+def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
+    """Every rule that speaks for more than non-urgent."""
+    for name, indicator in protocol.indicators.items():
+        reason = _of_indicator(picture, protocol, name, indicator)
+        if reason is not None and reason.level is not TriageLevel.NON_URGENT:
+            yield reason
+    for name, words in protocol.words.items():
+        known = latest(picture, name)
+        level = words.levels.get(str(known[0].value)) if known else None
+        if known and level and level is not TriageLevel.NON_URGENT:
+            text = Bilingual(
+                zh=f"{words.name.zh} {known[0].value}", en=f"{words.name.en} {known[0].value}"
+            )
+            yield Reason(
+                rule=name, level=level, text=text, source=words.source, evidence=words.evidence
+            )
+    for name, sign in protocol.signs.items():
+        if picture.signs.get(name):
+            yield Reason(
+                rule=name,
+                level=sign.level,
+                text=sign.text,
+                source=sign.source,
+                evidence=sign.evidence,
+            )
+
+
+def _of_indicator(
+    picture: Picture, protocol: Protocol, name: str, indicator: Indicator
+) -> Reason | None:
+    if name == "gcs":
+        total = _gcs(picture)
+        return _reason(name, indicator, total) if total is not None else None
+    known = latest(picture, name)
+    if known is None:
+        return None
+    sample, method = known
+    if method == "streamed":
+        value = _confirmed(picture.streams[name], protocol, indicator)
+        return _reason(name, indicator, value) if value is not None else None
+    if sample.value == "unmeasurable":
+        return _unmeasurable(name, indicator, protocol)
+    return _reason(name, indicator, float(sample.value))  # type: ignore[arg-type]
+
+
+def _confirmed(samples: Sequence[Sample], protocol: Protocol, indicator: Indicator) -> float | None:
+    """The value that a second sample bears out: the second most urgent of the last few.
+
+    Of a device that samples more slowly than the window, the last two count. A lone sample
+    counts only when it is normal.
+    """
+    rule, newest = protocol.stream, samples[-1]
+    last = samples[-rule.of :]
+    window = [s for s in last if (newest.at - s.at).total_seconds() <= rule.within_s]
+    if len(window) < 2:
+        window = list(last[-2:])
+    values = [float(s.value) for s in window if isinstance(s.value, int | float)]
+    values.sort(key=lambda v: -indicator.level(v)[0].urgency)
+    if len(values) >= 2:
+        return values[1]
+    return values[0] if values and indicator.level(values[0])[0] is TriageLevel.NON_URGENT else None
+
+
+def _gcs(picture: Picture) -> float | None:
+    parts = [latest(picture, part) for part in GCS_PARTS]
+    values = [p[0].value for p in parts if p and isinstance(p[0].value, int | float)]
+    return sum(values) if len(values) == len(GCS_PARTS) else None
+
+
+def _reason(name: str, indicator: Indicator, value: float) -> Reason:
+    level, band = indicator.level(value)
+    tail = f"{value:g} {indicator.unit}（{indicator.range_text(band)}）"
+    return Reason(
+        rule=f"{name}.{band}",
+        level=level,
+        text=Bilingual(
+            zh=f"{indicator.name.zh} {tail}",
+            en=f"{indicator.name.en} {tail.replace('（', ' (').replace('）', ')')}",
+        ),
+        source=indicator.source,
+        evidence=indicator.evidence,
+    )
+
+
+def _unmeasurable(name: str, indicator: Indicator, protocol: Protocol) -> Reason:
+    return Reason(
+        rule=f"{name}.unmeasurable",
+        level=indicator.most_urgent,
+        text=Bilingual(zh=f"{indicator.name.zh} 测不出", en=f"{indicator.name.en} unmeasurable"),
+        source="design",
+        evidence=protocol.unmeasurable.evidence,
+    )
+
+
+def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
+    known = latest(picture, name)
+    if known is None:
+        return False
+    return name in protocol.indicators or known[0].value in protocol.words[name].levels
+
+
+def _has_changed(before: Picture, after: Picture, found: Assessment) -> bool:
+    last = before.decided
+    if last is None:
+        return True
+    worst = max(last.worst, found.current, key=lambda level: level.urgency)
+    return (
+        (worst, found.current, found.missing, found.concern.centres)
+        != (last.worst, last.current, last.missing, last.centres)
+        or after.ended != before.ended
+        or len(after.signs) != len(before.signs)
+        or after.readings is not before.readings
+    )
+
+
+def _is_due(picture: Picture, now: datetime) -> bool:
+    last = picture.decided
+    return bool(picture.pending) and (last is None or now - last.occurred_at >= REFRESH)
+
+
+def _decision(
+    picture: Picture, found: Assessment, protocol: Protocol | None, now: datetime, *, changed: bool
+) -> TriageDecided:
+    last = picture.decided
+    number = last.number + 1 if last else 1
+    worst = max(last.worst if last else found.current, found.current, key=lambda lv: lv.urgency)
+    questions = found.concern.questions if protocol else (NO_PROTOCOL, *found.concern.questions)
+    return TriageDecided(
+        event_id=derived_id("decision", picture.encounter_id, number),
+        occurred_at=now,
+        recorded_at=now,
+        encounter_id=picture.encounter_id,
+        number=number,
+        changed=changed,
+        worst=worst,
+        current=found.current,
+        trend=_trend(last, found.current),
+        protocol=ProtocolVersion(protocol=protocol.protocol, version=protocol.version)
+        if protocol
+        else None,
+        reasons=found.reasons,
+        inputs=tuple(_inputs(picture)),
+        missing=found.missing,
+        questions=questions,
+        centres=found.concern.centres,
+        folded=picture.pending,
+    )
+
+
+def _trend(last: TriageDecided | None, current: TriageLevel) -> str:
+    if last is None:
+        return "same"
+    if last.current is current:
+        return last.trend
+    return "worse" if current.urgency > last.current.urgency else "better"
+
+
+def _inputs(picture: Picture) -> Iterator[Input]:
+    for name in sorted(picture.streams.keys() | picture.readings.keys()):
+        known = latest(picture, name)
+        if known is not None:
+            sample, method = known
+            yield Input(name=name, value=sample.value, occurred_at=sample.at, method=method)

@@ -1,0 +1,216 @@
+"""One encounter as the judge keeps it: what is still owed, and what was seen of it lately."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from schemas.triage import Centre, TriageLevel
+from simulator.reading import QueueSeen
+
+#: What an item may still lack, as bits: seen under its encounter, named in a decision, ...
+SEEN = 1
+FOLDED = 2
+#: ... shown in the queue of a centre, ...
+QUEUED = {centre: 4 << place for place, centre in enumerate(Centre)}
+ALL_QUEUES = sum(QUEUED.values())
+#: ... and the events that follow from an act.
+EFFECTS = tuple(1 << place for place in range(16, 24))
+
+#: Triage may leave streamed values unfolded for this long after a decision, in seconds.
+REFRESH_S = 5.0
+#: What is resolved is remembered for this long, to know it again when it comes a second time.
+MEMORY_S = 60.0
+
+Noted: TypeAlias = Literal["new", "again", "doubled"]
+
+
+class Item:
+    """Something that was sent. It is resolved when it lacks nothing any more."""
+
+    __slots__ = (
+        "acked",
+        "appended",
+        "case",
+        "folded",
+        "id",
+        "lacks",
+        "late",
+        "level",
+        "offset",
+        "sent",
+        "streamed",
+        "timely",
+        "vital",
+    )
+
+    def __init__(self, id_: str, case: Case, sent: float, lacks: int) -> None:
+        self.id = id_
+        self.case = case
+        self.sent = sent
+        self.lacks = lacks
+        self.acked: float | None = None
+        #: The broker's time of it, and its place in its partition, once seen.
+        self.appended: float | None = None
+        self.offset = -1
+        #: The number of the decision that names it.
+        self.folded: int | None = None
+        #: The least level from it on, where it proves one.
+        self.level: TriageLevel | None = None
+        self.streamed = False
+        self.vital = False
+        self.timely = True
+        self.late = False
+
+    @property
+    def is_new(self) -> bool:
+        """It proves a level that nothing before it has proven: it acts."""
+        return self.level is not None and self.level.urgency > self.case.worst.urgency
+
+    @property
+    def is_excused(self) -> bool:
+        """It waits for a refresh that is not due yet: nobody is owed a decision about it.
+
+        Only a streamed value that proves nothing new may wait; only until five seconds after the
+        decision before; and never when a later one of the same patient has been named.
+        """
+        case = self.case
+        return (
+            self.streamed
+            and self.lacks & ~ALL_QUEUES == FOLDED
+            and not self.is_new
+            and self.appended is not None
+            and case.decided is not None
+            and self.appended <= case.decided + REFRESH_S
+            and self.offset > case.folded_to
+        )
+
+
+class Series:
+    """Things numbered without gaps, each of which must come once."""
+
+    def __init__(self, first: int = 1) -> None:
+        self.missing: set[int] = set()
+        self._next = first
+        self._recent: dict[int, tuple[str, float]] = {}
+
+    def note(self, number: int, event_id: str, t: float) -> Noted:
+        """Take one in. A number that was forgotten counts as come again."""
+        if number in self._recent:
+            return "again" if self._recent[number][0] == event_id else "doubled"
+        if number < self._next and number not in self.missing:
+            return "again"
+        self.missing.update(range(self._next, number))
+        self.missing.discard(number)
+        self._next = max(self._next, number + 1)
+        self._recent[number] = (event_id, t)
+        return "new"
+
+    def forget(self, before: float) -> None:
+        """Drop what was read before this time."""
+        for number in [n for n, (_, t) in self._recent.items() if t < before]:
+            del self._recent[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a decision must say: its number, the level, and whether a higher one is wrong too.
+
+    Not ``exact`` after a decision that was never seen: nobody knows what stood in it.
+    """
+
+    number: int
+    worst: TriageLevel
+    exact: bool
+    t: float
+
+    def allows(self, worst: TriageLevel) -> bool:
+        """Whether a record that shows this decision may show this level."""
+        if self.exact:
+            return worst is self.worst
+        return worst.urgency >= self.worst.urgency
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """One encounter of the story."""
+
+    handle: str
+    encounter_id: str
+    centres: Sequence[Centre]
+    worst: TriageLevel
+    samples: dict[str, Item] = field(default_factory=dict)
+    acts: dict[str, Item] = field(default_factory=dict)
+    facility: str | None = None
+    boarded: bool = False
+    #: ``occurred_at`` of the latest decision, and the last place in the log that one has named.
+    decided: float | None = None
+    folded_to: int = -1
+    decisions: Series = field(default_factory=Series)
+    expected: dict[str, Expected] = field(default_factory=dict)
+    queues: dict[Centre, Series] = field(default_factory=dict)
+    #: Records in a queue that show a decision which was not read yet.
+    waiting: dict[str, list[QueueSeen]] = field(default_factory=dict)
+    #: Acting items that are still to be shown in a queue.
+    acting: list[Item] = field(default_factory=list)
+    #: The level that a version shows, to compare queue and feed; and the versions found wrong.
+    shown: dict[int, str] = field(default_factory=dict)
+    wrong_versions: set[int] = field(default_factory=set)
+    strayed: set[tuple[Centre, int]] = field(default_factory=set)
+    strayed_feeds: set[str] = field(default_factory=set)
+
+    def item(self, id_: str) -> Item | None:
+        """The item with this id, unless it is unknown or forgotten."""
+        return self.samples.get(id_) or self.acts.get(id_)
+
+    def is_own_sample(self, id_: str) -> bool:
+        """Whether this is the id of a streamed sample of this encounter, forgotten or not."""
+        handle, _, number = id_.rpartition(".")
+        return handle == self.handle and number.isdigit()
+
+    def queue(self, centre: Centre, version: int) -> Series:
+        """Versions in a centre's queue: from the first in the emergency department's, from the
+        one that added the centre in the others."""
+        first = 1 if centre is Centre.EMERGENCY else version
+        return self.queues.setdefault(centre, Series(first))
+
+    def show(self, version: int, worst: str) -> bool:
+        """Whether queue and feed agree on the level of this version."""
+        if len(self.shown) > 32:
+            del self.shown[next(iter(self.shown))]
+        return self.shown.setdefault(version, worst) == worst
+
+    def forget(self, before: float) -> None:
+        """Drop what is resolved and older than this: memory does not grow with the run."""
+        stale = []
+        for id_, item in self.samples.items():
+            if item.sent >= before:
+                break
+            if not item.lacks:
+                stale.append(id_)
+        for id_ in stale:
+            del self.samples[id_]
+        self.decisions.forget(before)
+        for series in self.queues.values():
+            series.forget(before)
+        old = [id_ for id_, known in self.expected.items() if known.t < before]
+        for id_ in old[:-1]:  # the latest may be shown again at any time
+            del self.expected[id_]
+
+    def gaps(self) -> list[str]:
+        """Records that were never seen though a later one was."""
+        found = [
+            f"version {version} never stood in the queue of {centre.value}"
+            for centre, series in self.queues.items()
+            for version in sorted(series.missing)
+            if (centre, version) not in self.strayed
+        ]
+        unfolded = any(
+            item.acked and item.lacks & FOLDED and not item.is_excused
+            for items in (self.samples, self.acts)
+            for item in items.values()
+        )
+        if not unfolded:  # else they are counted one by one, and the decision not again
+            found += [f"decision {n} was never seen" for n in sorted(self.decisions.missing)]
+        return found

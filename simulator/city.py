@@ -1,0 +1,173 @@
+"""The city of ``places.yaml`` and chance in it. Every choice comes from the seed that is given."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from importlib.resources import files
+from itertools import pairwise
+from random import Random
+from typing import Literal, NamedTuple, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+from schemas.event import Identifier
+from schemas.triage import Bilingual
+
+Spot: TypeAlias = tuple[float, float]
+Path: TypeAlias = tuple[Spot, ...]
+
+METRES_PER_DEGREE = 111_320.0
+#: A call comes from this far from the station that answers it, in metres.
+SCENE_M = (1_200.0, 6_000.0)
+#: Doors stand this far from the road, in degrees.
+OFF_ROAD = 0.0015
+
+
+class Place(BaseModel):
+    """Something with a name, at a point."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Identifier
+    name: Bilingual
+    point: Spot
+
+
+class Station(Place):
+    """Where ambulances stand."""
+
+    kind: Literal["county_centre", "township"]
+
+
+class Road(BaseModel):
+    """A named line; roads meet where they name the same point."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Bilingual
+    points: Path
+
+
+class Vehicle(NamedTuple):
+    """An ambulance with the monitor in it."""
+
+    unit_id: str
+    device_id: str
+    station: Station
+
+
+class Mission(NamedTuple):
+    """Where one call leads: scene, hospital, and the roads to both."""
+
+    scene: Spot
+    address: str
+    facility: Place
+    to_scene: Path
+    to_facility: Path
+    to_home: Path
+
+
+class City(BaseModel):
+    """Everything of ``places.yaml``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Bilingual
+    bounds: dict[Literal["south", "west", "north", "east"], float]
+    stations: tuple[Station, ...]
+    facilities: tuple[Place, ...]
+    roads: tuple[Road, ...]
+
+    @cached_property
+    def junctions(self) -> dict[Spot, set[Spot]]:
+        """Every point of a road with the points next to it."""
+        found: dict[Spot, set[Spot]] = {}
+        for road in self.roads:
+            for a, b in pairwise(road.points):
+                found.setdefault(a, set()).add(b)
+                found.setdefault(b, set()).add(a)
+        return found
+
+    def vehicles(self, number: int) -> tuple[Vehicle, ...]:
+        """``number`` ambulances, shared out evenly over the stations."""
+        return tuple(
+            Vehicle(f"U-{i + 1:04}", f"M-{i + 1:04}", self.stations[i % len(self.stations)])
+            for i in range(number)
+        )
+
+    def mission(self, rng: Random, station: Station) -> Mission:
+        """A call some way from ``station``, bound for the hospital nearest to it."""
+        crossings = sorted(self.junctions)
+        within = [p for p in crossings if SCENE_M[0] <= metres(p, station.point) <= SCENE_M[1]]
+        near = rng.choice(within or crossings)
+        scene = (
+            round(near[0] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
+            round(near[1] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
+        )
+        facility = min(self.facilities, key=lambda place: metres(place.point, scene))
+        road = next(road for road in self.roads if near in road.points)
+        return Mission(
+            scene=scene,
+            address=f"{road.name.zh} {rng.randrange(1, 300)} 号",
+            facility=facility,
+            to_scene=self.path(station.point, scene),
+            to_facility=self.path(scene, facility.point),
+            to_home=self.path(facility.point, station.point),
+        )
+
+    def path(self, start: Spot, end: Spot) -> Path:
+        """The shortest way along the roads, with straight lines to and from them."""
+        source, goal = self._nearest(start), self._nearest(end)
+        queue: list[tuple[float, Spot, Path]] = [(0.0, source, (source,))]
+        done: set[Spot] = set()
+        while queue:
+            length, here, way = heapq.heappop(queue)
+            if here == goal:
+                return tuple(dict.fromkeys((start, *way, end)))
+            if here in done:
+                continue
+            done.add(here)
+            for there in self.junctions[here] - done:
+                heapq.heappush(queue, (length + metres(here, there), there, (*way, there)))
+        return (start, end)
+
+    def _nearest(self, spot: Spot) -> Spot:
+        return min(self.junctions, key=lambda junction: metres(junction, spot))
+
+
+def metres(a: Spot, b: Spot) -> float:
+    """Distance over ground; exact enough within a city."""
+    east = (b[1] - a[1]) * math.cos(math.radians((a[0] + b[0]) / 2))
+    return math.hypot(b[0] - a[0], east) * METRES_PER_DEGREE
+
+
+def point_along(path: Sequence[Spot], part: float) -> Spot:
+    """The point at ``part`` (0 to 1) of the length of ``path``."""
+    legs = [metres(a, b) for a, b in pairwise(path)]
+    left = part * sum(legs)
+    for (a, b), leg in zip(pairwise(path), legs, strict=True):
+        if left <= leg and leg > 0:
+            share = left / leg
+            return (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share)
+        left -= leg
+    return path[-1]
+
+
+def waits(rng: Random, per_hour: float) -> Iterator[float]:
+    """Seconds between calls, as a Poisson process makes them; the first comes at once."""
+    if per_hour <= 0:
+        return
+    yield 1.0
+    while True:
+        yield rng.expovariate(per_hour / 3600)
+
+
+@cache
+def load() -> City:
+    """Read ``places.yaml``. Raises ``pydantic.ValidationError`` when the file is wrong."""
+    text = files("simulator").joinpath("places.yaml").read_text("utf-8")
+    return City.model_validate(yaml.safe_load(text))

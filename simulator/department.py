@@ -1,0 +1,65 @@
+"""The emergency department of one facility: it watches its board and answers what it sees."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+
+from simulator.endpoints import Endpoints
+from simulator.feed import Feed
+from simulator.outside import Refused
+from simulator.patient import Patient
+from simulator.people import People
+from simulator.story import Step
+
+#: A nurse needs this long from the board's change to the button, in seconds.
+REACTION_S = (2.0, 5.0)
+ACKNOWLEDGE = Step(at=0, name="acknowledged", act="acknowledgement", by="department")
+
+
+class Department:
+    """Acknowledges every patient of the simulator's own that its feed shows, once."""
+
+    def __init__(self, endpoints: Endpoints, facility: str, people: People, rng: Random) -> None:
+        self._feed = Feed(endpoints, facility)
+        self._people = people
+        self._rng = rng
+        self._seen: dict[str, asyncio.Event] = {}
+        self._acts: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch for ever."""
+        async for item in self._feed.items():
+            encounter_id = item["encounter_id"]
+            seen = self._seen.setdefault(encounter_id, asyncio.Event())
+            patient = self._people.patients.get(encounter_id)
+            if seen.is_set() or patient is None:
+                continue
+            seen.set()
+            if not self._stopping.is_set():
+                self._begin(patient)
+
+    def _begin(self, patient: Patient) -> None:
+        task = asyncio.create_task(self._acknowledge(patient))
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)
+
+    async def _acknowledge(self, patient: Patient) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._rng.uniform(*REACTION_S)):
+                await self._stopping.wait()
+                return
+        with contextlib.suppress(Refused):  # it is counted, and shown
+            await self._people.act(patient, ACKNOWLEDGE)
+
+    async def until_seen(self, patient: Patient) -> None:
+        """Until the board shows this patient: nobody receives whom they were not told of."""
+        await self._seen.setdefault(patient.encounter_id, asyncio.Event()).wait()
+
+    async def stop(self, within: float) -> None:
+        """Begin nothing more, and finish what was begun."""
+        self._stopping.set()
+        if self._acts:
+            await asyncio.wait(self._acts, timeout=within)

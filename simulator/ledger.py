@@ -1,0 +1,236 @@
+"""What is owed: everything the truth says was sent, until the judge has seen its effects.
+
+Pure. ``verdict`` reads what the services made of it and settles it here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from schemas.triage import Centre, TriageLevel
+from simulator import truth
+from simulator.case import EFFECTS, FOLDED, QUEUED, SEEN, Case, Item
+from simulator.presence import Presence
+from simulator.reading import effect_key
+from simulator.tally import Tally
+
+#: Seen longer than this after the acknowledgement is late.
+LATE_S = 10.0
+#: Effects are remembered up to this number, to know them again when they come a second time.
+EFFECTS_KEPT = 60_000
+
+CLINICAL = frozenset({"reading", "examination", "treatment"})
+#: The events that must follow from an act, each exactly once.
+FOLLOWS: Mapping[str, Sequence[str]] = {
+    "call": ("IncidentOpened", "EncounterOpened"),
+    "assign": ("UnitAssigned",),
+    "stamp": ("UnitStatusChanged",),
+    "reached": ("PatientReached",),
+    "attach": ("DeviceAttached",),
+    "update": ("EncounterUpdated",),
+    "destination": ("DestinationSelected",),
+    "boarding": ("PatientBoarded", "AdmissionOpened"),
+    "acknowledgement": ("Acknowledged",),
+    "arrival": ("PatientArrived",),
+    "transfer": ("CareTransferred",),
+}
+
+
+class Ledger:
+    """The books. ``started``: what was sent before it has no latency that could be known."""
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.tally = Tally()
+        self.presence = Presence()
+        self.cases: dict[str, Case] = {}
+        self.incidents: set[str] = set()
+        self.boardings: dict[str, truth.ActSent] = {}
+        #: Sent and not resolved, by id; among them what was never acknowledged.
+        self.open: dict[str, Item] = {}
+        self.over: deque[tuple[float, Case]] = deque()
+        self.has_ended = False
+        self._handles: dict[str, Case] = {}
+        self._batches: dict[int, list[Item]] = {}
+        self._effects: dict[str, str] = {}
+        self._awaited: dict[str, tuple[Item, int]] = {}
+
+    def tell(self, line: truth.TruthLine) -> None:
+        """Take in a line of the journal."""
+        match line:
+            case truth.SamplesSent():
+                self._send_samples(line)
+            case truth.Acknowledged():
+                self._acknowledge(line)
+            case truth.ActSent():
+                self._send_act(line)
+            case truth.EncounterBegan():
+                self._begin(line)
+            case truth.Refused():
+                self._refuse(line)
+            case truth.EncounterOver():
+                self.presence.leave(line.t, line.handle)
+                self.over.append((line.t, self._handles[line.handle]))
+            case truth.Epoch():
+                self.presence.leave_all(line.t)
+                self.over.extend((line.t, case) for case in self._handles.values())
+                self._batches.clear()
+            case truth.InputBegan():
+                self.presence.begin(line.t, self.tally.vitals_sent)
+            case truth.Ended():
+                self.presence.end(line.t, self.tally.vitals_sent)
+                self.has_ended = True
+
+    # -- what was sent -----------------------------------------------------------------------
+
+    def _begin(self, line: truth.EncounterBegan) -> None:
+        centres = tuple(Centre(centre) for centre in line.centres)
+        case = Case(line.handle, line.encounter_id, centres, TriageLevel(line.first_level))
+        self.cases[line.encounter_id] = self._handles[line.handle] = case
+        self.tally.encounters += 1
+        self.tally.incidents += line.incident_id not in self.incidents
+        self.incidents.add(line.incident_id)
+        self.presence.enter(line.t, line.handle)
+        call = Item(f"{line.handle}.call", case, line.t, 0)
+        self._enter(call)
+        call.acked = line.t
+        case.acts[call.id] = call
+        about = {"encounter_id": line.encounter_id, "incident_id": line.incident_id}
+        self._await(call, [effect_key(kind, about) for kind in FOLLOWS["call"]], line.t)
+
+    def _send_samples(self, line: truth.SamplesSent) -> None:
+        batch: list[Item] = []
+        for handle, numbers in line.numbers.items():
+            case = self._handles[handle]
+            for number in numbers:
+                item = Item(f"{handle}.{number}", case, line.t, SEEN | FOLDED)
+                item.streamed = item.vital = True
+                item.timely = line.timely
+                case.samples[item.id] = item
+                self._enter(item)
+                batch.append(item)
+        for acting in line.acting:
+            self._mark(self.open[acting.id], acting)
+        self.tally.vitals_sent += len(batch)
+        self.presence.send(line.t, len(batch))
+        self._batches[line.batch] = batch
+
+    def _send_act(self, line: truth.ActSent) -> None:
+        case = self._handles[line.handle]
+        item = Item(line.id, case, line.t, 0)
+        item.timely = line.timely
+        case.acts[item.id] = item
+        keys = [effect_key(kind, line.about) for kind in FOLLOWS.get(line.act, ())]
+        if line.act in CLINICAL:
+            item.lacks = SEEN | FOLDED
+            item.vital = line.act == "reading"
+            self.tally.vitals_sent += item.vital
+        elif line.act == "destination":
+            case.facility = line.about["facility_id"]
+            keys += self._announcements(line)
+        elif line.act == "boarding":
+            self.boardings[case.encounter_id] = line
+        self._enter(item)
+        if line.level is not None:
+            self._mark(item, truth.Acting(item.id, line.level, line.destined, line.timely))
+        self._await(item, keys, line.t)
+
+    def _announcements(self, line: truth.ActSent) -> list[str]:
+        place = f"{line.about['encounter_id']}/{line.about['facility_id']}"
+        # A feed tells what is, not what was: what it showed before the judge looked is unknowable.
+        return [f"queue/{place}", *([f"feed/{place}"] if line.t >= self.started else [])]
+
+    def _mark(self, item: Item, acting: truth.Acting) -> None:
+        item.level = TriageLevel(acting.level)
+        item.timely = acting.timely
+        if acting.destined:
+            for centre in item.case.centres:
+                item.lacks |= QUEUED[centre]
+            item.case.acting.append(item)
+
+    def _enter(self, item: Item) -> None:
+        self.open[item.id] = item
+        self.tally.sent += 1
+        self.tally.before += item.sent < self.started
+
+    def _await(self, item: Item, keys: Sequence[str], t: float) -> None:
+        for bit, key in zip(EFFECTS, keys, strict=False):
+            item.lacks |= bit
+            self._awaited[key] = (item, bit)
+        for key in keys:
+            if key in self._effects:  # a call's events may be read before its answer is written
+                self.meet(key, t)
+
+    # -- what was answered -------------------------------------------------------------------
+
+    def _acknowledge(self, line: truth.Acknowledged) -> None:
+        waiting = set(line.waiting)
+        batch = self._batches.pop(line.batch, []) if line.batch is not None else []
+        for item in batch:
+            if item.id not in waiting:
+                item.acked = line.t
+        for id_ in line.ids:
+            item_or_none = self._find(id_)
+            if item_or_none is not None:
+                item_or_none.acked = line.t
+
+    def _refuse(self, line: truth.Refused) -> None:
+        for id_ in line.ids:
+            item = self.open.pop(id_, None)
+            if item is not None:
+                item.lacks = 0
+                self.tally.sent -= 1
+                self.tally.refused += 1
+                self.tally.vitals_sent -= item.vital
+                self.tally.find("refused", id_, f"the service answered {line.status}")
+
+    def _find(self, id_: str) -> Item | None:
+        case = self._handles.get(id_.rpartition(".")[0])
+        return case.item(id_) if case else None
+
+    # -- what was seen -----------------------------------------------------------------------
+
+    def settle(self, item: Item, bits: int, t: float) -> None:
+        """``item`` no longer lacks ``bits``; when it lacks nothing, it has arrived."""
+        if not item.lacks & bits:
+            return
+        item.lacks &= ~bits
+        if item.lacks:
+            return
+        del self.open[item.id]
+        self.tally.arrived += 1
+        if item.level is not None or not item.streamed:
+            self.time(item, t)
+
+    def time(self, item: Item, t: float) -> None:
+        """Count an item as late that was seen too long after its acknowledgement."""
+        since = item.acked if item.acked is not None else t
+        if t - since > LATE_S and not item.late and item.sent >= self.started:
+            item.late = True
+            self.tally.late += 1
+
+    def meet(self, key: str, t: float) -> None:
+        """The effect ``key`` was seen: settle the act that it was owed to, if any."""
+        if key in self._awaited:
+            item, bit = self._awaited.pop(key)
+            self.settle(item, bit, t)
+
+    def effect(self, key: str, event_id: str, t: float) -> bool:
+        """Take in an event that may come once. True when it is the first with this key."""
+        known = self._effects.get(key)
+        if known is None:
+            if len(self._effects) >= EFFECTS_KEPT:
+                del self._effects[next(iter(self._effects))]
+            self._effects[key] = event_id
+            self.meet(key, t)
+        elif known == event_id:
+            self.tally.redelivered += 1
+        elif self._is_ours(key):
+            self.tally.doubled += 1
+            self.tally.find("duplicated", event_id, f"{key} came before under another id")
+        return known is None
+
+    def _is_ours(self, key: str) -> bool:
+        kind, subject, *_ = key.split("/")
+        return subject in self.cases or subject in self.incidents or kind.startswith("Unit")

@@ -1,0 +1,245 @@
+"""Plays the city: calls come in, patients live their stories, monitors and vehicles speak."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from prometheus_client import Gauge
+
+from simulator import city, endpoints, story, truth
+from simulator.api import Api, serving
+from simulator.crew import Crew, Stopped
+from simulator.department import Department
+from simulator.endpoints import Endpoints
+from simulator.journal import Journal
+from simulator.outside import Refused
+from simulator.patient import Pace, Patient, Van
+from simulator.people import People
+from simulator.sender import Sender
+from simulator.telemetry import Telemetry
+
+log = logging.getLogger(__name__)
+
+STORY = "chest_pain"
+#: Encounters that are live when a run begins stand between these seconds of their story.
+PHASES = (17.0, 70.0)
+#: Vehicles beyond those that the live encounters need.
+HEADROOM = 20
+#: What was begun has this long to be finished when the run ends.
+GRACE_S, FLUSH_S = 5.0, 2.0
+
+LIVE = Gauge("greenchannel_simulator_live_encounters", "Encounters that are live now")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``greenchannel simulate`` was asked for."""
+
+    endpoints: Path
+    truth: Path
+    seed: int = 7
+    ambulances: int = 12
+    calls_per_hour: float = 60.0
+    #: None: each monitor streams once a second.
+    vitals_per_second: float | None = None
+    live_encounters: int = 0
+    #: None: until a signal comes.
+    seconds: float | None = None
+
+
+async def play(options: Options) -> int:
+    """Play until the time is over or a signal comes; the exit status."""
+    known = await endpoints.load(options.endpoints)
+    run = Run(options, known)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, run.stop)
+    async with serving(Api(lambda: run.has_input, {})):
+        await run.whole()
+    run.close()
+    return 0
+
+
+class Run:
+    """One epoch of the simulator: what an earlier one had begun is abandoned."""
+
+    def __init__(self, options: Options, known: Endpoints) -> None:
+        self.options = options
+        self.has_input = False
+        self._journal = Journal(options.truth)
+        self._epoch = f"{int(time.time() * 1000):x}"
+        self._story = story.load(STORY)
+        self._city = city.load()
+        number = max(options.ambulances, options.live_encounters + HEADROOM)
+        self._vans = [Van(vehicle) for vehicle in self._city.vehicles(number)]
+        self._free: asyncio.Queue[Van] = asyncio.Queue()
+        self._people = People(known, self._journal)
+        self._departments = {
+            facility: Department(known, facility, self._people, self._rng(facility))
+            for facility in known.tokens.centre
+        }
+        self._telemetry = Telemetry(options.vitals_per_second, self._vans)
+        self._sender = Sender(known, self._journal, self._telemetry.until)
+        self._crew = Crew(
+            self._people, self._departments, self._telemetry, self._sender, self._journal
+        )
+        self._patients = 0
+        self._freed: set[str] = set()
+        self._live: set[Patient] = set()
+        self._lives: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self._bug: BaseException | None = None
+
+    def stop(self) -> None:
+        """End the input."""
+        self._stopping.set()
+        self._crew.stop()
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._journal.close()
+
+    async def whole(self) -> None:
+        """Set up, let live, end well. A bug ends it without an end in the journal."""
+        self._journal.write(truth.Epoch(t=time.time(), epoch=self._epoch, seed=self.options.seed))
+        works = [self._sender.run(), *(each.run() for each in self._departments.values())]
+        tasks = [
+            asyncio.create_task(work) for work in (*works, self._input(), self._until_stopped())
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            await self._end(tasks)
+        self._journal.write(truth.Ended(t=time.time()))
+
+    async def _until_stopped(self) -> None:
+        await self._stopping.wait()
+        if self._bug is not None:
+            raise self._bug
+
+    # -- beginning ---------------------------------------------------------------------------
+
+    async def _input(self) -> None:
+        """Bring the first encounters into the midst of their stories; then input begins."""
+        for van in self._vans:
+            self._free.put_nowait(van)
+        async with asyncio.TaskGroup() as group:
+            begun = [
+                group.create_task(self._forwarded(PHASES))
+                for _ in range(self.options.live_encounters)
+            ]
+        now = time.time()
+        self._journal.write(truth.InputBegan(t=now))
+        self._telemetry.begin(now)
+        for task in begun:
+            if (patient := task.result()) is not None:
+                self._let_live(patient, replace(patient.pace, began=now))
+        if self.options.seconds is not None:
+            left = self.options.seconds - (now - (self._journal.input_began or now))
+            asyncio.get_running_loop().call_later(max(0.0, left), self.stop)
+        self.has_input = True
+        log.info("input begins", extra={"action": "input_began", "live": len(self._live)})
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._take_calls())
+            group.create_task(self._hold())
+
+    async def _forwarded(self, phases: tuple[float, float]) -> Patient | None:
+        """A patient in the midst of a slow story; None when a service would not have it."""
+        patient = await self._new_patient()
+        phase = self._rng(f"{self._patients}/phase").uniform(*phases)
+        lasts = self._rng(f"{self._patients}/pace").uniform(*story.SLOW_S)
+        patient.pace = Pace(time.time(), phase, lasts / self._story.duration)
+        self._live.add(patient)
+        try:
+            await self._crew.forward(patient, phase)
+        except (Refused, Stopped):
+            self._give_up(patient)
+            return None
+        return patient
+
+    async def _new_patient(self) -> Patient:
+        van = await self._free.get()
+        if self._journal.epochs and van.vehicle.unit_id not in self._freed:
+            self._freed.add(van.vehicle.unit_id)
+            await self._people.free(van, self._epoch)
+        self._patients += 1
+        handle = f"{self._epoch}-{self._patients}"
+        mission = self._city.mission(self._rng(f"{self._patients}"), van.vehicle.station)
+        van.patient = Patient(handle, self._story, van, mission, Pace(time.time()))
+        return van.patient
+
+    def _rng(self, purpose: str) -> Random:
+        """Chance of its own for each purpose: the order of answers must not change the dice."""
+        return Random(f"{self.options.seed}/{self._journal.epochs}/{purpose}")  # noqa: S311
+
+    # -- living ------------------------------------------------------------------------------
+
+    async def _take_calls(self) -> None:
+        for wait in city.waits(self._rng("calls"), self.options.calls_per_hour):
+            await asyncio.sleep(wait)
+            patient = await self._new_patient()
+            self._live.add(patient)
+            self._let_live(patient, Pace(time.time()))
+
+    async def _hold(self) -> None:
+        """Replace background encounters that are over: the number that are live is held."""
+        while True:
+            LIVE.set(len(self._live))
+            await asyncio.sleep(0.5)
+            for _ in range(self.options.live_encounters - len(self._live)):
+                patient = await self._forwarded((PHASES[0], PHASES[0]))
+                if patient is not None:
+                    self._let_live(patient, replace(patient.pace, began=time.time()))
+
+    def _let_live(self, patient: Patient, pace: Pace) -> None:
+        task = asyncio.create_task(self._life(patient, pace))
+        self._lives.add(task)
+        task.add_done_callback(self._lived)
+
+    def _lived(self, task: asyncio.Task[None]) -> None:
+        self._lives.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None:
+            self._bug = bug
+            self.stop()
+
+    async def _life(self, patient: Patient, pace: Pace) -> None:
+        try:
+            await self._crew.live(patient, pace)
+            self._live.discard(patient)
+            await self._crew.go_home(patient)
+        except (Refused, Stopped):
+            self._give_up(patient)
+        else:
+            self._free.put_nowait(patient.van)
+
+    def _give_up(self, patient: Patient) -> None:
+        """The story ends here, and its vehicle stays where it is."""
+        patient.is_over = True
+        if patient in self._live and patient.encounter_id and not self._stopping.is_set():
+            self._journal.write(truth.EncounterOver(t=time.time(), handle=patient.handle))
+        self._live.discard(patient)
+
+    # -- ending ------------------------------------------------------------------------------
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Begin nothing more; give what was begun its time; then leave nothing running."""
+        self.stop()
+        self._telemetry.end()
+        lives = [asyncio.wait(self._lives, timeout=GRACE_S)] if self._lives else []
+        await asyncio.gather(*lives, *(each.stop(GRACE_S) for each in self._departments.values()))
+        await self._sender.flush(FLUSH_S)
+        left = (*tasks, *self._lives)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        await self._people.close()
+        await self._sender.close()

@@ -1,0 +1,212 @@
+"""What the judge reads, as values: a record of the broker or an item of a facility's feed.
+
+Only the fields that are judged are looked at: the judge must neither lean on the services' code
+nor cost what they cost.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from schemas.envelope import TYPE_PREFIX
+
+
+class SampleSeen(NamedTuple):
+    """A clinical event under an encounter; ``appended`` is the broker's time of it."""
+
+    t: float
+    id: str
+    encounter_id: str
+    appended: float
+    offset: int
+    is_vital: bool
+
+
+class DecisionSeen(NamedTuple):
+    """A decision of triage."""
+
+    t: float
+    id: str
+    encounter_id: str
+    number: int
+    decided: float
+    worst: str
+    folded: Sequence[str]
+
+
+class QueueSeen(NamedTuple):
+    """A version of the record in a centre's queue."""
+
+    t: float
+    id: str
+    encounter_id: str
+    facility: str
+    centre: str
+    version: int
+    worst: str
+    decision: str | None
+
+
+class AdmissionSeen(NamedTuple):
+    """An admission was opened."""
+
+    t: float
+    id: str
+    encounter_id: str
+    number: str
+    admitted_ms: int
+    facility: str | None
+
+
+class EffectSeen(NamedTuple):
+    """Any other event; ``key`` says of what it is the one effect."""
+
+    t: float
+    id: str
+    key: str
+
+
+class LegSeen(NamedTuple):
+    """A unit was told to go, or left. ``departed`` is false for the former."""
+
+    t: float
+    id: str
+    key: str
+    leg_id: str
+    incident_id: str | None
+    departed: bool
+    at: float
+
+
+class FeedSeen(NamedTuple):
+    """An item of a facility's feed; without a level when it was withdrawn."""
+
+    t: float
+    facility: str
+    encounter_id: str
+    version: int
+    worst: str | None
+
+
+Reading: TypeAlias = (
+    SampleSeen | DecisionSeen | QueueSeen | AdmissionSeen | EffectSeen | LegSeen | FeedSeen
+)
+
+_CLINICAL = {"VitalSignsRecorded", "FindingRecorded", "ExaminationDone", "TreatmentGiven"}
+#: Which fields make two events of a kind the same effect. Of a kind that is not named here an
+#: encounter has one for each time it happened.
+_SAME: Mapping[str, tuple[str, ...]] = {
+    "IncidentOpened": ("incident_id",),
+    "IncidentClosed": ("incident_id",),
+    "UnitAssigned": ("unit_id", "incident_id"),
+    "UnitStatusChanged": ("unit_id", "leg_id", "status", "source"),
+    "UnitDeparted": ("leg_id",),
+    "DeviceAttached": ("encounter_id", "device_id"),
+    "DeviceDetached": ("encounter_id", "device_id"),
+    "EncounterOpened": ("encounter_id",),
+    "PatientReached": ("encounter_id",),
+    "PatientBoarded": ("encounter_id",),
+    "EncounterEnded": ("encounter_id",),
+    "AdmissionOpened": ("encounter_id",),
+    "Acknowledged": ("encounter_id",),
+    "PatientArrived": ("encounter_id",),
+    "CareTransferred": ("encounter_id",),
+}
+
+
+def milliseconds(moment: str) -> int:
+    """A time of the contract as whole milliseconds."""
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def effect_key(kind: str, body: Mapping[str, Any]) -> str:
+    """What this event is the one effect of: a second event with this key is a doubled effect."""
+    names = _SAME.get(kind, ("encounter_id",))
+    key = "/".join((kind, *(str(body.get(name)) for name in names)))
+    belongs_to_a_leg = body.get("leg_id") is not None
+    if kind not in _SAME or (kind == "UnitStatusChanged" and not belongs_to_a_leg):
+        return f"{key}/{milliseconds(body['occurred_at'])}"
+    return key
+
+
+class Record(NamedTuple):
+    """A record of the broker, as far as it matters; ``timestamp`` in milliseconds."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp: int
+    offset: int
+
+
+def read(record: Record, t: float) -> Reading | None:
+    """What the record says; None where it cannot be read or says nothing that is judged."""
+    attributes = dict(record.headers)
+    kind = attributes.get("ce_type", b"").decode().removeprefix(TYPE_PREFIX).rpartition(".v")[0]
+    event_id = attributes.get("ce_id", b"").decode()
+    if not kind or record.key is None or record.value is None:
+        return None
+    if kind in _CLINICAL:  # many: the headers say all there is to know, the body stays closed
+        appended = record.timestamp / 1000
+        is_vital = kind == "VitalSignsRecorded"
+        return SampleSeen(t, event_id, record.key.decode(), appended, record.offset, is_vital)
+    try:
+        return _read(kind, event_id, json.loads(record.value), t)
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _read(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Reading:
+    match kind:
+        case "TriageDecided":
+            return DecisionSeen(
+                t=t,
+                id=event_id,
+                encounter_id=body["encounter_id"],
+                number=body["number"],
+                decided=milliseconds(body["occurred_at"]) / 1000,
+                worst=body["worst"],
+                folded=body["folded"],
+            )
+        case "PreArrivalNotified":
+            return QueueSeen(
+                t=t,
+                id=event_id,
+                encounter_id=body["encounter_id"],
+                facility=body["facility_id"],
+                centre=body["centre"],
+                version=body["version"],
+                worst=body["record"]["worst"],
+                decision=body.get("decision"),
+            )
+        case "AdmissionOpened":
+            return AdmissionSeen(
+                t=t,
+                id=event_id,
+                encounter_id=body["encounter_id"],
+                number=body["admission"]["admission_number"],
+                admitted_ms=milliseconds(body["admission"]["admitted_at"]),
+                facility=body.get("facility_id"),
+            )
+        case "UnitAssigned" | "UnitStatusChanged":
+            return _read_leg(kind, event_id, body, t)
+    return EffectSeen(t, event_id, effect_key(kind, body))
+
+
+def _read_leg(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Reading:
+    key = effect_key(kind, body)
+    departed = body.get("status") == "departed"
+    if body.get("leg_id") is None or not (departed or kind == "UnitAssigned"):
+        return EffectSeen(t, event_id, key)
+    at = milliseconds(body["occurred_at"]) / 1000
+    return LegSeen(t, event_id, key, body["leg_id"], body.get("incident_id"), departed, at)
+
+
+def read_item(item: Mapping[str, Any], t: float) -> FeedSeen:
+    """An item of a feed. Raises ``KeyError`` when it is none."""
+    worst = (item.get("record") or {}).get("worst")
+    return FeedSeen(t, item["facility_id"], item["encounter_id"], item["version"], worst)

@@ -1,0 +1,45 @@
+"""What the judge has counted so far, and its words about what was wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from simulator.histogram import Latencies
+
+#: The report describes this many of the things that went wrong, and counts them all.
+FINDINGS = 50
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counters, latencies, and sentences. ``lost`` is not here: it can heal until the end."""
+
+    sent: int = 0
+    arrived: int = 0
+    vitals_sent: int = 0
+    refused: int = 0
+    coalesced: int = 0
+    late: int = 0
+    redelivered: int = 0
+    doubled: int = 0
+    wrong_facility: int = 0
+    wrong_level: int = 0
+    wrong_admission: int = 0
+    incidents: int = 0
+    encounters: int = 0
+    admissions: int = 0
+    acknowledged: int = 0
+    #: Sent before the judge looked: their latencies, and whether they came late, are unknowable.
+    before: int = 0
+    prearrivals: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    vitals_to_decision: Latencies = field(default_factory=Latencies)
+    vitals_to_queue: Latencies = field(default_factory=Latencies)
+    boarding_to_admission: Latencies = field(default_factory=Latencies)
+    findings: list[dict[str, str]] = field(default_factory=list)
+
+    def find(self, what: str, about: str, sentence: str) -> None:
+        """Describe something that went wrong, while there is room."""
+        if len(self.findings) < FINDINGS:
+            self.findings.append({"what": what, "id": about, "finding": sentence})

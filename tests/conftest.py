@@ -1,0 +1,23 @@
+"""What tests of every tier may ask for."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.platform import Platform
+
+
+@pytest.fixture(scope="session")
+async def platform() -> AsyncIterator[Platform]:
+    """A real broker and a real database, for the whole session; nothing of them is left after."""
+    with tempfile.TemporaryDirectory(prefix="greenchannel-tests-") as folder:
+        made = Platform(Path(folder))
+        try:
+            await made.start()
+            yield made
+        finally:
+            made.stop()

@@ -1,0 +1,226 @@
+"""Every user of the broker, every topic, reading and writing: the registry and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from schemas.topics import Operation, registry
+from services.kit.admin import apply_broker
+from services.kit.roles import apply_database, database_answers, role_dsn
+from tests.platform import Platform
+
+USERS = sorted(set(registry().users) - set(registry().superusers))
+TOPICS = sorted(registry().topics)
+
+
+@pytest.fixture(scope="module")
+async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """A broker of its own, for every topic gets a record here that no consumer could decode."""
+    made = Platform(tmp_path_factory.mktemp("access"))
+    try:
+        await made.start_kafka()
+        assert await asyncio.to_thread(writable, made, "admin") == set(TOPICS)
+        yield made
+    finally:
+        made.stop()
+
+
+def granted(user: str, operation: Operation) -> set[str]:
+    found = {g.topic for g in registry().grants if g.user == user and g.operation == operation}
+    assert found or operation == "write" or user == "vendor", f"{user} may {operation} nothing"
+    return found
+
+
+def connection(broker: Platform, user: str, **more: Any) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": broker.admin_settings.kafka_bootstrap_servers,
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": user,
+        "sasl.password": broker.passwords[user],
+        "log_level": 0,
+        **more,
+    }
+
+
+def writable(broker: Platform, user: str) -> set[str]:
+    """The topics whose partition 0 took a record from this user; the others were refused."""
+    taken, refused = set(), set()
+
+    def delivered(error: KafkaError | None, record: Any) -> None:
+        if error is None:
+            taken.add(record.topic())
+        else:
+            assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED, error
+            refused.add(record.topic())
+
+    idempotent = user == "admin" or bool(granted(user, "write"))
+    producer = Producer(connection(broker, user, **{"enable.idempotence": idempotent}))
+    for topic in TOPICS:
+        producer.produce(topic, b"x", b"k", partition=0, on_delivery=delivered)
+    assert producer.flush(20) == 0
+    assert taken | refused == set(TOPICS)
+    return taken
+
+
+def readable(broker: Platform, user: str) -> set[str]:
+    """The topics whose partition 0 gave its record to this user; the others were refused, those
+    it may not even describe by their metadata."""
+    more = {"group.id": user, "enable.auto.commit": False}
+    consumer = Consumer(connection(broker, user, **more))
+    given: set[str] = set()
+    refused: set[str] = set()
+    try:
+        for topic in TOPICS:
+            error = consumer.list_topics(topic, timeout=10).topics[topic].error
+            if error is not None:
+                assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED, error
+                refused.add(topic)
+        consumer.assign([TopicPartition(t, 0, 0) for t in TOPICS if t not in refused])
+        deadline = time.monotonic() + 20
+        while given | refused != set(TOPICS) and time.monotonic() < deadline:
+            record = consumer.poll(0.5)
+            if record is None:
+                continue
+            topic, error = record.topic() or "", record.error()
+            assert error is None or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED, error
+            (refused if error else given).add(topic)
+    finally:
+        consumer.close()
+    assert given | refused == set(TOPICS)
+    return given
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_user_writes_what_it_is_granted_and_nothing_else(
+    broker: Platform, user: str
+) -> None:
+    assert await asyncio.to_thread(writable, broker, user) == granted(user, "write")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_user_reads_what_it_is_granted_and_nothing_else(
+    broker: Platform, user: str
+) -> None:
+    assert await asyncio.to_thread(readable, broker, user) == granted(user, "read")
+
+
+@pytest.mark.parametrize(
+    ("user", "operation", "topic"),
+    [
+        ("triage", "write", "ambulance-vitals"),
+        ("bridge", "write", "dispatch-units"),
+        ("gateway", "write", "triage-decisions"),
+        ("vendor", "write", "ambulance-vitals"),
+        ("tracker", "write", "dispatch-units"),
+        ("dispatch", "write", "bridge-handoffs"),
+        ("dispatch_centre", "read", "ambulance-vitals"),
+        ("observer", "write", "dispatch-encounters"),
+    ],
+)
+def test_the_registry_itself_grants_no_overstepping(
+    user: str, operation: Operation, topic: str
+) -> None:
+    assert topic in TOPICS
+    assert topic not in granted(user, operation)
+
+
+def test_a_vendor_reads_nothing() -> None:
+    assert not granted("vendor", "read")
+
+
+@pytest.mark.parametrize("user", USERS)
+async def test_a_user_has_the_groups_that_begin_with_its_name_alone(
+    broker: Platform, user: str
+) -> None:
+    admin = AIOKafkaAdminClient(**broker.kafka(user))
+    await admin.start()
+    try:
+        for own in (user, f"{user}-1"):
+            assert await admin.list_consumer_group_offsets(own) == {}
+        with pytest.raises(GroupAuthorizationFailedError):
+            await admin.list_consumer_group_offsets("bridge" if user != "bridge" else "triage")
+    finally:
+        await admin.close()
+
+
+async def test_a_wrong_password_is_refused(broker: Platform) -> None:
+    wrong = {**broker.kafka("triage"), "sasl_plain_password": "wrong"}
+    producer = AIOKafkaProducer(**wrong)
+    try:
+        with pytest.raises(KafkaConnectionError):
+            await producer.start()
+    finally:
+        await producer.stop()
+
+
+async def test_nobody_gets_in_without_a_name(broker: Platform) -> None:
+    servers = broker.admin_settings.kafka_bootstrap_servers
+    producer = AIOKafkaProducer(bootstrap_servers=servers, request_timeout_ms=3000)
+    try:
+        with pytest.raises(KafkaConnectionError):
+            await producer.start()
+    finally:
+        await producer.stop()
+
+
+async def test_applying_a_second_time_changes_nothing(broker: Platform) -> None:
+    assert await apply_broker(broker.admin_settings, broker.passwords, partitions=4) == []
+
+
+async def test_a_changed_password_is_the_only_change(broker: Platform) -> None:
+    changed = {**broker.passwords, "vendor": "another"}
+    assert await apply_broker(broker.admin_settings, changed, partitions=4) == ["user vendor"]
+    assert await apply_broker(broker.admin_settings, broker.passwords, partitions=4) == [
+        "user vendor"
+    ]
+
+
+async def test_the_database_is_applied_once_too(platform: Platform) -> None:
+    assert await apply_database(platform.admin_dsn, platform.passwords) == []
+
+
+async def test_a_service_works_in_its_own_schema_alone(platform: Platform) -> None:
+    triage = await asyncpg.connect(platform.dsn("triage"))
+    try:
+        await triage.execute("CREATE TABLE triage.probe (id int)")
+        await triage.execute("DROP TABLE triage.probe")
+        for schema in ("bridge", "dispatch", "access", "public"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await triage.execute(f"CREATE TABLE {schema}.probe (id int)")
+        assert await triage.fetch("SELECT name FROM access.clients") == []
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await triage.execute("DELETE FROM access.clients")
+    finally:
+        await triage.close()
+
+
+async def test_the_observer_reads_everything_and_changes_nothing(platform: Platform) -> None:
+    triage = await asyncpg.connect(platform.dsn("triage"))
+    observer = await asyncpg.connect(platform.dsn("observer"))
+    try:
+        await triage.execute("CREATE TABLE triage.probe (id int)")
+        assert await observer.fetch("SELECT * FROM triage.probe") == []
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await observer.execute("INSERT INTO triage.probe VALUES (1)")
+        await triage.execute("DROP TABLE triage.probe")
+    finally:
+        await triage.close()
+        await observer.close()
+
+
+async def test_the_database_refuses_a_wrong_password(platform: Platform) -> None:
+    wrong = role_dsn(platform.admin_dsn, "triage", "wrong")
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(wrong)
+    assert not await database_answers(wrong)

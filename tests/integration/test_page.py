@@ -1,0 +1,223 @@
+"""The first page is served to this machine only, and lets nobody else pull a plug."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import httpx
+import pytest
+import uvicorn
+
+from tests.closing import chromium
+from web.app import STATIC, create_app
+from web.audience import QUEUE, event
+from web.guard import refusal
+from web.plugs import SERVICES, UNMEASURED_MS, Plugs
+
+POLICY = "default-src 'none'"
+
+
+class Page:
+    """The page on a free port, with a supervisor that only remembers."""
+
+    def __init__(self) -> None:
+        self.endpoints: dict[str, Any] = {}
+        self.recoveries: dict[str, list[float]] = {}
+        self.pulled: list[str] = []
+        self.app = create_app(lambda: self.endpoints, self.pull, lambda: self.recoveries)
+        self.show = self.app.state.show
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self.listening.getsockname()[1]}"
+        self.url = f"http://{self.host}"
+
+    async def pull(self, service: str) -> None:
+        self.pulled.append(service)
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10, trust_env=False)
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    made = Page()
+    config = uvicorn.Config(made.app, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve([made.listening]))
+    yield made
+    await made.show.end()
+    server.should_exit = True
+    await serving
+    made.listening.close()
+
+
+async def read(page: Page, name: str) -> dict[str, Any]:
+    """The first event of this name that a new watcher is told."""
+    async with page.client() as client, client.stream("GET", "/stage") as answer:
+        found = ""
+        async for line in answer.aiter_lines():
+            if line.startswith("event: "):
+                found = line.removeprefix("event: ")
+            elif line.startswith("data: ") and found == name:
+                told: dict[str, Any] = json.loads(line.removeprefix("data: "))
+                return told
+    raise AssertionError(f"no {name}")
+
+
+async def test_the_page_and_its_files_are_served_with_a_policy(page: Page) -> None:
+    async with page.client() as client:
+        for path, kind in [
+            ("/", "text/html"),
+            ("/static/page.js", "javascript"),
+            ("/static/page.css", "text/css"),
+            ("/static/vendor/preact.mjs", "javascript"),
+            ("/livez", "json"),
+        ]:
+            answer = await client.get(path)
+            assert (answer.status_code, kind in answer.headers["content-type"]) == (200, True)
+            assert answer.headers["content-security-policy"].startswith(POLICY)
+            assert "unsafe" not in answer.headers["content-security-policy"]
+            assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_vendored_files_are_what_their_page_says() -> None:
+    told = (STATIC / "vendor/README.md").read_text("utf-8")
+    listed = re.findall(r"\| `(\w+\.mjs)` \|.*`([0-9a-f]{64})`", told)
+    files = {file.name for file in (STATIC / "vendor").glob("*.mjs")}
+    assert {name for name, _ in listed} == files
+    for name, digest in listed:
+        assert hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize(
+    ("method", "host", "origin", "allowed"),
+    [
+        ("GET", "127.0.0.1:8120", None, True),
+        ("GET", "localhost:8120", None, True),
+        ("GET", "[::1]:8120", None, True),
+        ("GET", "board.example", None, False),
+        ("GET", "127.0.0.1.board.example", None, False),
+        ("GET", "127.0.0.1@board.example", None, False),
+        ("GET", "[", None, False),
+        ("GET", "", None, False),
+        ("GET", "127.0.0.1:8120", "http://board.example", False),
+        ("POST", "127.0.0.1:8120", None, False),
+        ("POST", "127.0.0.1:8120", "http://127.0.0.1:8120", True),
+        ("POST", "127.0.0.1:8120", "http://localhost:8120", False),
+        ("POST", "127.0.0.1:8120", "http://127.0.0.1:9999", False),
+        ("POST", "127.0.0.1:8120", "null", False),
+    ],
+)
+def test_only_this_machine_and_only_this_page_may_ask(
+    method: str, host: str, origin: str | None, allowed: bool
+) -> None:
+    assert (refusal(method, host, origin) is None) == allowed
+
+
+async def test_a_foreign_host_is_refused(page: Page) -> None:
+    async with page.client(host="board.example") as client:
+        assert (await client.get("/")).status_code == 403
+        assert (await client.get("/stage")).status_code == 403
+
+
+async def test_a_plug_is_pulled_by_this_page_and_by_no_other(page: Page) -> None:
+    page.endpoints = {"pids": {"triage": 2**22 + 1}}
+    async with page.client() as client:
+        for origin in ({}, {"origin": "http://board.example"}):
+            assert (await client.post("/plugs/triage", headers=origin)).status_code == 403
+        assert page.pulled == []
+        ours = {"origin": page.url}
+        assert (await client.post("/plugs/triage", headers=ours)).status_code == 202
+        assert (await client.post("/plugs/judge", headers=ours)).status_code == 404
+        assert (await client.post("/plugs/kafka", headers=ours)).status_code == 409
+    assert page.pulled == ["triage"]
+    services = {row["name"]: row for row in (await read(page, "snapshot"))["services"]}
+    assert services["triage"]["state"] == "down"
+    assert services["kafka"]["state"] == "elsewhere"
+
+
+async def test_a_watcher_gets_a_snapshot_and_then_changes(page: Page) -> None:
+    told = await read(page, "snapshot")
+    assert set(told) >= {"now", "as_of", "ready", "calls", "queues", "units", "judge", "services"}
+    assert (told["ready"], told["as_of"]) == (False, None)
+    assert told["city"]["facilities"]
+    assert [row["state"] for row in told["services"]] == ["starting"] * len(SERVICES)
+    change = asyncio.create_task(read(page, "change"))
+    await asyncio.sleep(0.5)
+    page.endpoints = {"pids": {"triage": None}}
+    assert "now" in await change
+
+
+async def test_a_watcher_that_stalls_is_dropped(page: Page) -> None:
+    stalled = socket.socket()
+    stalled.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    stalled.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(stalled, ("127.0.0.1", page.listening.getsockname()[1]))
+    await loop.sock_sendall(stalled, f"GET /stage HTTP/1.1\r\nHost: {page.host}\r\n\r\n".encode())
+    seen = set()
+    for _ in range(4 * QUEUE):
+        seen.add(len(page.show.audience))
+        page.show.audience.tell(event("change", b"x" * 1_000_000))
+        await asyncio.sleep(0.02)
+    assert seen == {0, 1}
+    assert len(page.show.audience) == 0
+    stalled.close()
+
+
+def test_a_plug_is_down_until_a_recovery_was_measured() -> None:
+    plugs, alive = Plugs(), {7}
+
+    def look(pid: int | None, recoveries: list[float], now: float) -> tuple[str, float | None]:
+        rows = plugs.look(
+            {"triage": pid, "kafka": 1}, {"triage": recoveries}, alive.__contains__, now
+        )
+        (row,) = [row for row in rows if row["name"] == "triage"]
+        return row["state"], row["since"]
+
+    assert look(7, [], 0) == ("running", None)
+    plugs.pulled("triage", 7, 0, 1000)
+    assert look(7, [], 1010) == ("down", 1000)
+    assert look(None, [], 1200) == ("down", 1000)
+    alive.add(8)
+    assert look(8, [], 2000) == ("recovering", 1000)
+    assert look(8, [3.2], 4000) == ("running", None)
+    alive.clear()
+    assert look(8, [3.2], 5000) == ("down", 5000)
+    alive.add(9)
+    assert look(9, [3.2], 5000 + UNMEASURED_MS + 1) == ("running", None)
+
+
+@pytest.mark.needs_chromium
+async def test_the_browser_draws_the_page_and_asks_nobody_else(page: Page) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "net.json"
+        flags = (
+            "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+            "--disable-background-networking --disable-component-update --disable-sync "
+            "--dump-dom"
+        )
+        browser = await asyncio.create_subprocess_exec(
+            str(chromium()), *flags.split(), f"--user-data-dir={folder}/profile",
+            f"--log-net-log={log}", f"{page.url}/?lang=en",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        drawn, _ = await asyncio.wait_for(browser.communicate(), 60)
+        asked = _asked_by(page.url, json.loads(log.read_text("utf-8")))
+    assert "Pull the plug" in drawn.decode()
+    assert "/stage" in {url.path for url in asked}
+    assert {url.netloc for url in asked} == {page.host}
+
+
+def _asked_by(origin: str, log: dict[str, Any]) -> set[SplitResult]:
+    """What the page asked for; the browser itself asks its maker for other things."""
+    params = [event.get("params", {}) for event in log["events"]]
+    return {urlsplit(p["url"]) for p in params if p.get("initiator") == origin and "url" in p}

@@ -1,0 +1,90 @@
+"""The city is the same for the same seed, and its roads lead somewhere."""
+
+from __future__ import annotations
+
+from itertools import islice, pairwise
+from random import Random
+
+import pytest
+
+from simulator.city import City, Station, load, metres, point_along, waits
+
+
+def city() -> City:
+    return load()
+
+
+def test_two_centres_two_townships_three_hospitals() -> None:
+    assert [s.kind for s in city().stations] == ["county_centre"] * 2 + ["township"] * 2
+    assert [f.id for f in city().facilities] == ["F-001", "F-002", "F-003"]
+
+
+def test_every_place_lies_within_the_bounds() -> None:
+    bounds = city().bounds
+    points = [p.point for p in (*city().stations, *city().facilities)]
+    for latitude, longitude in [*points, *(p for road in city().roads for p in road.points)]:
+        assert bounds["south"] < latitude < bounds["north"]
+        assert bounds["west"] < longitude < bounds["east"]
+
+
+def test_the_roads_are_one_net() -> None:
+    reached = {next(iter(city().junctions))}
+    frontier = set(reached)
+    while frontier:
+        frontier = {there for here in frontier for there in city().junctions[here]} - reached
+        reached |= frontier
+    assert reached == set(city().junctions)
+
+
+def test_vehicles_are_shared_out_over_the_stations() -> None:
+    vehicles = city().vehicles(10)
+    assert len({v.unit_id for v in vehicles}) == len({v.device_id for v in vehicles}) == 10
+    assert [v.station.id for v in vehicles[:5]] == ["S-01", "S-02", "S-03", "S-04", "S-01"]
+
+
+@pytest.mark.parametrize("station", city().stations, ids=lambda s: s.id)
+def test_a_mission_leads_from_the_station_by_the_scene_to_the_nearest_hospital(
+    station: Station,
+) -> None:
+    for seed in range(20):
+        mission = city().mission(Random(seed), station)
+        assert mission.to_scene[0] == station.point
+        assert mission.address.endswith("号")
+        assert mission.to_scene[-1] == mission.to_facility[0] == mission.scene
+        assert mission.to_facility[-1] == mission.facility.point
+        distances = [metres(f.point, mission.scene) for f in city().facilities]
+        assert metres(mission.facility.point, mission.scene) == min(distances)
+        assert 500 < metres(station.point, mission.scene) < 7_000
+
+
+def test_the_same_seed_makes_the_same_mission() -> None:
+    station = city().stations[0]
+    assert city().mission(Random(7), station) == city().mission(Random(7), station)
+    assert city().mission(Random(7), station) != city().mission(Random(8), station)
+
+
+def test_a_path_keeps_to_the_roads() -> None:
+    path = city().path(city().stations[0].point, city().facilities[1].point)
+    for here, there in pairwise(path[1:-1]):
+        assert there in city().junctions[here]
+
+
+def test_positions_move_evenly_along_the_path() -> None:
+    path = ((34.0, 117.0), (34.0, 117.1), (34.1, 117.1))
+    assert point_along(path, 0) == path[0]
+    assert point_along(path, 1) == path[-1]
+    steps = [point_along(path, part / 10) for part in range(11)]
+    lengths = [metres(a, b) for a, b in pairwise(steps)]
+    assert max(lengths) < 1.5 * min(lengths)
+
+
+def test_metres_are_metres() -> None:
+    assert metres((34.0, 117.0), (34.01, 117.0)) == pytest.approx(1113, abs=2)
+    assert metres((34.0, 117.0), (34.0, 117.01)) == pytest.approx(923, abs=2)
+
+
+def test_the_first_call_comes_at_once_and_the_others_by_chance() -> None:
+    gaps = list(islice(waits(Random(7), 60), 500))
+    assert gaps[0] == 1
+    assert sum(gaps) / len(gaps) == pytest.approx(60, rel=0.15)
+    assert list(waits(Random(7), 0)) == []

@@ -1,0 +1,71 @@
+// The calls, each with the ring that runs until its ambulance leaves.
+
+import { Fitted, html, now, Shape } from "./base.js";
+import { age, complaint, person, say } from "./words.js";
+
+const TO_NOTIFY_S = 60, TO_DEPART_S = 180;
+const CALL = 70, MORE = 16, STACKED = 5;
+const R = 25, ROUND = 2 * Math.PI * R;
+
+const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
+
+function Ring({ call }) {
+  const { accepted, notified, departed } = call;
+  const limit = notified ? TO_DEPART_S : TO_NOTIFY_S;
+  const end = departed || now();
+  const seconds = Math.max(0, (end - (notified || accepted)) / 1000);
+  const part = departed ? 1 : Math.min(1, seconds / limit);
+  const kind = seconds > limit ? "over" : departed ? "closed" : seconds > limit * 2 / 3 ? "close" : "runs";
+  const what = departed ? say("left_after", { s: Math.round(seconds) }) : say(notified ? "to_depart" : "to_notify");
+  return html`<svg class=${`ring ${kind}`} viewBox="0 0 58 58" role="img" aria-label=${what}>
+    <title>${what}</title>
+    <circle cx="29" cy="29" r=${R} />
+    <circle class="run" cx="29" cy="29" r=${R} stroke-dasharray=${ROUND} stroke-dashoffset=${ROUND * (1 - part)} transform="rotate(-90 29 29)" />
+    ${departed
+      ? html`<text x="29" y="32">${Math.round(seconds)}</text><text class="unit" x="29" y="43">s</text>`
+      : html`<text x="29" y="34">${minutes(seconds)}</text>`}
+  </svg>`;
+}
+
+// The protocol's word where it has one, for it reads the same for every call.
+function complaintAndAge(patient) {
+  const word = patient.complaint === "other" ? complaint(patient) : say(patient.complaint);
+  return patient.age ? `${word} · ${person(patient)}` : word;
+}
+
+function Call({ call, featured }) {
+  const state = call.state === "acknowledged" ? "acknowledged_unit" : call.state;
+  return html`<li class=${`call ${call.level} ${call.state} ${featured ? "followed" : ""}`}>
+    <${Ring} call=${call} />
+    <div>
+      <b class="line">${complaintAndAge(call.patient)}</b>
+      <span class="state">${say(state)}<i>${age(now() - call.state_at)}</i></span>
+      <small class="line">${call.unit}${call.gps && html` <span class="gps" title=${say("gps_confirms")}>GPS ✓</span>`}${call.unit && " · "}${call.address}</small>
+    </div>
+    <${Shape} level=${call.level} size=${22} bare />
+  </li>`;
+}
+
+export function Calls({ calls, followed }) {
+  const { shown = [], open = 0, departures = {} } = calls || {};
+  const fill = (height) => {
+    const fitting = fitted(shown, height == null ? STACKED : Math.floor((height - MORE) / CALL));
+    return html`<ul>${fitting.map((call) => html`<${Call} key=${call.id} call=${call} featured=${call.encounters.includes(followed)} />`)}</ul>
+      ${shown.length === 0 && html`<p class="none">${say("calls_none")}</p>`}
+      ${open > fitting.length && html`<p class="more">+${open - fitting.length}</p>`}`;
+  };
+  return html`<section class="calls" aria-labelledby="calls">
+    <h2 id="calls">${say("calls")} <b>${open}</b>
+      ${departures.all > 0 && html`<span class="aside">${say("within")} <b>${departures.within}/${departures.all}</b></span>`}
+    </h2>
+    <${Fitted} kind="list" fill=${fill} />
+  </section>`;
+}
+
+// Where room is scarce, calls whose ambulance has not left stay before those whose has.
+function fitted(calls, room) {
+  if (calls.length <= room) return calls;
+  const waiting = calls.filter((call) => !call.departed);
+  const kept = new Set([...waiting, ...calls.filter((call) => call.departed)].slice(0, room));
+  return calls.filter((call) => kept.has(call));
+}

@@ -1,0 +1,86 @@
+// The queues in the hospitals; a card turns over at the moment its patient is admitted.
+
+import { Component, Fitted, html, now, Shape } from "./base.js";
+import { both, clock, complaint, minute, person, say } from "./words.js";
+
+const CARD = 118, TITLE = 50, NONE = 48, STACKED = 8, JUST_MS = 4000;
+
+// The second line of a card, on two sides. A card that comes to be seen just after the admission
+// shows its first side for a moment and then turns.
+class Turning extends Component {
+  constructor(props) {
+    super(props);
+    const just = props.card.admission && now() - props.card.admitted_seen < JUST_MS;
+    this.state = { turned: Boolean(props.card.admission) && !just };
+  }
+
+  componentDidMount() { this.turn(); }
+  componentDidUpdate() { this.turn(); }
+  componentWillUnmount() { clearTimeout(this.soon); }
+
+  turn() {
+    if (!this.props.card.admission || this.state.turned || this.soon) return;
+    this.soon = setTimeout(() => { this.soon = 0; this.setState({ turned: true }); }, 60);
+  }
+
+  render({ card }, { turned }) {
+    return html`<div class=${`turning ${turned ? "turned" : ""}`}>
+      <div class="side front" aria-hidden=${turned}>${card.boarded ? say("aboard_waiting") : say("not_aboard")}</div>
+      <div class="side back" aria-hidden=${!turned}>
+        <b>${say("admitted")} ${clock(card.admitted)}<i>${card.admission}</i></b>
+        ${card.after_ms != null && html`<em>+${Math.round(card.after_ms)} ms<i>${say("since_boarding")}</i></em>`}
+      </div>
+    </div>`;
+  }
+}
+
+function where(card) {
+  if (card.arrived) return say("at_hospital");
+  if (!card.boarded) return say("at_scene");
+  return card.distance_km == null ? "" : say("away", { n: card.distance_km.toFixed(1) });
+}
+
+function Seen({ card }) {
+  if (card.transferred) return html`<span class="seen done">✓✓ ${say("handed_over")}</span>`;
+  if (!card.acknowledged) return html`<span class="seen">${say("not_seen")}</span>`;
+  return html`<span class="seen done" title=${`${say("seen_by", { who: card.acknowledged_by })} ${clock(card.acknowledged)}`}>✓ ${card.acknowledged_by} ${minute(card.acknowledged)}</span>`;
+}
+
+function Card({ card, names }) {
+  const leaving = card.transferred || card.ended;
+  const just = card.admission && now() - card.admitted_seen < JUST_MS;
+  return html`<li class=${`card ${card.level} ${leaving ? "leaving" : ""} ${card.admission ? "in" : ""} ${just ? "just" : ""}`}>
+    <div class="mark" key=${card.level}><${Shape} level=${card.level} size=${34} /><b>${say(card.level)}</b></div>
+    <div class="told">
+      <p class="top"><b>${person(card.patient)}</b>${card.patient.identity !== "known" && html`<span class="tag">${say("identity_unknown")}</span>`}
+        <span class="where">${where(card)}</span></p>
+      <p class="line">${complaint(card.patient)}<span class="dim"> · ${both(names[card.facility]) || card.facility}</span></p>
+      <${Turning} card=${card} />
+      <p class="bottom"><span class="reason line">${both(card.reason) || say("no_reason")}</span><${Seen} card=${card} /></p>
+    </div>
+  </li>`;
+}
+
+function Queue({ queue, room, names }) {
+  const cards = queue.cards.slice(0, room);
+  return html`<section class="queue" aria-label=${say(`${queue.centre}_centre`)}>
+    <h2>${say(`${queue.centre}_centre`)} <b>${queue.all}</b><span class="aside">${say("admitted_of", { n: queue.admitted })}</span></h2>
+    <ul>${cards.map((card) => html`<${Card} key=${card.id} card=${card} names=${names} />`)}</ul>
+    ${cards.length === 0 && html`<p class="none">${say("queue_none")}</p>`}
+    ${queue.all > cards.length && html`<p class="more">+${queue.all - cards.length}</p>`}
+  </section>`;
+}
+
+// As many cards as the column has room for; both queues get their share.
+export function Queues({ queues, names }) {
+  const [first, second] = queues;
+  if (!first || !second) return html`<div class="queues"></div>`;
+  const fill = (height) => {
+    const empty = [first, second].filter((queue) => queue.cards.length === 0).length;
+    const room = height == null ? STACKED : Math.max(2, Math.floor((height - 2 * TITLE - empty * NONE) / CARD));
+    const upper = Math.max(Math.ceil(room / 2), room - second.cards.length);
+    return html`<${Queue} queue=${first} room=${upper} names=${names} />
+      <${Queue} queue=${second} room=${room - Math.min(upper, first.cards.length)} names=${names} />`;
+  };
+  return html`<${Fitted} kind="queues" fill=${fill} />`;
+}
