@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 import click
+
+from services.kit.role import Role
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -15,7 +21,7 @@ def main() -> None:
 
 def _service(name: str, module: str, does: str) -> None:
     @main.command(name, help=does)
-    def run() -> None:
+    def serve() -> None:
         from importlib import import_module
 
         from services.kit import runtime
@@ -28,6 +34,130 @@ _service("gateway", "services.dispatch.gateway", "遥测网关 · telemetry from
 _service("tracker", "services.dispatch.tracker", "车辆跟踪 · departures as GPS shows them.")
 _service("triage", "services.triage.app", "分诊 · levels and centres, explained.")
 _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival records, admissions, handoff.")
+
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def _load(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say how much is going on in the city."""
+    for option in (
+        click.option("--live-encounters", type=int, help="so many are live when the run begins"),
+        click.option("--vitals-per-second", type=float, help="by all monitors together"),
+        click.option("--calls-per-hour", type=float),
+        click.option("--ambulances", type=int),
+        click.option("--seed", type=int, help="the same seed, the same city"),
+        click.option("--for", "seconds", type=float, help="seconds of input, from the first one"),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.option("--kafka", metavar="HOST:PORT", help="a broker that runs already")
+@click.option("--postgres", metavar="DSN", help="a server that runs already")
+@click.option("--data", type=FOLDER, help="keep everything here (default: nothing is kept)")
+@click.option("--report", type=FILE, help="what the judge found, as JSON")
+@click.option("--endpoints", type=FILE, help="addresses and tokens, for those who look in")
+@click.option("--port", type=int, default=8120, show_default=True, help="of the page; 0 picks one")
+@_load
+def run(**asked: Any) -> None:
+    """全部在本机运行 · everything on this machine, and the page that shows it."""
+    from services.local.supervisor import Options
+    from services.local.supervisor import run as supervise
+
+    sys.exit(asyncio.run(supervise(Options(**asked))))
+
+
+@main.command()
+@click.option("--endpoints", type=FILE, required=True)
+@click.option("--truth", type=FILE, required=True)
+@_load
+def simulate(**asked: Any) -> None:
+    """模拟城市 · a city that calls, as any outside client would."""
+    import uvloop
+
+    from simulator.play import Options, play
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    sys.exit(uvloop.run(play(Options(**given))))
+
+
+@main.command()
+@click.option("--endpoints", type=FILE, required=True)
+@click.option("--truth", type=FILE, required=True)
+@click.option("--report", type=FILE, required=True)
+def judge(**asked: Any) -> None:
+    """裁判 · counts what was sent against what it reads itself."""
+    import uvloop
+
+    from simulator.judge import Options
+    from simulator.judge import judge as preside
+
+    sys.exit(uvloop.run(preside(Options(**asked))))
+
+
+@main.command()
+@click.option("--secrets", type=FOLDER, required=True, help="a file per user, holding the password")
+def apply(secrets: Path) -> None:
+    """建立主题、用户与权限 · topics, users, rules, roles; a second time changes nothing."""
+    from services.kit.admin import apply_broker
+    from services.kit.roles import apply_database
+    from services.kit.settings import Settings
+
+    settings = Settings()
+    words = {file.name: file.read_text("utf-8").strip() for file in secrets.iterdir()}
+
+    async def both() -> list[str]:
+        changed = await apply_database(settings.postgres_dsn.get_secret_value(), words)
+        return changed + await apply_broker(settings, words)
+
+    for line in asyncio.run(both()) or ["nothing to change"]:
+        click.echo(line)
+
+
+@main.group()
+def client() -> None:
+    """客户端密钥 · keys of software clients."""
+
+
+@client.command()
+@click.argument("name")
+@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option("--facility")
+def add(name: str, role: str, facility: str | None) -> None:
+    """Make a key for NAME; it is shown once and stored hashed."""
+    from services.kit.auth import add_client
+
+    click.echo(_with_clients(lambda pool: add_client(pool, name, Role(role), facility)))
+
+
+@client.command()
+@click.argument("name")
+def revoke(name: str) -> None:
+    """Revoke the key of NAME; it stops working within half a minute."""
+    from services.kit.auth import revoke_client
+
+    found = _with_clients(lambda pool: revoke_client(pool, name))
+    click.echo("revoked" if found else f"no client named {name} has a key")
+    sys.exit(0 if found else 1)
+
+
+def _with_clients(do: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Do something with the clients' table, as the operator that the environment names."""
+    from services.kit import postgres
+    from services.kit.errors import Rejected, TransientFailure
+    from services.kit.settings import Settings
+
+    async def work() -> Any:
+        async with await postgres.connect(Settings(), "access", size=1) as pool:
+            return await do(pool)
+
+    try:
+        return asyncio.run(work())
+    except (Rejected, TransientFailure) as error:
+        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

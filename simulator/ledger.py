@@ -177,13 +177,13 @@ class Ledger:
 
     def _refuse(self, line: truth.Refused) -> None:
         for id_ in line.ids:
-            item = self.open.pop(id_, None)
+            self.tally.refused += 1
+            self.tally.find("refused", id_, f"the service answered {line.status}")
+            item = self.open.pop(id_, None)  # a call that is refused never became one
             if item is not None:
                 item.lacks = 0
                 self.tally.sent -= 1
-                self.tally.refused += 1
                 self.tally.vitals_sent -= item.vital
-                self.tally.find("refused", id_, f"the service answered {line.status}")
 
     def _find(self, id_: str) -> Item | None:
         case = self._handles.get(id_.rpartition(".")[0])
@@ -225,7 +225,7 @@ class Ledger:
             self._effects[key] = event_id
             self.meet(key, t)
         elif known == event_id:
-            self.tally.redelivered += 1
+            self.tally.redelivered[key.partition("/")[0]] += 1
         elif self._is_ours(key):
             self.tally.doubled += 1
             self.tally.find("duplicated", event_id, f"{key} came before under another id")

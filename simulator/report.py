@@ -44,7 +44,7 @@ def report(verdict: Verdict, now: float) -> dict[str, Any]:
         "live_encounters": presence.mean_live(),
         "coalesced": tally.coalesced,
         "late": tally.late,
-        "redelivered": tally.redelivered,
+        "redelivered": tally.redelivered.total(),
         "unknowable": unknowable(verdict),
         "incidents": tally.incidents,
         "encounters": tally.encounters,
@@ -73,6 +73,7 @@ def report(verdict: Verdict, now: float) -> dict[str, Any]:
         "recovery_s": {},
         "versions": versions(),
         "refused": tally.refused,
+        "redelivered_of": dict(tally.redelivered),
         "findings": [*tally.findings, *lost][:FINDINGS],
     }
 
@@ -89,7 +90,7 @@ def score(verdict: Verdict, now: float) -> dict[str, Any]:
         "lost": len(lost),
         "doubled": tally.doubled,
         "late": tally.late,
-        "redelivered": tally.redelivered,
+        "redelivered": tally.redelivered.total(),
         "wrong": tally.wrong_facility + tally.wrong_level + tally.wrong_admission,
         "p50": tally.vitals_to_queue.quantile(0.50),
         "p99": tally.vitals_to_queue.quantile(0.99),

@@ -21,7 +21,6 @@ class Tally:
     refused: int = 0
     coalesced: int = 0
     late: int = 0
-    redelivered: int = 0
     doubled: int = 0
     wrong_facility: int = 0
     wrong_level: int = 0
@@ -32,6 +31,8 @@ class Tally:
     acknowledged: int = 0
     #: Sent before the judge looked: their latencies, and whether they came late, are unknowable.
     before: int = 0
+    #: The same event id read twice, by what it was: no harm, but telling.
+    redelivered: Counter[str] = field(default_factory=Counter)
     prearrivals: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     vitals_to_decision: Latencies = field(default_factory=Latencies)

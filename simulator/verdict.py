@@ -90,7 +90,7 @@ class Verdict:
         item = case.item(seen.id)
         if item is None:
             if case.is_own_sample(seen.id):
-                self.tally.redelivered += 1
+                self.tally.redelivered["sample"] += 1
             elif seen.id in self.ledger.open:  # its own patient will miss it: it counts as lost
                 self.tally.find("lost", seen.id, f"it went to another patient, {case.handle}")
         elif item.appended is None:
@@ -101,12 +101,12 @@ class Verdict:
                 case.folded_to = max(case.folded_to, item.offset)
             self.ledger.settle(item, SEEN, seen.t)
         else:
-            self.tally.redelivered += 1
+            self.tally.redelivered["sample"] += 1
 
     def _decision(self, seen: DecisionSeen, case: Case) -> None:
         noted = case.decisions.note(seen.number, seen.id, seen.t)
         if noted == "again":
-            self.tally.redelivered += 1
+            self.tally.redelivered["decision"] += 1
             return
         if noted == "doubled":
             self._doubled(seen.id, f"{case.handle}: decision {seen.number} came under another id")
@@ -165,7 +165,7 @@ class Verdict:
             return
         noted = case.queue(centre, seen.version).note(seen.version, seen.id, seen.t)
         if noted == "again":
-            self.tally.redelivered += 1
+            self.tally.redelivered["queue"] += 1
             return
         if noted == "doubled":
             told = f"version {seen.version} for {centre.value} came under another id"

@@ -70,6 +70,7 @@ class Witness:
     async def _read(self) -> None:
         """Read until the broker fails or falls silent."""
         consumer = AIOKafkaConsumer(
+            *self._flow.topics,
             **self._broker,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -80,7 +81,7 @@ class Witness:
         )
         try:
             await consumer.start()
-            await self._assign(consumer)
+            self._go_on(consumer)
             self.is_reading = True
             heard = time.monotonic()
             while time.monotonic() - heard < SILENCE_S:
@@ -94,13 +95,10 @@ class Witness:
         finally:
             await consumer.stop()
 
-    async def _assign(self, consumer: AIOKafkaConsumer) -> None:
-        await consumer.topics()
-        found = {topic: consumer.partitions_for_topic(topic) for topic in self._flow.topics}
-        if not all(found.values()):
+    def _go_on(self, consumer: AIOKafkaConsumer) -> None:
+        """Where an earlier consumer stopped. Raises ``OSError`` while there is a topic missing."""
+        places = consumer.assignment()
+        if {place.topic for place in places} != set(self._flow.topics):
             raise OSError("a topic is not there yet")
-        places = [TopicPartition(t, number) for t, numbers in found.items() for number in numbers]
-        consumer.assign(places)
-        for place in places:
-            if place in self._positions:
-                consumer.seek(place, self._positions[place])
+        for place in places & self._positions.keys():
+            consumer.seek(place, self._positions[place])

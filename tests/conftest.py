@@ -10,6 +10,8 @@ import pytest
 
 from tests.platform import Platform
 
+pytest_plugins = ["tests.closing"]
+
 
 @pytest.fixture(scope="session")
 async def platform() -> AsyncIterator[Platform]:

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 
 from schemas.topics import registry
-from services.kit.admin import apply_broker, as_user, broker_answers, environment
+from services.kit.admin import apply_broker
+from services.kit.broker import as_user, broker_answers, environment
 from services.kit.process import Child, end, hold
 from services.kit.roles import ROLES, apply_database, database_answers, role_dsn
 from services.kit.settings import Settings

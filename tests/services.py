@@ -20,8 +20,8 @@ from aiokafka import AIOKafkaConsumer
 
 from schemas.envelope import decode
 from schemas.event import Event
-from services.kit.auth import Role
 from services.kit.process import Child, free_port
+from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform

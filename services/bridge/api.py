@@ -14,10 +14,11 @@ from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, Patient
 from services.bridge import store
 from services.bridge.handoff import act
 from services.kit import failpoint, outbox
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal
 from services.kit.body import Body
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
 from services.kit.postgres import Row, transaction
+from services.kit.role import Role
 
 router = APIRouter(prefix="/v1/facilities/{facility_id}")
 

@@ -72,9 +72,12 @@ class Feeds:
                 async with self._pool.acquire(timeout=5) as connection:
                     await connection.add_listener(FEED_CHANNEL, self._on_hint)
                     attempt = 0
-                    while not connection.is_closed():
-                        await connection.execute("SELECT 1")
-                        await asyncio.sleep(LOOK_S)
+                    try:
+                        while True:
+                            await connection.execute("SELECT 1")  # raises when the link is gone
+                            await asyncio.sleep(LOOK_S)
+                    finally:
+                        await connection.remove_listener(FEED_CHANNEL, self._on_hint)
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -26,11 +26,12 @@ from schemas.unit import UnitStatus
 from services.dispatch import incident, store, unit
 from services.dispatch.encounter import Encounter, record
 from services.kit import failpoint, outbox
-from services.kit.auth import Principal, Role
+from services.kit.auth import Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
 from services.kit.postgres import Connection, Row, transaction
+from services.kit.role import Role
 
 router = APIRouter(prefix="/v1")
 

@@ -41,11 +41,12 @@ from services.dispatch.telemetry import (
 )
 from services.kit import failpoint, kafka, postgres, runtime
 from services.kit import observability as seen
-from services.kit.auth import Gate, Principal, Role
+from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, create_app, event_id_for, problem
 from services.kit.patience import patiently
+from services.kit.role import Role
 from services.kit.settings import Settings
 
 SERVICE = "gateway"

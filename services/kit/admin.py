@@ -7,53 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeAlias
 
-import confluent_kafka.admin
 from confluent_kafka import KafkaException
-from pydantic import SecretStr
 
 from schemas.topics import Registry, Topic, registry
+from services.kit.broker import Admin, as_user, broker_answers, client, has_users, kafka
 from services.kit.settings import Settings
 
-#: The client's own type hints contradict it: most names count as private, None as no value.
-kafka: Any = confluent_kafka.admin
-Admin: TypeAlias = Any
+#: What was asked for must hold within this time.
+IN_FORCE_S = 60
+#: An ``AclBinding``.
 Rule: TypeAlias = Any
 
 
-class PartitionsDiffer(Exception):
-    """A topic exists with another number of partitions, which a topic never changes."""
-
-
-def as_user(admin: Settings, user: str, password: str) -> Settings:
-    """The connection of ``user`` to the broker of ``admin``."""
-    changes: dict[str, object] = {}
-    if _has_users(admin):
-        changes = {
-            "kafka_sasl_mechanism": "SCRAM-SHA-512",
-            "kafka_sasl_plain_username": user,
-            "kafka_sasl_plain_password": SecretStr(password),
-        }
-    return admin.model_copy(update=changes)
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """These broker settings as the environment of a process that shall have them."""
-    found = settings.model_dump(include={n for n in type(settings).model_fields if "kafka_" in n})
-    plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in found.items()}
-    return {f"GREENCHANNEL_{n.upper()}": str(v) for n, v in plain.items() if v is not None}
-
-
-def broker_answers(settings: Settings, timeout: float = 1.0) -> bool:
-    """Whether the broker answers now, lets us in, and every partition of it can be written."""
-    try:
-        topics = _client(settings).list_topics(timeout=timeout).topics.values()
-    except KafkaException:
-        return False
-    return all(p.leader >= 0 for topic in topics for p in topic.partitions.values())
+class CannotApply(Exception):
+    """The broker is not, and will not be, as it shall be; the message says why."""
 
 
 async def apply_broker(
@@ -61,39 +32,21 @@ async def apply_broker(
 ) -> list[str]:
     """Make the topics of the registry and, where the broker knows users, those of ``passwords``
     with their access rules; when it returns, they hold. ``settings`` are the connection of a
-    superuser, whose own password is left alone."""
-    admin, declared, changed = _client(settings), registry(), []
+    superuser, whose own password is left alone. Raises ``CannotApply``."""
+    admin, declared, changed = client(settings), registry(), []
     rules: set[Rule] = set()
-    if _has_users(settings):
-        ours = set(declared.users) - set(declared.superusers)
-        users = {user: word for user, word in passwords.items() if user in ours}
-        rules = {rule for user in users for rule in _rules(declared, user)}
-        changed += await _apply_users(admin, settings, users)
-        changed += await _apply_rules(admin, users, rules)
-    changed += await _apply_topics(admin, declared.topics.values(), partitions)
-    await _until_in_force(admin, settings, rules)
+    try:
+        if has_users(settings):
+            ours = set(declared.users) - set(declared.superusers)
+            users = {user: word for user, word in passwords.items() if user in ours}
+            rules = {rule for user in users for rule in _rules(declared, user)}
+            changed += await _apply_users(admin, settings, users)
+            changed += await _apply_rules(admin, users, rules)
+        changed += await _apply_topics(admin, declared.topics.values(), partitions)
+        await _until_in_force(admin, settings, declared.topics.keys(), rules)
+    except KafkaException as error:
+        raise CannotApply(error.args[0].str()) from error
     return changed
-
-
-def _has_users(settings: Settings) -> bool:
-    return settings.kafka_security_protocol.startswith("SASL")
-
-
-def _client(settings: Settings) -> Admin:
-    config: dict[str, Any] = {
-        "bootstrap.servers": settings.kafka_bootstrap_servers,
-        "security.protocol": settings.kafka_security_protocol,
-        "log_level": 0,
-        "socket.timeout.ms": 10_000,
-    }
-    if _has_users(settings):
-        password = settings.kafka_sasl_plain_password
-        config["sasl.mechanism"] = settings.kafka_sasl_mechanism
-        config["sasl.username"] = settings.kafka_sasl_plain_username or ""
-        config["sasl.password"] = password.get_secret_value() if password else ""
-    if settings.kafka_ca_file:
-        config["ssl.ca.location"] = str(settings.kafka_ca_file)
-    return kafka.AdminClient(config)
 
 
 async def _answers(futures: Mapping[Any, Future[Any]]) -> list[Any]:
@@ -105,7 +58,8 @@ async def _apply_topics(admin: Admin, topics: Iterable[Topic], partitions: int |
     wanted = {t.name: (t.config(), partitions or t.partitions) for t in topics}
     for name, (_, count) in wanted.items():
         if name in there and len(there[name].partitions) != count:
-            raise PartitionsDiffer(f"{name}: {len(there[name].partitions)}, wanted {count}")
+            found = len(there[name].partitions)
+            raise CannotApply(f"{name} has {found} partitions, not {count}; that cannot change")
     new = [
         kafka.NewTopic(name, num_partitions=count, replication_factor=-1, config=config)
         for name, (config, count) in wanted.items()
@@ -154,7 +108,7 @@ async def _apply_users(admin: Admin, settings: Settings, users: Mapping[str, str
 
 def _lets_in(settings: Settings, user: str, password: str) -> bool:
     try:
-        _client(as_user(settings, user, password)).list_topics(timeout=3)
+        client(as_user(settings, user, password)).list_topics(timeout=3)
     except KafkaException:
         return False
     return True
@@ -205,13 +159,16 @@ def _rule(user: str, kind: Any, name: str, operation: Any) -> Rule:
     )
 
 
-async def _until_in_force(admin: Admin, settings: Settings, rules: set[Rule]) -> None:
+async def _until_in_force(
+    admin: Admin, settings: Settings, topics: Collection[str], rules: set[Rule]
+) -> None:
     """The controller answers first and the broker follows: topics get their leaders, then users
     are let in, and rules hold last. Who starts after us shall find all of it."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + IN_FORCE_S
     while not (
-        await asyncio.to_thread(broker_answers, settings) and rules <= await _present_rules(admin)
+        await asyncio.to_thread(broker_answers, settings, expected=topics)
+        and rules <= await _present_rules(admin)
     ):
         if time.monotonic() > deadline:
-            raise TimeoutError("topics, users and rules are not in force after 30 s")
+            raise CannotApply(f"topics, users or rules are not in force after {IN_FORCE_S} s")
         await asyncio.sleep(0.05)

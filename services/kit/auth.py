@@ -11,7 +11,6 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -21,24 +20,16 @@ from fastapi import Request
 
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.postgres import Pool, transaction
+from services.kit.role import Role
 from services.kit.settings import Settings
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
+#: The key set is read again for an unknown key, at most this often.
+REREAD_S = 10.0
 #: A revoked client key stops working after this long at the latest.
 KEY_CACHE_S = 30.0
 #: While the database is away, a key seen this recently still opens the door.
 KEY_GRACE_S = 600.0
-
-
-class Role(StrEnum):
-    """What a caller is. A route names the roles it is open to."""
-
-    DISPATCHER = "dispatcher"
-    CREW = "crew"
-    CENTRE = "centre"
-    PRIMARY_CARE = "primary_care"
-    OPS = "ops"
-    ADMIN = "admin"
 
 
 @dataclass(frozen=True)
@@ -61,14 +52,16 @@ class KeySet:
     def __init__(self, location: str | None) -> None:
         self._location = location
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._read_at = 0.0
+        self._read_at = -REREAD_S
+        self._reading = asyncio.Lock()
 
     async def key(self, kid: str) -> jwt.PyJWK:
         """The key with this id. Raises ``Rejected`` 401 when there is none."""
-        if kid not in self._keys and time.monotonic() - self._read_at > 10:
-            self._read_at = time.monotonic()
-            raw = await asyncio.to_thread(self._read)
-            self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
+        async with self._reading:
+            if kid not in self._keys and time.monotonic() - self._read_at > REREAD_S:
+                raw = await asyncio.to_thread(self._read)
+                self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
+                self._read_at = time.monotonic()
         if kid not in self._keys:
             raise unauthorised("The token is signed by a key that is not in the key set.")
         return self._keys[kid]

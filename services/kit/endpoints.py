@@ -13,9 +13,9 @@ from platform import python_version
 from typing import Any
 
 from schemas.topics import registry
-from services.kit.admin import as_user, environment
-from services.kit.auth import Role
+from services.kit.broker import as_user, environment
 from services.kit.process import ROOT, write_whole
+from services.kit.role import Role
 from services.kit.roles import ROLES, role_dsn
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey

@@ -31,7 +31,7 @@ class Keeper:
         self.recovery_s: list[float] = []
         self._answers, self._on_start = answers, on_start
 
-    async def first_start(self, patience: float = 60.0) -> None:
+    async def first_start(self, patience: float = 120.0) -> None:
         """Until it answers. Raises ``CannotStart`` when it dies before, or stays silent."""
         self.child.start()
         with contextlib.suppress(TimeoutError):

@@ -16,10 +16,11 @@ from starlette.exceptions import HTTPException
 
 from schemas.envelope import event_id_of
 from schemas.event import Identifier
-from services.kit.auth import Gate, Principal, Role
+from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.patience import pause
+from services.kit.role import Role
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +43,9 @@ class Child:
 
     def start(self) -> None:
         """The first start empties the log, a later one continues it."""
-        with self.log.open("ab" if self.process else "wb") as log:
+        with self.log.open("ab" if self.process else "wb") as log, warnings.catch_warnings():
+            # Python warns of threads that hold locks; between fork and exec we take none.
+            warnings.simplefilter("ignore", DeprecationWarning)
             self.process = subprocess.Popen(  # noqa: S603 - words of our own, no shell
                 self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 env=self.environ, start_new_session=True, preexec_fn=self._die_with_parent,

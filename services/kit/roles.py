@@ -53,12 +53,12 @@ async def server_version(dsn: str) -> str:
 
 
 async def apply_database(admin_dsn: str, passwords: Mapping[str, str]) -> list[str]:
-    """Make the database, a role for each of ``ROLES`` with its password, and the schemas.
+    """Make the database, those of ``ROLES`` that have a password, and the schemas.
     The DSN is a superuser's; the password it does not hold comes from ``PGPASSWORD``."""
     changed = await _apply_itself(admin_dsn)
     async with asyncpg.create_pool(admin_dsn, database=DATABASE, min_size=1, max_size=1) as pool:
         async with pool.acquire() as connection:
-            for role in ROLES:
+            for role in (role for role in ROLES if role in passwords):
                 changed += await _apply_role(connection, admin_dsn, role, passwords[role])
             for service in OWNERS:
                 changed += await _apply_schema(connection, service, f"greenchannel_{service}")

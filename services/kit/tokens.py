@@ -10,7 +10,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from services.kit.auth import Role
+from services.kit.role import Role
 from services.kit.settings import Settings
 
 LIFE_S = 12 * 3600

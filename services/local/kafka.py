@@ -17,13 +17,12 @@ from services.kit.process import ROOT, Child, free_port, run_once, write_whole
 from services.kit.settings import Settings
 
 _DEPLOY = ROOT / "deploy/kafka"
-_MEMORY = ("-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
+#: All of the heap from the start: what it took later would look like a leak.
+_MEMORY = ("-Xms384m", "-Xmx384m", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20")
 
 
 class Kafka:
     """One node in ``data/kafka``; ports are chosen once, so a restart has the same."""
-
-    version = java_version = ""
 
     def __init__(self, data: Path, password: str, lock: int) -> None:
         self.folder, self.log = data / "kafka", data / "logs/kafka.log"

@@ -20,7 +20,8 @@ import yaml
 from asyncpg import PostgresError
 
 from services.kit import endpoints
-from services.kit.admin import PartitionsDiffer, apply_broker, as_user, broker_answers
+from services.kit.admin import CannotApply, apply_broker
+from services.kit.broker import as_user, broker_answers
 from services.kit.fleet import CannotStart, Fleet, readiness, side_by_side
 from services.kit.jars import Unavailable
 from services.kit.process import ROOT, Child, free_port, hold, write_whole
@@ -39,7 +40,6 @@ PARTITIONS = 4
 NAMES = {"dispatch": "调度", "gateway": "遥测", "tracker": "车辆", "triage": "分诊",
          "bridge": "衔接", "simulator": "模拟", "judge": "裁判"}  # fmt: skip
 PROGRAM = (sys.executable, "-m", "services.cli")
-DRAIN_S = 60
 WAYS_ROUND = "另可 · or: --kafka HOST:PORT, or GREENCHANNEL_KAFKA_HOME=an unpacked Apache Kafka"
 
 
@@ -93,10 +93,8 @@ class Run:
         self.passwords = endpoints.passwords(data / "passwords.json")
         self.kafka = None if options.kafka else Kafka(data, self.passwords["admin"], lock)
         self.postgres = None if options.postgres else Postgres(data, self.passwords["admin"])
-        self.broker = (
-            self.kafka.settings() if self.kafka
-            else Settings(kafka_bootstrap_servers=str(options.kafka))
-        )  # fmt: skip
+        theirs = Settings(kafka_bootstrap_servers=options.kafka or "")
+        self.broker = self.kafka.settings() if self.kafka else theirs
         self.dsn = self.postgres.dsn if self.postgres else str(options.postgres)
         self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge")}
         self.ports["web"] = options.port or free_port()
@@ -118,7 +116,7 @@ class Run:
         try:
             await self.bring_up()
             return await self.until_counted()
-        except (Unavailable, CannotStart, PartitionsDiffer, OSError, PostgresError) as error:
+        except (Unavailable, CannotStart, CannotApply, OSError, PostgresError) as error:
             ways_round = WAYS_ROUND if isinstance(error, Unavailable) else ""
             click.echo(f"✗ {error or type(error).__name__} {ways_round}", err=True)
             return 2
@@ -196,12 +194,11 @@ class Run:
 
     def endpoints(self, *more: str) -> dict[str, Any]:
         """What lets anyone look in, send their own, and pull a plug; and ``more`` addresses."""
-        addresses = ("dispatch", "gateway", "bridge", "web", *more)
         word = self.passwords["observer"]
         return {
             "kafka": endpoints.broker_of(as_user(self.broker, "observer", word)),
             "postgres": role_dsn(self.dsn, "observer", word),
-            "http": {name: self.url(name) for name in addresses},
+            "http": {n: self.url(n) for n in ("dispatch", "gateway", "bridge", "web", *more)},
             "pids": {name: self.fleet.pid(name) for name in PARTS},
             "tokens": self.tokens,
         }
@@ -219,7 +216,7 @@ class Run:
             if not self.options.report:
                 raise
             await self.fleet.retire("simulator")
-        async with asyncio.timeout(DRAIN_S):
+        async with asyncio.timeout(60):
             await self.fleet.until_ended("judge")
         counted = json.loads(self.judged.read_text("utf-8"))
         counted |= {"recovery_s": self.fleet.recoveries(), "versions": self.versions}

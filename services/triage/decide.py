@@ -20,7 +20,7 @@ from schemas.triage import (
     TriageLevel,
 )
 from services.triage.centres import Concern, concerned
-from services.triage.picture import Picture, Sample, fold, latest
+from services.triage.picture import Picture, Sample, fold, is_streamed, latest
 from services.triage.protocol import Indicator, Protocol, Protocols
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
@@ -46,7 +46,8 @@ class Assessment(NamedTuple):
 def step(
     picture: Picture | None, encounter_id: str, event: Event, now: datetime, protocols: Protocols
 ) -> tuple[Picture, Sequence[TriageDecided]]:
-    """Take in one event; the decision goes out when something changed, or as a refresh."""
+    """Take in one event. What a human did goes out at once, streamed values when they changed
+    something, and as a refresh."""
     before = picture or Picture(encounter_id=encounter_id)
     protocol = protocols.for_patient(before.patient.age, now)
     stale = timedelta(seconds=protocol.stream.stale_s) if protocol else STALE
@@ -55,7 +56,7 @@ def step(
         return before, ()
     protocol = protocols.for_patient(after.patient.age, now)
     found = assess(after, protocol, protocols, now)
-    changed = _has_changed(before, after, found)
+    changed = not is_streamed(event) or _has_changed(after.decided, found)
     if not changed and not _is_due(after, now):
         return after, ()
     decision = _decision(after, found, protocol, now, changed=changed)
@@ -179,18 +180,16 @@ def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
     return name in protocol.indicators or known[0].value in protocol.words[name].levels
 
 
-def _has_changed(before: Picture, after: Picture, found: Assessment) -> bool:
-    last = before.decided
+def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
     if last is None:
         return True
     worst = max(last.worst, found.current, key=lambda level: level.urgency)
     return (
-        (worst, found.current, found.missing, found.concern.centres)
-        != (last.worst, last.current, last.missing, last.centres)
-        or after.ended != before.ended
-        or len(after.signs) != len(before.signs)
-        or after.readings is not before.readings
-    )
+        worst,
+        found.current,
+        found.missing,
+        found.concern.centres,
+    ) != (last.worst, last.current, last.missing, last.centres)
 
 
 def _is_due(picture: Picture, now: datetime) -> bool:

@@ -65,7 +65,7 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
     if short in picture.taken:
         return picture
     is_stale = now - event.occurred_at > stale
-    update = {} if is_stale and _is_streamed(event) else _update(picture, event)
+    update = {} if is_stale and is_streamed(event) else _update(picture, event)
     if update is None:
         return picture
     horizon = int((now - REMEMBERED).timestamp())
@@ -78,7 +78,7 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
 
 def _update(picture: Picture, event: Event) -> dict[str, object] | None:  # noqa: PLR0911
     if isinstance(event, VitalSignsRecorded):
-        if _is_streamed(event):
+        if is_streamed(event):
             return {"streams": _streamed(picture.streams, event)}
         return {"readings": _read(picture.readings, event)}
     if isinstance(event, FindingRecorded):
@@ -96,7 +96,8 @@ def _update(picture: Picture, event: Event) -> dict[str, object] | None:  # noqa
     return None
 
 
-def _is_streamed(event: Event) -> bool:
+def is_streamed(event: Event) -> bool:
+    """Whether an event is a sample of a monitor, which nobody vouches for."""
     return isinstance(event, VitalSignsRecorded) and event.method == "streamed"
 
 

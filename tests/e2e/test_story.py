@@ -10,7 +10,7 @@ from schemas.encounter import EncounterEnded
 from schemas.handoff import AdmissionOpened, CareTransferred, PreArrivalNotified
 from schemas.triage import Activation, Centre, TriageDecided, TriageLevel
 from schemas.unit import UnitDeparted, UnitStatusChanged
-from services.kit.auth import Role
+from services.kit.role import Role
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
 from tests.services import Caller, Service, Watcher, now, running, until

@@ -638,7 +638,7 @@ def test_memory_of_resolved_items_is_given_back() -> None:
     late_copy = read(record_of(vital(17, 1).event, 17), BASE + 201)
     assert late_copy is not None
     verdict.read(late_copy)
-    assert verdict.tally.redelivered == 1
+    assert verdict.tally.redelivered == {"sample": 1}
     assert report(verdict, BASE + 202)["ground_truth"] == NOTHING
 
 

@@ -43,10 +43,10 @@ function Ground({ city, project, width }) {
     ${(city.facilities || []).map((f) => html`<${Hospital} facility=${f} at=${project(f.point)} width=${width} />`)}`;
 }
 
-// A name stands to the right of its place, unless it would leave the drawing there.
+// A name stands to the right of its place, unless it fits to the left only.
 function Label({ at: [x, y], text, width }) {
-  const length = [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12 : 7), 0);
-  const leftwards = x + 18 + length > width;
+  const length = 16 + [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12 : 6.2), 0);
+  const leftwards = x + length > width && x > length;
   return html`<text x=${x + (leftwards ? -13 : 13)} y=${y + 4} text-anchor=${leftwards ? "end" : "start"}>${text}</text>`;
 }
 

@@ -25,9 +25,9 @@ class Turning extends Component {
 
   render({ card }, { turned }) {
     return html`<div class=${`turning ${turned ? "turned" : ""}`}>
-      <div class="side front" aria-hidden=${turned}>${card.boarded ? say("aboard_waiting") : say("not_aboard")}</div>
+      <div class="side front" aria-hidden=${turned}><span>${card.boarded ? say("aboard_waiting") : say("not_aboard")}</span><${Seen} card=${card} /></div>
       <div class="side back" aria-hidden=${!turned}>
-        <b>${say("admitted")} ${clock(card.admitted)}<i>${card.admission}</i></b>
+        <b>${say("admitted")} ${clock(card.admitted)}<i>${card.admission}</i></b><${Seen} card=${card} />
         ${card.after_ms != null && html`<em>+${Math.round(card.after_ms)} ms<i>${say("since_boarding")}</i></em>`}
       </div>
     </div>`;
@@ -41,9 +41,9 @@ function where(card) {
 }
 
 function Seen({ card }) {
-  if (card.transferred) return html`<span class="seen done">✓✓ ${say("handed_over")}</span>`;
+  if (card.transferred) return html`<span class="seen done">✓✓<i>${say("handed_over")}</i></span>`;
   if (!card.acknowledged) return html`<span class="seen">${say("not_seen")}</span>`;
-  return html`<span class="seen done" title=${`${say("seen_by", { who: card.acknowledged_by })} ${clock(card.acknowledged)}`}>✓ ${card.acknowledged_by} ${minute(card.acknowledged)}</span>`;
+  return html`<span class="seen done" title=${`${say("seen_by", { who: card.acknowledged_by })} ${clock(card.acknowledged)}`}>✓ ${minute(card.acknowledged)}<i>${card.acknowledged_by}</i></span>`;
 }
 
 function Card({ card, names }) {
@@ -56,7 +56,7 @@ function Card({ card, names }) {
         <span class="where">${where(card)}</span></p>
       <p class="line">${complaint(card.patient)}<span class="dim"> · ${both(names[card.facility]) || card.facility}</span></p>
       <${Turning} card=${card} />
-      <p class="bottom"><span class="reason line">${both(card.reason) || say("no_reason")}</span><${Seen} card=${card} /></p>
+      <p class="reason line">${both(card.reason) || say("no_reason")}</p>
     </div>
   </li>`;
 }

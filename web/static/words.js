@@ -105,7 +105,7 @@ const WORDS = {
   since_boarding: ["自上车", "after boarding"],
   seen_by: ["{who} 已确认", "seen by {who}"],
   not_seen: ["待医院确认", "not seen yet"],
-  handed_over: ["已交接，双方签名", "Handed over, both signed"],
+  handed_over: ["已交接，双签", "Handed over"],
   told_version: ["第 {n} 版", "v{n}"],
   announce: ["{who} 已入院，{number}，上车后 {ms} 毫秒", "{who} admitted, {number}, {ms} milliseconds after boarding"],
 
