@@ -33,6 +33,7 @@ def _drama(stage: Stage, encounter: Encounter, now: float) -> float:
     score += 20 * ("arrived" not in encounter.stamps)
     score += 30 * ("reached" in encounter.stamps and boarded is None)
     score += 15 * _is_recent(boarded, now)
+    score += 25 * (boarded is None and _is_recent(encounter.stamps.get("reached"), now))
     score += 15 * _is_recent(encounter.rose[1] if encounter.rose else None, now)
     score += 10 * bool(encounter.trace)
     if encounter.key == stage.featured:

@@ -37,7 +37,7 @@ sys.exit(asyncio.run(supervisor.run(options)))
 Usage = namedtuple("Usage", "total used free")
 
 
-def until(holds: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(holds: Callable[[], Any], seconds: float = 120.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -129,7 +129,7 @@ class Started:
         return self.published()["pids"][name] not in (None, pid)
 
     def wait(self) -> int:
-        return self.process.wait(60)
+        return self.process.wait(120)
 
 
 def ports_of(published: dict[str, Any]) -> list[int]:

@@ -34,30 +34,37 @@ function road(points) {
   return `M${at(points[0])}${turns.join("")}L${at(points[points.length - 1])}`;
 }
 
-function Ground({ city, project, width }) {
+function Ground({ city, project }) {
   const roads = (city.roads || []).map((r) => road(r.points.map(project)));
   return html`
     <g class="roads casing">${roads.map((d) => html`<path d=${d} />`)}</g>
     <g class="roads">${roads.map((d) => html`<path d=${d} />`)}</g>
-    ${(city.stations || []).map((s) => html`<${Station} station=${s} at=${project(s.point)} width=${width} />`)}
-    ${(city.facilities || []).map((f) => html`<${Hospital} facility=${f} at=${project(f.point)} width=${width} />`)}`;
+    ${(city.stations || []).map((s) => html`<${Station} at=${project(s.point)} />`)}
+    ${(city.facilities || []).map((f) => html`<${Hospital} at=${project(f.point)} />`)}`;
+}
+
+// The names stand above everything that moves.
+function Names({ city, project, width }) {
+  return html`<g class="names">
+    ${(city.stations || []).map((s) => html`<${Label} at=${project(s.point)} text=${both(s.name)} width=${width} kind="station" />`)}
+    ${(city.facilities || []).map((f) => html`<${Label} at=${project(f.point)} text=${both(f.name)} width=${width} kind="hospital" />`)}
+  </g>`;
 }
 
 // A name stands to the right of its place, unless it fits to the left only.
-function Label({ at: [x, y], text, width }) {
+function Label({ at: [x, y], text, width, kind }) {
   const length = 16 + [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12 : 6.2), 0);
   const leftwards = x + length > width && x > length;
-  return html`<text x=${x + (leftwards ? -13 : 13)} y=${y + 4} text-anchor=${leftwards ? "end" : "start"}>${text}</text>`;
+  const aside = kind === "hospital" ? 15 : 12;
+  return html`<text class=${kind} x=${x + (leftwards ? -aside : aside)} y=${y + 4} text-anchor=${leftwards ? "end" : "start"}>${text}</text>`;
 }
 
-function Station({ station, at, width }) {
-  return html`<g class="station"><rect x=${at[0] - 4} y=${at[1] - 4} width="8" height="8" rx="1.5" />
-    <${Label} at=${at} text=${both(station.name)} width=${width} /></g>`;
+function Station({ at: [x, y] }) {
+  return html`<g class="station"><rect x=${x - 4} y=${y - 4} width="8" height="8" rx="1.5" /></g>`;
 }
 
-function Hospital({ facility, at: [x, y], width }) {
-  return html`<g class="hospital"><rect x=${x - 9} y=${y - 9} width="18" height="18" rx="4" />
-    <path d=${`M${x} ${y - 5}v10M${x - 5} ${y}h10`} /><${Label} at=${[x + 2, y]} text=${both(facility.name)} width=${width} /></g>`;
+function Hospital({ at: [x, y] }) {
+  return html`<g class="hospital"><rect x=${x - 9} y=${y - 9} width="18" height="18" rx="4" /><path d=${`M${x} ${y - 5}v10M${x - 5} ${y}h10`} /></g>`;
 }
 
 export class City extends Component {
@@ -87,14 +94,15 @@ export class City extends Component {
     const known = width > 0 && city && city.facilities;
     this.project = known ? projection(city, width, height) : null;
     if (!known || this.drawn !== `${width}x${height}${say("city")}`) {
-      this.ground = known ? html`<${Ground} city=${city} project=${this.project} width=${width} />` : null;
+      this.ground = known ? html`<${Ground} city=${city} project=${this.project} />` : null;
+      this.names = known ? html`<${Names} city=${city} project=${this.project} width=${width} />` : null;
       this.drawn = known ? `${width}x${height}${say("city")}` : "";
     }
     return html`<section class="city" aria-label=${say("city_label")}>
       <h2>${both(city && city.name) || say("city")}</h2>
       <div class="map" ref=${(box) => { this.box = box; }}>
         <svg width=${width} height=${height} viewBox=${`0 0 ${width || 1} ${height || 1}`} aria-hidden="true">
-          ${this.ground}<g ref=${(layer) => { this.layer = layer; }}></g>
+          ${this.ground}<g ref=${(layer) => { this.layer = layer; }}></g>${this.names}
         </svg>
       </div>
       <${Legend} />

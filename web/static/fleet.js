@@ -5,6 +5,8 @@ import { isCalm, outline } from "./base.js";
 const SVG = "http://www.w3.org/2000/svg";
 const FRAME_MS = 45;
 // A fix is reached in about the time that passed since the one before.
+// More ambulances than this are drawn smaller.
+const MANY = 24;
 const SHORTEST_MS = 250, LONGEST_MS = 2500;
 
 function make(name, attributes, parent) {
@@ -77,7 +79,7 @@ export class Fleet {
         Object.assign(unit, { from: unit.at, to, since: t, gap: isCalm() ? 1 : gap * 1.15 });
       }
       unit.target = target ? this.project(target) : null;
-      this.dress(unit, phase, level, id === followed);
+      this.dress(unit, phase, level, id === followed, units.length > MANY);
     }
   }
 
@@ -90,8 +92,8 @@ export class Fleet {
   }
 
   // An ambulance without a patient's level is a dot; with one it has the shape of the level.
-  dress(unit, phase, level, followed) {
-    const look = `${phase} ${level || "none"}${followed ? " followed" : ""}`;
+  dress(unit, phase, level, followed, crowded) {
+    const look = `${phase} ${level || "none"}${followed ? " followed" : ""}${crowded ? " small" : ""}`;
     if (unit.look === look) return;
     unit.look = look;
     unit.node.setAttribute("class", look);
@@ -102,9 +104,10 @@ export class Fleet {
       make("text", { x: 0, y: -22, "text-anchor": "middle" }, unit.node).textContent = unit.id;
     }
     const known = phase !== "idle" && level && level !== "not_yet";
-    const size = followed ? 0.58 : 0.46;
+    const size = followed ? 0.58 : crowded ? 0.3 : 0.46;
     if (known) make("path", { d: outline(level), transform: `scale(${size}) translate(-20 -20)` }, unit.node);
-    else make("circle", { r: phase === "idle" ? 4 : 6.5 }, unit.node);
+    else make("circle", { r: phase === "idle" || crowded ? 4 : 6.5 }, unit.node);
+    if (followed) this.above.append(unit.node);
   }
 
   draw(t) {

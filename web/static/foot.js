@@ -5,16 +5,27 @@ import { count, say } from "./words.js";
 
 const ms = (n) => (n == null ? "–" : `${Math.round(n)}`);
 
-function Figure({ name, n, bad, quiet, wide }) {
-  return html`<div class=${`figure ${bad ? "bad" : ""} ${quiet ? "quiet" : ""} ${wide ? "wide" : ""}`}><dt>${say(name)}</dt><dd>${bad && "▲ "}${n}</dd></div>`;
+// While something is down, and a little after, what has not arrived is overdue: lost it is only
+// when it stays away.
+const PATIENCE_MS = 30_000;
+let troubled = 0;
+
+function Lost({ lost, services }) {
+  if (services.some((s) => s.state === "down" || s.state === "recovering")) troubled = now();
+  const waits = lost > 0 && now() - troubled < PATIENCE_MS;
+  return html`<${Figure} name=${waits ? "overdue" : "lost"} n=${count(lost)} bad=${lost > 0 && !waits} overdue=${waits} />`;
 }
 
-function Judge({ score }) {
+function Figure({ name, n, bad, overdue, quiet, wide }) {
+  return html`<div class=${`figure ${bad ? "bad" : ""} ${overdue ? "overdue" : ""} ${quiet ? "quiet" : ""} ${wide ? "wide" : ""}`}><dt>${say(name)}</dt><dd>${bad && "▲ "}${n}</dd></div>`;
+}
+
+function Judge({ score, services }) {
   return html`<section class="judge" aria-label=${say("judge")}>
     <h2>${say("judge")}<span class="aside">${say(score ? "judge_long" : "judge_none")}</span></h2>
     ${score && html`<dl>
       <${Figure} name="sent" n=${count(score.sent)} /><${Figure} name="arrived_count" n=${count(score.arrived)} />
-      <${Figure} name="lost" n=${count(score.lost)} bad=${score.lost > 0} /><${Figure} name="doubled" n=${count(score.doubled)} bad=${score.doubled > 0} />
+      <${Lost} lost=${score.lost} services=${services} /><${Figure} name="doubled" n=${count(score.doubled)} bad=${score.doubled > 0} />
       ${score.wrong != null && html`<${Figure} name="wrong" n=${count(score.wrong)} bad=${score.wrong > 0} />`}
       <${Figure} name="to_queue" wide n=${html`<small>p50</small> ${ms(score.p50)} <small>p99</small> ${ms(score.p99)} <small>ms</small>`} />
       <${Figure} name="to_admission" wide n=${html`<small>p50</small> ${ms(score.boarding_to_admission_p50)} <small>ms</small>`} />
@@ -47,7 +58,7 @@ function Plug({ service, pull, refused }) {
 
 export function Foot({ score, services, pull, refused }) {
   return html`<footer>
-    <${Judge} score=${score} />
+    <${Judge} score=${score} services=${services} />
     <section class="plugs" aria-label=${say("pull")}>
       <h2>${say("pull")}<span class="aside">${say("pull_long")}</span></h2>
       <ul>${services.map((service) => html`<${Plug} key=${service.name} service=${service} pull=${pull} refused=${refused === service.name} />`)}</ul>
