@@ -7,14 +7,13 @@ The ranges below are the limits of what an instrument can mean, not clinical thr
 
 from __future__ import annotations
 
-import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from schemas.encounter import EncounterEvent
-from schemas.event import Event, Identifier, Text, Value
+from schemas.event import Event, Identifier, Moment, Text, Value
 
 Unmeasurable: TypeAlias = Literal["unmeasurable"]
 
@@ -31,14 +30,21 @@ def _checked(low: float, high: float) -> BeforeValidator:
     def check(raw: Any) -> Any:
         if raw is None or raw == "unmeasurable" or isinstance(raw, Invalid):
             return raw
-        if isinstance(raw, dict):
-            return Invalid(invalid=str(raw.get("invalid", raw))[:64])
         is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
-        if is_number and math.isfinite(raw) and low <= raw <= high:
-            return raw
-        return Invalid(invalid=str(raw)[:64])
+        return raw if is_number and low <= raw <= high else _impossible(raw)
 
     return BeforeValidator(check)
+
+
+def _impossible(raw: Any) -> Invalid:
+    """What was sent, or what another writer has marked as invalid already."""
+    sent = raw.get("invalid", raw) if isinstance(raw, dict) else raw
+    try:
+        text = str(sent)[:64]
+    except (ValueError, RecursionError):  # more digits, or more depth, than Python writes
+        text = "too large to be shown"
+    writable = text.encode("utf-8", "replace").decode()
+    return Invalid(invalid=writable.replace("\x00", "\ufffd"))  # no database keeps NUL
 
 
 def _vital(unit: str, low: float, high: float) -> Any:
@@ -47,14 +53,20 @@ def _vital(unit: str, low: float, high: float) -> Any:
 
 
 def _known_word(raw: Any) -> Any:
-    if raw is None or isinstance(raw, Invalid) or raw in {"A", "C", "V", "P", "U"}:
+    if raw is None or isinstance(raw, Invalid):
         return raw
-    return Invalid(invalid=str(raw.get("invalid", raw) if isinstance(raw, dict) else raw)[:64])
+    is_word = isinstance(raw, str) and raw in {"A", "C", "V", "P", "U"}
+    return raw if is_word else _impossible(raw)
+
+
+def _yes_or_no(raw: Any) -> Any:
+    return raw if raw is None or isinstance(raw, bool | Invalid) else _impossible(raw)
 
 
 Consciousness: TypeAlias = Annotated[
     Literal["A", "C", "V", "P", "U"] | Invalid | None, BeforeValidator(_known_word)
 ]
+YesOrNo: TypeAlias = Annotated[bool | Invalid | None, BeforeValidator(_yes_or_no)]
 #: A vital sign as it is kept: a number, ``"unmeasurable"``, a word of ACVPU, or ``Invalid``.
 VitalValue: TypeAlias = float | str | Invalid
 
@@ -73,7 +85,7 @@ class VitalSigns(Value):
     gcs_motor: _vital("{score}", 1, 6) = None  # type: ignore[valid-type]
     consciousness: Consciousness = None
     blood_glucose: _vital("mmol/L", 0, 100) = None  # type: ignore[valid-type]
-    on_oxygen: bool | None = None
+    on_oxygen: YesOrNo = None
     pain: _vital("{score}", 0, 10) = None  # type: ignore[valid-type]
 
 
@@ -86,7 +98,7 @@ class VitalSignsMeasured(Event):
 
     device_id: Identifier
     vitals: VitalSigns
-    sent_at: AwareDatetime | None = None
+    sent_at: Moment | None = None
 
 
 class VitalSignsRecorded(EncounterEvent):
@@ -95,7 +107,7 @@ class VitalSignsRecorded(EncounterEvent):
     method: Literal["streamed", "reading"]
     vitals: VitalSigns
     device_id: Identifier | None = None
-    device_time: AwareDatetime | None = Field(
+    device_time: Moment | None = Field(
         default=None, description="The device's own time, where its clock had to be corrected."
     )
 
@@ -115,11 +127,16 @@ class FindingRecorded(EncounterEvent):
     note: Text | None = None
 
 
+ExaminationCode: TypeAlias = Literal["ecg_12_lead"]
+#: What an examination may show.
+Shown: TypeAlias = Literal["st_elevation", "no_st_elevation", "not_readable"]
+
+
 class ExaminationDone(EncounterEvent):
     """An examination with what it showed."""
 
-    examination: Literal["ecg_12_lead"]
-    shows: tuple[Literal["st_elevation", "no_st_elevation", "not_readable"], ...]
+    examination: ExaminationCode
+    shows: tuple[Shown, ...]
     note: Text | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -16,7 +17,9 @@ from schemas.handoff import PreArrivalNotified, PreArrivalWithdrawn
 from schemas.topics import Topic, registry
 
 TYPE_PREFIX = "greenchannel."
-Headers = Iterable[tuple[str, bytes]]
+#: A producer may write a header without a value.
+Headers = Iterable[tuple[str, bytes | None]]
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
@@ -94,10 +97,10 @@ def encode(event: Event, source: str) -> Message:
 
 def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Event:
     """Read a message. Raises ``InvalidMessage`` when it is not what it should be."""
-    attributes = {name: raw for name, raw in headers if name.startswith("ce_")}
+    attributes = {name: raw or b"" for name, raw in headers if name.startswith("ce_")}
     declared = registry().topics[topic]
     kind = _kind_of(attributes.get("ce_type", b""), declared)
-    if value is None:
+    if not value:
         raise InvalidMessage("empty value")
     try:
         event = kind.model_validate_json(value)
@@ -111,9 +114,9 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers)
 
 
 def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
-    given = ce_type.decode("utf-8", "replace").removeprefix(TYPE_PREFIX)
-    name, dot, version = given.rpartition(".v")
-    if not dot or name not in topic.events:
+    given, _, version = ce_type.decode("utf-8", "replace").rpartition(".v")
+    name = given.removeprefix(TYPE_PREFIX)
+    if name == given or name not in topic.events:
         raise InvalidMessage(f"ce_type is none of {', '.join(topic.events)}")
     kind = event_types()[name]
     if version != str(kind.VERSION):
@@ -124,4 +127,10 @@ def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
 def complaint(error: ValidationError) -> str:
     """What is wrong, by field, without the values: fit for logs, dead letters and answers."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    return "; ".join(f"{'.'.join(map(str, p['loc'])) or 'body'}: {p['msg']}" for p in problems)
+    return "; ".join(f"{field_at(p['loc'])}: {p['msg']}" for p in problems)
+
+
+def field_at(place: Iterable[int | str]) -> str:
+    """The name of a field. One that could be text instead of a name is not repeated."""
+    parts = (str(part) for part in place)
+    return ".".join(p if _NAME.fullmatch(p) else "(unnamed)" for p in parts) or "body"

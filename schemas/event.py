@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 #: An identifier that may stand in a key, a log or a URL: it never holds a name or a number
 #: of a person. Case numbers of other systems are strings: leading zeros and letters stay.
 Identifier = Annotated[
     str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")
 ]
-#: Free text of a caller or a crew. Never logged.
-Text = Annotated[str, StringConstraints(max_length=500)]
+#: Free text of a caller or a crew. Never logged. No database keeps the character NUL.
+Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+#: A time with its zone. A wrong clock is corrected; what lies outside these years is no time.
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+]
 
 
 class Value(BaseModel):
-    """A frozen value. Unknown fields of a newer writer are passed over, never an error."""
+    """A frozen value. Unknown fields of a newer writer are passed over, never an error.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+    What is wrong with one is told without what it holds.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
 
 class Event(Value):
@@ -32,5 +43,5 @@ class Event(Value):
     VERSION: ClassVar[int] = 1
 
     event_id: Identifier
-    occurred_at: AwareDatetime
-    recorded_at: AwareDatetime | None = None
+    occurred_at: Moment
+    recorded_at: Moment | None = None

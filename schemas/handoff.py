@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EncounterEvent, Patient
-from schemas.event import Identifier, Value
+from schemas.event import Identifier, Moment, Value
 from schemas.triage import Bilingual, Centre, CentreConcern, Input, Reason, TriageLevel
 
 
@@ -16,7 +16,7 @@ class Admission(Value):
     """The green-channel admission: its number stays with the patient."""
 
     admission_number: Annotated[str, Field(pattern=r"^GC-\d{8}-\d{4,}$")]
-    admitted_at: AwareDatetime
+    admitted_at: Moment
 
 
 class PreArrivalRecord(Value):

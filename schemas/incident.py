@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from schemas.event import Event, Identifier, Text, Value
+from schemas.event import Event, Identifier, Moment, Text, Value
 
 CallClass = Literal["emergency", "non_emergency_transfer", "standby", "drill"]
 
@@ -28,9 +28,9 @@ class Location(Point):
 class Call(Value):
     """The stamps of the telephone call; any of them may be missing."""
 
-    received_at: AwareDatetime | None = None
-    answered_at: AwareDatetime | None = None
-    accepted_at: AwareDatetime | None = None
+    received_at: Moment | None = None
+    answered_at: Moment | None = None
+    accepted_at: Moment | None = None
 
 
 class IncidentOpened(Event):

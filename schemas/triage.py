@@ -5,11 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from schemas.clinical import VitalValue
 from schemas.encounter import EncounterEvent
-from schemas.event import Identifier, Value
+from schemas.event import Identifier, Moment, Value
 
 
 class TriageLevel(StrEnum):
@@ -78,7 +78,7 @@ class Input(Value):
 
     name: Identifier
     value: VitalValue
-    occurred_at: AwareDatetime
+    occurred_at: Moment
     method: Literal["streamed", "reading"]
 
 

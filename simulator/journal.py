@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +22,15 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+b")
         self._file.seek(0)
-        # What an earlier process had begun is abandoned; how long input has run is not.
+        # How long input has run goes on from an earlier process; its encounters are abandoned.
         self.epochs = 0
         self.input_began: float | None = None
+        self.abandoned: dict[str, str] = {}
         last = b"\n"
         for last in self._file:
-            self._remember(last)
-        if not last.endswith(b"\n"):  # it died within a line
+            with contextlib.suppress(KeyError, TypeError, ValueError):  # it died within a line
+                self._remember(last)
+        if not last.endswith(b"\n"):
             self._file.write(b"\n")
 
     def _remember(self, line: bytes) -> None:
@@ -37,6 +40,12 @@ class Journal:
             self.input_began = None
         elif line.startswith(b'{"k":"input"') and self.input_began is None:
             self.input_began = truth.decode(line).t
+        elif line.startswith((b'{"k":"begin"', b'{"k":"over"')):
+            told = truth.decode(line)
+            if isinstance(told, truth.EncounterBegan):
+                self.abandoned[told.handle] = told.encounter_id
+            elif isinstance(told, truth.EncounterOver):
+                self.abandoned.pop(told.handle, None)
 
     def write(self, *lines: truth.TruthLine) -> None:
         """Append whole lines."""

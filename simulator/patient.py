@@ -55,10 +55,11 @@ class Pace:
 
 @dataclass(slots=True, eq=False)
 class Van:
-    """An ambulance on or between missions, and when it next says where it is."""
+    """An ambulance on or between missions, and when it last said where it is."""
 
     vehicle: Vehicle
-    next_report: float = 0.0
+    next_look: float = 0.0
+    reported: float = 0.0
     patient: Patient | None = None
     home: Path = ()
     home_since: float = 0.0

@@ -57,6 +57,14 @@ class People:
         path = f"/v1/units/{patient.van.vehicle.unit_id}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
+    async def leave(self, encounter_id: str, epoch: str) -> None:
+        """End an encounter that nobody goes on with: its monitor speaks for it no longer."""
+        body = {"outcome": "left_by_other_means", "occurred_at": moment(time.time())}
+        path = f"/v1/encounters/{encounter_id}/outcome"
+        key = f"{epoch}-{encounter_id}.left"
+        with contextlib.suppress(Refused):  # it had ended
+            await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
+
     async def free(self, van: Van, epoch: str) -> None:
         """Make a unit available that an abandoned mission may still hold."""
         unit_id = van.vehicle.unit_id

@@ -132,6 +132,8 @@ class Run:
         """Bring the first encounters into the midst of their stories; then input begins."""
         for van in self._vans:
             self._free.put_nowait(van)
+        abandoned = self._journal.abandoned.values()
+        await asyncio.gather(*(self._people.leave(each, self._epoch) for each in abandoned))
         async with asyncio.TaskGroup() as group:
             begun = [
                 group.create_task(self._forwarded(PHASES))

@@ -96,8 +96,7 @@ Reading: TypeAlias = (
 )
 
 _CLINICAL = {"VitalSignsRecorded", "FindingRecorded", "ExaminationDone", "TreatmentGiven"}
-#: Which fields make two events of a kind the same effect. Of a kind that is not named here an
-#: encounter has one for each time it happened.
+#: Which fields make two events of a kind the same effect.
 _SAME: Mapping[str, tuple[str, ...]] = {
     "IncidentOpened": ("incident_id",),
     "IncidentClosed": ("incident_id",),
@@ -115,6 +114,10 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "PatientArrived": ("encounter_id",),
     "CareTransferred": ("encounter_id",),
 }
+#: Of these there is one for each time it happened; so it is of every kind that is not named.
+_TIMED: Mapping[str, tuple[str, ...]] = {
+    "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
+}
 
 
 def milliseconds(moment: str) -> int:
@@ -124,10 +127,10 @@ def milliseconds(moment: str) -> int:
 
 def effect_key(kind: str, body: Mapping[str, Any]) -> str:
     """What this event is the one effect of: a second event with this key is a doubled effect."""
-    names = _SAME.get(kind, ("encounter_id",))
+    names = _SAME.get(kind) or _TIMED.get(kind, ("encounter_id",))
     key = "/".join((kind, *(str(body.get(name)) for name in names)))
-    belongs_to_a_leg = body.get("leg_id") is not None
-    if kind not in _SAME or (kind == "UnitStatusChanged" and not belongs_to_a_leg):
+    is_of_no_leg = kind == "UnitStatusChanged" and body.get("leg_id") is None
+    if kind not in _SAME or is_of_no_leg:
         return f"{key}/{milliseconds(body['occurred_at'])}"
     return key
 

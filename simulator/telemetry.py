@@ -33,7 +33,7 @@ class Telemetry:
         """Nothing is streamed before this."""
         self._last = now
         for place, van in enumerate(self._vans):
-            van.next_report = now + STANDING_S * place / len(self._vans)
+            van.next_look = now + STANDING_S * place / len(self._vans)
 
     def end(self) -> None:
         """Nothing is streamed after this."""
@@ -74,7 +74,10 @@ class Telemetry:
     def _positions(self, now: float) -> list[Line]:
         lines = []
         for van in self._vans:
-            if van.next_report <= now:
+            if van.next_look > now:
+                continue
+            van.next_look = now + MOVING_S
+            if van.is_moving(now) or now - van.reported >= STANDING_S:
                 lines.append(van.report(now))
-                van.next_report = now + (MOVING_S if van.is_moving(now) else STANDING_S)
+                van.reported = now
         return lines

@@ -101,7 +101,7 @@ class Reader:
             await consumer.stop()
 
     async def _place(
-        self, consumer: AIOKafkaConsumer, flow: Flow, positions: Mapping[TopicPartition, int]
+        self, consumer: AIOKafkaConsumer, flow: Flow, positions: dict[TopicPartition, int]
     ) -> frozenset[TopicPartition]:
         """Begin where we left off, else a little while ago. Without a group all is ours."""
         partitions: frozenset[TopicPartition] = consumer.assignment()
@@ -109,12 +109,12 @@ class Reader:
             raise OSError("no topic yet")
         since = int((time.time() - flow.back_s) * 1000)
         new = {p: since for p in partitions if p not in positions}
-        found = await consumer.offsets_for_times(new) if new else {}
+        if new:  # the ends are asked for first: what comes in between is not jumped over
+            ends = await consumer.end_offsets(list(new))
+            found = await consumer.offsets_for_times(new)
+            positions |= {p: found[p].offset if found[p] else ends[p] for p in new}
         for partition in partitions:
-            if partition in positions:
-                consumer.seek(partition, positions[partition])
-            elif offset := found.get(partition):
-                consumer.seek(partition, offset.offset)
+            consumer.seek(partition, positions[partition])
         return partitions
 
     async def _attend(

@@ -26,19 +26,17 @@ def featured(stage: Stage, shown: Iterable[str], now: float) -> dict[str, Any] |
 
 
 def _drama(stage: Stage, encounter: Encounter, now: float) -> float:
-    """Urgent, watched by a monitor, about to board or just boarded; and no needless changing."""
-    boarded = encounter.stamps.get("boarded")
+    """Urgent, watched by a monitor, and something happens: above all at the patient's side. Who
+    is followed already stays so, for as long as something happens."""
+    stamps = encounter.stamps
+    moments = (stamps.get("reached"), stamps.get("boarded"), encounter.rose and encounter.rose[1])
+    moves = any(_is_recent(at, now) for at in moments)
+    is_early = "boarded" not in stamps and _is_recent(stamps.get("reached"), now)
     score = 10.0 * URGENCY[encounter.level]
     score += 15 * ("centre-chest-pain" in encounter.told or _has_chest_pain(encounter))
-    score += 20 * ("arrived" not in encounter.stamps)
-    score += 30 * ("reached" in encounter.stamps and boarded is None)
-    score += 15 * _is_recent(boarded, now)
-    score += 25 * (boarded is None and _is_recent(encounter.stamps.get("reached"), now))
-    score += 15 * _is_recent(encounter.rose[1] if encounter.rose else None, now)
-    score += 10 * bool(encounter.trace)
-    if encounter.key == stage.featured:
-        score += 45 * (boarded is None or _is_recent(boarded, now))
-    return score
+    score += 20 * ("arrived" not in stamps) + 10 * bool(encounter.trace)
+    score += 40 * moves + 25 * is_early
+    return score + 30 * (moves and encounter.key == stage.featured)
 
 
 def _has_chest_pain(encounter: Encounter) -> bool:
@@ -53,9 +51,8 @@ def _portrait(stage: Stage, encounter: Encounter) -> dict[str, Any]:
     incident = stage.incidents.get(encounter.incident or "")
     stamps = dict(encounter.stamps)
     if incident:
-        stamps |= {k: v for k, v in incident.stamps.items() if k in ("notified", "departed")}
-        if incident.accepted is not None:
-            stamps["accepted"] = incident.accepted
+        known = {"accepted": incident.accepted, **incident.stamps}
+        stamps |= {k: at for k in ("accepted", "notified", "departed") if (at := known.get(k))}
     return {
         "id": encounter.key,
         "unit": encounter.unit or (incident.unit if incident else None),

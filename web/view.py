@@ -40,6 +40,7 @@ def sections(stage: Stage, facilities: Mapping[str, Place], now: float) -> dict[
     settle(stage)
     patients = {key: _patients(stage, incident) for key, incident in stage.incidents.items()}
     look = Look(stage, facilities, now, patients)
+    units = _units(look)  # first: it reads the fixes that the cards' distances come from
     calls = _calls(look)
     queues = [_queue(look, topic) for topic in CENTRES]
     shown = {key for call in calls["shown"] for key in call["encounters"]}
@@ -48,7 +49,7 @@ def sections(stage: Stage, facilities: Mapping[str, Place], now: float) -> dict[
         "calls": calls,
         "queues": queues,
         "featured": featured(stage, shown, now),
-        "units": _units(look),
+        "units": units,
         "scenes": _scenes(look),
     }
 

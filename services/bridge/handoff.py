@@ -121,10 +121,10 @@ _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
 def act(case: Case | None, event: HandoffEvent) -> Decision:
     """Record an act of the facility. Arrival before acknowledgement is normal.
 
-    Raises ``Rejected`` 404 when the patient is not bound for this facility, 409 when the act
-    was done before or the patient has been handed over.
+    Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
+    withdrawn from it, 409 when the act was done before or the patient has been handed over.
     """
-    if case is None or case.facility_id != event.facility_id or case.version == 0:
+    if case is None or case.facility_id != event.facility_id or not case.centres:
         raise Rejected(404, "Not found", "There is nothing here for you.")
     if event.event_id in case.taken:
         return case, ()

@@ -113,7 +113,6 @@ async def open_incident(
         await store.ENCOUNTERS.save(connection, {e.encounter_id: Row(e) for e in encounters})
         await outbox.append(connection, "dispatch", events)
         failpoint.reach("request.decided")
-    failpoint.reach("request.committed")
     return opened
 
 
@@ -319,7 +318,6 @@ async def _act(
             await store.ENCOUNTERS.save(connection, {encounter_id: row})
             await outbox.append(connection, "dispatch", events)
         failpoint.reach("request.decided")
-    failpoint.reach("request.committed")
     return after
 
 

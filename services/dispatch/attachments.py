@@ -27,39 +27,47 @@ class Attachment:
     until: datetime | None = None
 
     def covers(self, at: datetime) -> bool:
-        """Whether a sample of this time belongs here."""
+        """Whether a sample of this time belongs here, if nobody attached the device since."""
         return self.since <= at and (self.until is None or at < self.until)
 
 
 @dataclass
 class Attachments:
-    """Every attachment ever told, and every encounter; folded from events in any number."""
+    """Every attachment ever told, and every encounter; folded from events in any number.
+
+    Only one encounter's events come in order. Whoever attached a device last before a sample has
+    it then, so it does not matter which of two patients is heard of first.
+    """
 
     _by_device: dict[str, list[Attachment]] = field(default_factory=lambda: defaultdict(list))
     _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _taken: set[str] = field(default_factory=set)
     encounters: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> None:
         """Take in an event of an encounter; the same one again changes nothing."""
         if isinstance(event, EncounterOpened):
             self.encounters.add(event.encounter_id)
-        elif isinstance(event, DeviceAttached):
+        elif event.event_id not in self._taken:
+            self._hold(event)
+
+    def _hold(self, event: Event) -> None:
+        if isinstance(event, DeviceAttached):
             self._attach(event)
         elif isinstance(event, DeviceDetached):
             self._close(event.device_id, event.encounter_id, event.occurred_at)
         elif isinstance(event, EncounterEnded):
             for device_id in self._by_encounter.pop(event.encounter_id, ()):
                 self._close(device_id, event.encounter_id, event.occurred_at)
+        else:
+            return
+        self._taken.add(event.event_id)
 
     def _attach(self, event: DeviceAttached) -> None:
         """Whoever had the device until now loses it at this moment."""
         held = self._by_device[event.device_id]
-        if any(a.encounter_id == event.encounter_id and a.since == event.occurred_at for a in held):
-            return
-        for attachment in held:
-            if attachment.covers(event.occurred_at):
-                attachment.until = event.occurred_at
         held.append(Attachment(event.encounter_id, event.occurred_at))
+        held.sort(key=lambda a: (a.since, a.encounter_id))
         self._by_encounter[event.encounter_id].add(event.device_id)
 
     def _close(self, device_id: str, encounter_id: str, at: datetime) -> None:
@@ -71,7 +79,7 @@ class Attachments:
         """The encounter a sample of this device and time belongs to; none when nobody has it."""
         held = self._by_device.get(device_id, ())
         for moment in (at, at + HEAD_START):
-            for attachment in reversed(held):
-                if attachment.covers(moment):
-                    return attachment.encounter_id
+            last = next((a for a in reversed(held) if a.since <= moment), None)
+            if last is not None and last.covers(moment):
+                return last.encounter_id
         return None

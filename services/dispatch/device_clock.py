@@ -24,9 +24,9 @@ def offset_of(
 
     ``sent_at`` is the device's clock at sending: what remains is its error. Without it the
     newest sample is taken for fresh: a device that stores and sends later has to say ``sent_at``.
+    Nothing is measured after it was sent, so no corrected time lies ahead of ours.
     """
-    sent = [sent_at for _, sent_at in samples if sent_at is not None]
-    newest = max(sent) if sent else max(occurred_at for occurred_at, _ in samples)
+    newest = max(time for sample in samples for time in sample if time is not None)
     offset = received_at - newest
     return offset if abs(offset) > TOLERANCE else timedelta(0)
 

@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from schemas.envelope import InvalidMessage, decode
 from services.dispatch.attachments import Attachments
 from services.kit import kafka
+from services.kit.errors import TransientFailure
 from services.kit.patience import patiently
 from services.kit.settings import Settings
 
@@ -30,16 +31,19 @@ class Directory:
 
     async def run(self) -> None:
         """Read for ever; ``ready`` once the end that was there at the start is reached."""
-        consumer = kafka.reader(self._settings, TOPIC)
-        await patiently(self._settings, "directory", lambda: kafka.start(consumer))
+        settings = self._settings
+        consumer = await patiently(
+            settings, "directory", lambda: kafka.started(lambda: kafka.reader(settings, TOPIC))
+        )
         try:
             places = consumer.assignment()
             await consumer.seek_to_beginning(*places)
             ends = await consumer.end_offsets(places)
             while True:
                 self._take(await consumer.getmany(timeout_ms=200))
-                if not self.ready:
-                    self.ready = all([await consumer.position(p) >= ends[p] for p in places])
+                if not self.ready and all([await consumer.position(p) >= ends[p] for p in places]):
+                    self.ready = True
+                    self._tell()
         finally:
             self.ready = False
             await consumer.stop()
@@ -56,8 +60,11 @@ class Directory:
             else:
                 self.attachments.take(event)
         if fetched:
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def wait_until(self, holds: Callable[[], bool], seconds: float) -> bool:
         """Whether ``holds`` becomes true within ``seconds``."""
@@ -69,3 +76,9 @@ class Directory:
             except TimeoutError:
                 return False
         return True
+
+    async def caught_up(self, seconds: float) -> None:
+        """Return once all that was there at the start is known. Raises ``TransientFailure``: until
+        then a device may still seem to be the patient's before."""
+        if not await self.wait_until(lambda: self.ready, seconds):
+            raise TransientFailure("who exists is still being read")

@@ -133,7 +133,7 @@ def hear(
     """Take in what triage and the facility say. Care handed over ends the encounter."""
     if encounter is None:
         return None, ()
-    if isinstance(event, TriageDecided) and event.worst is not encounter.level:
+    if isinstance(event, TriageDecided) and event.worst.urgency > encounter.level.urgency:
         return encounter.model_copy(update={"level": event.worst}), ()
     if isinstance(event, AdmissionOpened):
         number = event.admission.admission_number

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from aiokafka import AIOKafkaProducer
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
@@ -44,14 +43,15 @@ from services.kit import observability as seen
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected
-from services.kit.http import Access, IdempotencyKey, create_app, event_id_for, problem
+from services.kit.http import Access, IdempotencyKey, create_app, event_id_for
 from services.kit.patience import patiently
+from services.kit.problems import problem
 from services.kit.role import Role
 from services.kit.settings import Settings
 
 SERVICE = "gateway"
 TELEMETRY_LIMIT = 8 * 1024 * 1024
-#: A device may be attached a moment after its first sample; so long an answer may wait.
+#: A device may be attached a moment after its sample; so long a single answer may wait.
 WAIT_S = 2.0
 UNKNOWN_DEVICE = "Nobody has this device at that time: attach it, then send this again."
 UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
@@ -92,11 +92,16 @@ class Treatment(Body):
 
 @router.post("/telemetry", status_code=202)
 async def take_telemetry(request: Request, caller: Crew) -> Response:
-    """NDJSON: each line stands for itself, and the answer names every line that was refused."""
+    """NDJSON: each line stands for itself, and the answer names every line that was refused.
+
+    It waits for nobody: a line of a device that is about to be attached is sent again.
+    """
     lines = list(read_lines(await request.body()))
     fixes = [position_event(line) for _, line in lines if isinstance(line, PositionLine)]
-    vitals, unknown = await _resolve(
-        request.app.state.directory,
+    directory: Directory = request.app.state.directory
+    await directory.caught_up(WAIT_S)
+    vitals, unknown = _resolve(
+        directory,
         [(number, line) for number, line in lines if isinstance(line, VitalsLine)],
     )
     refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
@@ -122,7 +127,10 @@ async def take_sample(
     """One set of vital signs from a monitor."""
     event_id = event_id_for(request, body, idempotency_key)
     line = VitalsLine(event_id=event_id, device_id=device_id, **_given(body))
-    events, unknown = await _resolve(request.app.state.directory, [(1, line)])
+    directory: Directory = request.app.state.directory
+    await directory.caught_up(WAIT_S)
+    await directory.wait_until(lambda: not _resolve(directory, [(1, line)])[1], WAIT_S)
+    events, unknown = _resolve(directory, [(1, line)])
     if unknown:
         raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
     return await _publish(request, events)
@@ -200,6 +208,7 @@ async def _enter(
     """What a crew enters about the patient in the path."""
     encounter_id = request.path_params["encounter_id"]
     directory: Directory = request.app.state.directory
+    await directory.caught_up(WAIT_S)
     known = directory.attachments.encounters
     if not await directory.wait_until(lambda: encounter_id in known, WAIT_S):
         raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
@@ -208,23 +217,21 @@ async def _enter(
     return await _publish(request, [event])
 
 
-async def _resolve(
+def _resolve(
     directory: Directory, lines: Sequence[tuple[int, VitalsLine]]
 ) -> tuple[list[Event], list[Refusal]]:
-    """Vital signs of patients, and the lines whose device nobody claims within the wait."""
+    """Vital signs of patients, and the lines whose device nobody has."""
     offsets = offsets_of([line for _, line in lines], datetime.now(UTC))
     seen.CLOCK_CORRECTIONS.inc(sum(bool(offset) for offset in offsets.values()))
-    holder = directory.attachments.holder
-
-    def attempt() -> list[tuple[int, Event | None]]:
-        return [(n, vitals_event(line, offsets[line.device_id], holder)) for n, line in lines]
-
-    found = attempt()
-    if any(event is None for _, event in found):
-        await directory.wait_until(lambda: all(event for _, event in attempt()), WAIT_S)
-        found = attempt()
-    unknown = [Refusal(number, 404, UNKNOWN_DEVICE) for number, event in found if event is None]
-    return [event for _, event in found if event is not None], unknown
+    events: list[Event] = []
+    unknown = []
+    for number, line in lines:
+        event = vitals_event(line, offsets[line.device_id], directory.attachments.holder)
+        if event is None:
+            unknown.append(Refusal(number, 404, UNKNOWN_DEVICE))
+        else:
+            events.append(event)
+    return events, unknown
 
 
 async def _publish(request: Request, events: Sequence[Event]) -> dict[str, str]:
@@ -237,15 +244,12 @@ async def _publish(request: Request, events: Sequence[Event]) -> dict[str, str]:
     return {"event_id": events[0].event_id} if events else {}
 
 
-async def _started(producer: AIOKafkaProducer, settings: Settings) -> AIOKafkaProducer:
-    await patiently(settings, SERVICE, lambda: kafka.start(producer))
-    return producer
-
-
 async def main(settings: Settings) -> None:
     """Run until something fails."""
     pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, "access", size=2))
-    producer = await _started(kafka.producer(settings), settings)
+    producer = await patiently(
+        settings, SERVICE, lambda: kafka.started(lambda: kafka.producer(settings))
+    )
     directory = Directory(settings)
     raw = RawReader(settings, directory, producer)
 
@@ -257,4 +261,4 @@ async def main(settings: Settings) -> None:
     try:
         await runtime.together([runtime.serve(app, settings), directory.run, raw.run])
     finally:
-        await producer.stop()
+        await kafka.stop(producer)

@@ -43,8 +43,10 @@ class Watch(Value):
 
 
 def follow(watch: Watch | None, event: UnitAssigned | UnitStatusChanged) -> Watch | None:
-    """Follow a unit from its assignment until its leg ends."""
+    """Follow a unit from its assignment until its leg ends. A repeated order changes nothing."""
     if isinstance(event, UnitAssigned):
+        if watch is not None and watch.leg_id == event.leg_id:
+            return watch
         return Watch(
             unit_id=event.unit_id,
             leg_id=event.leg_id,
@@ -96,7 +98,8 @@ def see(
     first = fix.occurred_at if count == 0 else min(first, fix.occurred_at)
     if count + 1 < FIXES:
         return watch, (count + 1, first)
-    return depart(watch, first, beyond + YARD_M), None
+    place = Point(latitude=fix.latitude, longitude=fix.longitude)
+    return depart(watch, first, metres(watch.station, place)), None
 
 
 def metres(a: Point, b: Point) -> float:

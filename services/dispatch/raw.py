@@ -56,12 +56,16 @@ class RawReader:
         self._producer = producer
         self._consumer: AIOKafkaConsumer
         self._waiting: list[Waiting] = []
+        self._forgets = False
         self.ready = False
 
     async def run(self) -> None:
         """Read for ever."""
-        self._consumer = kafka.consumer(self._settings, GROUP)
-        await patiently(self._settings, GROUP, lambda: kafka.start(self._consumer))
+        settings = self._settings
+        await patiently(settings, GROUP, lambda: self._directory.caught_up(WAIT_S))
+        self._consumer = await patiently(
+            settings, GROUP, lambda: kafka.started(lambda: kafka.consumer(settings, GROUP))
+        )
         try:
             self._consumer.subscribe([TOPIC], listener=_Listener(self))
             while True:
@@ -69,16 +73,19 @@ class RawReader:
                 await self._take([record for part in fetched.values() for record in part])
         finally:
             self.ready = False
-            await self._consumer.stop()
+            await kafka.stop(self._consumer)
 
     def forget(self) -> None:
-        """Whoever has the partitions now reads again what waited here."""
-        self._waiting.clear()
+        """Whoever has the partitions now reads again what waits here, after the batch in hand:
+        as long as it waits, no offset goes beyond it."""
+        self._forgets = True
 
     async def _take(self, records: Sequence[ConsumerRecord[bytes, bytes]]) -> None:
         if not records and not self._waiting:
             return
         failpoint.reach("raw.received")
+        if self._forgets:
+            self._forgets, self._waiting = False, []
         messages = self._messages(records)
         await patiently(self._settings, GROUP, lambda: kafka.publish(self._producer, messages))
         failpoint.reach("raw.published")

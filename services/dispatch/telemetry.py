@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.clinical import VitalSigns, VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import complaint, event_id_of
-from schemas.event import Identifier
+from schemas.event import Identifier, Moment
 from schemas.unit import PositionReported
 from services.dispatch.device_clock import correct, offset_of
 from services.kit.body import Body
@@ -21,7 +21,7 @@ from services.kit.body import Body
 class DeviceSample(Body):
     """Vital signs as a monitor sends them. ``sent_at`` is the device's clock at sending."""
 
-    sent_at: AwareDatetime | None = None
+    sent_at: Moment | None = None
     vitals: VitalSigns
 
 

@@ -71,6 +71,11 @@ def application(settings: Settings, folder: str) -> Any:
     )
 
 
+class _Commits(faust.Sensor):
+    def on_commit_completed(self, consumer: Any, state: Any) -> None:
+        failpoint.reach("tracker.offsets_followed")
+
+
 class Tracker:
     """Two agents over one table of units, and the debt of departures not yet seen back."""
 
@@ -84,12 +89,14 @@ class Tracker:
 
     async def run(self) -> None:
         """Run until Faust stops or crashes."""
-        self._producer = kafka.producer(self._settings)
-        await patiently(self._settings, SERVICE, lambda: kafka.start(self._producer))
+        settings = self._settings
+        self._producer = await patiently(
+            settings, SERVICE, lambda: kafka.started(lambda: kafka.producer(settings))
+        )
         with tempfile.TemporaryDirectory() as folder:
             try:
                 partitions = len(await self._producer.partitions_for("dispatch-units"))
-                self._app = self._built(application(self._settings, folder), partitions)
+                self._app = self._built(application(settings, folder), partitions)
                 await self._app.start()
                 # Faust writes to a topic it did not declare only after it has asked about it.
                 await self._app.producer._producer.partitions_for(f"{SERVICE}-units-changelog")
@@ -100,7 +107,7 @@ class Tracker:
             finally:
                 if self._app is not None:
                     await self._app.stop()
-                await self._producer.stop()
+                await kafka.stop(self._producer)
 
     def _built(self, app: Any, partitions: int) -> Any:
         # Bytes throughout: a key or value that Faust itself has to decode, and cannot, ends the
@@ -114,6 +121,7 @@ class Tracker:
             channel = app.topic(topic, **raw, key_serializer="raw", value_serializer="raw")
             app.agent(channel, name=f"tracker.{topic}", concurrency=1)(self._agent(take))
         app.timer(interval=AGAIN_S)(self._send_again)
+        app.sensors.add(_Commits())
         return app
 
     @property
@@ -159,6 +167,7 @@ class Tracker:
         except Exception:
             log.critical("no dead letter could be written", extra={"action": "stopped"})
             os._exit(1)
+        failpoint.reach("tracker.dead_lettered")
         seen_by.DEAD_LETTERS.labels(SERVICE, kind).inc()
 
     # -- the two agents ----------------------------------------------------------------------

@@ -102,18 +102,20 @@ def assign(unit: Unit, order: Assignment, now: datetime) -> Decision:
 def stamp(unit: Unit, given: Stamp, event_id: str, now: datetime) -> Decision:
     """Take in a stamp. A mission stamp that comes late is kept and does not turn the status back.
 
-    Raises ``Rejected`` 409 when the stamp may not follow, or this source gave it before.
+    Raises ``Rejected`` 409 when the stamp may not follow, or when this source gave a stamp of the
+    mission before. A unit may go out of service, and be available again, any number of times.
     """
     if event_id in unit.taken:
         return unit, ()
     if given.status not in MAY_FOLLOW[unit.status]:
         raise Rejected(409, "Not now", f"{given.status} cannot follow {unit.status}.")
-    if unit.leg is not None and unit.leg.stamped(given.status, given.source):
+    once = given.status in _RANK
+    if once and unit.leg is not None and unit.leg.stamped(given.status, given.source):
         raise Rejected(409, "Stamped before", f"{given.source} has stamped {given.status} before.")
     leg = unit.leg
     if leg is not None:
         leg = leg.model_copy(update={"stamps": (*leg.stamps, given)})
-    late = given.status in _RANK and _RANK[given.status] < _RANK.get(unit.status, len(_RANK))
+    late = once and _RANK[given.status] < _RANK.get(unit.status, len(_RANK))
     changed = unit.model_copy(
         update={
             "status": unit.status if late else given.status,

@@ -17,7 +17,9 @@ from urllib.request import urlopen
 
 import jwt
 from fastapi import Request
+from pydantic import TypeAdapter, ValidationError
 
+from schemas.event import Identifier
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.postgres import Pool, transaction
 from services.kit.role import Role
@@ -30,6 +32,7 @@ REREAD_S = 10.0
 KEY_CACHE_S = 30.0
 #: While the database is away, a key seen this recently still opens the door.
 KEY_GRACE_S = 600.0
+_IDENTIFIER = TypeAdapter(Identifier)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ class KeySet:
         """The key with this id. Raises ``Rejected`` 401 when there is none."""
         async with self._reading:
             if kid not in self._keys and time.monotonic() - self._read_at > REREAD_S:
-                raw = await asyncio.to_thread(self._read)
+                try:
+                    raw = await asyncio.to_thread(self._read)
+                except OSError as error:
+                    raise TransientFailure("the key set is out of reach") from error
                 self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
                 self._read_at = time.monotonic()
         if kid not in self._keys:
@@ -104,9 +110,8 @@ class Gate:
                 audience=self._settings.jwt_audience,
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
-            return Principal(
-                str(claims["sub"]), Role(str(claims.get("role"))), claims.get("facility")
-            )
+            name = _IDENTIFIER.validate_python(claims["sub"])
+            return Principal(name, Role(str(claims.get("role"))), claims.get("facility"))
         except jwt.ExpiredSignatureError as error:
             raise unauthorised("The token has expired. Sign in again.") from error
         except (jwt.InvalidTokenError, ValueError) as error:
@@ -146,6 +151,10 @@ def hash_of(key: str) -> str:
 
 async def add_client(pool: Pool, name: str, role: Role, facility: str | None) -> str:
     """Make a client key and return it, once. ``Rejected`` when the name is taken."""
+    try:
+        _IDENTIFIER.validate_python(name)
+    except ValidationError as error:
+        raise Rejected(422, "Name", "Up to 64 of A-Z a-z 0-9 . _ : - make a name.") from error
     if (role is Role.CENTRE) != (facility is not None):
         raise Rejected(422, "Facility", "A centre needs --facility, and only a centre has one.")
     key = f"gck_{secrets.token_urlsafe(32)}"

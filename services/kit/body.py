@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict
+
+from schemas.event import Moment
 
 
 class Body(BaseModel):
     """A request about something that occurred. Unknown fields are refused, never lost."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
-    occurred_at: AwareDatetime
+    occurred_at: Moment

@@ -12,10 +12,14 @@ from schemas.envelope import Message
 from schemas.topics import dead_letters_of
 
 Kind = Literal["invalid", "bug", "set_aside", "unknown"]
+#: Bytes of a value that fit into a dead letter, and of its key and headers each. A record that
+#: came compressed may be larger: the beginning of it is kept.
+ROOM, MARGIN = 1_500_000, 200_000
 
 
 def letter(consumer: str, record: ConsumerRecord[bytes, bytes], kind: Kind, reason: str) -> Message:
     """The dead letter of a record. Origin and reason are headers; the bytes stay as they came."""
+    key, value, headers = record.key or b"", record.value or b"", list(record.headers or ())
     origin = {
         "dead_topic": record.topic,
         "dead_partition": str(record.partition),
@@ -23,14 +27,18 @@ def letter(consumer: str, record: ConsumerRecord[bytes, bytes], kind: Kind, reas
         "dead_kind": kind,
         "dead_reason": reason[:500],
     }
-    headers = [*record.headers, *((name, text.encode()) for name, text in origin.items())]
-    return Message(dead_letters_of(consumer), record.key or b"", record.value or b"", headers)
+    size = sum(len(name.encode()) + len(raw or b"") for name, raw in headers)
+    if max(len(value) - ROOM, len(key) - MARGIN, size - MARGIN) > 0:
+        origin["dead_cut"] = f"value of {len(value)}, key of {len(key)}, headers of {size} bytes"
+        headers = headers if size <= MARGIN else []
+    headers += [(name, text.encode()) for name, text in origin.items()]
+    return Message(dead_letters_of(consumer), key[:MARGIN], value[:ROOM], headers)
 
 
 def source_of(record: ConsumerRecord[bytes, bytes]) -> str:
     """Who sent it, as far as it says: limits are kept per source."""
     for name, raw in record.headers:
-        if name == "ce_source":
+        if name == "ce_source" and raw:
             return bytes(raw).decode("utf-8", "replace")[:64]
     return "unnamed"
 

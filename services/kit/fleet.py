@@ -16,20 +16,28 @@ from services.kit.process import Child, end
 #: A child that lived no longer than this died quickly.
 QUICK_DEATH_S = 10.0
 Answers: TypeAlias = Callable[[], Awaitable[bool]]
+Say: TypeAlias = Callable[[str], None]
 
 
 class CannotStart(Exception):
     """A child does not come up; the message names it and ends with its last words."""
 
 
+class CannotEnd(CannotStart):
+    """A child that was to end by itself does not."""
+
+
 class Keeper:
     """Keeps a child alive. ``recovery_s`` holds, for each death, the seconds from it until the
-    child answered again. ``on_start`` is called when it has a new process."""
+    child answered again. ``on_start`` is called when it has a new process; ``say`` is told when
+    it does not come up again."""
 
-    def __init__(self, child: Child, answers: Answers, on_start: Callable[[], None]) -> None:
+    def __init__(
+        self, child: Child, answers: Answers, on_start: Callable[[], None], say: Say
+    ) -> None:
         self.child = child
         self.recovery_s: list[float] = []
-        self._answers, self._on_start = answers, on_start
+        self._answers, self._on_start, self._say = answers, on_start, say
 
     async def first_start(self, patience: float = 120.0) -> None:
         """Until it answers. Raises ``CannotStart`` when it dies before, or stays silent."""
@@ -58,6 +66,8 @@ class Keeper:
     async def _start_again(self, deaths: int) -> None:
         """At once; only one that dies young more than three times waits, longer each time."""
         while True:
+            if deaths == 5:
+                self._say(f"✗ {self.child.name} ({self.child.log})\n{self.child.last_words()}")
             if deaths > 3:
                 await asyncio.sleep(min(0.25 * 2 ** (deaths - 4), 5.0))
             self.child.start()
@@ -75,16 +85,17 @@ class Keeper:
 
 
 class Fleet:
-    """Children by name, each with its keeper; ``on_change`` is called when a pid is new."""
+    """Children by name, each with its keeper; ``on_change`` is called when a pid is new, and
+    ``say`` is told of one that does not come up again."""
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    def __init__(self, on_change: Callable[[], None], say: Say) -> None:
         self.keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Future[None]] = {}
-        self._on_change = on_change
+        self._on_change, self._say = on_change, say
 
     async def add(self, child: Child, answers: Answers, may_end: bool = False) -> None:
         """Start it, wait until it answers, and keep it from then on. Raises ``CannotStart``."""
-        keeper = self.keepers[child.name] = Keeper(child, answers, self._on_change)
+        keeper = self.keepers[child.name] = Keeper(child, answers, self._on_change, self._say)
         await keeper.first_start()
         self.watch(child.name, keeper.keep(may_end))
 
@@ -102,8 +113,17 @@ class Fleet:
         """Pull its plug."""
         self.keepers[name].child.signal(signal.SIGKILL)
 
-    async def until_ended(self, name: str) -> None:
-        """Until the child has ended well; what fails in the meantime is raised."""
+    async def until_ended(self, name: str, patience: float | None = None) -> None:
+        """Until the child has ended well; what fails in the meantime is raised. Raises
+        ``CannotEnd`` when that takes too long."""
+        try:
+            async with asyncio.timeout(patience):
+                await self._until_ended(name)
+        except TimeoutError:
+            child = self.keepers[name].child
+            raise CannotEnd(f"{name} ({child.log})\n{child.last_words()}") from None
+
+    async def _until_ended(self, name: str) -> None:
         waited_for = set(self._tasks.values())
         while not self._tasks[name].done():
             done, waited_for = await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
@@ -125,7 +145,7 @@ class Fleet:
             end([self.keepers[name].child for name in group if name in self.keepers])
 
 
-async def side_by_side(say: Callable[[str], None], *work: Awaitable[str]) -> None:
+async def side_by_side(say: Say, *work: Awaitable[str]) -> None:
     """Do all of it; each says what it did, with its seconds. The first failure ends the others."""
     began = time.monotonic()
 

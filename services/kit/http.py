@@ -1,28 +1,26 @@
-"""The HTTP side every service has: problems, limits, guarded routes, health, metrics."""
+"""The HTTP side every service has: guarded routes, limits, health, metrics."""
 
 from __future__ import annotations
 
 import functools
 import json
-import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.exceptions import HTTPException
 
 from schemas.envelope import event_id_of
 from schemas.event import Identifier
+from services.kit import failpoint
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.patience import pause
+from services.kit.problems import BodyLimit, add_problems, problem
 from services.kit.role import Role
 
-log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -36,15 +34,6 @@ IdempotencyKey = Annotated[
 ]
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> Response:
-    """An RFC 9457 answer. ``detail`` says what to do; no value of the request is repeated."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
-    headers = {"Retry-After": "1"} if status == 503 else {}
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return Response(json.dumps(body), status, headers, "application/problem+json")
-
-
 def event_id_for(request: Request, body: Body, key: str | None) -> str:
     """The sender's key, or an id made from path and content: a repeat is the same event."""
     content = body.model_dump_json().encode()
@@ -56,12 +45,19 @@ def retrying(endpoint: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
 
     @functools.wraps(endpoint)
     async def repeated(*args: P.args, **kwargs: P.kwargs) -> T:
-        for attempt in range(RETRIES):
+        failpoint.reach("request.received")
+        attempt = 0
+        while True:
             try:
-                return await endpoint(*args, **kwargs)
+                answer = await endpoint(*args, **kwargs)
             except TransientFailure:
+                if attempt == RETRIES:
+                    raise
                 await pause(attempt)
-        return await endpoint(*args, **kwargs)
+                attempt += 1
+            else:
+                failpoint.reach("request.committed")
+                return answer
 
     return repeated
 
@@ -89,6 +85,13 @@ class Access:
         return principal
 
 
+def routes_of(app: FastAPI) -> Iterator[APIRoute]:
+    """Every route of the application, those of its routers too."""
+    for context in iter_route_contexts(app.routes):
+        if isinstance(context.original_route, APIRoute):
+            yield context.original_route
+
+
 def access_of(route: APIRoute) -> Access | None:
     """The access rule of a route, or none when it has none."""
     for dependency in route.dependant.dependencies:
@@ -113,8 +116,8 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        max_body_size=body_limit,
     )
+    app.add_middleware(BodyLimit, limit=body_limit)
     app.state.gate = gate
     app.state.service = service
     for router in routers:
@@ -122,14 +125,10 @@ def create_app(
     if gate is not None:
         _add_openapi(app)
     _add_health(app, is_ready)
-    for route in app.routes:
-        if isinstance(route, APIRoute) and route.path not in OPEN_PATHS and not access_of(route):
+    for route in routes_of(app):
+        if route.path not in OPEN_PATHS and not access_of(route):
             raise RuntimeError(f"{route.path} has no access rule")
-    app.add_exception_handler(Rejected, _rejected)
-    app.add_exception_handler(TransientFailure, _transient)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _bug)
+    add_problems(app)
     return app
 
 
@@ -154,32 +153,3 @@ def _add_health(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
     @app.get("/metrics")
     async def metrics() -> Response:
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-async def _rejected(request: Request, error: Any) -> Response:
-    return problem(error.status, error.title, error.detail)
-
-
-async def _transient(request: Request, error: Any) -> Response:
-    return problem(503, "Try again", "A part behind this service is away. Send the same again.")
-
-
-async def _invalid(request: Request, error: Any) -> Response:
-    errors = [
-        {"field": ".".join(str(part) for part in e["loc"][1:]) or "body", "problem": e["msg"]}
-        for e in error.errors()
-    ]
-    if any(e["type"] == "json_invalid" for e in error.errors()):
-        return problem(400, "Not JSON", "The body cannot be read as JSON.")
-    return problem(422, "Not valid", "Mend the fields named in 'errors'.", errors=errors[:20])
-
-
-async def _http(request: Request, error: Any) -> Response:
-    if error.status_code == 413:
-        return problem(413, "Too large", "Send the same in smaller pieces.")
-    return problem(error.status_code, str(error.detail), "See the list of paths in docs/http.md.")
-
-
-async def _bug(request: Request, error: Any) -> Response:
-    log.error("a request failed", extra={"action": "request_failed", "bug": type(error).__name__})
-    return problem(500, "Our fault", "Send the same again; nothing is stored twice.")

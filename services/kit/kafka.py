@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ssl
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from schemas.envelope import Message
 from services.kit.errors import TransientFailure
 from services.kit.settings import Settings
 
 SESSION_TIMEOUT_MS = 6_000
+#: The broker may take this long to acknowledge; after that, the fate of what was sent is unknown.
+ANSWER_S = 10.0
+#: So long a client has to send what it still holds when it is closed.
+CLOSE_S = 3.0
+
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 
 
 def connection(settings: Settings) -> dict[str, Any]:
@@ -80,13 +89,27 @@ def reader(settings: Settings, *topics: str) -> AIOKafkaConsumer:
     )
 
 
-async def start(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Connect. Raises ``TransientFailure`` when the broker is away (the client is closed again)."""
+async def started(make: Callable[[], Client]) -> Client:
+    """Make a client and connect it. Raises ``TransientFailure`` when the broker is away.
+
+    A client that could not connect is closed and, closed once, of no use: each attempt makes one.
+    """
+    client = make()
     try:
         await client.start()
-    except KafkaConnectionError as error:
+    except BaseException as error:
         await client.stop()
-        raise TransientFailure("the broker is out of reach") from error
+        if isinstance(error, KafkaError) and error.retriable:
+            raise TransientFailure("the broker is out of reach") from error
+        raise
+    return client
+
+
+async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Close, even if the broker is away: a producer would wait for it without end."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_S):
+            await client.stop()
 
 
 async def publish(to: AIOKafkaProducer, messages: list[Message]) -> None:
@@ -96,12 +119,15 @@ async def publish(to: AIOKafkaProducer, messages: list[Message]) -> None:
     the cure.
     """
     try:
-        pending = [
-            await to.send(m.topic, value=m.value, key=m.key, headers=m.headers) for m in messages
-        ]
-        for acknowledgement in pending:
-            await acknowledgement
+        async with asyncio.timeout(ANSWER_S):
+            pending = [
+                await to.send(m.topic, value=m.value, key=m.key, headers=m.headers)
+                for m in messages
+            ]
+            await asyncio.gather(*pending)
+    except TimeoutError as error:
+        raise TransientFailure("the broker does not answer") from error
     except KafkaError as error:
-        if error.retriable or isinstance(error, KafkaConnectionError):
+        if error.retriable or isinstance(error, KafkaTimeoutError):
             raise TransientFailure(type(error).__name__) from error
         raise

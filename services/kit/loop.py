@@ -33,7 +33,7 @@ from services.kit.dead_letters import Kind, Limits, letter, source_of
 from services.kit.errors import InvalidMessage, PositionMoved, SourcesFailing, TransientFailure
 from services.kit.patience import patiently, pause
 from services.kit.positions import Positions, moves_of
-from services.kit.postgres import Connection, Pool, Row, State, transaction
+from services.kit.postgres import Connection, Pool, Row, State, is_transient, transaction
 from services.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -105,6 +105,8 @@ class Loop(Generic[State]):
         self._aside: set[str] = set()
         self._limits = Limits()
         self._in_doubt = False
+        #: Counts how often partitions were given out anew.
+        self._term = 0
         self._consumer: AIOKafkaConsumer
         self._producer: AIOKafkaProducer
         self.fault: Exception | None = None
@@ -112,46 +114,61 @@ class Loop(Generic[State]):
 
     async def run(self) -> None:
         """Take records until something happens that cannot be mended here."""
-        self._consumer = kafka.consumer(self._settings, self._work.group)
-        self._producer = kafka.producer(self._settings)
-        await self._patiently(lambda: kafka.start(self._producer))
+        settings, group = self._settings, self._work.group
+        self._producer = await self._patiently(
+            lambda: kafka.started(lambda: kafka.producer(settings))
+        )
         try:
-            await self._patiently(lambda: kafka.start(self._consumer))
-            self._consumer.subscribe(self._work.topics, listener=_Listener(self))
-            while True:
-                await self._round()
+            self._consumer = await self._patiently(
+                lambda: kafka.started(lambda: kafka.consumer(settings, group))
+            )
+            try:
+                self._consumer.subscribe(self._work.topics, listener=_Listener(self))
+                while True:
+                    await self._round()
+            finally:
+                self.ready = False
+                await kafka.stop(self._consumer)
         finally:
-            self.ready = False
-            await self._consumer.stop()
-            await self._producer.stop()
+            await kafka.stop(self._producer)
 
     async def _round(self) -> None:
         if self.fault is not None:
             raise self.fault
+        if not self.ready:
+            await asyncio.sleep(0.02)
+            return
+        term = self._term
+        # Outside the turn: while partitions are given out anew, this waits until they have been.
+        fetched = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
         async with self._turn:
-            if self.ready:
-                fetched = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
+            if term == self._term:
                 records = [record for part in fetched.values() for record in part]
-                records = [r for r in records if not self._positions.is_behind(*_place(r))]
-                if records:
-                    failpoint.reach("loop.received")
-                    with seen.BATCH_SECONDS.labels(self._work.group).time():
-                        await self._take(records)
-        await asyncio.sleep(0 if self.ready else 0.02)
+                await self._take([r for r in records if not self._positions.is_behind(*_place(r))])
+            elif self.ready:
+                self._seek()  # fetched before, and what was fetched may have gone elsewhere
+        await asyncio.sleep(0)
 
     # -- one batch: decode, transact, follow -------------------------------------------------
 
     async def _take(self, records: Sequence[Record]) -> None:
-        good = await self._patiently(lambda: self._decoded(records))
-        await self._apply(records, good)
+        if not records:
+            return
+        failpoint.reach("loop.received")
+        with seen.BATCH_SECONDS.labels(self._work.group).time():
+            good, dead = self._decoded(records)
+            await self._patiently(lambda: self._to_dead_letters("invalid", dead))
+            await self._apply(records, good)
         try:
             await self._consumer.commit(dict(moves_of([_place(r) for r in records])))
         except (KafkaError, IllegalStateError):
             log.info("the broker did not take the offsets", extra={"action": "offsets_refused"})
         failpoint.reach("loop.offsets_followed")
 
-    async def _decoded(self, records: Sequence[Record]) -> list[Received]:
-        """Decode. What cannot be read is dead-lettered, acknowledged, before anything advances."""
+    def _decoded(
+        self, records: Sequence[Record]
+    ) -> tuple[list[Received], list[tuple[Record, str]]]:
+        """What can be read, and what cannot, with the reason. Each record is judged once."""
         limits, good, dead = self._limits, [], []
         for record in records:
             source = source_of(record)
@@ -167,8 +184,7 @@ class Loop(Generic[State]):
         seen.SOURCES_PAUSED.labels(self._work.group).set(limits.paused)
         if limits.fault_is_ours:
             raise SourcesFailing("most sources send what cannot be read")
-        await self._to_dead_letters("invalid", dead)
-        return good
+        return good, dead
 
     async def _apply(self, records: Sequence[Record], good: Sequence[Received]) -> None:
         """Bring about the effects; on a bug, split the batch until the one record is found."""
@@ -274,13 +290,24 @@ class Loop(Generic[State]):
                 received.key,
                 reason,
             )
-            rows = await self._work.store.load(connection, {received.key: [received]})
-            events = self._work.set_aside(rows[received.key].state, received)
+            state = await self._state_if_readable(connection, received)
+            events = self._work.set_aside(state, received)
             await outbox.append(connection, self._work.service, events)
 
         await self._transact([received.record], [], instead)
         self._aside.add(received.key)
         seen.SET_ASIDE.labels(self._work.group).set(len(self._aside))
+
+    async def _state_if_readable(self, connection: Connection, received: Received) -> State | None:
+        """The state of a key that is set aside; none when just that is what cannot be read."""
+        try:
+            async with connection.transaction():
+                rows = await self._work.store.load(connection, {received.key: [received]})
+        except Exception as bug:
+            if is_transient(bug):
+                raise
+            return None
+        return rows[received.key].state
 
     async def _to_dead_letters(self, kind: Kind, dead: Sequence[tuple[Record, str]]) -> None:
         if not dead:
@@ -305,14 +332,18 @@ class Loop(Generic[State]):
                 "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
             )
         self._aside = {row["key"] for row in rows}
+        self._seek()
+        self.ready = True
+
+    def _seek(self) -> None:
         for place, position in self._positions.held.items():
             self._consumer.seek(place, position)
-        self.ready = True
 
     async def unsettle(self) -> None:
         """Finish the batch in hand; then others may have the partitions."""
         async with self._turn:
             self.ready = False
+            self._term += 1
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -23,6 +23,8 @@ from services.kit.settings import Settings
 BATCH = 500
 #: A notification is only a hint; the outbox is looked at this often anyway.
 LOOK_S = 1.0
+#: A relay that was suspended loses its turn when it has been silent for this long.
+SILENCE_S = 6
 
 _READ = "SELECT seq, topic, key, value, headers, created_at FROM outbox ORDER BY seq LIMIT $1"
 _APPEND = """
@@ -69,10 +71,10 @@ class Relay:
 
     async def _relay(self) -> None:
         """Hold the lock on one connection and send until something fails."""
-        producer = kafka.producer(self._settings)
-        await kafka.start(producer)
+        producer = await kafka.started(lambda: kafka.producer(self._settings))
         try:
             async with self._pool.acquire(timeout=5) as connection:
+                await connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
                 await self._wait_for_turn(connection)
                 await connection.add_listener(_channel(self._service), self._on_hint)
                 try:

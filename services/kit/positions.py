@@ -33,13 +33,13 @@ class Positions:
     ) -> None:
         """Take over the partitions of ``first``, whose logs reach from ``first`` to ``last``.
 
-        Raises ``PositionMoved`` when one that was already held was moved by another worker.
+        Raises ``PositionMoved`` when one that this worker held without a break was moved by
+        another. Those that it gave away may have been moved on by now.
         """
         async with transaction(self._pool) as connection:
             stored = await self._stored(connection, first)
-            for place, position in self.held.items():
-                if place in stored and stored[place] != position:
-                    raise PositionMoved(self._group)
+            if any(stored[place] != self.held.get(place, stored[place]) for place in first):
+                raise PositionMoved(self._group)
             held = {p: self._within(stored[p], first[p], last[p]) for p in first}
             await connection.executemany(
                 "UPDATE positions SET next = $4"

@@ -20,7 +20,7 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 State = TypeVar("State", bound=BaseModel)
 
-_TRANSIENT_CODES = re.compile(r"08...|25006|40001|40P01|53300|55P03|57P0[123]|57014")
+_TRANSIENT_CODES = re.compile(r"08...|25006|25P03|40001|40P01|53300|55P03|57P0[1235]|57014")
 
 
 def is_transient(error: BaseException) -> bool:

@@ -40,6 +40,6 @@ class Settings(BaseSettings):
     patience: timedelta = timedelta(seconds=60)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    #: Tests only: the process kills itself when it reaches this point for the nth time.
+    #: Tests only: the process kills itself when it first reaches this point, and notes it here.
     fail_point: str | None = None
     fail_point_log: Path | None = None

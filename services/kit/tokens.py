@@ -28,14 +28,16 @@ class SigningKey:
         public: dict[str, Any] = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
         return json.dumps({"keys": [{**public, "kid": _KID, "use": "sig", "alg": "ES256"}]})
 
-    def token(self, settings: Settings, role: Role, facility: str | None = None) -> str:
-        """A bearer for 12 hours, with the issuer and audience that these settings ask for."""
+    def token(
+        self, settings: Settings, role: Role, facility: str | None = None, life_s: int = LIFE_S
+    ) -> str:
+        """A bearer with the issuer and audience that these settings ask for."""
         claims: dict[str, Any] = {
             "iss": settings.jwt_issuer,
             "aud": settings.jwt_audience,
             "sub": f"{role.value}-{facility}" if facility else role.value,
             "role": role.value,
-            "exp": int(time.time()) + LIFE_S,
+            "exp": int(time.time()) + life_s,
         }
         if facility:
             claims["facility"] = facility

@@ -101,7 +101,7 @@ class Run:
         places = yaml.safe_load((ROOT / "simulator/places.yaml").read_text("utf-8"))
         facilities = [place["id"] for place in places["facilities"]]
         self.tokens = endpoints.tokens(data / "jwks.json", facilities)
-        self.fleet, self.versions = Fleet(self.publish), endpoints.versions()
+        self.fleet, self.versions = Fleet(self.publish, click.echo), endpoints.versions()
         self.private = data / "endpoints.internal.json"
         self.public = options.endpoints or data / "endpoints.json"
         self.truth, self.judged = data / "truth.ndjson", data / "judge.json"
@@ -118,7 +118,7 @@ class Run:
             return await self.until_counted()
         except (Unavailable, CannotStart, CannotApply, OSError, PostgresError) as error:
             ways_round = WAYS_ROUND if isinstance(error, Unavailable) else ""
-            click.echo(f"✗ {error or type(error).__name__} {ways_round}", err=True)
+            click.echo(f"✗ {str(error) or type(error).__name__} {ways_round}", err=True)
             return 2
         except asyncio.CancelledError:
             return 0
@@ -216,8 +216,7 @@ class Run:
             if not self.options.report:
                 raise
             await self.fleet.retire("simulator")
-        async with asyncio.timeout(60):
-            await self.fleet.until_ended("judge")
+        await self.fleet.until_ended("judge", patience=60)
         counted = json.loads(self.judged.read_text("utf-8"))
         counted |= {"recovery_s": self.fleet.recoveries(), "versions": self.versions}
         if self.options.report:

@@ -40,8 +40,8 @@ def concerned(picture: Picture, rules: Centres) -> Concern:
 
 def _holds(picture: Picture, when: CentreCondition) -> bool:
     if when.complaint is not None:
-        return picture.patient.complaint.value == when.complaint
-    return when.sign is not None and picture.signs.get(when.sign, False)
+        return picture.patient.complaint is when.complaint
+    return when.sign is not None and picture.shows(when.sign)
 
 
 def _open_questions(picture: Picture, protocol: CentreProtocol) -> list[Bilingual]:

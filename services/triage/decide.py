@@ -20,7 +20,7 @@ from schemas.triage import (
     TriageLevel,
 )
 from services.triage.centres import Concern, concerned
-from services.triage.picture import Picture, Sample, fold, is_streamed, latest
+from services.triage.picture import Picture, Sample, as_said, fold, is_streamed, latest
 from services.triage.protocol import Indicator, Protocol, Protocols
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
@@ -35,9 +35,11 @@ GCS_PARTS = ("gcs_eye", "gcs_verbal", "gcs_motor")
 
 
 class Assessment(NamedTuple):
-    """What the picture says at one moment."""
+    """What the picture says at one moment. ``reached`` is for ``worst``: it may be a human's word
+    about an earlier moment, where ``current`` goes by newer values."""
 
     current: TriageLevel
+    reached: TriageLevel
     reasons: tuple[Reason, ...]
     missing: tuple[str, ...]
     concern: Concern
@@ -56,6 +58,8 @@ def step(
         return before, ()
     protocol = protocols.for_patient(after.patient.age, now)
     found = assess(after, protocol, protocols, now)
+    if not is_streamed(event):
+        found = _with_said(found, assess(as_said(after, event, now), protocol, protocols, now))
     changed = not is_streamed(event) or _has_changed(after.decided, found)
     if not changed and not _is_due(after, now):
         return after, ()
@@ -69,14 +73,23 @@ def assess(
     """The level that the values of ``picture`` reach, why, and what is missing."""
     concern = concerned(picture, protocols.centres_at(now))
     if protocol is None:
-        return Assessment(TriageLevel.NOT_YET, (), ("protocol",), concern)
+        not_yet = TriageLevel.NOT_YET
+        return Assessment(not_yet, not_yet, (), ("protocol",), concern)
     reasons = tuple(sorted(_reasons(picture, protocol), key=lambda r: -r.level.urgency))
     missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
     if reasons:
         current = reasons[0].level
     else:
         current = TriageLevel.NOT_YET if missing else TriageLevel.NON_URGENT
-    return Assessment(current, reasons, missing, concern)
+    return Assessment(current, current, reasons, missing, concern)
+
+
+def _with_said(found: Assessment, said: Assessment) -> Assessment:
+    """What newer values say, and the reasons why a human's word goes beyond them."""
+    if said.current.urgency <= found.current.urgency:
+        return found
+    reasons = tuple(dict.fromkeys((*said.reasons, *found.reasons)))
+    return found._replace(reached=said.current, reasons=reasons)
 
 
 def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
@@ -96,7 +109,7 @@ def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
                 rule=name, level=level, text=text, source=words.source, evidence=words.evidence
             )
     for name, sign in protocol.signs.items():
-        if picture.signs.get(name):
+        if picture.shows(name):
             yield Reason(
                 rule=name,
                 level=sign.level,
@@ -174,10 +187,15 @@ def _unmeasurable(name: str, indicator: Indicator, protocol: Protocol) -> Reason
 
 
 def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
+    """Whether a required value was measured. One sample that nothing bears out is not yet."""
     known = latest(picture, name)
     if known is None:
         return False
-    return name in protocol.indicators or known[0].value in protocol.words[name].levels
+    if name in protocol.words:
+        return known[0].value in protocol.words[name].levels
+    if known[1] == "reading":
+        return True
+    return _confirmed(picture.streams[name], protocol, protocol.indicators[name]) is not None
 
 
 def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
@@ -202,7 +220,7 @@ def _decision(
 ) -> TriageDecided:
     last = picture.decided
     number = last.number + 1 if last else 1
-    worst = max(last.worst if last else found.current, found.current, key=lambda lv: lv.urgency)
+    worst = max(last.worst if last else found.reached, found.reached, key=lambda lv: lv.urgency)
     questions = found.concern.questions if protocol else (NO_PROTOCOL, *found.concern.questions)
     return TriageDecided(
         event_id=derived_id("decision", picture.encounter_id, number),
@@ -227,7 +245,8 @@ def _decision(
 
 
 def _trend(last: TriageDecided | None, current: TriageLevel) -> str:
-    if last is None:
+    """Between no evidence and some there is no way up or down."""
+    if last is None or TriageLevel.NOT_YET in (last.current, current):
         return "same"
     if last.current is current:
         return last.trend

@@ -22,8 +22,9 @@ from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated,
 from schemas.event import Event, Identifier, Value
 from schemas.triage import TriageDecided
 
-#: Repeats of a sample come within seconds to a minute; an older one is told by its time alone.
-REMEMBERED = timedelta(seconds=60)
+#: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
+#: stale: from then on its time alone keeps a repeat from deciding anything.
+REMEMBERED = timedelta(hours=24)
 #: Samples kept of each streamed value; a protocol's window is not wider.
 KEPT = 3
 
@@ -32,6 +33,13 @@ class Sample(Value):
     """One value with the time it was measured."""
 
     value: VitalValue
+    at: AwareDatetime
+
+
+class Word(Value):
+    """Whether a sign is present, and since when that is the last word."""
+
+    present: bool
     at: AwareDatetime
 
 
@@ -45,48 +53,79 @@ class Picture(Value):
     streams: Mapping[str, tuple[Sample, ...]] = {}
     #: Values a human vouches for: the last of each.
     readings: Mapping[str, Sample] = {}
-    #: Findings and what examinations showed, with whether it is present.
-    signs: Mapping[str, bool] = {}
+    #: Findings and what examinations showed.
+    signs: Mapping[str, Word] = {}
     examined: tuple[str, ...] = ()
-    #: Ids taken lately, shortened, with the second they came in.
+    #: Ids taken lately, shortened, with the second until which a repeat is told by them.
     taken: Mapping[str, int] = {}
     #: Clinical events taken in since the last decision.
     pending: tuple[Identifier, ...] = ()
     decided: TriageDecided | None = None
+
+    def shows(self, sign: str) -> bool:
+        """Whether the last word on a sign is that it is present."""
+        return sign in self.signs and self.signs[sign].present
 
 
 def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Picture:
     """Take in an event. A repeat, or one that is not triage's, returns the same picture.
 
     A streamed sample older than ``stale`` was sent after a gap: it is accounted for and stays in
-    the record of its topic, but decides nothing, so that no alarm tells of the past.
+    the record of its topic, but decides nothing, so that no alarm tells of the past. A time in
+    the future is a wrong clock: the event counts as of ``now``, lest it hides what comes after.
     """
     short = hashlib.blake2b(event.event_id.encode(), digest_size=8).hexdigest()
     if short in picture.taken:
         return picture
-    is_stale = now - event.occurred_at > stale
-    update = {} if is_stale and is_streamed(event) else _update(picture, event)
+    streamed, second = is_streamed(event), int(now.timestamp())
+    is_stale = streamed and now - event.occurred_at > stale
+    update = {} if is_stale else _update(picture, event, min(event.occurred_at, now))
     if update is None:
         return picture
-    horizon = int((now - REMEMBERED).timestamp())
-    taken = {i: at for i, at in picture.taken.items() if at >= horizon}
-    update["taken"] = {**taken, short: int(now.timestamp())}
+    until = second + int((stale if streamed else REMEMBERED).total_seconds()) + 1
+    taken = {i: end for i, end in picture.taken.items() if end >= second}
+    update["taken"] = {**taken, short: until}
     if isinstance(event, VitalSignsRecorded | FindingRecorded | ExaminationDone | TreatmentGiven):
         update["pending"] = (*picture.pending, event.event_id)
     return picture.model_copy(update=update)
 
 
-def _update(picture: Picture, event: Event) -> dict[str, object] | None:  # noqa: PLR0911
+def as_said(picture: Picture, event: Event, now: datetime) -> Picture:
+    """The picture in which what a human says stands against anything newer.
+
+    A human's word counts for ``worst`` when it comes, even where a monitor has sent newer values
+    since, or where it was entered late.
+    """
+    if isinstance(event, VitalSignsRecorded):
+        said = {name for name, _ in _values(event.vitals)}
+        bare: dict[str, object] = {
+            "streams": {n: s for n, s in picture.streams.items() if n not in said},
+            "readings": {n: s for n, s in picture.readings.items() if n not in said},
+        }
+    elif isinstance(event, FindingRecorded):
+        bare = {"signs": {n: w for n, w in picture.signs.items() if n != event.finding}}
+    else:
+        return picture
+    before = picture.model_copy(update=bare)
+    return before.model_copy(update=_update(before, event, min(event.occurred_at, now)))
+
+
+def _update(  # noqa: PLR0911
+    picture: Picture, event: Event, at: datetime
+) -> dict[str, object] | None:
     if isinstance(event, VitalSignsRecorded):
         if is_streamed(event):
-            return {"streams": _streamed(picture.streams, event)}
-        return {"readings": _read(picture.readings, event)}
+            return {"streams": _streamed(picture.streams, event, at)}
+        return {"readings": _read(picture.readings, event, at)}
     if isinstance(event, FindingRecorded):
-        return {"signs": {**picture.signs, event.finding.value: event.present}}
+        return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
     if isinstance(event, ExaminationDone):
-        shown: dict[str, bool] = dict.fromkeys(event.shows, True)
-        examined = tuple(dict.fromkeys((*picture.examined, event.examination)))
-        return {"signs": {**picture.signs, **shown}, "examined": examined}
+        signs = picture.signs
+        for shown in event.shows:
+            signs = _signed(signs, shown, True, at)
+        # One that nobody can read is asked for again.
+        done = [event.examination] if set(event.shows) - {"not_readable"} else []
+        return {"signs": signs, "examined": tuple(dict.fromkeys((*picture.examined, *done)))}
     if isinstance(event, TreatmentGiven):
         return {}
     if isinstance(event, EncounterOpened | EncounterUpdated):
@@ -94,6 +133,13 @@ def _update(picture: Picture, event: Event) -> dict[str, object] | None:  # noqa
     if isinstance(event, EncounterEnded):
         return {"ended": True}
     return None
+
+
+def _signed(signs: Mapping[str, Word], name: str, present: bool, at: datetime) -> dict[str, Word]:
+    known = signs.get(name)
+    if known is not None and known.at > at:
+        return dict(signs)
+    return {**signs, name: Word.model_construct(present=present, at=at)}
 
 
 def is_streamed(event: Event) -> bool:
@@ -109,14 +155,14 @@ def _values(vitals: VitalSigns) -> Iterator[tuple[str, VitalValue]]:
 
 
 def _streamed(
-    streams: Mapping[str, tuple[Sample, ...]], event: VitalSignsRecorded
+    streams: Mapping[str, tuple[Sample, ...]], event: VitalSignsRecorded, at: datetime
 ) -> dict[str, tuple[Sample, ...]]:
-    """A streamed 0 is a lost signal, never a measurement: it is not taken in."""
+    """What a monitor could not measure (a 0, no number) is a lost signal: it is not taken in."""
     changed = dict(streams)
     for name, value in _values(event.vitals):
-        if value == 0 or isinstance(value, Invalid):
+        if value in (0, "unmeasurable") or isinstance(value, Invalid):
             continue
-        sample = Sample.model_construct(value=value, at=event.occurred_at)
+        sample = Sample.model_construct(value=value, at=at)
         samples = (*changed.get(name, ()), sample)
         if len(samples) > 1 and samples[-2].at > sample.at:
             samples = tuple(sorted(samples, key=lambda s: s.at))
@@ -124,14 +170,16 @@ def _streamed(
     return changed
 
 
-def _read(readings: Mapping[str, Sample], event: VitalSignsRecorded) -> dict[str, Sample]:
+def _read(
+    readings: Mapping[str, Sample], event: VitalSignsRecorded, at: datetime
+) -> dict[str, Sample]:
     changed = dict(readings)
     for name, value in _values(event.vitals):
         if isinstance(value, Invalid):
             continue
         known = changed.get(name)
-        if known is None or known.at <= event.occurred_at:
-            changed[name] = Sample.model_construct(value=value, at=event.occurred_at)
+        if known is None or known.at <= at:
+            changed[name] = Sample.model_construct(value=value, at=at)
     return changed
 
 

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from schemas.encounter import Age
+from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
+from schemas.encounter import Age, Complaint
 from schemas.triage import Activation, Bilingual, Centre, TriageLevel
 
 #: A number from memory (M) never drives a protocol: such a file does not load.
 Evidence: TypeAlias = Literal["V", "V2", "design"]
 
 
+def _one_of(*known: str) -> AfterValidator:
+    """A name that nobody ever sends is a slip of the pen: its rule would never fire."""
+
+    def check(name: str) -> str:
+        if name not in known:
+            raise ValueError(f"unknown: {name}")
+        return name
+
+    return AfterValidator(check)
+
+
+VitalName: TypeAlias = Annotated[str, _one_of(*VitalSigns.model_fields, "gcs")]
+SignName: TypeAlias = Annotated[str, _one_of(*FindingCode, *get_args(Shown))]
+
+
 class _Rule(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Band(_Rule):
@@ -47,7 +63,7 @@ class Indicator(_Rule):
     unit: str
     source: str
     evidence: Evidence
-    bands: Annotated[tuple[Band, ...], Field(min_length=1)]
+    bands: Annotated[tuple[Band, ...], Field(min_length=2)]
 
     @model_validator(mode="after")
     def _check(self) -> Indicator:
@@ -132,9 +148,9 @@ class Protocol(_Rule):
     name: Bilingual
     age_years: AgeRange
     stream: StreamRule
-    indicators: Mapping[str, Indicator]
-    words: Mapping[str, Words]
-    signs: Mapping[str, Sign]
+    indicators: Mapping[VitalName, Indicator]
+    words: Mapping[VitalName, Words]
+    signs: Mapping[SignName, Sign]
     unmeasurable: Unmeasurable
     required: tuple[str, ...]
 
@@ -155,8 +171,14 @@ class Protocol(_Rule):
 class CentreCondition(_Rule):
     """What concerns a centre: exactly one of these."""
 
-    complaint: str | None = None
-    sign: str | None = None
+    complaint: Complaint | None = None
+    sign: SignName | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> CentreCondition:
+        if (self.complaint is None) is (self.sign is None):
+            raise ValueError("a condition is a complaint or a sign")
+        return self
 
 
 class CentreRule(_Rule):
@@ -172,7 +194,7 @@ class CentreRule(_Rule):
 class Need(_Rule):
     """Something a centre needs to know, as a question for the crew."""
 
-    item: str
+    item: ExaminationCode
     question: Bilingual
     source: str
     evidence: Evidence
@@ -197,7 +219,15 @@ class Protocols(_Rule):
     """Everything triage knows: every version of every protocol."""
 
     ages: tuple[Protocol, ...]
-    centres: tuple[Centres, ...]
+    centres: Annotated[tuple[Centres, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Protocols:
+        begun = [(p.protocol, p.effective_from) for p in self.ages]
+        begun += [("centres", c.effective_from) for c in self.centres]
+        if len(set(begun)) < len(begun):
+            raise ValueError("two versions begin at the same moment")
+        return self
 
     def for_patient(self, age: Age | None, at: datetime) -> Protocol | None:
         """The version in force at ``at`` of the protocol for this age; none when none fits."""
@@ -215,6 +245,6 @@ class Protocols(_Rule):
 def protocols_from(documents: Sequence[Mapping[str, Any]]) -> Protocols:
     """Read parsed YAML documents. Raises ``pydantic.ValidationError`` naming what is wrong."""
     return Protocols(
-        ages=tuple(Protocol.model_validate(d) for d in documents if "protocol" in d),
+        ages=tuple(Protocol.model_validate(d) for d in documents if "centres" not in d),
         centres=tuple(Centres.model_validate(d) for d in documents if "centres" in d),
     )

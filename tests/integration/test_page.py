@@ -9,6 +9,7 @@ import re
 import socket
 import tempfile
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -16,8 +17,13 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 import pytest
 import uvicorn
+from aiokafka import AIOKafkaProducer
 
+from schemas.encounter import EncounterOpened, Patient
+from schemas.envelope import encode
 from tests.closing import chromium
+from tests.platform import Platform
+from tests.services import until
 from web.app import STATIC, create_app
 from web.audience import QUEUE, event
 from web.guard import refusal
@@ -171,6 +177,34 @@ async def test_a_watcher_that_stalls_is_dropped(page: Page) -> None:
     assert seen == {0, 1}
     assert len(page.show.audience) == 0
     stalled.close()
+
+
+async def test_the_reader_goes_on_where_it_was_after_the_broker_was_killed(
+    page: Page, platform: Platform
+) -> None:
+    page.endpoints = {"kafka": platform.kafka("observer")}
+    page.show.begin()
+    known = page.show.stage.encounters
+    await _open(platform, "N-before")
+    await until(lambda: "N-before" in known, 60)
+    await platform.restart_kafka()
+    await _open(platform, "N-after")
+    await until(lambda: "N-after" in known, 60)
+    assert page.show.stage.as_of
+
+
+async def _open(platform: Platform, encounter_id: str) -> None:
+    opened = EncounterOpened(
+        event_id=f"{encounter_id}-1",
+        occurred_at=datetime.now(UTC),
+        encounter_id=encounter_id,
+        patient=Patient(),
+    )
+    message = encode(opened, "test")
+    async with AIOKafkaProducer(**platform.kafka("dispatch")) as producer:
+        await producer.send_and_wait(
+            message.topic, message.value, message.key, headers=message.headers
+        )
 
 
 def test_a_plug_is_down_until_a_recovery_was_measured() -> None:

@@ -33,6 +33,7 @@ class Teller:
         self.stage = stage or Stage()
         self.patient, self.call_id = f"N-{number}", f"I-{number}"
         self.vehicle, self.leg = f"U-{number}", f"L-{number}"
+        self.told: list[Record] = []
         self.ids = (f"{number}-{n}" for n in itertools.count())
 
     def tell(
@@ -48,7 +49,8 @@ class Teller:
         message = encode(event, "test")
         kind, read = type(event).__name__, stamped + late_ms
         key = message.key.decode()
-        take(self.stage, Record(message.topic, kind, key, message.value, stamped, read))
+        self.told.append(Record(message.topic, kind, key, message.value, stamped, read))
+        take(self.stage, self.told[-1])
 
     def see(self, second: float) -> dict[str, Any]:
         return sections(self.stage, FACILITIES, ms(second))
@@ -72,14 +74,14 @@ class Teller:
             unit.PositionReported, at + 41, unit_id=self.vehicle, latitude=34.2, longitude=117.3
         )
 
-    def stamp(self, status: unit.UnitStatus, at: float) -> None:
+    def stamp(self, status: unit.UnitStatus, at: float, source: unit.StampSource = "crew") -> None:
         self.tell(
             unit.UnitStatusChanged,
             at,
             unit_id=self.vehicle,
             leg_id=self.leg,
             status=status,
-            source="crew",
+            source=source,
         )
 
     def decide(self, level: triage.TriageLevel, zh: str, at: float) -> None:
@@ -240,6 +242,42 @@ def test_only_the_facility_that_was_withdrawn_loses_the_card(teller: Teller) -> 
     assert teller.see(74)["queues"][0]["all"] == 0
 
 
+def test_what_is_told_again_changes_nothing(teller: Teller) -> None:
+    teller.bring_to_queue()
+    teller.board(80, 42)
+    teller.stamp(unit.UnitStatus.DEPARTED, 44, source="gps")
+    before = teller.see(90)
+    for record in list(teller.told):
+        take(teller.stage, record)
+    assert teller.see(90) == before
+
+
+def test_the_unit_that_replaces_another_runs_a_ring_of_its_own(teller: Teller) -> None:
+    teller.call()
+    teller.drive(2)
+    teller.stamp(unit.UnitStatus.STOOD_DOWN, 50)
+    teller.vehicle, teller.leg = "U-2", "L-2"
+    teller.drive(60)
+    (call,) = teller.see(110)["calls"]["shown"]
+    assert (call["unit"], call["notified"], call["departed"]) == ("U-2", ms(60), ms(100))
+    assert [row[0:4:3] for row in teller.see(110)["units"]] == [["U-2", "out"], ["U-1", "idle"]]
+
+
+def test_of_several_patients_the_call_shows_the_most_urgent(teller: Teller) -> None:
+    teller.decide(triage.TriageLevel.URGENT, "疼痛", 1)
+    teller.tell(
+        incident.IncidentOpened, 0, incident_id=teller.call_id, call=incident.Call(),
+        location=incident.Location(latitude=34.2, longitude=117.27),
+        classification="emergency", encounter_ids=(teller.patient, "N-2"),
+    )  # fmt: skip
+    other = Teller(teller.stage, 2)
+    other.decide(triage.TriageLevel.CRITICAL, "心脏骤停", 1)
+    other.tell(encounter.PatientReached, 1, unit_id="U-2")
+    seen = teller.see(2)
+    assert seen["calls"]["shown"][0]["level"] == "critical"
+    assert (seen["featured"]["id"], seen["featured"]["address"]) == ("N-2", None)
+
+
 def test_vitals_are_read_of_patients_in_the_spotlight_only(teller: Teller) -> None:
     beat: dict[str, Any] = {
         "method": "streamed",
@@ -295,3 +333,9 @@ def test_the_screen_and_the_memory_have_their_bounds(monkeypatch: pytest.MonkeyP
     stage.forget(ms(63) + bounds.SILENT_MS + 1000)
     assert not stage.encounters
     assert not stage.units
+
+
+def test_a_unit_without_a_call_keeps_its_status(teller: Teller) -> None:
+    teller.stamp(unit.UnitStatus.OUT_OF_SERVICE, 1)
+    assert teller.stage.units[teller.vehicle].status == "out_of_service"
+    assert not teller.stage.incidents

@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from services.kit.fleet import CannotStart, Fleet
+from services.kit.fleet import CannotEnd, CannotStart, Fleet
 from services.kit.process import ROOT, Child, end, free_port, hold, write_whole
 
 
@@ -45,8 +45,13 @@ def child(folder: Path, program: str, **options: Any) -> Child:
 
 
 @pytest.fixture
-async def fleet() -> AsyncIterator[Fleet]:
-    made = Fleet(lambda: None)
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def fleet(said: list[str]) -> AsyncIterator[Fleet]:
+    made = Fleet(lambda: None, said.append)
     yield made
     await made.end([list(made.keepers)])
 
@@ -70,7 +75,7 @@ async def test_a_killed_child_is_started_again_at_once_and_its_recovery_measured
 
 
 async def test_one_that_dies_young_again_and_again_waits_longer_each_time(
-    tmp_path: Path, fleet: Fleet
+    tmp_path: Path, fleet: Fleet, said: list[str]
 ) -> None:
     """Three times at once; then after a quarter, half a second, a second …"""
     starts = tmp_path / "starts"
@@ -78,11 +83,13 @@ async def test_one_that_dies_young_again_and_again_waits_longer_each_time(
     async def never() -> bool:
         return starts.exists() and "x" * 7 not in starts.read_text()
 
-    program = f"open({str(starts)!r}, 'a').write('x')"
+    program = f"open({str(starts)!r}, 'a').write('x'); print('alas')"
     began = time.monotonic()
     await fleet.add(child(tmp_path, program), never)
     await asyncio.to_thread(until, lambda: starts.read_text() == "x" * 6, 20)
     assert time.monotonic() - began > 0.25 + 0.5
+    assert len(said) == 1
+    assert "alas" in said[0]
 
 
 async def test_a_child_that_cannot_start_says_why(tmp_path: Path, fleet: Fleet) -> None:
@@ -100,6 +107,17 @@ async def test_one_that_may_end_is_waited_for_and_not_started_again(
     await fleet.until_ended("child")
     assert fleet.recoveries() == {"child": []}
     assert fleet.pid("child") is None
+
+
+async def test_one_that_does_not_end_in_time_says_where_it_stands(
+    tmp_path: Path, fleet: Fleet
+) -> None:
+    program = "import time; print('still counting', flush=True); time.sleep(60)"
+    made = child(tmp_path, program)
+    await fleet.add(made, is_up, may_end=True)
+    await asyncio.to_thread(until, made.last_words, 10)
+    with pytest.raises(CannotEnd, match="still counting"):
+        await fleet.until_ended("child", patience=0.2)
 
 
 async def test_what_fails_in_our_own_process_ends_the_wait(tmp_path: Path, fleet: Fleet) -> None:

@@ -1,10 +1,10 @@
 // The calls, each with the ring that runs until its ambulance leaves.
 
 import { Fitted, html, now, Shape } from "./base.js";
-import { age, complaint, person, say } from "./words.js";
+import { age, complaint, personShort, say } from "./words.js";
 
 const TO_NOTIFY_S = 60, TO_DEPART_S = 180;
-const CALL = 70, MORE = 16, STACKED = 5;
+const CALL = 70, MORE = 16, STACKED = 4;
 const R = 25, ROUND = 2 * Math.PI * R;
 
 const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
@@ -30,7 +30,7 @@ function Ring({ call }) {
 // The protocol's word where it has one, for it reads the same for every call.
 function complaintAndAge(patient) {
   const word = patient.complaint === "other" ? complaint(patient) : say(patient.complaint);
-  return patient.age ? `${word} · ${person(patient)}` : word;
+  return patient.age ? `${word} · ${personShort(patient)}` : word;
 }
 
 function Call({ call, featured }) {

@@ -87,7 +87,7 @@ export class City extends Component {
 
   componentDidUpdate() {
     const { units, scenes, followed, flips } = this.props;
-    if (this.project) this.fleet.show(this.layer, this.project, { units, scenes, followed, flips });
+    if (this.project) this.fleet.show(this.layer, this.label, this.project, { units, scenes, followed, flips });
   }
 
   render({ city }, { width, height }) {
@@ -103,6 +103,7 @@ export class City extends Component {
       <div class="map" ref=${(box) => { this.box = box; }}>
         <svg width=${width} height=${height} viewBox=${`0 0 ${width || 1} ${height || 1}`} aria-hidden="true">
           ${this.ground}<g ref=${(layer) => { this.layer = layer; }}></g>${this.names}
+          <text class="unit" text-anchor="middle" ref=${(label) => { this.label = label; }}></text>
         </svg>
       </div>
       <${Legend} />

@@ -27,10 +27,13 @@ export class Fleet {
 
   stop() { cancelAnimationFrame(this.frame); }
 
-  show(layer, project, { units = [], scenes = [], followed, flips = [] }) {
+  show(layer, label, project, { units = [], scenes = [], followed, flips = [] }) {
     if (layer !== this.layer) this.begin(layer);
     const resized = this.project && String(project([0, 0])) !== String(this.project([0, 0]));
     this.project = project;
+    this.label = label;
+    this.followed = followed;
+    label.textContent = units.some(([id]) => id === followed) ? followed : "";
     this.showScenes(scenes);
     this.showUnits(units, followed, resized);
     this.ripple(flips);
@@ -78,6 +81,7 @@ export class Fleet {
         const gap = Math.min(LONGEST_MS, Math.max(SHORTEST_MS, t - unit.since));
         Object.assign(unit, { from: unit.at, to, since: t, gap: isCalm() ? 1 : gap * 1.15 });
       }
+      if (id === followed) unit.still = false;
       unit.target = target ? this.project(target) : null;
       this.dress(unit, phase, level, id === followed, units.length > MANY);
     }
@@ -99,10 +103,7 @@ export class Fleet {
     unit.node.setAttribute("class", look);
     unit.way.setAttribute("class", look);
     unit.node.replaceChildren();
-    if (followed) {
-      make("circle", { r: 17, class: "halo" }, unit.node);
-      make("text", { x: 0, y: -22, "text-anchor": "middle" }, unit.node).textContent = unit.id;
-    }
+    if (followed) make("circle", { r: 17, class: "halo" }, unit.node);
     const known = phase !== "idle" && level && level !== "not_yet";
     const size = followed ? 0.58 : crowded ? 0.3 : 0.46;
     if (known) make("path", { d: outline(level), transform: `scale(${size}) translate(-20 -20)` }, unit.node);
@@ -121,6 +122,7 @@ export class Fleet {
       unit.at = [unit.from[0] + (unit.to[0] - unit.from[0]) * k, unit.from[1] + (unit.to[1] - unit.from[1]) * k];
       const [x, y] = unit.at;
       unit.node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+      if (unit.id === this.followed) this.label.setAttribute("transform", `translate(${x.toFixed(1)} ${(y - 22).toFixed(1)})`);
       unit.way.setAttribute("d", unit.target ? bow(unit.at, unit.target) : "");
     }
   }

@@ -66,11 +66,12 @@ function Vitals({ vitals, trace, level }) {
 }
 
 function Why({ patient }) {
-  const { level, reasons, rose, trend } = patient;
+  const { level, reasons: [first, ...others], rose, trend } = patient;
   return html`<p class="why">
-    ${reasons.length === 0 ? say("no_reason") : reasons.map((r, i) => html`<span class=${i === 0 ? `first ${r.level}` : r.level}>${both(r.text)}</span>`)}
-    ${trend !== "same" && html`<span class="trend">${say(trend)}</span>`}
+    ${first ? html`<span class=${`first ${first.level}`}>${both(first.text)}</span>` : say("no_reason")}
     ${rose && html`<span class="rose">${say("rose", { time: clock(rose[1]), from: say(rose[0]), to: say(level) })}</span>`}
+    ${others.map((reason) => html`<span>${both(reason.text)}</span>`)}
+    ${trend !== "same" && html`<span>${say(trend)}</span>`}
   </p>`;
 }
 

@@ -199,6 +199,11 @@ export function person(patient) {
   return column === 0 ? `${sex} ${years}` : `${sex}, ${years}`;
 }
 
+// The same where there is little room: M, ~58.
+export function personShort(patient) {
+  return column === 0 ? person(patient) : person(patient).replace("Female", "F").replace("Male", "M");
+}
+
 // Why help was called: the protocol's word in both languages, the caller's words as they were said.
 export function complaint(patient) {
   const p = patient || {};

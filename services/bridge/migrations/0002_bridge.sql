@@ -20,11 +20,12 @@ CREATE TABLE admission_numbers (day text PRIMARY KEY, last int NOT NULL);
 
 -- The legal record: every admission, record and act, as sent. Rows are only ever added.
 CREATE TABLE acts (
-    event_id     text        PRIMARY KEY,
+    event_id     text        NOT NULL,
     encounter_id text        NOT NULL,
     type         text        NOT NULL,
     occurred_at  timestamptz NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
-    event        json        NOT NULL
+    event        json        NOT NULL,
+    PRIMARY KEY (encounter_id, event_id)   -- a sender may use one id for two patients
 );
 CREATE INDEX acts_by_encounter ON acts (encounter_id, recorded_at);

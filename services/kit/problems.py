@@ -1,0 +1,100 @@
+"""What is answered when a request cannot be granted: RFC 9457, without a value of the request."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schemas.envelope import field_at
+from services.kit.errors import Rejected, TransientFailure
+
+log = logging.getLogger(__name__)
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> Response:
+    """An RFC 9457 answer. ``detail`` says what to do; no value of the request is repeated."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    headers = {"Retry-After": "1"} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(json.dumps(body), status, headers, "application/problem+json")
+
+
+def add_problems(app: FastAPI) -> None:
+    """Turn every exception into its answer."""
+    app.add_exception_handler(Rejected, _rejected)
+    app.add_exception_handler(TransientFailure, _transient)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _rejected(request: Request, error: Any) -> Response:
+    return problem(error.status, error.title, error.detail)
+
+
+async def _transient(request: Request, error: Any) -> Response:
+    return problem(503, "Try again", "A part behind this service is away. Send the same again.")
+
+
+async def _invalid(request: Request, error: Any) -> Response:
+    if isinstance(error.body, bytes):
+        wanted = "Send the header 'Content-Type: application/json'."
+        return problem(415, "Not called JSON", wanted)
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return _not_json()
+    errors = [{"field": field_at(e["loc"][1:]), "problem": e["msg"]} for e in error.errors()[:20]]
+    return problem(422, "Not valid", "Mend the fields named in 'errors'.", errors=errors)
+
+
+async def _http(request: Request, error: Any) -> Response:
+    if error.status_code == 400:
+        return _not_json()
+    if error.status_code == 413:
+        return _too_large()
+    return problem(error.status_code, str(error.detail), "See the list of paths in docs/http.md.")
+
+
+async def _bug(request: Request, error: Any) -> Response:
+    log.error("a request failed", extra={"action": "request_failed", "bug": type(error).__name__})
+    return problem(500, "Our fault", "Send the same again; nothing is stored twice.")
+
+
+def _not_json() -> Response:
+    return problem(400, "Not JSON", "The body cannot be read as JSON.")
+
+
+def _too_large() -> Response:
+    return problem(413, "Too large", "Send the same in smaller pieces.")
+
+
+class BodyLimit:
+    """Answers 413 to a body that is too large, by what it says of itself or by what comes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting its bytes."""
+        said = dict(scope.get("headers", ())).get(b"content-length", b"")
+        if said.isdigit() and int(said) > self._limit:
+            await _too_large()(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                raise HTTPException(413)
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,451 @@
+"""Patients on their way while services die: the services and who starts them again, the traffic,
+and a ledger of what every topic said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from schemas.clinical import TreatmentGiven, VitalSigns, VitalSignsMeasured
+from schemas.encounter import (
+    DestinationSelected,
+    DeviceAttached,
+    EncounterEnded,
+    EncounterOpened,
+    PatientBoarded,
+)
+from schemas.envelope import InvalidMessage, Message, decode, encode
+from schemas.event import Event
+from schemas.handoff import Acknowledged, CareTransferred, PatientArrived
+from schemas.incident import IncidentOpened
+from schemas.topics import registry
+from schemas.triage import TriageDecided
+from schemas.unit import UnitAssigned, UnitDeparted
+from services.kit.failpoint import POINTS
+from services.kit.process import end
+from services.kit.role import Role
+from services.kit.tokens import SigningKey
+from tests.platform import Platform
+from tests.services import Caller, Service, Watcher, now, until
+
+#: The parts of each service, in the order in which their points are armed.
+PARTS = {
+    "triage": ("loop", "relay"),
+    "bridge": ("loop", "relay", "request"),
+    "dispatch": ("request", "loop", "relay"),
+    "gateway": ("gateway", "raw"),
+    "tracker": ("tracker",),
+}
+#: What the outboxes send: the same event again has the same bytes.
+FROM_OUTBOXES = ("dispatch", "triage", "bridge")
+#: Every consumer and a topic in which it finds what it cannot read.
+POISONED = {
+    "triage": "ambulance-vitals",
+    "bridge": "triage-decisions",
+    "dispatch": "triage-decisions",
+    "gateway": "ambulance-raw",
+    "tracker": "dispatch-units",
+}
+STATION = {"latitude": 34.20, "longitude": 117.28}
+AWAY = {"latitude": 34.21, "longitude": 117.28}
+
+
+def points_of(service: str) -> list[str]:
+    """Every point that this service reaches, in the order of its steps."""
+    return [point for part in PARTS[service] for point in POINTS[part]]
+
+
+class Ledger(Watcher):
+    """What stands in the topics, each event once; and how often, and with which bytes, it came."""
+
+    def __init__(self, platform: Platform) -> None:
+        topics = (t for t in registry().topics if t != "tracker-units-changelog")
+        super().__init__(platform, *topics)
+        self.bytes: dict[tuple[str, str], set[bytes]] = defaultdict(set)
+        self.dead: dict[str, list[Any]] = defaultdict(list)
+        self._by: dict[tuple[type[Event], str | None], list[Any]] = defaultdict(list)
+        self._folded: dict[str, set[str]] = defaultdict(set)
+
+    async def __aenter__(self) -> Ledger:
+        await super().__aenter__()
+        return self
+
+    async def _read(self) -> None:
+        while True:
+            for part in (await self._consumer.getmany(timeout_ms=100)).values():
+                for record in part:
+                    self._note(record)
+
+    def _note(self, record: Any) -> None:
+        if record.topic.endswith("-dead-letters"):
+            self.dead[record.topic.removesuffix("-dead-letters")].append(record)
+            return
+        try:
+            event = decode(record.topic, record.key, record.value, record.headers)
+        except InvalidMessage:
+            return
+        came = self.bytes[record.topic, event.event_id]
+        if came:
+            came.add(record.value)
+            return
+        came.add(record.value)
+        subject = record.key.decode()
+        self._by[type(event), None].append(event)
+        self._by[type(event), subject].append(event)
+        if isinstance(event, TriageDecided):
+            self._folded[subject].update(event.folded)
+
+    def each(self, kind: type[Event], subject: str | None = None) -> list[Any]:
+        """Every event of a kind, of one encounter or unit, in the order in which they first came;
+        a redelivery counts once."""
+        self._check()
+        return self._by[kind, subject]
+
+    def folded(self, encounter_id: str) -> set[str]:
+        """Everything that decisions of this encounter took in."""
+        self._check()
+        return self._folded[encounter_id]
+
+    async def at_the_end(self) -> bool:
+        """Whether all that is there was read."""
+        self._check()
+        places = self._consumer.assignment()
+        ends = await self._consumer.end_offsets(places)
+        return all([await self._consumer.position(p) >= ends[p] for p in places])
+
+    async def ends_of(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        found: dict[TopicPartition, int] = await self._consumer.end_offsets(list(places))
+        return found
+
+
+class Kept:
+    """A service that is started again whenever it dies, as the supervisor does. While it has
+    points left, each start is armed with the next one."""
+
+    def __init__(self, service: Service, points: Sequence[str] = ()) -> None:
+        self.service = service
+        self.left = deque(points)
+        self.fired: list[str] = []
+        #: Deaths at no point.
+        self.deaths: list[str] = []
+        self._log = service.folder / f"{service.name}-{service.worker}-points"
+        self._log.touch()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.create_task(self._keep())
+
+    async def leave(self) -> None:
+        """Start it no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _keep(self) -> None:
+        while True:
+            point = self.left[0] if self.left else ""
+            self.service.start(
+                GREENCHANNEL_FAIL_POINT=point, GREENCHANNEL_FAIL_POINT_LOG=str(self._log)
+            )
+            while self.service.child.pid is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            self._note(point)
+
+    def _note(self, point: str) -> None:
+        reached = self._log.read_text().split()
+        if reached == [*self.fired, point] and self.service.child.status == -9:
+            self.fired.append(self.left.popleft())
+        else:
+            words = self.service.child.last_words(5)
+            self.deaths.append(f"{self.service.name}: {self.service.child.status}\n{words}")
+
+
+@dataclass
+class Patient:
+    """One patient's way and all that was acknowledged to their senders on it."""
+
+    name: str
+    facility: str
+    encounter: str = ""
+    unit: str = ""
+    #: Clinical events, each of which has to stand in exactly one decision.
+    sent: list[str] = field(default_factory=list)
+    #: What each acknowledged request is as an event.
+    asked: dict[str, type[Event]] = field(default_factory=dict)
+    boarded_at: str = ""
+
+
+class City:
+    """All five services, patients on their way, and the ledger."""
+
+    writer: AIOKafkaProducer
+
+    def __init__(self, platform: Platform, services: dict[str, Kept], ledger: Ledger) -> None:
+        self.platform = platform
+        self.kept = services
+        self.ledger = ledger
+        self.patients: list[Patient] = []
+        #: The records that nobody can read, by where they lie.
+        self.poison: dict[tuple[str, int, int], Message] = {}
+        #: Answers that a client did not deserve.
+        self.faults: list[str] = []
+        self.tag = uuid.uuid4().hex[:6]
+        self.callers = {
+            name: Caller(services[name].service, role)
+            for name, role in (("dispatch", Role.DISPATCHER), ("gateway", Role.CREW))
+        }
+        for facility in (f"F-{self.tag}-0", f"F-{self.tag}-1"):
+            self.callers[facility] = Caller(services["bridge"].service, Role.CENTRE, facility)
+
+    # -- asking ------------------------------------------------------------------------------
+
+    async def ask(
+        self, caller: str, path: str, body: Any, kind: type[Event] | None, patient: Patient
+    ) -> Any:
+        """Send under one key until it is acknowledged."""
+        key = str(uuid.uuid4())
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            try:
+                answer = await self.callers[caller].http.post(
+                    f"/v1/{path}", json=body, headers={"Idempotency-Key": key}, timeout=20
+                )
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer.is_success:
+                if kind is not None:
+                    patient.asked[key] = kind
+                return answer.json()
+            if answer.status_code != 503:
+                self.faults.append(f"{path}: {answer.status_code} {answer.text}")
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"{path}: no answer\n{self.faults[-3:]}")
+
+    # -- one patient -------------------------------------------------------------------------
+
+    async def carry(self, number: int) -> None:
+        """From the call to the handover."""
+        patient = Patient(f"{self.tag}-{number}", f"F-{self.tag}-{number % 2}")
+        self.patients.append(patient)
+        opened = await self.ask(
+            "dispatch",
+            "incidents",
+            {
+                "occurred_at": now(),
+                "external_number": patient.name,
+                "location": {"latitude": 34.25, "longitude": 117.30},
+                "patients": [{"complaint": "chest_pain"}],
+            },
+            IncidentOpened,
+            patient,
+        )
+        (patient.encounter,) = opened["encounter_ids"]
+        patient.unit = f"U-{patient.name}"
+        order = {"unit_id": patient.unit, "station": STATION, "occurred_at": now()}
+        path = f"incidents/{opened['incident_id']}/units"
+        await self.ask("dispatch", path, order, UnitAssigned, patient)
+        driving = asyncio.create_task(self._drive(patient))
+        await self._ride(patient)
+        await self._hand_over(patient)
+        await driving
+
+    async def _drive(self, patient: Patient) -> None:
+        """Fixes at the station, then away from it, until the departure is seen."""
+        for at in (STATION, *[AWAY] * 500):
+            fix = {**at, "occurred_at": now()}
+            await self.ask("gateway", f"units/{patient.unit}/positions", fix, None, patient)
+            if self.ledger.each(UnitDeparted, patient.unit):
+                return
+            await asyncio.sleep(0.3)
+        raise AssertionError(f"{patient.unit} has not left")
+
+    async def _ride(self, patient: Patient) -> None:
+        path = f"encounters/{patient.encounter}"
+        device = {"device_id": f"M-{patient.name}", "occurred_at": now()}
+        await until(lambda: self.ledger.each(EncounterOpened, patient.encounter), 90, "opened")
+        await self.ask("dispatch", f"{path}/devices", device, DeviceAttached, patient)
+        await until(lambda: self.ledger.each(DeviceAttached, patient.encounter), 90, "attached")
+        await self._stream(patient, 3)
+        chosen = {"facility_id": patient.facility, "occurred_at": now()}
+        await self.ask("dispatch", f"{path}/destination", chosen, DestinationSelected, patient)
+        await self._stream(patient, 3)
+        patient.boarded_at = now()
+        aboard = {"unit_id": patient.unit, "occurred_at": patient.boarded_at}
+        await self.ask("dispatch", f"{path}/boarding", aboard, PatientBoarded, patient)
+        await self._stream(patient, 6)
+        await until(lambda: self._is_folded(patient), 90, f"{patient.name}: not all was taken in")
+
+    async def _is_folded(self, patient: Patient) -> bool:
+        """Samples wait for the next decision; something a human does brings one about."""
+        if set(patient.sent) <= self.ledger.folded(patient.encounter):
+            return True
+        await self._treat(patient)
+        await asyncio.sleep(1)
+        return False
+
+    async def _treat(self, patient: Patient) -> None:
+        path, body = f"encounters/{patient.encounter}/treatments", {"treatment": "oxygen"}
+        before = set(patient.asked)
+        await self.ask("gateway", path, {**body, "occurred_at": now()}, TreatmentGiven, patient)
+        patient.sent += patient.asked.keys() - before
+
+    async def _stream(self, patient: Patient, times: int) -> None:
+        """What a monitor sends by HTTP, and what a vendor writes into the topic."""
+        for count in range(times):
+            device, vitals = f"M-{patient.name}", {"heart_rate": 88 + count, "spo2": 97}
+            ids = [str(uuid.uuid4()) for _ in range(3)]
+            lines = [
+                {"event_id": i, "device_id": device, "occurred_at": now(), "vitals": vitals}
+                for i in ids[:2]
+            ]
+            await self._telemetry("\n".join(map(json.dumps, lines)))
+            measured = VitalSignsMeasured(
+                event_id=ids[2],
+                occurred_at=datetime.now(UTC),
+                device_id=device,
+                vitals=VitalSigns(**vitals),
+            )
+            await self.write(encode(measured, f"vendor/{self.tag}"))
+            patient.sent += ids
+            if count % 3 == 0:
+                await self._treat(patient)
+            await asyncio.sleep(0.2)
+
+    async def _telemetry(self, lines: str) -> None:
+        """A line that was refused because the gateway has not heard of the device is sent again."""
+        deadline = time.monotonic() + 90
+        while time.monotonic() < deadline:
+            try:
+                answer = await self.callers["gateway"].http.post(
+                    "/v1/telemetry", content=lines, timeout=20
+                )
+            except httpx.TransportError:
+                await asyncio.sleep(0.1)
+                continue
+            if answer.status_code == 202 and not answer.json()["refused"]:
+                return
+            if answer.status_code not in {202, 422, 503}:
+                self.faults.append(f"telemetry: {answer.status_code} {answer.text}")
+            await asyncio.sleep(0.1)
+        raise AssertionError("telemetry: no answer")
+
+    async def _hand_over(self, patient: Patient) -> None:
+        path = f"facilities/{patient.facility}/encounters/{patient.encounter}"
+        at = {"occurred_at": now()}
+        await self.ask(patient.facility, f"{path}/acknowledgement", at, Acknowledged, patient)
+        await self.ask(patient.facility, f"{path}/arrival", at, PatientArrived, patient)
+        given = {"handed_over_by": "crew-7", **at}
+        await self.ask(patient.facility, f"{path}/transfer", given, CareTransferred, patient)
+        await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
+
+    # -- many --------------------------------------------------------------------------------
+
+    async def carry_until(
+        self, done: Callable[[], bool], seconds: float, every: float = 1.5
+    ) -> None:
+        """A new patient every so often, at most ten at a time, until ``done``; then all of them
+        are brought home."""
+        deadline, under_way = time.monotonic() + seconds, set[asyncio.Task[None]]()
+        while not done() and time.monotonic() < deadline:
+            under_way |= {asyncio.create_task(self.carry(len(self.patients)))}
+            for _ in range(int(every / 0.1)):
+                await asyncio.sleep(0.1)
+                for task in [t for t in under_way if t.done()]:
+                    task.result()
+                    under_way.remove(task)
+            while len(under_way) >= 10 and not done():
+                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED, timeout=1)
+                if time.monotonic() > deadline:
+                    break
+                under_way = {t for t in under_way if not t.done() or t.result()}
+        await asyncio.gather(*under_way)
+
+    async def write(self, message: Message) -> tuple[str, int, int]:
+        """Put a record into a topic, acknowledged; where it lies."""
+        found = await self.writer.send_and_wait(
+            message.topic, value=message.value, key=message.key, headers=message.headers
+        )
+        return found.topic, found.partition, found.offset
+
+    async def spoil(self, topic: str) -> None:
+        """Write something that nobody can read."""
+        headers = [("ce_type", b"greenchannel.Nonsense.v1"), ("ce_source", b"a stranger")]
+        number = len(self.poison)
+        message = Message(topic, f"poison-{number}".encode(), b"\xff\x00 not JSON", headers)
+        self.poison[await self.write(message)] = message
+
+    async def spoil_for_points(self) -> None:
+        """For ever: something that nobody can read for each service that waits to die of it."""
+        while True:
+            for topic in {
+                POISONED[name]
+                for name, kept in self.kept.items()
+                if kept.left and kept.left[0].endswith("dead_lettered")
+            }:
+                await self.spoil(topic)
+            await asyncio.sleep(0.5)
+
+    async def quiet(self, seconds: float = 60) -> None:
+        """Wait until everything is handled: all read, all outboxes empty."""
+        connection = await asyncpg.connect(self.platform.admin_dsn)
+        try:
+            await until(lambda: self._rests(connection), seconds, "it does not come to rest")
+            await until(self.ledger.at_the_end, seconds)
+        finally:
+            await connection.close()
+
+    async def _rests(self, connection: asyncpg.Connection[asyncpg.Record]) -> bool:
+        for schema in FROM_OUTBOXES:
+            rows = await connection.fetch(f"SELECT topic, partition, next FROM {schema}.positions")
+            places = {TopicPartition(r["topic"], r["partition"]): r["next"] for r in rows}
+            ends = await self.ledger.ends_of(places)
+            if any(places[p] < ends[p] for p in places):
+                return False
+            if await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox"):
+                return False
+        return True
+
+
+@asynccontextmanager
+async def city(
+    platform: Platform, folder: Path, points: Callable[[str], Sequence[str]] = lambda _: ()
+) -> AsyncIterator[City]:
+    """The five services, kept alive; ``points`` are what each of them dies at."""
+    key = SigningKey()
+    kept = {name: Kept(Service(name, platform, folder, key), points(name)) for name in PARTS}
+    async with Ledger(platform) as ledger:
+        made = City(platform, kept, ledger)
+        made.writer = AIOKafkaProducer(
+            **platform.kafka("admin"), acks="all", enable_idempotence=True
+        )
+        await made.writer.start()
+        try:
+            for one in kept.values():
+                one.begin()
+            yield made
+        finally:
+            for one in kept.values():
+                await one.leave()
+            await asyncio.gather(*(_end(one.service) for one in kept.values()))
+            await made.writer.stop()
+
+
+async def _end(service: Service) -> None:
+    for caller in service.callers:
+        await caller.http.aclose()
+    if service.child.process:
+        await asyncio.to_thread(end, [service.child])
