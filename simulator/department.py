@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 from random import Random
 
 from simulator.endpoints import Endpoints
@@ -57,6 +58,13 @@ class Department:
     async def until_seen(self, patient: Patient) -> None:
         """Until the board shows this patient: nobody receives whom they were not told of."""
         await self._seen.setdefault(patient.encounter_id, asyncio.Event()).wait()
+
+    async def until_acknowledged(self, patients: Iterable[Patient]) -> None:
+        """Until all of these were seen, and the buttons pressed."""
+        for patient in patients:
+            await self.until_seen(patient)
+        if self._acts:
+            await asyncio.wait(set(self._acts))
 
     async def stop(self, within: float) -> None:
         """Begin nothing more, and finish what was begun."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from schemas.triage import Centre, TriageLevel
 from simulator import truth
 from simulator.case import EFFECTS, FOLDED, QUEUED, SEEN, Case, Item
+from simulator.histogram import Latencies
 from simulator.presence import Presence
 from simulator.reading import effect_key
 from simulator.tally import Tally
@@ -210,6 +211,11 @@ class Ledger:
             item.late = True
             self.tally.late += 1
 
+    def measure(self, item: Item, into: Latencies, t: float) -> None:
+        """Take a latency, unless the item was sent before the judge looked, or not in time."""
+        if item.timely and item.sent >= self.started:
+            into.add((t - item.sent) * 1000)
+
     def meet(self, key: str, t: float) -> None:
         """The effect ``key`` was seen: settle the act that it was owed to, if any."""
         if key in self._awaited:
@@ -227,8 +233,7 @@ class Ledger:
         elif known == event_id:
             self.tally.redelivered[key.partition("/")[0]] += 1
         elif self._is_ours(key):
-            self.tally.doubled += 1
-            self.tally.find("duplicated", event_id, f"{key} came before under another id")
+            self.tally.double(event_id, f"{key} came before under another id")
         return known is None
 
     def _is_ours(self, key: str) -> bool:

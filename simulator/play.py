@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from random import Random
 
 from prometheus_client import Gauge
 
-from simulator import city, endpoints, story, truth
+from simulator import city, endpoints, truth
 from simulator.api import Api, serving
+from simulator.cast import Cast
 from simulator.crew import Crew, Stopped
 from simulator.department import Department
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import Refused
-from simulator.patient import Pace, Patient, Van
+from simulator.patient import Pace, Patient
 from simulator.people import People
 from simulator.sender import Sender
 from simulator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-STORY = "chest_pain"
 #: Encounters that are live when a run begins stand between these seconds of their story.
 PHASES = (17.0, 70.0)
 #: Vehicles beyond those that the live encounters need.
 HEADROOM = 20
-#: What was begun has this long to be finished when the run ends.
+#: The first patients are known to their hospitals within this long, or input begins without.
+KNOWN_S = 15.0
+#: What was begun has this long to be finished when the run ends, and telemetry then this long.
 GRACE_S, FLUSH_S = 5.0, 2.0
 
 LIVE = Gauge("greenchannel_simulator_live_encounters", "Encounters that are live now")
@@ -75,22 +77,18 @@ class Run:
         self.has_input = False
         self._journal = Journal(options.truth)
         self._epoch = f"{int(time.time() * 1000):x}"
-        self._story = story.load(STORY)
-        self._city = city.load()
         number = max(options.ambulances, options.live_encounters + HEADROOM)
-        self._vans = [Van(vehicle) for vehicle in self._city.vehicles(number)]
-        self._free: asyncio.Queue[Van] = asyncio.Queue()
+        self._cast = Cast(options.seed, self._epoch, self._journal.epochs, number)
         self._people = People(known, self._journal)
         self._departments = {
-            facility: Department(known, facility, self._people, self._rng(facility))
+            facility: Department(known, facility, self._people, self._cast.rng(facility))
             for facility in known.tokens.centre
         }
-        self._telemetry = Telemetry(options.vitals_per_second, self._vans)
+        self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans)
         self._sender = Sender(known, self._journal, self._telemetry.until)
         self._crew = Crew(
             self._people, self._departments, self._telemetry, self._sender, self._journal
         )
-        self._patients = 0
         self._freed: set[str] = set()
         self._live: set[Patient] = set()
         self._lives: set[asyncio.Task[None]] = set()
@@ -130,8 +128,6 @@ class Run:
 
     async def _input(self) -> None:
         """Bring the first encounters into the midst of their stories; then input begins."""
-        for van in self._vans:
-            self._free.put_nowait(van)
         abandoned = self._journal.abandoned.values()
         await asyncio.gather(*(self._people.leave(each, self._epoch) for each in abandoned))
         async with asyncio.TaskGroup() as group:
@@ -139,12 +135,13 @@ class Run:
                 group.create_task(self._forwarded(PHASES))
                 for _ in range(self.options.live_encounters)
             ]
+        patients = [patient for task in begun if (patient := task.result()) is not None]
+        await self._until_known(patients)
         now = time.time()
         self._journal.write(truth.InputBegan(t=now))
         self._telemetry.begin(now)
-        for task in begun:
-            if (patient := task.result()) is not None:
-                self._let_live(patient, replace(patient.pace, began=now))
+        for patient in patients:
+            self._let_live(patient, replace(patient.pace, began=now))
         if self.options.seconds is not None:
             left = self.options.seconds - (now - (self._journal.input_began or now))
             asyncio.get_running_loop().call_later(max(0.0, left), self.stop)
@@ -154,41 +151,40 @@ class Run:
             group.create_task(self._take_calls())
             group.create_task(self._hold())
 
+    async def _until_known(self, patients: Sequence[Patient]) -> None:
+        """Until the hospitals know of the first patients: setting up is no part of what counts."""
+        bound = [patient for patient in patients if patient.is_destined]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(KNOWN_S):
+                for facility, department in self._departments.items():
+                    theirs = (p for p in bound if p.mission.facility.id == facility)
+                    await department.until_acknowledged(theirs)
+
     async def _forwarded(self, phases: tuple[float, float]) -> Patient | None:
         """A patient in the midst of a slow story; None when a service would not have it."""
-        patient = await self._new_patient()
-        phase = self._rng(f"{self._patients}/phase").uniform(*phases)
-        lasts = self._rng(f"{self._patients}/pace").uniform(*story.SLOW_S)
-        patient.pace = Pace(time.time(), phase, lasts / self._story.duration)
+        patient = await self._cast.slow_patient(phases)
         self._live.add(patient)
         try:
-            await self._crew.forward(patient, phase)
+            await self._free_again(patient)
+            await self._crew.forward(patient, patient.pace.phase)
         except (Refused, Stopped):
             self._give_up(patient)
             return None
         return patient
 
-    async def _new_patient(self) -> Patient:
-        van = await self._free.get()
-        if self._journal.epochs and van.vehicle.unit_id not in self._freed:
-            self._freed.add(van.vehicle.unit_id)
-            await self._people.free(van, self._epoch)
-        self._patients += 1
-        handle = f"{self._epoch}-{self._patients}"
-        mission = self._city.mission(self._rng(f"{self._patients}"), van.vehicle.station)
-        van.patient = Patient(handle, self._story, van, mission, Pace(time.time()))
-        return van.patient
-
-    def _rng(self, purpose: str) -> Random:
-        """Chance of its own for each purpose: the order of answers must not change the dice."""
-        return Random(f"{self.options.seed}/{self._journal.epochs}/{purpose}")  # noqa: S311
+    async def _free_again(self, patient: Patient) -> None:
+        """After a crash of ours the unit may still be on a mission that nobody goes on with."""
+        unit_id = patient.van.vehicle.unit_id
+        if self._journal.epochs and unit_id not in self._freed:
+            self._freed.add(unit_id)
+            await self._people.free(patient.van, self._epoch)
 
     # -- living ------------------------------------------------------------------------------
 
     async def _take_calls(self) -> None:
-        for wait in city.waits(self._rng("calls"), self.options.calls_per_hour):
+        for wait in city.waits(self._cast.rng("calls"), self.options.calls_per_hour):
             await asyncio.sleep(wait)
-            patient = await self._new_patient()
+            patient = await self._cast.patient()
             self._live.add(patient)
             self._let_live(patient, Pace(time.time()))
 
@@ -215,13 +211,14 @@ class Run:
 
     async def _life(self, patient: Patient, pace: Pace) -> None:
         try:
+            await self._free_again(patient)
             await self._crew.live(patient, pace)
             self._live.discard(patient)
             await self._crew.go_home(patient)
         except (Refused, Stopped):
             self._give_up(patient)
         else:
-            self._free.put_nowait(patient.van)
+            self._cast.release(patient.van)
 
     def _give_up(self, patient: Patient) -> None:
         """The story ends here, and its vehicle stays where it is."""

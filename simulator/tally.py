@@ -40,6 +40,21 @@ class Tally:
     boarding_to_admission: Latencies = field(default_factory=Latencies)
     findings: list[dict[str, str]] = field(default_factory=list)
 
+    def double(self, about: str, sentence: str) -> None:
+        """An effect came under a second id."""
+        self.doubled += 1
+        self.find("duplicated", about, sentence)
+
+    def misroute(self, about: str, sentence: str) -> None:
+        """A facility was shown what is not bound for it."""
+        self.wrong_facility += 1
+        self.find("wrong_facility", about, sentence)
+
+    def mislevel(self, about: str, sentence: str) -> None:
+        """A level is not the one that was due."""
+        self.wrong_level += 1
+        self.find("wrong_level", about, sentence)
+
     def find(self, what: str, about: str, sentence: str) -> None:
         """Describe something that went wrong, while there is room."""
         if len(self.findings) < FINDINGS:

@@ -29,7 +29,7 @@ from schemas.encounter import (
 )
 from schemas.envelope import InvalidMessage, Message, decode, encode
 from schemas.event import Event
-from schemas.handoff import Acknowledged, CareTransferred, PatientArrived
+from schemas.handoff import Acknowledged, CareTransferred, PatientArrived, PreArrivalNotified
 from schemas.incident import IncidentOpened
 from schemas.topics import registry
 from schemas.triage import TriageDecided
@@ -114,10 +114,12 @@ class Ledger(Watcher):
         self._check()
         return self._by[kind, subject]
 
-    def folded(self, encounter_id: str) -> set[str]:
-        """Everything that decisions of this encounter took in."""
-        self._check()
-        return self._folded[encounter_id]
+    def shown(self, encounter_id: str) -> set[str]:
+        """All that decisions took in, once the last of them stands in a record."""
+        decisions = self.each(TriageDecided, encounter_id)
+        records = self.each(PreArrivalNotified, encounter_id)
+        told = decisions and any(r.decision == decisions[-1].event_id for r in records)
+        return self._folded[encounter_id] if told else set()
 
     async def at_the_end(self) -> bool:
         """Whether all that is there was read."""
@@ -287,11 +289,11 @@ class City:
         aboard = {"unit_id": patient.unit, "occurred_at": patient.boarded_at}
         await self.ask("dispatch", f"{path}/boarding", aboard, PatientBoarded, patient)
         await self._stream(patient, 6)
-        await until(lambda: self._is_folded(patient), 90, f"{patient.name}: not all was taken in")
+        await until(lambda: self._is_shown(patient), 90, f"{patient.name}: not all is shown")
 
-    async def _is_folded(self, patient: Patient) -> bool:
+    async def _is_shown(self, patient: Patient) -> bool:
         """Samples wait for the next decision; something a human does brings one about."""
-        if set(patient.sent) <= self.ledger.folded(patient.encounter):
+        if set(patient.sent) <= self.ledger.shown(patient.encounter):
             return True
         await self._treat(patient)
         await asyncio.sleep(1)

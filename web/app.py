@@ -68,7 +68,8 @@ class Show:
         self.audience.close()
         for work in self.works:
             work.cancel()
-        await asyncio.gather(*self.works, return_exceptions=True)
+        if self.works:
+            await asyncio.wait(self.works, timeout=5)
 
     def look(self) -> dict[str, bytes]:
         """Every section as it is now, encoded."""

@@ -91,7 +91,8 @@ class Feed(Response):
                 await asyncio.gather(*ends, return_exceptions=True)
         with suppress(TimeoutError, OSError):
             body = {"type": "http.response.body", "body": b"", "more_body": False}
-            await asyncio.wait_for(send(body), FAREWELL_S)
+            async with asyncio.timeout(FAREWELL_S):
+                await send(body)
 
 
 async def _pump(seat: Seat, send: Send) -> None:
@@ -99,7 +100,8 @@ async def _pump(seat: Seat, send: Send) -> None:
         chunk = await seat.queue.get()
         body = {"type": "http.response.body", "body": chunk, "more_body": True}
         try:
-            await asyncio.wait_for(send(body), SEND_TIMEOUT_S)
+            async with asyncio.timeout(SEND_TIMEOUT_S):  # wait_for may swallow a cancellation
+                await send(body)
         except (TimeoutError, OSError):
             return
 

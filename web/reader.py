@@ -62,7 +62,7 @@ class Reader:
         """Read until cancelled. Where it was, it goes on after any failure."""
         positions: dict[TopicPartition, int] = {}
         retry = _RETRY_S
-        while True:
+        while not _is_cancelled():
             if broker := self.endpoints().get("kafka"):
                 started = time.monotonic()
                 try:
@@ -89,7 +89,7 @@ class Reader:
             await consumer.start()
             partitions = await self._place(consumer, flow, positions)
             paused: set[TopicPartition] = set()
-            while True:
+            while not _is_cancelled():
                 paused = await self._attend(consumer, flow, partitions, paused)
                 batches = await consumer.getmany(timeout_ms=1_000, max_records=MOST)
                 for partition, records in batches.items():
@@ -143,3 +143,9 @@ class Reader:
                 key = record.key.decode("utf-8", "replace")
                 stamped = float(record.timestamp)
                 take(self.stage, Record(record.topic, kind, key, record.value, stamped, now))
+
+
+def _is_cancelled() -> bool:
+    """Whether we were told to end, even where a library below has swallowed the word."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 import httpx
 
-from services.kit.process import Child, end
+from services.kit.process import Child, end, is_free
 
 #: A child that lived no longer than this died quickly.
 QUICK_DEATH_S = 10.0
@@ -161,12 +161,14 @@ async def side_by_side(say: Say, *work: Awaitable[str]) -> None:
         raise failed.exceptions[0] from None
 
 
-def readiness(http: httpx.AsyncClient, url: str) -> Answers:
-    """Asks a service whether it works."""
+def readiness(http: httpx.AsyncClient, port: int) -> Answers:
+    """Asks a service on this machine whether it works, once it listens at all."""
 
     async def answers() -> bool:
+        if is_free(port):  # a request that cannot be made costs much more than this look
+            return False
         try:
-            return (await http.get(f"{url}/readyz")).status_code == 200
+            return (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
         except httpx.HTTPError:
             return False
 

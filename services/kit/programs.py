@@ -37,7 +37,8 @@ def for_us(link: Path) -> tuple[Path, dict[str, Any]]:
     # The programs find their libraries beside them, as in the wheel.
     for part in (f"{_WHEEL}/pginstall18", f"{_WHEEL}.libs"):
         if (wheel.parent / part).exists():
-            shutil.copytree(wheel.parent / part, home / part, dirs_exist_ok=True)
+            skip = shutil.ignore_patterns("include")
+            shutil.copytree(wheel.parent / part, home / part, ignore=skip, dirs_exist_ok=True)
     for path in [home, *home.rglob("*")]:
         os.chown(path, nobody.pw_uid, nobody.pw_gid, follow_symlinks=False)
     home.chmod(0o700)
@@ -47,7 +48,7 @@ def for_us(link: Path) -> tuple[Path, dict[str, Any]]:
 
 def _home_outside(link: Path) -> Path:
     if not OUTSIDE.exists():
-        OUTSIDE.mkdir()
+        OUTSIDE.mkdir(exist_ok=True)
         OUTSIDE.chmod(0o755)  # whatever the umask of root is: nobody passes through here
     if not link.is_symlink():
         home = OUTSIDE / secrets.token_hex(8)

@@ -185,7 +185,7 @@ class Run:
             "GREENCHANNEL_PORT": str(self.ports[name]),
         }
         child = Child(name, [*PROGRAM, *words], self.data / f"logs/{name}.log", environ)
-        ready = readiness(self.http, self.url(name))
+        ready = readiness(self.http, self.ports[name])
         await self.fleet.add(child, ready, may_end=name not in SERVICES)
         return f"{NAMES[name]} {name}"
 

@@ -577,6 +577,23 @@ def test_a_number_used_twice_is_a_wrong_admission() -> None:
     assert verdict.tally.wrong_admission == 1
 
 
+def test_the_first_decision_may_be_read_before_the_call_is_answered() -> None:
+    run = good_run()
+    first = next(h for h in run if isinstance(h, Read) and h.name == "decision 1")
+    early = replace(first, event=first.event.model_copy(update={"folded": ()}))
+    late = with_fields(event_id="D-other", folded=first.event.model_dump()["folded"])
+    run = [early, *(_shifted(late(h) if h is first else h) for h in run)]
+    assert count(run)["ground_truth"] == NOTHING
+
+
+def _shifted(happening: Happening) -> Happening:
+    """A decision one number later, for one more came first."""
+    if isinstance(happening, Read) and isinstance(happening.event, triage.TriageDecided):
+        number = happening.event.number + 1
+        return with_fields(number=number)(happening)
+    return happening
+
+
 def test_patients_of_others_are_passed_over() -> None:
     theirs = [
         replace(h, event=h.event.model_copy(update={"encounter_id": "E-9", "event_id": f"x{i}"}))

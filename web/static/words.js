@@ -91,7 +91,7 @@ const WORDS = {
   sex_unknown: ["性别不详", "Sex unknown"],
   years: ["{n} 岁", "{n}"],
   about_years: ["约 {n} 岁", "~{n}"],
-  age_unknown: ["年龄不详", "age unknown"],
+  age_unknown: ["年龄不详", "age ?"],
   identity_unknown: ["身份未知", "unidentified"],
   chest_pain: ["胸痛", "Chest pain"],
   other: ["其他", "Other"],

@@ -1,0 +1,103 @@
+"""Judges what facilities are shown and what is opened for them: queues, feeds, admissions."""
+
+from __future__ import annotations
+
+from schemas.triage import Centre, TriageLevel
+from simulator.case import QUEUED, Case, Expected
+from simulator.ledger import Ledger
+from simulator.reading import AdmissionSeen, FeedSeen, QueueSeen, milliseconds
+
+
+class Handoffs:
+    """A facility sees what is bound for it, all of it, at its level, and nothing else."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._tally = ledger.tally
+        self._numbers: dict[str, str] = {}  # of admissions, with the encounter of each
+
+    def queue(self, seen: QueueSeen, case: Case) -> None:
+        """A version of the record stands in a queue."""
+        centre = Centre(seen.centre)
+        place = f"{seen.encounter_id}/{seen.facility}"
+        if seen.facility != case.facility:
+            if self._ledger.effect(f"stray/{place}/{centre}/{seen.version}", seen.id, seen.t):
+                case.strayed.add((centre, seen.version))
+                self._tally.misroute(seen.id, f"{case.handle}: a record went to {seen.facility}")
+            return
+        noted = case.queue(centre, seen.version).note(seen.version, seen.id, seen.t)
+        if noted == "again":
+            self._tally.redelivered["queue"] += 1
+            return
+        if noted == "doubled":
+            told = f"version {seen.version} for {centre.value} came under another id"
+            self._tally.double(seen.id, f"{case.handle}: {told}")
+            return
+        self._tally.prearrivals[centre.value] += 1
+        if centre is Centre.EMERGENCY:
+            self._ledger.meet(f"queue/{place}", seen.t)
+        self._agree(case, seen.version, seen.worst)
+        if seen.decision is None:
+            self.shows(seen, case, Expected(0, TriageLevel.NOT_YET, True, seen.t))
+        elif seen.decision in case.expected:
+            self.shows(seen, case, case.expected[seen.decision])
+        else:
+            case.waiting.setdefault(seen.decision, []).append(seen)
+
+    def shows(self, seen: QueueSeen, case: Case, expected: Expected) -> None:
+        """A record in a queue shows this decision: is it what it must show?"""
+        if not expected.allows(TriageLevel(seen.worst)):
+            told = f"version {seen.version} shows {seen.worst}, not {expected.worst.value}"
+            self._wrong_version(case, seen.version, told)
+        centre = Centre(seen.centre)
+        for item in list(case.acting):
+            if item.folded is None or item.folded > expected.number:
+                continue
+            if item.lacks & QUEUED[centre] and centre is Centre.EMERGENCY:
+                self._ledger.measure(item, self._tally.vitals_to_queue, seen.t)
+            self._ledger.settle(item, QUEUED[centre], seen.t)
+            if not item.lacks:
+                case.acting.remove(item)
+
+    def feed(self, seen: FeedSeen, case: Case) -> None:
+        """A facility's own feed shows the patient."""
+        if seen.facility == case.facility:
+            self._ledger.meet(f"feed/{seen.encounter_id}/{seen.facility}", seen.t)
+            if seen.worst is not None:
+                self._agree(case, seen.version, seen.worst)
+        elif seen.facility not in case.strayed_feeds:
+            case.strayed_feeds.add(seen.facility)
+            told = f"{case.handle}: the feed of {seen.facility} shows it"
+            self._tally.misroute(seen.encounter_id, told)
+
+    def admission(self, seen: AdmissionSeen, case: Case) -> None:
+        """An admission was opened."""
+        if not self._ledger.effect(f"AdmissionOpened/{seen.encounter_id}", seen.id, seen.t):
+            return
+        self._tally.admissions += 1
+        boarding = self._ledger.boardings.get(seen.encounter_id)
+        wrong = []
+        if self._numbers.setdefault(seen.number, seen.encounter_id) != seen.encounter_id:
+            wrong.append("its number belongs to another admission")
+        if boarding is None:
+            wrong.append("nobody had boarded")
+        else:
+            if seen.admitted_ms != milliseconds(boarding.about["occurred_at"]):
+                wrong.append("it was not opened at the boarding time")
+            if seen.facility != case.facility and (boarding.destined or seen.facility):
+                wrong.append("it names another facility than was chosen")
+            item = case.acts[boarding.id]
+            self._ledger.measure(item, self._tally.boarding_to_admission, seen.t)
+        if wrong:
+            self._tally.wrong_admission += 1
+            told = f"{case.handle}: {'; '.join(wrong)}"
+            self._tally.find("wrong_admission", seen.id, told)
+
+    def _agree(self, case: Case, version: int, worst: str) -> None:
+        if not case.show(version, worst):
+            self._wrong_version(case, version, f"version {version} differs between queue and feed")
+
+    def _wrong_version(self, case: Case, version: int, told: str) -> None:
+        if version not in case.wrong_versions:  # one record, however many queues it stands in
+            case.wrong_versions.add(version)
+            self._tally.mislevel(case.encounter_id, f"{case.handle}: {told}")

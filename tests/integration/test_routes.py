@@ -1,0 +1,468 @@
+"""Who may do what: every route × every role × own and other facility × every kind of bearer."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import APIRouter, FastAPI
+
+from services.bridge import api as bridge
+from services.dispatch import api as dispatch
+from services.dispatch import gateway
+from services.dispatch.directory import Directory
+from services.kit import auth, postgres
+from services.kit.auth import Gate, add_client, revoke_client
+from services.kit.errors import Rejected
+from services.kit.http import create_app, routes_of
+from services.kit.role import Role
+from services.kit.settings import Settings
+from services.kit.tokens import SigningKey
+from tests.platform import Platform
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN, OTHER = "F-001", "F-002"
+
+#: For this door nobody asks who is there.
+ANYONE: frozenset[Role] = frozenset()
+SIGNED_IN = frozenset(Role)
+DISPATCHER = frozenset({Role.DISPATCHER})
+CREW = frozenset({Role.CREW})
+FIELD = frozenset({Role.DISPATCHER, Role.CREW})
+CENTRE = frozenset({Role.CENTRE})
+
+ALWAYS = {
+    "GET /livez": ANYONE,
+    "GET /readyz": ANYONE,
+    "GET /metrics": ANYONE,
+    "GET /openapi.json": SIGNED_IN,
+}
+ENCOUNTER = "/v1/encounters/{encounter_id}"
+FACILITY = "/v1/facilities/{facility_id}"
+#: The access matrix: who is let in where. A route that is not here fails the tests.
+TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
+    "dispatch": {
+        **ALWAYS,
+        "POST /v1/incidents": DISPATCHER,
+        "GET /v1/incidents/{incident_id}": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/units": DISPATCHER,
+        "POST /v1/units/{unit_id}/stamps": FIELD,
+        f"GET {ENCOUNTER}": FIELD,
+        f"PUT {ENCOUNTER}/patient": FIELD,
+        f"POST {ENCOUNTER}/reached": FIELD,
+        f"POST {ENCOUNTER}/devices": FIELD,
+        f"POST {ENCOUNTER}/devices/{{device_id}}/detached": FIELD,
+        f"POST {ENCOUNTER}/destination": DISPATCHER,
+        f"POST {ENCOUNTER}/boarding": FIELD,
+        f"POST {ENCOUNTER}/outcome": FIELD,
+        "GET /v1/indicators": frozenset({Role.DISPATCHER, Role.OPS}),
+    },
+    "gateway": {
+        **ALWAYS,
+        "POST /v1/telemetry": CREW,
+        "POST /v1/devices/{device_id}/vitals": CREW,
+        "POST /v1/units/{unit_id}/positions": CREW,
+        f"POST {ENCOUNTER}/vitals": CREW,
+        f"POST {ENCOUNTER}/findings": CREW,
+        f"POST {ENCOUNTER}/examinations": CREW,
+        f"POST {ENCOUNTER}/treatments": CREW,
+    },
+    "bridge": {
+        **ALWAYS,
+        f"GET {FACILITY}/queue": CENTRE,
+        f"GET {FACILITY}/feed": CENTRE,
+        f"POST {FACILITY}/encounters/{{encounter_id}}/acknowledgement": CENTRE,
+        f"POST {FACILITY}/encounters/{{encounter_id}}/arrival": CENTRE,
+        f"POST {FACILITY}/encounters/{{encounter_id}}/transfer": CENTRE,
+    },
+}
+ROUTERS: Mapping[str, APIRouter] = {
+    "dispatch": dispatch.router,
+    "gateway": gateway.router,
+    "bridge": bridge.router,
+}
+ROUTES = [(service, route) for service, lines in TABLE.items() for route in lines]
+GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route] != ANYONE]
+NOBODY = {
+    "incident_id": "I-none",
+    "unit_id": "U-none",
+    "encounter_id": "E-none",
+    "device_id": "M-none",
+    "facility_id": OWN,
+}
+
+
+class EmptyFeeds:
+    """Every board is shown one line and then ends."""
+
+    async def subscribe(self, facility_id: str, after: int | None) -> AsyncIterator[Any]:
+        yield 0, "snapshot", "{}"
+
+
+@dataclass(frozen=True)
+class House:
+    """The three services that answer to HTTP, within this process."""
+
+    key: SigningKey
+    settings: Settings
+    clients: postgres.Pool
+    apps: Mapping[str, FastAPI]
+    bearers: Mapping[Role, str]
+
+    async def ask(self, service: str, route: str, bearer: str | None, **names: str) -> Answer:
+        method, path = route.split(" ")
+        headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        transport = httpx.ASGITransport(app=self.apps[service])
+        async with httpx.AsyncClient(transport=transport, base_url="http://house") as http:
+            body: dict[str, Any] | None = {} if method in {"POST", "PUT"} else None
+            url = path.format(**{**NOBODY, **names})
+            return Answer(await http.request(method, url, json=body, headers=headers))
+
+
+@dataclass(frozen=True)
+class Answer:
+    http: httpx.Response
+
+    @property
+    def status(self) -> int:
+        return self.http.status_code
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """The problem that was answered, with all its fields and no other type."""
+        assert self.http.headers["content-type"] == "application/problem+json"
+        told: dict[str, Any] = self.http.json()
+        assert told.keys() >= {"type", "title", "status", "detail"}
+        assert told["status"] == self.status
+        return told
+
+    @property
+    def is_granted(self) -> bool:
+        """Whether the route itself has answered: what is then wrong with the request is its word.
+
+        Not to be let in at another facility's looks as if there were nothing.
+        """
+        if self.status < 400:
+            return True
+        hidden = self.status == 404 and self.problem["title"] == "Not found"
+        return self.status not in {401, 403, 500, 503} and not hidden
+
+
+@pytest.fixture(scope="module")
+async def house(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[House]:
+    key = SigningKey()
+    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
+    jwks.write_text(key.key_set())
+    async with AsyncExitStack() as stack:
+        pools, apps = {}, {}
+        for service in ("dispatch", "bridge", "gateway"):
+            settings = Settings(postgres_dsn=platform.dsn(service), jwks=str(jwks))
+            schema = "access" if service == "gateway" else service
+            pools[service] = await stack.enter_async_context(
+                await postgres.connect(settings, schema, size=2)
+            )
+            if service != "gateway":
+                folders = [files(f"services.{name}") / "migrations" for name in ("kit", service)]
+                await postgres.migrate(pools[service], service, folders)
+            gate = Gate(settings, pools[service])
+            apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
+            apps[service].state.pool = pools[service]
+        apps["bridge"].state.feeds = EmptyFeeds()
+        directory = apps["gateway"].state.directory = Directory(settings)
+        directory.ready = True
+        apps["gateway"].state.producer = None
+        clients = await stack.enter_async_context(
+            asyncpg.create_pool(platform.admin_dsn, min_size=1, max_size=1)
+        )
+        bearers = {
+            role: await add_client(
+                clients, f"client-{role}", role, OWN if role is Role.CENTRE else None
+            )
+            for role in Role
+        }
+        yield House(key, settings, clients, apps, bearers)
+        await clients.execute("DELETE FROM access.clients")
+
+
+async def is_ready() -> bool:
+    return True
+
+
+# -- the table -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", TABLE)
+async def test_every_route_stands_in_the_table_and_every_line_has_its_route(
+    house: House, service: str
+) -> None:
+    routes = {f"{m} {r.path}" for r in routes_of(house.apps[service]) for m in r.methods or ()}
+    assert routes ^ TABLE[service].keys() == set()
+
+
+def test_a_route_without_a_rule_starts_no_service() -> None:
+    router = APIRouter(prefix="/v1")
+
+    @router.get("/forgotten")
+    async def forgotten() -> None:
+        return
+
+    with pytest.raises(RuntimeError, match="/v1/forgotten has no access rule"):
+        create_app("dispatch", None, [router], is_ready)
+
+
+def test_the_table_is_what_the_documentation_says() -> None:
+    lines = (ROOT / "docs/http.md").read_text("utf-8").splitlines()
+    rows = [re.match(r"\| `([A-Z]+ /v1[^`]*)` \| ([^|]*) \|", line) for line in lines]
+    told = {row[1]: {Role(word) for word in re.findall(r"\w+", row[2]) if word in set(Role)}
+            for row in rows if row}  # fmt: skip
+    assert told == {route: TABLE[s][route] for s, route in ROUTES if "/v1/" in route}
+
+
+# -- who is let in ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("service", "route"), ROUTES)
+async def test_a_token_opens_what_its_role_may_enter(
+    house: House, service: str, route: str
+) -> None:
+    allowed = TABLE[service][route]
+    for role in Role:
+        facility = OWN if role is Role.CENTRE else None
+        answer = await house.ask(service, route, house.key.token(house.settings, role, facility))
+        expect(answer, allowed == ANYONE or role in allowed)
+
+
+@pytest.mark.parametrize(("service", "route"), ROUTES)
+async def test_a_client_key_opens_what_its_role_may_enter(
+    house: House, service: str, route: str
+) -> None:
+    allowed = TABLE[service][route]
+    for role, bearer in house.bearers.items():
+        answer = await house.ask(service, route, bearer)
+        expect(answer, allowed == ANYONE or role in allowed)
+
+
+def expect(answer: Answer, granted: bool) -> None:
+    if granted:
+        assert answer.is_granted, answer.http.text
+    else:
+        assert answer.status == 403
+        assert answer.problem["title"] == "Not allowed"
+
+
+# -- own and other facility ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", [r for r in TABLE["bridge"] if FACILITY in r])
+async def test_another_facility_does_not_exist(house: House, route: str) -> None:
+    token = house.key.token(house.settings, Role.CENTRE, OTHER)
+    nowhere = house.key.token(house.settings, Role.CENTRE)
+    for bearer, facility in (
+        (token, OWN),
+        (token, "F-999"),
+        (nowhere, OWN),
+        (house.bearers[Role.CENTRE], OTHER),
+    ):
+        answer = await house.ask("bridge", route, bearer, facility_id=facility)
+        assert answer.status == 404
+        assert answer.problem == NOTHING_HERE
+
+
+NOTHING_HERE = {
+    "type": "about:blank",
+    "title": "Not found",
+    "status": 404,
+    "detail": "There is nothing here for you.",
+}
+
+
+async def test_another_facilitys_patient_looks_like_one_who_does_not_exist(house: House) -> None:
+    """The same words, whether the facility is another's or the patient is nobody."""
+    token = house.key.token(house.settings, Role.CENTRE, OWN)
+    transport = httpx.ASGITransport(app=house.apps["bridge"])
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"occurred_at": "2026-03-09T06:12:00Z"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://house", headers=headers
+    ) as http:
+        for facility in (OWN, OTHER):
+            path = f"/v1/facilities/{facility}/encounters/E-none/acknowledgement"
+            answer = Answer(await http.post(path, json=body))
+            assert answer.status == 404
+            assert answer.problem == NOTHING_HERE
+
+
+@pytest.mark.parametrize(("service", "route"), [r for r in GUARDED if r[0] != "bridge"])
+async def test_a_facility_makes_no_difference_where_none_is_asked_for(
+    house: House, service: str, route: str
+) -> None:
+    allowed = TABLE[service][route]
+    for facility in (OWN, OTHER):
+        answer = await house.ask(
+            service, route, house.key.token(house.settings, Role.CENTRE, facility)
+        )
+        expect(answer, allowed == SIGNED_IN)
+
+
+# -- bearers that are none -------------------------------------------------------------------------
+
+
+def bad_tokens(house: House) -> Iterator[str | None]:
+    """For each a role that would open every door, if the token were good."""
+    good, role = house.settings, Role.CREW
+    yield None
+    yield "not-a-token"
+    yield "gck_made-up"
+    yield house.key.token(good, role, life_s=-1)
+    yield SigningKey().token(good, role)
+    yield house.key.token(good.model_copy(update={"jwt_audience": "elsewhere"}), role)
+    yield house.key.token(good.model_copy(update={"jwt_issuer": "somebody"}), role)
+    yield from forged(house)
+
+
+def forged(house: House) -> Iterator[str]:
+    """Signed by nobody, by the public key as a secret, by a key under another name."""
+    claims = jwt.decode(
+        house.key.token(house.settings, Role.CREW), options={"verify_signature": False}
+    )
+    yield jwt.encode(claims, "", "none", {"kid": "run"})
+    yield hashed(claims, house.key.key_set().encode())
+    yield jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256", {"kid": "other"})
+    yield jwt.encode(claims, ec.generate_private_key(ec.SECP256R1()), "ES256")
+
+
+def hashed(claims: Mapping[str, Any], secret: bytes) -> str:
+    """A token with HS256; the library itself refuses to make one from a public key."""
+    parts = ({"alg": "HS256", "kid": "run"}, claims)
+    said = b".".join(base64.urlsafe_b64encode(json.dumps(p).encode()).rstrip(b"=") for p in parts)
+    digest = base64.urlsafe_b64encode(hmac.digest(secret, said, "sha256")).rstrip(b"=")
+    return b".".join((said, digest)).decode()
+
+
+@pytest.mark.parametrize(("service", "route"), GUARDED)
+async def test_without_a_good_bearer_nobody_enters(house: House, service: str, route: str) -> None:
+    for bearer in bad_tokens(house):
+        answer = await house.ask(service, route, bearer)
+        assert answer.status == 401, bearer
+        assert answer.problem["title"] == "Not signed in"
+        assert answer.http.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_token_needs_a_role_and_a_name_that_may_stand_in_records(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = jwt.decode(
+        house.key.token(house.settings, Role.CREW), options={"verify_signature": False}
+    )
+    for change in ({"role": "surgeon"}, {"role": None}, {"sub": "张 三"}, {"sub": "x" * 65}):
+        monkeypatch.setattr(jwt, "decode", lambda *_, c=change, **__: {**good, **c})
+        token = house.key.token(house.settings, Role.CREW)
+        answer = await house.ask("gateway", "POST /v1/telemetry", token)
+        assert answer.status == 401, change
+
+
+async def test_another_scheme_is_no_bearer(house: House) -> None:
+    transport = httpx.ASGITransport(app=house.apps["dispatch"])
+    token = house.key.token(house.settings, Role.DISPATCHER)
+    async with httpx.AsyncClient(transport=transport, base_url="http://house") as http:
+        for header in (f"Basic {token}", token, "Bearer", "Bearer "):
+            answer = Answer(await http.get("/v1/indicators", headers={"Authorization": header}))
+            assert answer.status == 401
+            assert answer.problem["title"] == "Not signed in"
+
+
+# -- client keys -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("service", "route"), GUARDED)
+async def test_a_revoked_client_key_opens_nothing(house: House, service: str, route: str) -> None:
+    name = f"revoked-{service}-{GUARDED.index((service, route))}"
+    keys = [
+        await add_client(house.clients, f"{name}-{role}", role, facility_of(role)) for role in Role
+    ]
+    for role in Role:
+        assert await revoke_client(house.clients, f"{name}-{role}")
+    for key in keys:
+        assert (await house.ask(service, route, key)).status == 401
+
+
+def facility_of(role: Role) -> str | None:
+    return OWN if role is Role.CENTRE else None
+
+
+async def test_a_key_in_use_stops_working_once_it_is_looked_up_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await add_client(house.clients, "in-use", Role.OPS, None)
+    assert (await house.ask("dispatch", "GET /v1/indicators", key)).status == 200
+    assert await revoke_client(house.clients, "in-use")
+    monkeypatch.setattr(auth, "KEY_CACHE_S", -1.0)
+    assert (await house.ask("dispatch", "GET /v1/indicators", key)).status == 401
+
+
+async def test_the_operator_makes_and_revokes_a_key_by_the_command(
+    house: House, platform: Platform
+) -> None:
+    def client(*words: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.cli", "client", *words],
+            cwd=ROOT,
+            env={**os.environ, "GREENCHANNEL_POSTGRES_DSN": platform.admin_dsn},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        return done.returncode, done.stdout.strip(), done.stderr.strip()
+
+    add = ("add", "board-7", "--role", "centre", "--facility", OWN)
+    status, key, _ = await asyncio.to_thread(client, *add)
+    assert status == 0
+    assert re.fullmatch(r"gck_[A-Za-z0-9_-]{43}", key)
+    stored = await house.clients.fetchrow("SELECT * FROM access.clients WHERE name = 'board-7'")
+    assert stored is not None
+    assert key not in str(dict(stored))
+    queue = f"GET {FACILITY}/queue"
+    assert (await house.ask("bridge", queue, key)).status == 200
+    assert (await house.ask("bridge", queue, key, facility_id=OTHER)).status == 404
+
+    status, _, said = await asyncio.to_thread(client, *add)
+    assert status == 1
+    assert "board-7 exists" in said
+    assert (await asyncio.to_thread(client, "revoke", "board-7"))[:2] == (0, "revoked")
+    assert not await revoke_client(house.clients, "board-7")
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "facility"),
+    [
+        ("board-8", Role.CENTRE, None),
+        ("tablet-8", Role.CREW, OWN),
+        ("王医生", Role.CREW, None),
+        ("", Role.CREW, None),
+        ("x" * 65, Role.CREW, None),
+    ],
+)
+async def test_a_client_is_refused_that_could_stand_in_no_record(
+    house: House, name: str, role: Role, facility: str | None
+) -> None:
+    with pytest.raises(Rejected):
+        await add_client(house.clients, name, role, facility)
