@@ -42,10 +42,7 @@ class PreArrivalRecord(Value):
 
 
 class PreArrivalNotified(EncounterEvent):
-    """A version of the record was put into the queue of one centre of one facility.
-
-    ``folded`` are the events that this version took in since the version before it.
-    """
+    """A version of the record was put into the queue of one centre of one facility."""
 
     facility_id: Identifier
     centre: Centre

@@ -66,6 +66,7 @@ async def serving(api: Api) -> AsyncIterator[None]:
         host=os.environ.get("GREENCHANNEL_HOST", "127.0.0.1"),
         port=int(os.environ.get("GREENCHANNEL_PORT", "0")),
         lifespan="off",
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

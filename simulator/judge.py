@@ -24,7 +24,7 @@ from simulator.api import Api, serving
 from simulator.endpoints import Endpoints
 from simulator.feed import Feed
 from simulator.journal import Follower
-from simulator.metrics import register
+from simulator.metrics import shown
 from simulator.reading import Record, read, read_item
 from simulator.report import report, score
 from simulator.verdict import Verdict
@@ -55,8 +55,9 @@ async def judge(options: Options) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, court.adjourn)
-    async with serving(Api(lambda: court.is_ready, {"/score": court.score})):
-        await court.sit()
+    with shown(court.score):
+        async with serving(Api(lambda: court.is_ready, {"/score": court.score})):
+            await court.sit()
     return 0
 
 
@@ -73,7 +74,6 @@ class Court:
         self._score: tuple[float, dict[str, Any]] = (0.0, {})
         self._catch_up()
         self._passed = self._ended if self._is_counted() else None
-        register(self.score)
 
     @property
     def is_ready(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from prometheus_client import REGISTRY
@@ -32,6 +33,12 @@ class _Count(Collector):
             yield GaugeMetricFamily(metric, meaning, value=now[name])
 
 
-def register(score: Callable[[], Mapping[str, Any]]) -> None:
-    """Show the totals under ``/metrics`` from now on."""
-    REGISTRY.register(_Count(score))
+@contextmanager
+def shown(score: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+    """Show the totals under ``/metrics`` while the block runs."""
+    count = _Count(score)
+    REGISTRY.register(count)
+    try:
+        yield
+    finally:
+        REGISTRY.unregister(count)

@@ -233,7 +233,8 @@ class Run:
         """Begin nothing more; give what was begun its time; then leave nothing running."""
         self.stop()
         self._telemetry.end()
-        lives = [asyncio.wait(self._lives, timeout=GRACE_S)] if self._lives else []
+        begun = set(self._lives)
+        lives = [asyncio.wait(begun, timeout=GRACE_S)] if begun else []
         await asyncio.gather(*lives, *(each.stop(GRACE_S) for each in self._departments.values()))
         await self._sender.flush(FLUSH_S)
         left = (*tasks, *self._lives)

@@ -28,7 +28,7 @@ PAUSE_S = 0.2
 #: Sent later than this after it was measured, a sample came from a store.
 FRESH_S = 1.0
 #: A device that is still unknown after this long was never attached: its sample is given up.
-ATTACHED_S = 60.0
+ATTACHED_S = 120.0
 
 LINES = Counter("greenchannel_simulator_lines_total", "Lines of telemetry by outcome", ["outcome"])
 

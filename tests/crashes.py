@@ -49,6 +49,8 @@ PARTS = {
     "gateway": ("gateway", "raw"),
     "tracker": ("tracker",),
 }
+#: Services are started many times; what Python has compiled once need not be compiled again.
+QUICKLY = {"PYTHONDONTWRITEBYTECODE": ""}
 #: What the outboxes send: the same event again has the same bytes.
 FROM_OUTBOXES = ("dispatch", "triage", "bridge")
 #: Every consumer and a topic in which it finds what it cannot read.
@@ -107,6 +109,10 @@ class Ledger(Watcher):
         self._by[type(event), subject].append(event)
         if isinstance(event, TriageDecided):
             self._folded[subject].update(event.folded)
+
+    def _check(self) -> None:
+        if not self._task.cancelled():
+            super()._check()
 
     def each(self, kind: type[Event], subject: str | None = None) -> list[Any]:
         """Every event of a kind, of one encounter or unit, in the order in which they first came;
@@ -428,7 +434,10 @@ async def city(
 ) -> AsyncIterator[City]:
     """The five services, kept alive; ``points`` are what each of them dies at."""
     key = SigningKey()
-    kept = {name: Kept(Service(name, platform, folder, key), points(name)) for name in PARTS}
+    kept = {
+        name: Kept(Service(name, platform, folder, key, extra=QUICKLY), points(name))
+        for name in PARTS
+    }
     async with Ledger(platform) as ledger:
         made = City(platform, kept, ledger)
         made.writer = AIOKafkaProducer(

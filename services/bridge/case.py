@@ -45,8 +45,6 @@ class Case(Value):
     version: int = 0
     centres: tuple[Centre, ...] = ()
     notified_at: AwareDatetime | None = None
-    #: Events taken in since the record last sent.
-    pending: tuple[Identifier, ...] = ()
     ended: bool = False
     taken: Repeats = Repeats()
 

@@ -78,10 +78,7 @@ def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:
     last = case.decision
     if last is not None and event.number <= last.number:
         return case, ()
-    pending = (*case.pending, *event.folded)[-_PENDING:]
-    changed = case.model_copy(
-        update={"decision": event, "pending": pending, "triage_paused": False}
-    )
+    changed = case.model_copy(update={"decision": event, "triage_paused": False})
     return (notify if event.changed else refresh)(changed, now)
 
 
@@ -96,8 +93,6 @@ def _found(
     return notify(case.model_copy(update={name: (*getattr(case, name), event)}), now)
 
 
-#: Ids of events that came before any facility was chosen; more than these are not named.
-_PENDING = 200
 _SHELF: Mapping[type[Event], str] = {
     FindingRecorded: "findings",
     ExaminationDone: "examinations",

@@ -64,7 +64,6 @@ def notify(
             changed=changed,
             record=record,
             decision=case.decision.event_id if case.decision else None,
-            folded=case.pending,
         )
         for centre in centres
     ]
@@ -74,7 +73,6 @@ def notify(
             "version": version,
             "centres": centres,
             "notified_at": now,
-            "pending": (),
             "handoff": case.handoff.model_copy(update={"notified_at": first}),
         }
     )

@@ -332,6 +332,7 @@ class Loop(Generic[State]):
                 "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
             )
         self._aside = {row["key"] for row in rows}
+        seen.SET_ASIDE.labels(self._work.group).set(len(self._aside))
         self._seek()
         self.ready = True
 

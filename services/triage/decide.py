@@ -236,7 +236,7 @@ def _decision(
         if protocol
         else None,
         reasons=found.reasons,
-        inputs=tuple(_inputs(picture)),
+        inputs=_inputs(picture),
         missing=found.missing,
         questions=questions,
         centres=found.concern.centres,
@@ -253,9 +253,11 @@ def _trend(last: TriageDecided | None, current: TriageLevel) -> str:
     return "worse" if current.urgency > last.current.urgency else "better"
 
 
-def _inputs(picture: Picture) -> Iterator[Input]:
-    for name in sorted(picture.streams.keys() | picture.readings.keys()):
-        known = latest(picture, name)
-        if known is not None:
-            sample, method = known
-            yield Input(name=name, value=sample.value, occurred_at=sample.at, method=method)
+def _inputs(picture: Picture) -> tuple[Input, ...]:
+    names = sorted(picture.streams.keys() | picture.readings.keys())
+    known = ((name, latest(picture, name)) for name in names)
+    return tuple(
+        Input(name=name, value=found[0].value, occurred_at=found[0].at, method=found[1])
+        for name, found in known
+        if found
+    )

@@ -65,7 +65,7 @@ def test_nothing_died_elsewhere_and_no_client_was_told_a_wrong_thing(aftermath: 
 
 
 def test_every_clinical_event_stands_in_exactly_one_decision(aftermath: City) -> None:
-    assert sum(len(p.sent) for p in aftermath.patients) > 500
+    assert sum(len(p.sent) for p in aftermath.patients) > 200
     for patient in aftermath.patients:
         decisions = aftermath.ledger.each(TriageDecided, patient.encounter)
         folded = [event_id for decision in decisions for event_id in decision.folded]
@@ -97,7 +97,8 @@ def test_every_decision_that_changed_something_is_shown_in_its_order(aftermath: 
         decisions = aftermath.ledger.each(TriageDecided, patient.encounter)
         numbers = {d.event_id: d.number for d in decisions}
         records = aftermath.ledger.each(PreArrivalNotified, patient.encounter)
-        shown = [numbers[r.decision] for r in records if r.decision]
+        queue = [r for r in records if r.centre is Centre.EMERGENCY]
+        shown = [numbers[r.decision] for r in queue if r.decision]
         assert shown == sorted(shown)
         changed = {d.number for d in decisions if d.changed}
         assert {n for n in changed if shown[0] <= n <= shown[-1]} <= set(shown)

@@ -380,6 +380,20 @@ async def test_a_token_needs_a_role_and_a_name_that_may_stand_in_records(
         assert answer.status == 401, change
 
 
+async def test_while_the_key_set_is_away_the_answer_is_to_try_again(house: House) -> None:
+    away = house.settings.model_copy(update={"jwks": "nowhere/jwks.json"})
+    app = create_app("dispatch", Gate(away, house.clients), [dispatch.router], is_ready)
+    token = house.key.token(house.settings, Role.OPS)
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app), base_url="http://house", headers=headers
+    ) as http:
+        answer = Answer(await http.get("/v1/indicators"))
+    assert answer.status == 503
+    assert answer.problem["title"] == "Try again"
+    assert answer.http.headers["retry-after"] == "1"
+
+
 async def test_another_scheme_is_no_bearer(house: House) -> None:
     transport = httpx.ASGITransport(app=house.apps["dispatch"])
     token = house.key.token(house.settings, Role.DISPATCHER)

@@ -83,7 +83,8 @@ class Happening(Strict):
             "encounter_id": "E-case",
             "occurred_at": BEGIN + timedelta(seconds=at),
         }
-        return _MADE[kind](common, said)
+        event: Event = _MADE[kind](common, said)
+        return event
 
 
 def _vitals(common: Mapping[str, Any], method: str, said: Mapping[str, Any]) -> Event:

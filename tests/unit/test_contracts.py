@@ -457,6 +457,12 @@ def test_one_impossible_value_in_a_set_is_invalid_and_the_rest_counts(impossible
     assert event.vitals.spo2 == 93
 
 
+def test_a_number_with_more_digits_than_can_be_written_is_invalid_too() -> None:
+    kept = VitalSigns.model_validate({"heart_rate": 10**5000, "spo2": 93})
+    assert kept.heart_rate == Invalid(invalid="too large to be shown")
+    assert kept.spo2 == 93
+
+
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_time_with_its_zone_is_kept_to_the_moment(moment: datetime) -> None:
     """What lies outside 1900 to 2200 is no time; inside, no zone makes another moment of it."""

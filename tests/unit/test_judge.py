@@ -69,21 +69,25 @@ def record_of(event: Event, appended: float) -> Record:
 def judged(run: Sequence[Happening], started: float = 0.0) -> Verdict:
     verdict = Verdict(BASE + started)
     for happening in run:
-        if isinstance(happening, Told):
-            verdict.tell(truth.decode(truth.encode(happening.line)))
-        elif isinstance(happening, Feed):
-            item = {
-                "facility_id": happening.facility,
-                "encounter_id": ENCOUNTER,
-                "version": happening.version,
-                "record": {"worst": happening.worst},
-            }
-            verdict.read(read_item(item, BASE + happening.t))
-        else:
-            reading = read(record_of(happening.event, happening.appended), BASE + happening.t)
-            assert reading is not None
-            verdict.read(reading)
+        tell_or_read(verdict, happening)
     return verdict
+
+
+def tell_or_read(verdict: Verdict, happening: Happening) -> None:
+    if isinstance(happening, Told):
+        verdict.tell(truth.decode(truth.encode(happening.line)))
+    elif isinstance(happening, Feed):
+        item = {
+            "facility_id": happening.facility,
+            "encounter_id": ENCOUNTER,
+            "version": happening.version,
+            "record": {"worst": happening.worst},
+        }
+        verdict.read(read_item(item, BASE + happening.t))
+    else:
+        reading = read(record_of(happening.event, happening.appended), BASE + happening.t)
+        assert reading is not None
+        verdict.read(reading)
 
 
 def count(run: Sequence[Happening], now: float = 200.0) -> dict[str, Any]:
@@ -563,12 +567,7 @@ def test_a_decision_that_was_never_read_leaves_something_unknowable() -> None:
 
 def test_a_number_used_twice_is_a_wrong_admission() -> None:
     verdict = judged(good_run())
-    began = next(
-        h.line
-        for h in good_run()
-        if isinstance(h, Told) and isinstance(h.line, truth.EncounterBegan)
-    )
-    verdict.tell(replace(began, handle="r1-2", encounter_id="E-2", incident_id="I-2"))
+    second_patient(verdict)
     opened = next(h for h in good_run() if isinstance(h, Read) and h.name == "AdmissionOpened")
     copy = opened.event.model_copy(update={"encounter_id": "E-2", "event_id": "A-2"})
     reading = read(record_of(copy, 60), BASE + 60)
@@ -592,6 +591,42 @@ def _shifted(happening: Happening) -> Happening:
         number = happening.event.number + 1
         return with_fields(number=number)(happening)
     return happening
+
+
+def second_patient(verdict: Verdict) -> None:
+    began = next(
+        h.line
+        for h in good_run()
+        if isinstance(h, Told) and isinstance(h.line, truth.EncounterBegan)
+    )
+    verdict.tell(replace(began, handle="r1-2", encounter_id="E-2", incident_id="I-2"))
+
+
+def test_a_vital_that_goes_to_another_patient_is_lost_and_said() -> None:
+    run = without("vital 5")
+    verdict = judged(run[:1])
+    second_patient(verdict)
+    for happening in run[1:]:
+        tell_or_read(verdict, happening)
+        if isinstance(happening, Read) and happening.name == "vital 6":
+            break
+    astray = vital(47, 5).event.model_copy(update={"encounter_id": "E-2"})
+    reading = read(record_of(astray, 47), BASE + 47.05)
+    assert reading is not None
+    verdict.read(reading)
+    assert "another patient" in verdict.tally.findings[0]["finding"]
+    assert f"{HANDLE}.5" in {item.id for item in verdict.owed()}
+
+
+def test_strangers_are_kept_for_a_while_and_in_bounds() -> None:
+    verdict = judged(good_run())
+    for number in range(2_100):
+        event = vital(60, 1).event.model_copy(update={"encounter_id": f"E-x{number}"})
+        for _ in range(12 if number == 0 else 1):
+            reading = read(record_of(event, 60), BASE + 60)
+            assert reading is not None
+            verdict.read(reading)
+    assert report(verdict, BASE + 70)["ground_truth"] == NOTHING
 
 
 def test_patients_of_others_are_passed_over() -> None:

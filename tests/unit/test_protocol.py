@@ -229,7 +229,8 @@ def test_the_last_band_has_no_end() -> None:
 
 
 def test_no_value_falls_between_bands_however_they_were_made() -> None:
-    closed = Indicator.model_construct(bands=(Band(below=1, level=TriageLevel.URGENT),))
+    pain = PROTOCOLS.ages[0].indicators["pain"]
+    closed = pain.model_copy(update={"bands": (Band(below=1, level=TriageLevel.URGENT),)})
     with pytest.raises(AssertionError, match="the last band is open"):
         closed.level(2)
 

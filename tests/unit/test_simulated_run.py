@@ -1,0 +1,278 @@
+"""A whole run of the simulator and of the judge, against stand-ins: no broker, no services."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from simulator import crew, department, story, truth
+from simulator.api import Api, serving
+from simulator.endpoints import Endpoints, load
+from simulator.journal import Follower
+from simulator.judge import Options as JudgeOptions
+from simulator.judge import judge
+from simulator.play import Options, play
+from simulator.story import Story
+from tests.simulated import endpoints, service
+
+
+class Services:
+    """Answers as the services do, shows destinations on the feeds, remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.acts: Counter[str] = Counter()
+        self.samples: list[str] = []
+        self.keys: list[str] = []
+        self.feeds: defaultdict[str, list[asyncio.Queue[str]]] = defaultdict(list)
+        self.refuse = ""
+
+    async def answer(self, request: web.Request) -> Any:
+        words = request.path.split("/")
+        if words[-1] == "feed":
+            return await self._feed(request, words[3])
+        if words[-1] == "telemetry":
+            lines = [json.loads(line) for line in (await request.text()).split("\n")]
+            self.samples += [line["event_id"] for line in lines if "event_id" in line]
+            return web.json_response({"accepted": len(lines), "refused": []}, status=202)
+        key, body = request.headers["Idempotency-Key"], await request.json()
+        self.acts[words[-1]] += 1
+        self.keys.append(key)
+        if self.refuse and words[-1] == self.refuse:
+            return web.Response(status=409, text="no")
+        if words[-1] == "destination":
+            item = {"encounter_id": words[3], "facility_id": body["facility_id"], "version": 1}
+            for queue in self.feeds[body["facility_id"]]:
+                queue.put_nowait(json.dumps(item))
+        return {"incident_id": f"I-{key}", "encounter_ids": [f"E-{key}"], "leg": {"leg_id": key}}
+
+    async def _feed(self, request: web.Request, facility: str) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b'event: snapshot\r\nid: 0\r\ndata: {"feed":0,"items":[]}\r\n\r\n')
+        queue: asyncio.Queue[str] = asyncio.Queue()
+        self.feeds[facility].append(queue)
+        while True:
+            told = f"event: item\r\nid: 1\r\ndata: {await queue.get()}\r\n\r\n"
+            await response.write(told.encode())
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A story that is over in a second or two."""
+    told = story.load("chest_pain")
+
+    def sooner(item: Any) -> Any:
+        return item.model_copy(update={"at": item.at / 60})
+
+    short: Story = told.model_copy(
+        update={
+            "duration": told.duration / 60,
+            "steps": tuple(map(sooner, told.steps)),
+            "streamed": tuple(map(sooner, told.streamed)),
+        }
+    )
+    monkeypatch.setattr(story, "load", lambda name: short)
+    monkeypatch.setattr(story, "SLOW_S", (1.5, 2.0))
+    monkeypatch.setattr("simulator.play.PHASES", (17 / 60, 70 / 60))
+    monkeypatch.setattr(crew, "HOME_S", 0.1)
+    monkeypatch.setattr(crew, "LEADS_OFF_S", 0.05)
+    monkeypatch.setattr(department, "REACTION_S", (0.01, 0.05))
+
+
+def written(url: str, folder: Path) -> Path:
+    known = endpoints(url).model_dump(mode="json")
+    tokens = {
+        "dispatcher": "d",
+        "crew": "c",
+        "centre": dict.fromkeys(known["tokens"]["centre"], "x"),
+    }
+    path = folder / "endpoints.json"
+    path.write_text(json.dumps({**known, "tokens": tokens}))
+    return path
+
+
+async def played(tmp_path: Path, services: Services, **asked: Any) -> list[truth.TruthLine]:
+    async with service(services.answer) as url:
+        journal = tmp_path / "truth.ndjson"
+        options = Options(endpoints=written(url, tmp_path), truth=journal, **asked)
+        async with asyncio.timeout(30):
+            assert await play(options) == 0
+    return list(Follower(tmp_path / "truth.ndjson").news())
+
+
+def kinds(told: list[truth.TruthLine]) -> Counter[str]:
+    return Counter(line.KIND for line in told)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path: Path) -> None:
+    services = Services()
+    told = await played(
+        tmp_path, services, live_encounters=3, calls_per_hour=3600, seconds=4.0, ambulances=40
+    )
+    assert isinstance(told[0], truth.Epoch)
+    assert isinstance(told[-1], truth.Ended)
+    assert kinds(told)["input"] == 1
+    assert kinds(told)["begin"] >= 4
+    assert kinds(told)["over"] >= 2
+    assert services.acts["transfer"] >= kinds(told)["over"]
+    assert services.acts["acknowledgement"] >= kinds(told)["over"]
+    acts = [line for line in told if isinstance(line, truth.ActSent)]
+    acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
+    assert {line.id for line in acts} <= acknowledged
+    sent = [
+        f"{handle}.{number}"
+        for line in told
+        if isinstance(line, truth.SamplesSent)
+        for handle, numbers in line.numbers.items()
+        for number in numbers
+    ]
+    assert sorted(sent) == sorted(set(services.samples))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_story_that_is_refused_ends_and_the_run_goes_on(tmp_path: Path) -> None:
+    services = Services()
+    services.refuse = "units"
+    told = await played(tmp_path, services, live_encounters=1, calls_per_hour=3600, seconds=2.5)
+    refused = [line for line in told if isinstance(line, truth.Refused)]
+    assert refused
+    assert {line.status for line in refused} == {409}
+    assert kinds(told)["over"] >= 1
+    assert services.acts["stamps"] == 0
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_simulator_that_begins_again_leaves_what_was_abandoned(tmp_path: Path) -> None:
+    before = truth.EncounterBegan(
+        t=1.0,
+        handle="old-1",
+        encounter_id="E-old",
+        incident_id="I-old",
+        story="chest_pain",
+        first_level="not_yet",
+        centres=[],
+    )
+    lines: list[truth.TruthLine] = [
+        truth.Epoch(t=0.5, epoch="old", seed=1),
+        truth.InputBegan(t=time.time()),
+        before,
+    ]
+    (tmp_path / "truth.ndjson").write_text("".join(map(truth.encode, lines)))
+    services = Services()
+    await played(tmp_path, services, live_encounters=1, calls_per_hour=0, seconds=1.0)
+    assert services.acts["outcome"] == 1
+    assert any(key.endswith("U-0001.free") for key in services.keys)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_signal_ends_the_input(tmp_path: Path) -> None:
+    services = Services()
+    asyncio.get_running_loop().call_later(1.5, os.kill, os.getpid(), signal.SIGTERM)
+    told = await played(tmp_path, services, calls_per_hour=3600)
+    assert isinstance(told[-1], truth.Ended)
+
+
+async def test_the_api_says_whether_it_is_alive_and_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    monkeypatch.setenv("GREENCHANNEL_PORT", str(port))
+    ready = [False, True]
+    api = Api(lambda: ready.pop(0), {"/score": lambda: {"lost": 0}})
+    address = f"http://127.0.0.1:{port}"
+    async with serving(api), aiohttp.ClientSession() as session:
+        for _ in range(100):
+            try:
+                async with session.get(f"{address}/livez") as answer:
+                    assert answer.status == 200
+                break
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.05)
+        for path, status in (("readyz", 503), ("readyz", 200), ("metrics", 200), ("no", 404)):
+            async with session.get(f"{address}/{path}") as answer:
+                assert answer.status == status
+        async with session.get(f"{address}/score") as answer:
+            assert await answer.json() == {"lost": 0}
+        async with session.post(f"{address}/score") as answer:
+            assert answer.status == 405
+
+
+async def test_the_judge_counts_what_it_was_never_shown_as_lost(tmp_path: Path) -> None:
+    """There is no broker: all that was acknowledged is lost, and the report says so."""
+    options = JudgeOptions(
+        endpoints=written("http://127.0.0.1:9", tmp_path),
+        truth=tmp_path / "truth.ndjson",
+        report=tmp_path / "report" / "r.json",
+    )
+    task = asyncio.create_task(judge(options))
+    await asyncio.sleep(0.3)
+    t = time.time()
+    lines: list[truth.TruthLine] = [
+        truth.Epoch(t=t, epoch="r", seed=1),
+        truth.InputBegan(t=t),
+        truth.EncounterBegan(
+            t=t,
+            handle="r-1",
+            encounter_id="E-1",
+            incident_id="I-1",
+            story="chest_pain",
+            first_level="not_yet",
+            centres=["emergency"],
+        ),
+        truth.SamplesSent(t=t, batch=1, numbers={"r-1": [1, 2]}),
+        truth.Acknowledged(t=t, batch=1),
+        truth.Ended(t=t - 14),
+    ]
+    options.truth.write_text("".join(map(truth.encode, lines)))
+    async with asyncio.timeout(10):
+        assert await task == 0
+    counted = json.loads(options.report.read_text())
+    assert counted["ground_truth"]["lost"] == 3  # two samples and the call
+    assert counted["latency_ms"]["vitals_to_queue"] == {
+        "n": 0,
+        "p50": None,
+        "p95": None,
+        "p99": None,
+    }
+
+
+async def test_the_judge_does_not_count_an_end_that_was_counted(tmp_path: Path) -> None:
+    journal = tmp_path / "truth.ndjson"
+    lines: list[truth.TruthLine] = [
+        truth.Epoch(t=1.0, epoch="r", seed=1),
+        truth.Ended(t=time.time() - 1),
+    ]
+    journal.write_text("".join(map(truth.encode, lines)))
+    report = tmp_path / "r.json"
+    report.write_text("{}")
+    options = JudgeOptions(
+        endpoints=written("http://127.0.0.1:9", tmp_path), truth=journal, report=report
+    )
+    task = asyncio.create_task(judge(options))
+    done, _ = await asyncio.wait([task], timeout=4.0)
+    assert not done
+    os.kill(os.getpid(), signal.SIGTERM)
+    async with asyncio.timeout(10):
+        assert await task == 0
+    assert json.loads(report.read_text())["ground_truth"]["lost"] == 0
+
+
+async def test_endpoints_are_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "endpoints.json"
+    task = asyncio.create_task(load(path))
+    await asyncio.sleep(0.05)
+    written("http://127.0.0.1:9", tmp_path)
+    async with asyncio.timeout(2):
+        assert isinstance(await task, Endpoints)

@@ -1,0 +1,259 @@
+"""An ambulance and its stamps: the whole table of what may follow what, and by whose word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+
+from schemas.event import Event
+from schemas.incident import Point
+from schemas.repeats import REMEMBERED, Repeats
+from schemas.unit import (
+    StampSource,
+    UnitAssigned,
+    UnitDeparted,
+    UnitStatus,
+    UnitStatusChanged,
+)
+from services.dispatch.unit import (
+    ASSIGNABLE,
+    MAY_FOLLOW,
+    Assignment,
+    Leg,
+    Stamp,
+    Unit,
+    assign,
+    see_departure,
+    stamp,
+)
+from services.kit.errors import Rejected
+
+BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
+STATION = Point(latitude=31.23, longitude=121.47)
+SCENE = Point(latitude=31.25, longitude=121.50)
+S = UnitStatus
+
+
+def at(second: float) -> datetime:
+    return BEGIN + timedelta(seconds=second)
+
+
+#: What each stamp (across) does to a unit in each status (down): → it becomes the status,
+#: = it is kept and the status stays, · it is refused.
+TABLE = """
+                available notified acknowledged departed on_scene left_scene at_destination returning stood_down out_of_service
+available       ·         ·        ·            ·        ·        ·          ·              ·         ·          →
+notified        →         ·        →            →        →        →          →              →         →          →
+acknowledged    →         ·        →            →        →        →          →              →         →          →
+departed        →         ·        =            →        →        →          →              →         →          →
+on_scene        →         ·        =            =        →        →          →              →         →          →
+left_scene      →         ·        =            =        =        →          →              →         →          →
+at_destination  →         ·        =            =        =        =          →              →         →          →
+returning       →         ·        =            =        =        =          =              ·         ·          →
+stood_down      →         ·        ·            ·        ·        ·          ·              →         ·          →
+out_of_service  →         ·        ·            ·        ·        ·          ·              ·         ·          ·
+"""  # noqa: E501
+
+
+def table() -> dict[tuple[UnitStatus, UnitStatus], str]:
+    header, *rows = (line.split() for line in TABLE.strip().splitlines())
+    return {
+        (S(row[0]), S(given)): mark
+        for row in rows
+        for given, mark in zip(header, row[1:], strict=True)
+    }
+
+
+def order(event_id: str = "order-1", incident_id: str = "I-1", second: float = 0) -> Assignment:
+    return Assignment(
+        event_id=event_id,
+        occurred_at=at(second),
+        unit_id="U-1",
+        incident_id=incident_id,
+        station=STATION,
+        scene=SCENE,
+    )
+
+
+def sent() -> Unit:
+    return assign(Unit(unit_id="U-1"), order(), at(0))[0]
+
+
+def stamp_of(status: UnitStatus, source: StampSource = "crew", second: float = 60) -> Stamp:
+    return Stamp(status=status, source=source, occurred_at=at(second))
+
+
+def stamped(unit: Unit, *statuses: UnitStatus, source: StampSource = "crew") -> Unit:
+    for number, status in enumerate(statuses, start=len(unit.taken.ids)):
+        unit, _ = stamp(unit, stamp_of(status, source), f"stamp-{number}", at(60))
+    return unit
+
+
+def told(events: Sequence[Event]) -> list[tuple[str, str, str | None]]:
+    return [
+        (e.status.value, e.source, e.leg_id) for e in events if isinstance(e, UnitStatusChanged)
+    ]
+
+
+@pytest.mark.parametrize(("status", "next_status"), [*product(S, S)])
+def test_what_a_stamp_does_to_a_unit(status: UnitStatus, next_status: UnitStatus) -> None:
+    leg = Leg(leg_id="I-1.U-1.1", incident_id="I-1", stamps=())
+    before = Unit(unit_id="U-1", status=status, legs=1, leg=leg)
+    mark = table()[status, next_status]
+    assert (next_status in MAY_FOLLOW[status]) is (mark != "·")
+    if mark == "·":
+        with pytest.raises(Rejected, match=f"409 Not now: {next_status} cannot follow {status}"):
+            stamp(before, stamp_of(next_status), "stamp-1", at(61))
+        return
+    after, events = stamp(before, stamp_of(next_status), "stamp-1", at(61))
+    assert after.status is (next_status if mark == "→" else status)
+    assert after.leg is not None
+    assert after.leg.stamps == (stamp_of(next_status),)
+    (changed,) = events
+    assert isinstance(changed, UnitStatusChanged)
+    assert (changed.status, changed.source, changed.leg_id) == (next_status, "crew", leg.leg_id)
+    assert (changed.event_id, changed.occurred_at, changed.recorded_at) == (
+        "stamp-1",
+        at(60),
+        at(61),
+    )
+
+
+@pytest.mark.parametrize("status", S)
+def test_only_a_free_unit_is_sent(status: UnitStatus) -> None:
+    assert (status in ASSIGNABLE) is (status in {S.AVAILABLE, S.RETURNING, S.STOOD_DOWN})
+    unit = Unit(unit_id="U-1", status=status)
+    if status in ASSIGNABLE:
+        assert assign(unit, order(), at(1))[0].status is S.NOTIFIED
+        return
+    with pytest.raises(Rejected, match=f"409 Not free: The unit is {status}"):
+        assign(unit, order(), at(1))
+
+
+def test_an_order_starts_a_leg_and_is_the_moment_of_notification() -> None:
+    unit, events = assign(Unit(unit_id="U-1"), order(), at(1))
+    assigned, notified = events
+    assert isinstance(assigned, UnitAssigned)
+    assert isinstance(notified, UnitStatusChanged)
+    assert (assigned.event_id, assigned.leg_id) == ("order-1", "I-1.U-1.1")
+    assert (assigned.station, assigned.scene) == (STATION, SCENE)
+    assert (assigned.occurred_at, assigned.recorded_at) == (at(0), at(1))
+    assert told([notified]) == [("notified", "dispatcher", "I-1.U-1.1")]
+    assert (notified.occurred_at, notified.recorded_at) == (at(0), at(1))
+    assert unit.leg is not None
+    assert unit.leg.stamps == (stamp_of(S.NOTIFIED, "dispatcher", 0),)
+
+
+def test_a_new_leg_has_a_number_of_its_own_and_no_stamps_of_the_one_before() -> None:
+    back = stamped(sent(), S.DEPARTED, S.RETURNING)
+    unit, events = assign(back, order("order-2", "I-2", 600), at(601))
+    assert unit.leg is not None
+    assert (unit.leg.leg_id, unit.leg.incident_id) == ("I-2.U-1.2", "I-2")
+    assert [s.status for s in unit.leg.stamps] == [S.NOTIFIED]
+    assert stamped(unit, S.DEPARTED).status is S.DEPARTED
+    first = assign(Unit(unit_id="U-1"), order(), at(0))[1]
+    assert not {e.event_id for e in events} & {e.event_id for e in first}
+
+
+def test_an_order_or_a_stamp_that_is_sent_again_changes_nothing() -> None:
+    unit = sent()
+    assert assign(unit, order(), at(5)) == (unit, ())
+    departed, _ = stamp(unit, stamp_of(S.DEPARTED), "stamp-1", at(60))
+    assert stamp(departed, stamp_of(S.DEPARTED), "stamp-1", at(61)) == (departed, ())
+    assert assign(departed, order(), at(62)) == (departed, ())
+
+
+def test_the_word_of_the_crew_and_that_of_gps_stand_side_by_side() -> None:
+    unit = stamped(sent(), S.DEPARTED)
+    unit, events = stamp(unit, stamp_of(S.DEPARTED, "gps", 70), "gps-1", at(71))
+    assert told(events) == [("departed", "gps", "I-1.U-1.1")]
+    assert unit.leg is not None
+    stamps = [(s.status, s.source, s.occurred_at) for s in unit.leg.stamps[1:]]
+    assert stamps == [(S.DEPARTED, "crew", at(60)), (S.DEPARTED, "gps", at(70))]
+
+
+@pytest.mark.parametrize(
+    "status", [S.ACKNOWLEDGED, S.DEPARTED, S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION]
+)
+def test_one_source_gives_a_stamp_of_the_mission_once(status: UnitStatus) -> None:
+    unit = stamped(sent(), status)
+    with pytest.raises(Rejected, match=f"409 Stamped before: crew has stamped {status} before"):
+        stamp(unit, stamp_of(status), "another", at(90))
+
+
+def test_late_stamps_do_not_turn_the_status_back() -> None:
+    unit = stamped(sent(), S.AT_DESTINATION, S.ACKNOWLEDGED, S.ON_SCENE, S.RETURNING, S.LEFT_SCENE)
+    assert unit.status is S.RETURNING
+    assert unit.leg is not None
+    assert {S.ACKNOWLEDGED, S.ON_SCENE, S.LEFT_SCENE} <= {s.status for s in unit.leg.stamps}
+
+
+def test_a_unit_may_go_out_of_service_and_come_back_again_and_again() -> None:
+    unit = stamped(sent(), S.AVAILABLE)
+    for _ in range(3):
+        unit = stamped(unit, S.OUT_OF_SERVICE, S.AVAILABLE)
+    assert assign(unit, order("order-2"), at(900))[0].status is S.NOTIFIED
+
+
+def test_a_unit_that_was_never_sent_can_be_out_of_service() -> None:
+    unit, events = stamp(Unit(unit_id="U-1"), stamp_of(S.OUT_OF_SERVICE), "stamp-1", at(1))
+    assert unit.leg is None
+    assert told(events) == [("out_of_service", "crew", None)]
+
+
+def seen(second: float = 50, leg_id: str = "I-1.U-1.1") -> UnitDeparted:
+    return UnitDeparted(
+        event_id="departed-1", occurred_at=at(second), unit_id="U-1", leg_id=leg_id, distance_m=120
+    )
+
+
+def test_gps_stamps_a_departure_once() -> None:
+    unit, events = see_departure(sent(), seen(), at(55))
+    assert unit is not None
+    assert told(events) == [("departed", "gps", "I-1.U-1.1")]
+    assert [e.event_id for e in events] == ["departed-1"]
+    assert see_departure(unit, seen(), at(85)) == (unit, ())
+    other = seen().model_copy(update={"event_id": "departed-2"})
+    assert see_departure(unit, other, at(85)) == (unit, ())
+
+
+def test_gps_may_be_later_than_the_crew_and_does_not_turn_the_status_back() -> None:
+    unit, events = see_departure(stamped(sent(), S.DEPARTED, S.ON_SCENE), seen(), at(500))
+    assert unit is not None
+    assert unit.status is S.ON_SCENE
+    assert told(events) == [("departed", "gps", "I-1.U-1.1")]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        pytest.param(None, id="unknown"),
+        pytest.param(Unit(unit_id="U-1"), id="never sent"),
+        pytest.param(stamped(sent(), S.STOOD_DOWN), id="stood down"),
+        pytest.param(stamped(sent(), S.AVAILABLE), id="free again"),
+    ],
+)
+def test_gps_stamps_no_unit_that_is_not_on_a_leg(unit: Unit | None) -> None:
+    assert see_departure(unit, seen(), at(55)) == (unit, ())
+
+
+def test_gps_of_another_leg_stamps_nothing() -> None:
+    assert see_departure(sent(), seen(leg_id="I-0.U-1.0"), at(55)) == (sent(), ())
+
+
+def test_a_repeat_by_gps_that_is_known_by_its_id_alone_changes_nothing() -> None:
+    unit = sent()
+    unit = unit.model_copy(update={"taken": unit.taken.with_("departed-1")})
+    assert see_departure(unit, seen(), at(55)) == (unit, ())
+
+
+def test_repeats_are_remembered_for_the_last_acts() -> None:
+    repeats = Repeats()
+    for number in range(REMEMBERED + 1):
+        repeats = repeats.with_(f"e-{number}")
+    assert "e-0" not in repeats
+    assert "e-1" in repeats
+    assert f"e-{REMEMBERED}" in repeats
