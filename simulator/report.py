@@ -21,13 +21,7 @@ _PARTS = ("aiokafka", "asyncpg", "fastapi", "faust-streaming", "pydantic", "uvic
 
 def versions() -> Mapping[str, str]:
     """What the run was made with, as far as this environment knows it."""
-    found = {"python": platform.python_version()}
-    for part in _PARTS:
-        try:
-            found[part] = metadata.version(part)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version()} | {p: metadata.version(p) for p in _PARTS}
 
 
 def report(verdict: Verdict, now: float) -> dict[str, Any]:

@@ -84,7 +84,8 @@ class Sender:
         if not lines:
             return
         self._batch += 1
-        self._journal.write(_told(self._batch, fresh, time.time()))
+        if any(line.handle for line in fresh):  # positions are not judged
+            self._journal.write(_told(self._batch, fresh, time.time()))
         self._settle(lines, await self._until_answered(lines), self._batch)
 
     async def _until_answered(self, lines: Sequence[Line]) -> dict[str, Any]:
@@ -120,10 +121,13 @@ class Sender:
             else:
                 LINES.labels("refused").inc()
                 log.error("a line is refused", extra={"action": "refused", "status": status})
-                self._journal.write(truth.Refused(t=now, ids=[line.id], status=status))
+                ids = [line.id] if line.handle else []
+                self._journal.write(truth.Refused(t=now, ids=ids, status=status))
             again.append(line.id)
         accepted = [line.id for n, line in enumerate(lines[:held_back]) if n not in refused]
-        self._journal.write(truth.Acknowledged(t=now, ids=accepted, batch=batch, waiting=again))
+        if any(line.handle for line in lines):
+            known = truth.Acknowledged(t=now, ids=accepted, batch=batch, waiting=again)
+            self._journal.write(known)
         LINES.labels("accepted").inc(len(lines) - len(refused))
         if self._arrivals:
             settled = {line.id for line in lines} - {line.id for line in self._waiting}

@@ -120,6 +120,11 @@ class Ledger(Watcher):
         self._check()
         return self._by[kind, subject]
 
+    def folded(self, encounter_id: str) -> set[str]:
+        """All that decisions of this encounter took in."""
+        self._check()
+        return self._folded[encounter_id]
+
     def shown(self, encounter_id: str) -> set[str]:
         """All that decisions took in, once the last of them stands in a record."""
         decisions = self.each(TriageDecided, encounter_id)

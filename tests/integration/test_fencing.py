@@ -52,7 +52,7 @@ class Traffic:
         while not self._ended.is_set():
             await self._at.write(*(self._at.sample(e) for e in self._encounters))
             await self._at.write(*(self._at.treatment(e) for e in self._encounters))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
 
 
 async def held(platform: Platform) -> dict[str, dict[str, set[int]]]:
@@ -89,7 +89,7 @@ async def test_of_two_workers_one_sleeps_past_its_session_and_one_dies(
 ) -> None:
     first, second = workers
     async with bench(platform) as at, running(first), ended(second):
-        encounters = await at.open(12)
+        encounters = await at.open(8)
         traffic = Traffic(at, encounters)
         async with traffic.flowing():
             await until(lambda: all(at.decisions(e) for e in encounters))

@@ -21,7 +21,10 @@ ROLES = {
     },
     "services/triage": {"app", "cli", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
-    "simulator": {"api", "cli", "endpoints", "feed", "journal", "judge", "outside", "play"},
+    "simulator": {
+        "acts", "api", "cast", "crew", "department", "endpoints", "feed", "journal", "judge", "metrics",
+        "outside", "people", "play", "sender", "witness",
+    },
     "web": {"app", "audience", "guard", "plugs", "reader"},
 }  # fmt: skip
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -140,6 +140,17 @@ def test_one_impossible_word_is_kept_as_invalid_and_the_rest_counts(value: Any) 
     assert vitals.spo2 == 97
 
 
+@pytest.mark.parametrize("value", ["yes", 1, 0, [], {"on": 1}], ids=str)
+def test_whether_oxygen_is_given_is_yes_or_no_and_the_rest_counts(value: Any) -> None:
+    vitals = line_of(vitals={"on_oxygen": value, "spo2": 97}).vitals
+    assert isinstance(vitals.on_oxygen, Invalid)
+    assert vitals.spo2 == 97
+    assert [line_of(vitals={"on_oxygen": v}).vitals.on_oxygen for v in (True, False)] == [
+        True,
+        False,
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "low", "high"),
     [
