@@ -36,6 +36,8 @@ _service("triage", "services.triage.app", "分诊 · levels and centres, explain
 _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival records, admissions, handoff.")
 
 
+#: A city one can follow with the eye: a call every half minute, a few patients under way.
+CALLS_PER_HOUR, LIVE = 120.0, 6
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -43,9 +45,11 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
-        click.option("--live-encounters", type=int, help="so many are live when the run begins"),
-        click.option("--vitals-per-second", type=float, help="by all monitors together"),
-        click.option("--calls-per-hour", type=float),
+        click.option(
+            "--live-encounters", type=int, help="live from the beginning [one per vital a second]"
+        ),
+        click.option("--vitals-per-second", type=float, help="by all monitors [one each]"),
+        click.option("--calls-per-hour", type=float, help=f"[{CALLS_PER_HOUR:g}]"),
         click.option("--ambulances", type=int),
         click.option("--seed", type=int, help="the same seed, the same city"),
         click.option("--for", "seconds", type=float, help="seconds of input, from the first one"),
@@ -80,7 +84,10 @@ def simulate(**asked: Any) -> None:
 
     from simulator.play import Options, play
 
-    given = {name: value for name, value in asked.items() if value is not None}
+    given = {"calls_per_hour": CALLS_PER_HOUR, "live_encounters": LIVE}
+    if asked["vitals_per_second"]:
+        given["live_encounters"] = round(asked["vitals_per_second"])  # a monitor speaks each second
+    given |= {name: value for name, value in asked.items() if value is not None}
     sys.exit(uvloop.run(play(Options(**given))))
 
 

@@ -75,6 +75,7 @@ async def run(options: Options) -> int:
         )
         data = Path(folder).resolve()  # noqa: ASYNC240 - before anything runs
         (data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "tmp").mkdir(mode=0o700, exist_ok=True)
         found = lacks(data, options.port, not options.kafka, not options.postgres)
         try:
             lock = hold(data)
@@ -181,6 +182,7 @@ class Run:
         environ = {
             **endpoints.environ(name, self.broker, self.dsn, self.passwords.get(name, "")),
             "GREENCHANNEL_JWKS": str(self.data / "jwks.json"),
+            "TMPDIR": str(self.data / "tmp"),
             "GREENCHANNEL_HOST": "127.0.0.1",
             "GREENCHANNEL_PORT": str(self.ports[name]),
         }

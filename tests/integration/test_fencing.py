@@ -57,7 +57,8 @@ class Traffic:
 
 async def held(platform: Platform) -> dict[str, dict[str, set[int]]]:
     """The partitions of every topic that each worker of triage has, as the broker sees it."""
-    (asked,) = client(platform.admin_settings).describe_consumer_groups(["triage"]).values()
+    admin = client(platform.admin_settings)  # answers only as long as somebody holds it
+    (asked,) = admin.describe_consumer_groups(["triage"]).values()
     group = await asyncio.wrap_future(asked)
     found: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for member in group.members:
