@@ -84,7 +84,7 @@ def simulate(**asked: Any) -> None:
 
     from simulator.play import Options, play
 
-    given = {"calls_per_hour": CALLS_PER_HOUR, "live_encounters": LIVE}
+    given: dict[str, Any] = {"calls_per_hour": CALLS_PER_HOUR, "live_encounters": LIVE}
     if asked["vitals_per_second"]:
         given["live_encounters"] = round(asked["vitals_per_second"])  # a monitor speaks each second
     given |= {name: value for name, value in asked.items() if value is not None}

@@ -22,8 +22,8 @@ ROLES = {
     "services/triage": {"app", "cli", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
-        "acts", "api", "cast", "crew", "department", "endpoints", "feed", "journal", "judge", "metrics",
-        "outside", "people", "play", "sender", "witness",
+        "acts", "api", "cast", "crew", "department", "endpoints", "feed", "journal", "judge",
+        "metrics", "outside", "people", "play", "sender", "witness",
     },
     "web": {"app", "audience", "guard", "plugs", "reader"},
 }  # fmt: skip
