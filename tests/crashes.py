@@ -51,8 +51,8 @@ PARTS = {
 }
 #: Services are started many times; what Python has compiled once need not be compiled again.
 QUICKLY = {"PYTHONDONTWRITEBYTECODE": ""}
-#: What the outboxes send: the same event again has the same bytes.
-FROM_OUTBOXES = ("dispatch", "triage", "bridge")
+#: Those that have an outbox and positions.
+OWNERS = ("dispatch", "triage", "bridge")
 #: Every consumer and a topic in which it finds what it cannot read.
 POISONED = {
     "triage": "ambulance-vitals",
@@ -158,6 +158,9 @@ class Kept:
         self._log.touch()
         self._task: asyncio.Task[None] | None = None
 
+    async def is_ready(self) -> bool:
+        return self.service.child.pid is not None and await self.service.is_ready()
+
     def begin(self) -> None:
         self._task = asyncio.create_task(self._keep())
 
@@ -225,11 +228,17 @@ class City:
 
     # -- asking ------------------------------------------------------------------------------
 
-    async def ask(
-        self, caller: str, path: str, body: Any, kind: type[Event] | None, patient: Patient
+    async def act(
+        self, patient: Patient, kind: type[Event], caller: str, path: str, body: Any
     ) -> Any:
-        """Send under one key until it is acknowledged."""
+        """Ask for something that is an event then."""
         key = str(uuid.uuid4())
+        answer = await self.ask(caller, path, body, key)
+        patient.asked[key] = kind
+        return answer
+
+    async def ask(self, caller: str, path: str, body: Any, key: str) -> Any:
+        """Send under one key until it is acknowledged."""
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             try:
@@ -240,8 +249,6 @@ class City:
                 await asyncio.sleep(0.1)
                 continue
             if answer.is_success:
-                if kind is not None:
-                    patient.asked[key] = kind
                 return answer.json()
             if answer.status_code != 503:
                 self.faults.append(f"{path}: {answer.status_code} {answer.text}")
@@ -254,23 +261,18 @@ class City:
         """From the call to the handover."""
         patient = Patient(f"{self.tag}-{number}", f"F-{self.tag}-{number % 2}")
         self.patients.append(patient)
-        opened = await self.ask(
-            "dispatch",
-            "incidents",
-            {
-                "occurred_at": now(),
-                "external_number": patient.name,
-                "location": {"latitude": 34.25, "longitude": 117.30},
-                "patients": [{"complaint": "chest_pain"}],
-            },
-            IncidentOpened,
-            patient,
-        )
+        call = {
+            "occurred_at": now(),
+            "external_number": patient.name,
+            "location": {"latitude": 34.25, "longitude": 117.30},
+            "patients": [{"complaint": "chest_pain"}],
+        }
+        opened = await self.act(patient, IncidentOpened, "dispatch", "incidents", call)
         (patient.encounter,) = opened["encounter_ids"]
         patient.unit = f"U-{patient.name}"
         order = {"unit_id": patient.unit, "station": STATION, "occurred_at": now()}
         path = f"incidents/{opened['incident_id']}/units"
-        await self.ask("dispatch", path, order, UnitAssigned, patient)
+        await self.act(patient, UnitAssigned, "dispatch", path, order)
         driving = asyncio.create_task(self._drive(patient))
         await self._ride(patient)
         await self._hand_over(patient)
@@ -280,7 +282,8 @@ class City:
         """Fixes at the station, then away from it, until the departure is seen."""
         for at in (STATION, *[AWAY] * 500):
             fix = {**at, "occurred_at": now()}
-            await self.ask("gateway", f"units/{patient.unit}/positions", fix, None, patient)
+            path = f"units/{patient.unit}/positions"
+            await self.ask("gateway", path, fix, str(uuid.uuid4()))
             if self.ledger.each(UnitDeparted, patient.unit):
                 return
             await asyncio.sleep(0.3)
@@ -290,15 +293,15 @@ class City:
         path = f"encounters/{patient.encounter}"
         device = {"device_id": f"M-{patient.name}", "occurred_at": now()}
         await until(lambda: self.ledger.each(EncounterOpened, patient.encounter), 90, "opened")
-        await self.ask("dispatch", f"{path}/devices", device, DeviceAttached, patient)
+        await self.act(patient, DeviceAttached, "dispatch", f"{path}/devices", device)
         await until(lambda: self.ledger.each(DeviceAttached, patient.encounter), 90, "attached")
         await self._stream(patient, 3)
         chosen = {"facility_id": patient.facility, "occurred_at": now()}
-        await self.ask("dispatch", f"{path}/destination", chosen, DestinationSelected, patient)
+        await self.act(patient, DestinationSelected, "dispatch", f"{path}/destination", chosen)
         await self._stream(patient, 3)
         patient.boarded_at = now()
         aboard = {"unit_id": patient.unit, "occurred_at": patient.boarded_at}
-        await self.ask("dispatch", f"{path}/boarding", aboard, PatientBoarded, patient)
+        await self.act(patient, PatientBoarded, "dispatch", f"{path}/boarding", aboard)
         await self._stream(patient, 6)
         await until(lambda: self._is_shown(patient), 90, f"{patient.name}: not all is shown")
 
@@ -313,7 +316,7 @@ class City:
     async def _treat(self, patient: Patient) -> None:
         path, body = f"encounters/{patient.encounter}/treatments", {"treatment": "oxygen"}
         before = set(patient.asked)
-        await self.ask("gateway", path, {**body, "occurred_at": now()}, TreatmentGiven, patient)
+        await self.act(patient, TreatmentGiven, "gateway", path, {**body, "occurred_at": now()})
         patient.sent += patient.asked.keys() - before
 
     async def _stream(self, patient: Patient, times: int) -> None:
@@ -359,10 +362,10 @@ class City:
     async def _hand_over(self, patient: Patient) -> None:
         path = f"facilities/{patient.facility}/encounters/{patient.encounter}"
         at = {"occurred_at": now()}
-        await self.ask(patient.facility, f"{path}/acknowledgement", at, Acknowledged, patient)
-        await self.ask(patient.facility, f"{path}/arrival", at, PatientArrived, patient)
-        given = {"handed_over_by": "crew-7", **at}
-        await self.ask(patient.facility, f"{path}/transfer", given, CareTransferred, patient)
+        ward, given = patient.facility, {"handed_over_by": "crew-7", **at}
+        await self.act(patient, Acknowledged, ward, f"{path}/acknowledgement", at)
+        await self.act(patient, PatientArrived, ward, f"{path}/arrival", at)
+        await self.act(patient, CareTransferred, ward, f"{path}/transfer", given)
         await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
 
     # -- many --------------------------------------------------------------------------------
@@ -386,6 +389,11 @@ class City:
                     break
                 under_way = {t for t in under_way if not t.done() or t.result()}
         await asyncio.gather(*under_way)
+
+    async def ready(self) -> None:
+        """Wait until every service answers that it is."""
+        for kept in self.kept.values():
+            await until(kept.is_ready, 60, f"{kept.service.name} is not ready")
 
     async def write(self, message: Message) -> tuple[str, int, int]:
         """Put a record into a topic, acknowledged; where it lies."""
@@ -422,7 +430,7 @@ class City:
             await connection.close()
 
     async def _rests(self, connection: asyncpg.Connection[asyncpg.Record]) -> bool:
-        for schema in FROM_OUTBOXES:
+        for schema in OWNERS:
             rows = await connection.fetch(f"SELECT topic, partition, next FROM {schema}.positions")
             places = {TopicPartition(r["topic"], r["partition"]): r["next"] for r in rows}
             ends = await self.ledger.ends_of(places)

@@ -25,7 +25,7 @@ from schemas.triage import TriageDecided
 #: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
 #: stale: from then on its time alone keeps a repeat from deciding anything.
 REMEMBERED = timedelta(hours=24)
-#: Samples kept of each streamed value; a protocol's window is not wider.
+#: Samples kept of each streamed value; a protocol that looks at more does not load.
 KEPT = 3
 
 

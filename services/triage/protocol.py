@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
 from schemas.encounter import Age, Complaint
 from schemas.triage import Activation, Bilingual, Centre, TriageLevel
+from services.triage.picture import KEPT
 
 #: A number from memory (M) never drives a protocol: such a file does not load.
 Evidence: TypeAlias = Literal["V", "V2", "design"]
@@ -119,9 +120,9 @@ class Sign(_Rule):
 class StreamRule(_Rule):
     """When a streamed value counts: a second of ``of`` samples within ``within_s`` agrees."""
 
-    of: int
-    within_s: float
-    stale_s: float
+    of: Annotated[int, Field(ge=2, le=KEPT)]
+    within_s: Annotated[float, Field(gt=0)]
+    stale_s: Annotated[float, Field(gt=0)]
     evidence: Evidence
 
 

@@ -51,7 +51,7 @@ from schemas.triage import (
 from services.bridge.admission import admit, day_of, number_for
 from services.bridge.case import Case, Handoff
 from services.bridge.handoff import act, hear
-from services.bridge.record import REFRESH, record_of
+from services.bridge.record import record_of
 from services.kit.errors import Rejected
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -220,6 +220,7 @@ def test_without_a_decision_the_record_has_no_level_instead_of_the_least_urgent(
     record = tell(bound("H-1")).last.record
     assert (record.worst, record.current, record.trend) == ("not_yet", "not_yet", "same")
     assert (record.reasons, record.inputs, record.missing, record.questions) == ((), (), (), ())
+    assert not record.triage_paused
 
 
 def test_a_pause_of_triage_is_shown_until_the_next_decision_and_the_level_stays() -> None:
@@ -266,7 +267,7 @@ def test_a_version_names_the_decision_it_shows() -> None:
 
 @pytest.mark.parametrize(
     ("apart", "shown"),
-    [(REFRESH.total_seconds(), [1, 2]), (REFRESH.total_seconds() - 0.001, [2])],
+    [(5, [1, 2]), (4.999, [2])],
 )
 def test_fresh_values_alone_make_a_version_at_most_every_five_seconds(
     apart: float, shown: list[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_no_two_calls_share_an_encounter_or_an_event() -> None:
 
 def test_ids_hold_nothing_of_the_call() -> None:
     incident, _, _ = open_incident(intake("0012-A"), at(1))
-    assert incident.incident_id.startswith("I-")
+    assert re.fullmatch("I-[0-9a-f]{16}", incident.incident_id)
     assert "0012" not in "".join((incident.incident_id, *incident.encounter_ids))
     assert incident.encounter_ids == (
         f"E-{incident.incident_id[2:]}-1",
@@ -179,6 +180,8 @@ def test_the_level_of_a_patient_is_the_worst_that_triage_decided_and_never_falls
         levels.append(known.level.urgency)
     assert levels == sorted(levels)
     assert known == patient().model_copy(update={"level": TriageLevel.CRITICAL})
+    again, _ = encounters.hear(known, decision(9, TriageLevel.CRITICAL), at(61))
+    assert again is known, "what is as it was need not be stored"
 
 
 def test_the_admission_number_is_kept() -> None:
@@ -209,4 +212,6 @@ def test_care_handed_over_ends_the_encounter_once() -> None:
 def test_what_is_not_for_dispatch_or_about_nobody_changes_nothing() -> None:
     seen_by = act(Acknowledged, facility_id="H-1", staff_id="n-1")
     assert encounters.hear(patient(), seen_by, at(61)) == (patient(), ())
-    assert encounters.hear(None, seen_by, at(61)) == (None, ())
+    over = act(CareTransferred, facility_id="H-1", staff_id="n-1", handed_over_by="crew-1")
+    for event in (seen_by, over, decision(1, TriageLevel.CRITICAL)):
+        assert encounters.hear(None, event, at(61)) == (None, ())

@@ -16,7 +16,7 @@ from schemas.unit import (
     UnitStatus,
     UnitStatusChanged,
 )
-from services.dispatch.movement import FIXES, YARD_M, Watch, follow, metres, see
+from services.dispatch.movement import FIXES, Watch, follow, metres, see
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 STATION = Point(latitude=31.23, longitude=121.47)
@@ -62,7 +62,7 @@ def test_two_fixes_in_a_row_beyond_the_yard_are_a_departure_at_the_first_of_them
     departed = drive(fix(5, 10), fix(10, 110), fix(15, 200))
     assert departed is not None
     assert departed.occurred_at == at(10)
-    assert departed.distance_m == pytest.approx(200, abs=0.2)
+    assert departed.distance_m == 200.0
     assert (departed.unit_id, departed.leg_id) == ("U-1", "L-1")
 
 
@@ -75,9 +75,11 @@ def test_jitter_within_the_yard_is_no_departure() -> None:
     assert drive(*(fix(n, n * 7 % 99) for n in range(60))) is None
 
 
-def test_the_edge_of_the_yard_is_still_within() -> None:
-    assert drive(fix(5, YARD_M - 0.1), fix(10, YARD_M - 0.1)) is None
-    assert drive(fix(5, YARD_M + 0.1), fix(10, YARD_M + 0.1)) is not None
+def test_the_yard_reaches_100_metres_and_its_edge_is_still_within() -> None:
+    assert drive(fix(5, 99.9), fix(10, 99.9)) is None
+    assert drive(fix(5, 100.1), fix(10, 100.1)) is not None
+    edge = metres(STATION, Point(latitude=fix(5, 200).latitude, longitude=STATION.longitude))
+    assert drive(fix(5, 200, edge), fix(10, 200, edge)) is None
 
 
 def test_a_fix_must_lie_farther_away_than_it_can_be_wrong() -> None:
@@ -180,22 +182,20 @@ def test_a_departure_is_owed_until_the_stamp_of_gps_is_seen_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "expected"),
+    ("a", "b", "expected", "within"),
     [
-        pytest.param((0, 0), (0, 180), 20_015_114, id="half way round the equator"),
-        pytest.param((90, 0), (-90, 0), 20_015_114, id="from pole to pole"),
-        pytest.param(
-            (50.0664, -5.7147), (58.6440, -3.0700), 968_854, id="Land's End to John o'Groats"
-        ),
-        pytest.param((31.23, 121.47), (31.23, 121.47), 0, id="nowhere"),
-        pytest.param((0, 179.9995), (0, -179.9995), 111.2, id="across the date line"),
+        pytest.param((0, 0), (0, 180), 20_015_114, 1, id="half way round the equator"),
+        pytest.param((90, 0), (-90, 0), 20_015_114, 1, id="from pole to pole"),
+        pytest.param((50.06639, -5.71472), (58.64389, -3.07), 968_900, 50, id="along Britain"),
+        pytest.param((31.23, 121.47), (31.23, 121.47), 0, 0, id="nowhere"),
+        pytest.param((0, 179.9995), (0, -179.9995), 111.2, 0.1, id="across the date line"),
     ],
 )
 def test_distances_are_those_of_a_sphere(
-    a: tuple[float, float], b: tuple[float, float], expected: float
+    a: tuple[float, float], b: tuple[float, float], expected: float, within: float
 ) -> None:
     one, other = (Point(latitude=lat, longitude=lon) for lat, lon in (a, b))
-    assert metres(one, other) == pytest.approx(expected, rel=1e-3, abs=0.1)
+    assert metres(one, other) == pytest.approx(expected, abs=within)
     assert metres(other, one) == pytest.approx(metres(one, other))
 
 

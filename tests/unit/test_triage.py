@@ -492,8 +492,8 @@ def test_what_was_sent_long_ago_is_named_in_the_next_refresh() -> None:
 
 def test_a_child_is_folded_too_though_no_protocol_fits() -> None:
     child = made(EncounterOpened, 0, 0, patient=Patient(age=Age(years=6)))
-    late = Arrival(streamed(1, 1, heart_rate=190), 1 + STALE.total_seconds())
-    too_late = Arrival(streamed(2, 1, heart_rate=191), 1.001 + STALE.total_seconds())
+    late = Arrival(streamed(1, 1, heart_rate=190), 121)
+    too_late = Arrival(streamed(2, 1, heart_rate=191), 121.001)
     told = tell([Arrival(child, 0), late, too_late])
     assert [s.value for s in told.picture.streams["heart_rate"]] == [190]
     assert told.folded == ["e-1", "e-2"]
@@ -505,7 +505,7 @@ def test_a_child_is_folded_too_though_no_protocol_fits() -> None:
 def test_what_a_human_said_is_known_again_for_a_day() -> None:
     arrest = made(FindingRecorded, 0, 0, finding="cardiac_arrest", present=True)
     over = made(FindingRecorded, 1, 60, finding="cardiac_arrest", present=False)
-    for later in (61.0, 3600.0, REMEMBERED.total_seconds()):
+    for later in (61, 3600, 86_400):
         told = tell([Arrival(arrest, 0), Arrival(over, 60), Arrival(arrest, later)])
         assert len(told.decisions) == 2
         assert told.decisions[-1].current is TriageLevel.NOT_YET

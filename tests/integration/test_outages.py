@@ -1,0 +1,138 @@
+"""The database and the broker go away and come back, and services are asked to end, while patients
+are carried: nothing is lost, nothing is doubled, and who asks meanwhile is told to try again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.clinical import TreatmentGiven
+from schemas.incident import IncidentOpened
+from tests.crashes import City, city
+from tests.platform import Platform
+from tests.promises import PROMISES, what_was_sent_again_was_the_same
+from tests.services import now, until
+
+pytestmark = pytest.mark.timeout(300)
+PLACE = {"latitude": 34.25, "longitude": 117.30}
+
+
+@pytest.fixture(scope="module")
+async def town(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[City]:
+    log = logging.getLogger("aiokafka")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # of an absent broker, our own clients here would say a lot
+    async with city(platform, tmp_path_factory.mktemp("outages")) as made:
+        await made.ready()
+        yield made
+    log.setLevel(level)
+
+
+@asynccontextmanager
+async def traffic(town: City) -> AsyncIterator[None]:
+    """Patients are carried while this lasts; afterwards all of them are home, and all promises
+    were kept."""
+    before, ended = len(town.patients), asyncio.Event()
+    carrying = asyncio.create_task(town.carry_until(ended.is_set, 120))
+    try:
+        await until(lambda: len(town.patients) > before + 1)
+        yield
+    finally:
+        ended.set()
+        await carrying
+    await town.quiet()
+    for patient in town.patients[before:]:
+        for promise in PROMISES:
+            promise(town.ledger, patient)
+    what_was_sent_again_was_the_same(town.ledger)
+    assert town.faults == []
+
+
+async def told_to_try_again(
+    town: City, caller: str, path: str, body: dict[str, Any]
+) -> tuple[str, float]:
+    """Ask under one key until the answer is 503; the key, and how long that answer took."""
+    key = str(uuid.uuid4())
+    for _ in range(100):
+        began = time.monotonic()
+        try:
+            answer = await town.callers[caller].http.post(
+                f"/v1/{path}", json=body, headers={"Idempotency-Key": key}, timeout=20
+            )
+        except httpx.TransportError:
+            await asyncio.sleep(0.1)
+            continue
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["retry-after"] == "1"
+        assert answer.json()["status"] == 503
+        return key, time.monotonic() - began
+    raise AssertionError("no answer")
+
+
+async def granted(town: City, caller: str, path: str, body: dict[str, Any], key: str) -> None:
+    """The same again, twice: both times the answer is yes."""
+    for _ in range(2):
+        await town.ask(caller, path, body, key)
+
+
+async def test_the_database_goes_away_for_twenty_seconds(town: City) -> None:
+    call = {"external_number": f"call-{town.tag}", "occurred_at": now(), "location": PLACE}
+    async with traffic(town):
+        away = asyncio.create_task(town.platform.restart_postgres(away=20))
+        await asyncio.sleep(0.5)
+        key, seconds = await told_to_try_again(town, "dispatch", "incidents", call)
+        assert seconds < 10
+        assert not away.done()
+        await away
+        await granted(town, "dispatch", "incidents", call, key)
+    opened = [
+        e for e in town.ledger.each(IncidentOpened) if e.external_number == f"call-{town.tag}"
+    ]
+    assert [e.event_id for e in opened] == [key]
+
+
+async def test_the_database_does_not_answer_for_twelve_seconds(town: City) -> None:
+    async with traffic(town):
+        await town.platform.pause_postgres(12)
+
+
+async def test_the_broker_goes_away(town: City) -> None:
+    async with traffic(town):
+        await until(lambda: town.patients[-2].boarded_at)
+        patient = town.patients[-2]
+        path = f"encounters/{patient.encounter}/treatments"
+        given = {"treatment": "aspirin", "occurred_at": now()}
+        away = asyncio.create_task(town.platform.restart_kafka(away=14))
+        await asyncio.sleep(0.5)
+        town.kept["triage"].service.kill()  # it is started again while there is no broker
+        key, seconds = await told_to_try_again(town, "gateway", path, given)
+        assert seconds < 15
+        assert not away.done()
+        await away
+        await granted(town, "gateway", path, given, key)
+        patient.sent.append(key)
+        patient.asked[key] = TreatmentGiven
+
+
+async def test_services_that_are_asked_to_end_do_so_at_once_and_lose_nothing(town: City) -> None:
+    async with traffic(town):
+        await town.ready()
+        for kept in town.kept.values():
+            await kept.leave()
+            kept.service.kill(signal.SIGTERM)
+        began = time.monotonic()
+        ended = [await kept.service.died(10) for kept in town.kept.values()]
+        assert ended == [0] * 5
+        assert time.monotonic() - began < 10
+        for kept in town.kept.values():
+            kept.begin()
