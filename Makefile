@@ -30,7 +30,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest $(ARGS) --cov
 
-schemas: $(RUNS) ## JSON Schemas and AsyncAPI from the models
+schemas: $(RUNS) ## JSON Schemas from the models
 	$(IN_VENV) schemas.generate
 
 lock: $(TESTS) ## the locks of Python packages anew (needs uv; ARGS=--upgrade takes newer ones)

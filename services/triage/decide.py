@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ def assess(
     if protocol is None:
         not_yet = TriageLevel.NOT_YET
         return Assessment(not_yet, not_yet, (), ("protocol",), concern)
-    reasons = tuple(sorted(_reasons(picture, protocol), key=lambda r: -r.level.urgency))
+    reasons = _most_urgent_first(_reasons(picture, protocol))
     missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
     if reasons:
         current = reasons[0].level
@@ -85,11 +85,15 @@ def assess(
 
 
 def _with_said(found: Assessment, said: Assessment) -> Assessment:
-    """What newer values say, and the reasons why a human's word goes beyond them."""
-    if said.current.urgency <= found.current.urgency:
+    """What newer values say, with the reasons of a human's word that is no less urgent."""
+    if said.current.urgency < found.current.urgency:
         return found
-    reasons = tuple(dict.fromkeys((*said.reasons, *found.reasons)))
+    reasons = _most_urgent_first(dict.fromkeys((*found.reasons, *said.reasons)))
     return found._replace(reached=said.current, reasons=reasons)
+
+
+def _most_urgent_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: -reason.level.urgency))
 
 
 def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
@@ -201,13 +205,8 @@ def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
 def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
     if last is None:
         return True
-    worst = max(last.worst, found.current, key=lambda level: level.urgency)
-    return (
-        worst,
-        found.current,
-        found.missing,
-        found.concern.centres,
-    ) != (last.worst, last.current, last.missing, last.centres)
+    said = (last.current, last.missing, last.centres)
+    return (found.current, found.missing, found.concern.centres) != said
 
 
 def _is_due(picture: Picture, now: datetime) -> bool:
