@@ -28,12 +28,11 @@ class Topic(BaseModel):
     retention_days: int
     max_message_kb: int
     timestamp: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
-    compacted: bool = False
 
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
         return {
-            "cleanup.policy": "compact" if self.compacted else "delete",
+            "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * 86_400_000),
             "max.message.bytes": str(self.max_message_kb * 1024),
             "message.timestamp.type": self.timestamp,

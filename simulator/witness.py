@@ -37,7 +37,7 @@ class Flow:
 
 
 _UNTIMED = ("ambulance-vitals", "ambulance-findings", "dispatch-incidents", "dispatch-units")
-_NOT_JUDGED = ("ambulance-raw", "ambulance-positions", "tracker-units-changelog")
+_NOT_JUDGED = ("ambulance-raw", "ambulance-positions")
 
 
 def flows() -> tuple[Flow, ...]:

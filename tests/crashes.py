@@ -59,7 +59,7 @@ POISONED = {
     "bridge": "triage-decisions",
     "dispatch": "triage-decisions",
     "gateway": "ambulance-raw",
-    "tracker": "dispatch-units",
+    "tracker": "ambulance-positions",
 }
 STATION = {"latitude": 34.20, "longitude": 117.28}
 AWAY = {"latitude": 34.21, "longitude": 117.28}
@@ -74,8 +74,7 @@ class Ledger(Watcher):
     """What stands in the topics, each event once; and how often, and with which bytes, it came."""
 
     def __init__(self, platform: Platform) -> None:
-        topics = (t for t in registry().topics if t != "tracker-units-changelog")
-        super().__init__(platform, *topics)
+        super().__init__(platform, *registry().topics)
         self.bytes: dict[tuple[str, str], set[bytes]] = defaultdict(set)
         self.dead: dict[str, list[Any]] = defaultdict(list)
         self._by: dict[tuple[type[Event], str | None], list[Any]] = defaultdict(list)

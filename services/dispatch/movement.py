@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import AwareDatetime
@@ -27,12 +26,14 @@ EARTH_M = 6_371_008.8
 
 
 class Watch(Value):
-    """A unit on a leg, as the tracker follows it. Written at edges only."""
+    """A unit on a leg, as the tracker follows it. ``outside`` are the times of the last fixes in
+    a row that lay outside; a fix told twice is one."""
 
     unit_id: Identifier
     leg_id: Identifier
     station: Point
     notified_at: AwareDatetime
+    outside: frozenset[datetime] = frozenset()
     departed: UnitDeparted | None = None
     stamped: bool = False
 
@@ -62,7 +63,20 @@ def follow(watch: Watch | None, event: UnitAssigned | UnitStatusChanged) -> Watc
     return watch
 
 
-def outside(watch: Watch, fix: PositionReported) -> float:
+def see(watch: Watch, fix: PositionReported) -> Watch:
+    """Take in one fix; the watch that has ``departed`` from then on is another one."""
+    if watch.departed is not None or watch.stamped:
+        return watch
+    if _beyond(watch, fix) <= 0:
+        return watch.model_copy(update={"outside": frozenset()}) if watch.outside else watch
+    outside = watch.outside | {fix.occurred_at}
+    if len(outside) < FIXES:
+        return watch.model_copy(update={"outside": outside})
+    place = Point(latitude=fix.latitude, longitude=fix.longitude)
+    return _depart(watch, min(outside), metres(watch.station, place))
+
+
+def _beyond(watch: Watch, fix: PositionReported) -> float:
     """Metres beyond the yard; negative within it. A fix from before the order counts as within."""
     if fix.occurred_at < watch.notified_at:
         return -YARD_M
@@ -70,7 +84,7 @@ def outside(watch: Watch, fix: PositionReported) -> float:
     return distance - max(YARD_M, fix.accuracy_m or 0.0)
 
 
-def depart(watch: Watch, first_outside: datetime, distance_m: float) -> Watch:
+def _depart(watch: Watch, first_outside: datetime, distance_m: float) -> Watch:
     """The departure, at the first of the fixes that show it. Its id is that of the leg."""
     departed = UnitDeparted(
         event_id=derived_id("departed", watch.leg_id),
@@ -80,26 +94,6 @@ def depart(watch: Watch, first_outside: datetime, distance_m: float) -> Watch:
         distance_m=round(distance_m, 1),
     )
     return watch.model_copy(update={"departed": departed})
-
-
-def see(
-    watch: Watch | None, fix: PositionReported, seen: Mapping[str, tuple[int, datetime]]
-) -> tuple[Watch | None, tuple[int, datetime] | None]:
-    """Take in one fix; ``seen`` counts fixes outside in a row per leg, with the first one's time.
-
-    Returns the watch (another one at the edge) and the new count, none once it is settled.
-    """
-    if watch is None or watch.departed is not None:
-        return watch, None
-    beyond = outside(watch, fix)
-    if beyond <= 0:
-        return watch, (0, fix.occurred_at)
-    count, first = seen.get(watch.leg_id, (0, fix.occurred_at))
-    first = fix.occurred_at if count == 0 else min(first, fix.occurred_at)
-    if count + 1 < FIXES:
-        return watch, (count + 1, first)
-    place = Point(latitude=fix.latitude, longitude=fix.longitude)
-    return depart(watch, first, metres(watch.station, place)), None
 
 
 def metres(a: Point, b: Point) -> float:

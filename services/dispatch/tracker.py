@@ -1,8 +1,8 @@
 """The tracker, a Faust application: departures as GPS shows them. Faust stands in this file only.
 
-Faust acknowledges an event whose agent raised, so no exception leaves an agent's guard; what
-cannot be read is dead-lettered. A departure is sent again under the same id until its stamp is
-seen back.
+Faust carries the stream of fixes, and nothing rests on its delivery: orders and stamps are read
+anew from ``dispatch-units`` at every start, and so are the fixes of the last minutes. A departure
+is sent again under the same id until its stamp is seen back.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ import asyncio
 import logging
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Any, TypeAlias
+from datetime import timedelta
+from typing import Any
 
 import faust
 from aiokafka import AIOKafkaProducer
@@ -26,6 +25,7 @@ from services.kit import failpoint, kafka, runtime
 from services.kit import observability as seen_by
 from services.kit.dead_letters import Kind, letter
 from services.kit.errors import TransientFailure
+from services.kit.follower import Follower
 from services.kit.http import create_app
 from services.kit.patience import patiently
 from services.kit.settings import Settings
@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 SERVICE = "tracker"
 TAKE, WITHIN_S = 200, 0.2
 AGAIN_S = 30.0
-Take: TypeAlias = Callable[[Event], Awaitable[None]]
+#: A leg is over after a day; and no restart takes longer than these minutes.
+ORDERS, FIXES = timedelta(days=1), timedelta(minutes=5)
 
 
 def application(settings: Settings, folder: str) -> Any:
@@ -60,7 +61,6 @@ def application(settings: Settings, folder: str) -> Any:
         producer_acks=-1,
         processing_guarantee="at_least_once",
         store="memory://",
-        table_standby_replicas=0,
         topic_allow_declare=False,
         topic_disable_leader=True,
         web_enabled=False,
@@ -77,15 +77,14 @@ class _Commits(faust.Sensor):
 
 
 class Tracker:
-    """Two agents over one table of units, and the debt of departures not yet seen back."""
+    """Every unit on a leg, followed; an agent over the fixes, and the debt of departures."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._outside: dict[str, tuple[int, datetime]] = {}
+        self._watches: dict[str, Watch] = {}
         self._producer: AIOKafkaProducer
         self._app: Any = None
-        self._units: Any = None
-        self._knows_partitions = asyncio.Event()
+        self.orders = Follower(settings, "dispatch-units", self._take_order, ORDERS)
 
     async def run(self) -> None:
         """Run until Faust stops or crashes."""
@@ -95,12 +94,11 @@ class Tracker:
         )
         with tempfile.TemporaryDirectory() as folder:
             try:
-                partitions = len(await self._producer.partitions_for("dispatch-units"))
-                self._app = self._built(application(settings, folder), partitions)
+                await patiently(settings, SERVICE, lambda: self.orders.caught_up(AGAIN_S))
+                await Follower(settings, "ambulance-positions", self._take_fix, FIXES).read()
+                await self._send_again()
+                self._app = self._built(application(settings, folder))
                 await self._app.start()
-                # Faust writes to a topic it did not declare only after it has asked about it.
-                await self._app.producer._producer.partitions_for(f"{SERVICE}-units-changelog")
-                self._knows_partitions.set()
                 while not (self._app.should_stop or self._app.crashed):  # noqa: ASYNC110
                     await asyncio.sleep(0.2)
                 raise RuntimeError("the stream application has stopped")
@@ -109,48 +107,43 @@ class Tracker:
                     await self._app.stop()
                 await kafka.stop(self._producer)
 
-    def _built(self, app: Any, partitions: int) -> Any:
+    def _built(self, app: Any) -> Any:
         # Bytes throughout: a key or value that Faust itself has to decode, and cannot, ends the
         # stream behind ``take`` in silence.
         raw = {"key_type": bytes, "value_type": bytes}
-        self._units = app.Table("units", **raw, partitions=partitions, use_partitioner=True)
-        for topic, take in (
-            ("dispatch-units", self._take_unit),
-            ("ambulance-positions", self._take_fix),
-        ):
-            channel = app.topic(topic, **raw, key_serializer="raw", value_serializer="raw")
-            app.agent(channel, name=f"tracker.{topic}", concurrency=1)(self._agent(take))
+        fixes = app.topic(
+            "ambulance-positions", **raw, key_serializer="raw", value_serializer="raw"
+        )
+        app.agent(fixes, name="tracker.fixes", concurrency=1)(self._take_fixes)
         app.timer(interval=AGAIN_S)(self._send_again)
         app.sensors.add(_Commits())
         return app
 
     @property
     def ready(self) -> bool:
-        """Whether partitions are assigned and the table is recovered."""
+        """Whether orders are known and partitions are assigned."""
         app = self._app
         return bool(
-            app
+            self.orders.ready
+            and app
             and app.started
             and not app.rebalancing
             and app.assignor.assigned_actives()
-            and app.tables.recovery.completed.is_set()
         )
 
-    def _agent(self, take: Take) -> Callable[[Any], Awaitable[None]]:
-        async def guarded(stream: Any) -> None:
-            await self._knows_partitions.wait()
-            async for events in stream.take_events(TAKE, within=WITHIN_S):
-                failpoint.reach("tracker.received")
-                for event in events:
-                    await self._guard(event.message, take)
-                failpoint.reach("tracker.taken")
+    async def _take_fixes(self, stream: Any) -> None:
+        async for events in stream.take_events(TAKE, within=WITHIN_S):
+            failpoint.reach("tracker.received")
+            for event in events:
+                await self._guard(event.message)
+            failpoint.reach("tracker.taken")
 
-        return guarded
-
-    async def _guard(self, message: Any, take: Take) -> None:
-        """Take one record. Nothing but cancellation and a failed dead letter leaves this."""
+    async def _guard(self, message: Any) -> None:
+        """Take one record. Faust acknowledges an event whose agent raised: nothing but
+        cancellation and a failed dead letter leaves this."""
         try:
-            await take(decode(message.topic, message.key, message.value, message.headers or ()))
+            fix = decode(message.topic, message.key, message.value, message.headers or ())
+            owing = self._take_fix(fix)
             seen_by.HANDLED.labels(SERVICE, message.topic).inc()
         except InvalidMessage as invalid:
             await self._set_down(message, "invalid", invalid.reason)
@@ -158,6 +151,10 @@ class Tracker:
             name = type(bug).__name__
             log.exception("a record failed", extra={"action": "record_failed", "bug": name})
             await self._set_down(message, "bug", name)
+        else:
+            if owing is not None:
+                failpoint.reach("tracker.edge_kept")
+                await self._pay(owing)
 
     async def _set_down(self, message: Any, kind: Kind, reason: str) -> None:
         """Dead-letter a record; if that cannot be done the process stops without going on."""
@@ -170,31 +167,29 @@ class Tracker:
         failpoint.reach("tracker.dead_lettered")
         seen_by.DEAD_LETTERS.labels(SERVICE, kind).inc()
 
-    # -- the two agents ----------------------------------------------------------------------
+    # -- orders, fixes, departures -----------------------------------------------------------
 
-    async def _take_unit(self, event: Event) -> None:
+    def _take_order(self, event: Event) -> None:
         assert isinstance(event, UnitAssigned | UnitStatusChanged)  # noqa: S101 (the topic's types)
-        before = self._watch(event.unit_id)
-        after = follow(before, event)
-        if after is not before:
-            self._keep(event.unit_id, after)
+        watch = follow(self._watches.get(event.unit_id), event)
+        if watch is None:
+            self._watches.pop(event.unit_id, None)
+        else:
+            self._watches[event.unit_id] = watch
 
-    async def _take_fix(self, event: Event) -> None:
+    def _take_fix(self, event: Event) -> Watch | None:
+        """Follow the unit; the watch of one that is seen to have left with this fix."""
         assert isinstance(event, PositionReported)  # noqa: S101 (the topic's only type)
-        before = self._watch(event.unit_id)
-        after, count = see(before, event, self._outside)
-        if before is not None and count is not None:
-            self._outside[before.leg_id] = count
-        if before is not None and after is not None and after is not before:
-            self._outside.pop(before.leg_id, None)
-            self._keep(event.unit_id, after)
-            failpoint.reach("tracker.edge_kept")
-            await self._pay(after)
+        before = self._watches.get(event.unit_id)
+        if before is None:
+            return None
+        after = self._watches[event.unit_id] = see(before, event)
+        return after if after.departed is not before.departed else None
 
     async def _send_again(self) -> None:
         """What is owed is sent again under the same id until it is seen back."""
-        for raw in list(self._units.values()):
-            await self._pay(Watch.model_validate_json(raw))
+        for watch in list(self._watches.values()):
+            await self._pay(watch)
 
     async def _pay(self, watch: Watch) -> None:
         if watch.owes is None:
@@ -206,16 +201,6 @@ class Tracker:
         except TransientFailure:
             log.warning("a departure will be sent again", extra={"action": "departure_owed"})
 
-    def _watch(self, unit_id: str) -> Watch | None:
-        raw = self._units.get(unit_id.encode())
-        return Watch.model_validate_json(raw) if raw else None
-
-    def _keep(self, unit_id: str, watch: Watch | None) -> None:
-        if watch is None:
-            self._units.pop(unit_id.encode(), None)
-        else:
-            self._units[unit_id.encode()] = watch.model_dump_json(exclude_none=True).encode()
-
 
 async def main(settings: Settings) -> None:
     """Run until something fails."""
@@ -225,4 +210,4 @@ async def main(settings: Settings) -> None:
         return tracker.ready
 
     app = create_app(SERVICE, None, [], is_ready)
-    await runtime.together([runtime.serve(app, settings), tracker.run])
+    await runtime.together([runtime.serve(app, settings), tracker.orders.run, tracker.run])

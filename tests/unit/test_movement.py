@@ -16,7 +16,7 @@ from schemas.unit import (
     UnitStatus,
     UnitStatusChanged,
 )
-from services.dispatch.movement import FIXES, Watch, follow, metres, see
+from services.dispatch.movement import Watch, follow, metres, see
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 STATION = Point(latitude=31.23, longitude=121.47)
@@ -48,13 +48,9 @@ def fix(second: float, distance_m: float, accuracy_m: float | None = None) -> Po
 
 def drive(*fixes: PositionReported) -> UnitDeparted | None:
     """The departure that a unit's fixes show, in the order in which they come."""
-    followed: Watch | None = watch()
-    counts: dict[str, tuple[int, datetime]] = {}
+    followed = watch()
     for one in fixes:
-        followed, count = see(followed, one, counts)
-        if count is not None:
-            counts["L-1"] = count
-    assert followed is not None
+        followed = see(followed, one)
     return followed.departed
 
 
@@ -109,18 +105,26 @@ def test_after_an_outlier_the_departure_is_at_the_first_fix_of_the_real_one() ->
 
 
 def test_a_departure_is_seen_once_under_the_id_of_its_leg() -> None:
-    gone, _ = see(watch(), fix(5, 200), {"L-1": (FIXES - 1, at(3))})
-    assert gone is not None
-    assert see(gone, fix(10, 300), {}) == (gone, None)
-    other, _ = see(watch(), fix(7, 500), {"L-1": (FIXES - 1, at(2))})
-    assert other is not None
+    gone = see(see(watch(), fix(3, 200)), fix(5, 200))
+    assert see(gone, fix(10, 300)) == gone
+    other = see(see(watch(), fix(2, 300)), fix(7, 500))
     assert gone.owes is not None
     assert other.owes is not None
     assert gone.owes.event_id == other.owes.event_id
 
 
-def test_a_unit_without_an_order_is_not_watched() -> None:
-    assert see(None, fix(5, 500), {}) == (None, None)
+def test_a_fix_told_twice_is_one_fix() -> None:
+    assert drive(fix(5, 900), fix(5, 900), fix(10, 12)) is None
+    departed = drive(fix(5, 110), fix(5, 110), fix(10, 200))
+    assert departed is not None
+    assert departed.occurred_at == at(5)
+
+
+def test_a_departure_that_was_stamped_is_not_seen_again() -> None:
+    stamped = follow(watch(), status(S.DEPARTED, "gps"))
+    assert stamped is not None
+    assert see(see(stamped, fix(70, 200)), fix(75, 300)) == stamped
+    assert stamped.owes is None
 
 
 def status(value: UnitStatus, source: StampSource = "crew", leg: str = "L-1") -> UnitStatusChanged:
@@ -147,9 +151,7 @@ def assigned(leg: str, second: float = 0) -> UnitAssigned:
 
 
 def departed() -> Watch:
-    gone, _ = see(watch(), fix(10, 200), {"L-1": (1, at(5))})
-    assert gone is not None
-    return gone
+    return see(see(watch(), fix(5, 200)), fix(10, 200))
 
 
 def test_a_watch_begins_with_the_order_and_anew_with_the_next() -> None:
