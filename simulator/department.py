@@ -29,6 +29,8 @@ class Department:
         self._seen: dict[str, asyncio.Event] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
+        #: While the city is set up, nobody takes their time.
+        self.hurries = True
 
     async def run(self) -> None:
         """Watch for ever."""
@@ -48,8 +50,9 @@ class Department:
         task.add_done_callback(self._acts.discard)
 
     async def _acknowledge(self, patient: Patient) -> None:
+        reaction = self._rng.uniform(*REACTION_S)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._rng.uniform(*REACTION_S)):
+            async with asyncio.timeout(0.0 if self.hurries else reaction):
                 await self._stopping.wait()
                 return
         with contextlib.suppress(Refused):  # it is counted, and shown

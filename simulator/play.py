@@ -159,6 +159,8 @@ class Run:
                 for facility, department in self._departments.items():
                     theirs = (p for p in bound if p.mission.facility.id == facility)
                     await department.until_acknowledged(theirs)
+        for department in self._departments.values():
+            department.hurries = False
 
     async def _forwarded(self, phases: tuple[float, float]) -> Patient | None:
         """A patient in the midst of a slow story; None when a service would not have it."""

@@ -39,9 +39,10 @@ class Show:
     def __init__(
         self,
         endpoints: Callable[[], dict[str, Any]],
+        has_input: Callable[[], bool],
         recoveries: Callable[[], dict[str, list[float]]],
     ) -> None:
-        self.endpoints, self.recoveries = endpoints, recoveries
+        self.endpoints, self.has_input, self.recoveries = endpoints, has_input, recoveries
         self.stage, self.audience, self.plugs = Stage(), Audience(), Plugs()
         self.score: dict[str, Any] | None = None
         self.city = _city()
@@ -76,7 +77,7 @@ class Show:
         now = _now()
         seen = sections(self.stage, self.facilities, now)
         endpoints = self.endpoints()
-        seen["ready"] = bool(endpoints)
+        seen["ready"] = self.has_input()
         seen["judge"] = self.score
         seen["services"] = self.plugs.look(
             endpoints.get("pids", {}), self.recoveries(), _is_alive, now
@@ -143,6 +144,7 @@ async def _score(client: httpx.AsyncClient, address: str) -> dict[str, Any] | No
 
 def create_app(
     endpoints: Callable[[], dict[str, Any]],
+    has_input: Callable[[], bool],
     pull_plug: Callable[[str], Awaitable[None]],
     recoveries: Callable[[], dict[str, list[float]]],
 ) -> FastAPI:
@@ -151,7 +153,7 @@ def create_app(
     Before the server ends, ``await app.state.show.end()`` lets the watchers go; without it their
     connections hold the server for as long as it is patient.
     """
-    show = Show(endpoints, recoveries)
+    show = Show(endpoints, has_input, recoveries)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.show = show
     app.add_middleware(Guard)

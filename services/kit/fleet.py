@@ -145,18 +145,20 @@ class Fleet:
             end([self.keepers[name].child for name in group if name in self.keepers])
 
 
-async def side_by_side(say: Say, *work: Awaitable[str]) -> None:
-    """Do all of it; each says what it did, with its seconds. The first failure ends the others."""
+async def side_by_side(say: Say, *lanes: Sequence[Callable[[], Awaitable[str]]]) -> None:
+    """Do all of it, what stands in one lane in turn; each says what it did, with the seconds since
+    the beginning. The first failure ends the others."""
     began = time.monotonic()
 
-    async def step(one: Awaitable[str]) -> None:
-        done = await one
-        say(f"  ✓ {done} … {time.monotonic() - began:.1f} s")
+    async def go(lane: Sequence[Callable[[], Awaitable[str]]]) -> None:
+        for step in lane:
+            done = await step()
+            say(f"  ✓ {done} … {time.monotonic() - began:.1f} s")
 
     try:
         async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(step(one))
+            for lane in lanes:
+                group.create_task(go(lane))
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
 

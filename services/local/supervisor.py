@@ -140,15 +140,15 @@ class Run:
     async def bring_up(self) -> None:
         for stale in (self.public, self.truth, self.judged):
             stale.unlink(missing_ok=True)
-        await side_by_side(click.echo, self.postgres_up(), self.kafka_up())
+        await side_by_side(click.echo, [self.postgres_up], [self.kafka_up])
         self.publish()
         page = create_app(
-            lambda: self.endpoints("judge") if self.has_input else {},
+            lambda: self.endpoints("judge"), lambda: self.has_input,
             self.fleet.kill, self.fleet.recoveries,
         )  # fmt: skip
         self.fleet.watch("web", serve(page, Settings(host="127.0.0.1", port=self.ports["web"]))())
-        await side_by_side(click.echo, *(self.up(name) for name in (*SERVICES, "judge")))
-        await side_by_side(click.echo, self.up("simulator"))
+        lanes = (("judge", "simulator"), *((name,) for name in SERVICES))
+        await side_by_side(click.echo, *([partial(self.up, n) for n in lane] for lane in lanes))
         self.has_input = True
         self.publish()
         click.echo(f"┏{'━' * 58}\n┃ 绿色通道 Green Channel  {self.url('web')}/\n┗{'━' * 58}")

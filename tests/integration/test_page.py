@@ -39,7 +39,12 @@ class Page:
         self.endpoints: dict[str, Any] = {}
         self.recoveries: dict[str, list[float]] = {}
         self.pulled: list[str] = []
-        self.app = create_app(lambda: self.endpoints, self.pull, lambda: self.recoveries)
+        self.app = create_app(
+            lambda: self.endpoints,
+            lambda: bool(self.endpoints),
+            self.pull,
+            lambda: self.recoveries,
+        )
         self.show = self.app.state.show
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.host = f"127.0.0.1:{self.listening.getsockname()[1]}"
