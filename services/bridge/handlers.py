@@ -9,7 +9,7 @@ from schemas.event import Event
 from services.bridge.case import Case
 from services.bridge.handoff import hear
 from services.bridge.store import CaseStore
-from services.kit.loop import Consumption, Received
+from services.kit.work import Consumption, Received
 
 TOPICS = ["dispatch-encounters", "ambulance-findings", "triage-decisions"]
 

@@ -20,8 +20,8 @@ from schemas.triage import Centre
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.record import record_of
-from services.kit.loop import Received
 from services.kit.postgres import Connection, Row, Table
+from services.kit.work import Received
 
 CASES = Table("cases", Case)
 FEED_CHANNEL = "bridge_feed"

@@ -9,7 +9,7 @@ from schemas.unit import UnitDeparted
 from services.dispatch.encounter import Encounter, hear
 from services.dispatch.store import EncounterStore, UnitStore
 from services.dispatch.unit import Unit, see_departure
-from services.kit.loop import Consumption, Received
+from services.kit.work import Consumption, Received
 
 
 def handle_movement(unit: Unit | None, received: Received) -> tuple[Unit | None, Sequence[Event]]:

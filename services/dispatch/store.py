@@ -8,8 +8,8 @@ from schemas.event import Event
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Leg, Unit
-from services.kit.loop import Received
 from services.kit.postgres import Connection, Row, Table
+from services.kit.work import Received
 
 INCIDENTS = Table("incidents", Incident)
 ENCOUNTERS = Table("encounters", Encounter)

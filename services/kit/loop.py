@@ -1,8 +1,8 @@
 """The loop: one micro-batch is one transaction, and the broker's offset follows behind it.
 
 A handler is pure over one key: it takes a state and one record and returns the state and the
-events that follow. Everything around it lives here: decoding, positions, loading and saving
-sets, the outbox, retries, dead letters, setting a key aside.
+events that follow. Everything around it lives here: positions, loading and saving sets, the
+outbox, retries; ``intake`` reads and sets down, ``aside`` keeps the keys whose handling stopped.
 """
 
 from __future__ import annotations
@@ -12,29 +12,22 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeVar
 
-from aiokafka import (
-    AIOKafkaConsumer,
-    AIOKafkaProducer,
-    ConsumerRebalanceListener,
-    ConsumerRecord,
-    TopicPartition,
-)
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from schemas.envelope import decode
 from schemas.event import Event
 from services.kit import failpoint, kafka, outbox
 from services.kit import observability as seen
-from services.kit.dead_letters import Kind, Limits, letter, source_of
-from services.kit.errors import InvalidMessage, PositionMoved, SourcesFailing, TransientFailure
+from services.kit.aside import Aside
+from services.kit.errors import PositionMoved, TransientFailure
+from services.kit.intake import Intake
 from services.kit.patience import patiently, pause
 from services.kit.positions import Positions, moves_of
-from services.kit.postgres import Connection, Pool, Row, State, is_transient, transaction
+from services.kit.postgres import Connection, Pool, Row, State, transaction
 from services.kit.settings import Settings
+from services.kit.work import Consumption, Received, Record, place_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,52 +39,6 @@ SLICE = 50
 #: A record that fails for an unforeseen reason is tried this often before its key is set aside.
 TRIES = 3
 
-Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
-
-
-@dataclass(frozen=True)
-class Received:
-    """A decoded record. ``recorded_at`` is the broker's time of it: the handler's only clock."""
-
-    key: str
-    event: Event
-    recorded_at: datetime
-    record: Record = field(repr=False)
-
-
-class Store(Protocol[State]):
-    """Loads and saves the states of a set of keys within the loop's transaction."""
-
-    async def load(
-        self, connection: Connection, batch: Mapping[str, Sequence[Received]]
-    ) -> dict[str, Row[State]]:
-        """The state of every key of the batch (none, at version 0, for a new one)."""
-        ...
-
-    async def save(
-        self, connection: Connection, changed: Mapping[str, Row[State]], emitted: Sequence[Event]
-    ) -> None:
-        """Store new states with the versions they were loaded at, and what tells of them."""
-        ...
-
-
-Handle: TypeAlias = Callable[[State | None, Received], tuple[State | None, Sequence[Event]]]
-
-
-@dataclass(frozen=True)
-class Consumption(Generic[State]):
-    """What a service reads and what it does with it.
-
-    ``set_aside`` gives the events that tell the world that a key's handling has stopped.
-    """
-
-    service: str
-    group: str
-    topics: Sequence[str]
-    store: Store[State]
-    handle: Handle[State]
-    set_aside: Callable[[State | None, Received], Sequence[Event]] = lambda state, received: ()
-
 
 class Loop(Generic[State]):
     """Reads, decides, stores. ``run`` ends only by an exception."""
@@ -102,20 +49,19 @@ class Loop(Generic[State]):
         self._work = work
         self._turn = asyncio.Lock()
         self._positions = Positions(pool, work.group)
-        self._aside: set[str] = set()
-        self._limits = Limits()
+        self._intake = Intake(work.service, work.group)
+        self._aside = Aside(pool, work)
         self._in_doubt = False
         #: Counts how often partitions were given out anew.
         self._term = 0
         self._consumer: AIOKafkaConsumer
-        self._producer: AIOKafkaProducer
         self.fault: Exception | None = None
         self.ready = False
 
     async def run(self) -> None:
         """Take records until something happens that cannot be mended here."""
         settings, group = self._settings, self._work.group
-        self._producer = await self._patiently(
+        producer = self._intake.producer = await self._patiently(
             lambda: kafka.started(lambda: kafka.producer(settings))
         )
         try:
@@ -130,7 +76,7 @@ class Loop(Generic[State]):
                 self.ready = False
                 await kafka.stop(self._consumer)
         finally:
-            await kafka.stop(self._producer)
+            await kafka.stop(producer)
 
     async def _round(self) -> None:
         if self.fault is not None:
@@ -144,7 +90,9 @@ class Loop(Generic[State]):
         async with self._turn:
             if term == self._term:
                 records = [record for part in fetched.values() for record in part]
-                await self._take([r for r in records if not self._positions.is_behind(*_place(r))])
+                await self._take(
+                    [r for r in records if not self._positions.is_behind(*place_of(r))]
+                )
             elif self.ready:
                 self._seek()  # fetched before, and what was fetched may have gone elsewhere
         await asyncio.sleep(0)
@@ -156,35 +104,14 @@ class Loop(Generic[State]):
             return
         failpoint.reach("loop.received")
         with seen.BATCH_SECONDS.labels(self._work.group).time():
-            good, dead = self._decoded(records)
-            await self._patiently(lambda: self._to_dead_letters("invalid", dead))
+            good, dead = self._intake.read(records)
+            await self._patiently(lambda: self._intake.set_down("invalid", dead))
             await self._apply(records, good)
         try:
-            await self._consumer.commit(dict(moves_of([_place(r) for r in records])))
+            await self._consumer.commit(dict(moves_of([place_of(r) for r in records])))
         except (KafkaError, IllegalStateError):
             log.info("the broker did not take the offsets", extra={"action": "offsets_refused"})
         failpoint.reach("loop.offsets_followed")
-
-    def _decoded(
-        self, records: Sequence[Record]
-    ) -> tuple[list[Received], list[tuple[Record, str]]]:
-        """What can be read, and what cannot, with the reason. Each record is judged once."""
-        limits, good, dead = self._limits, [], []
-        for record in records:
-            source = source_of(record)
-            if limits.is_paused(source):
-                dead.append((record, "the source is paused"))
-                continue
-            try:
-                good.append(_received(record))
-                limits.note(source, good=True)
-            except InvalidMessage as invalid:
-                dead.append((record, invalid.reason))
-                limits.note(source, good=False)
-        seen.SOURCES_PAUSED.labels(self._work.group).set(limits.paused)
-        if limits.fault_is_ours:
-            raise SourcesFailing("most sources send what cannot be read")
-        return good, dead
 
     async def _apply(self, records: Sequence[Record], good: Sequence[Received]) -> None:
         """Bring about the effects; on a bug, split the batch until the one record is found."""
@@ -198,8 +125,8 @@ class Loop(Generic[State]):
                 return
             middle = len(records) // 2
             for half in (records[:middle], records[middle:]):
-                places = {_place(record) for record in half}
-                await self._apply(half, [g for g in good if _place(g.record) in places])
+                places = {place_of(record) for record in half}
+                await self._apply(half, [g for g in good if g.place in places])
 
     async def _transact(
         self,
@@ -208,7 +135,7 @@ class Loop(Generic[State]):
         instead: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> None:
         """One transaction: positions, states, outbox; ``PositionMoved`` changes nothing."""
-        moves = moves_of([_place(record) for record in records])
+        moves = moves_of([place_of(record) for record in records])
         if self._in_doubt and await self._positions.stand_at(moves):
             self._in_doubt = False  # the commit had happened; only its answer was lost
         else:
@@ -228,8 +155,8 @@ class Loop(Generic[State]):
         by_key: dict[str, list[Received]] = defaultdict(list)
         for received in sorted(good, key=lambda g: g.recorded_at):
             by_key[received.key].append(received)
-        stopped = [r.record for key in self._aside & by_key.keys() for r in by_key.pop(key)]
-        await self._to_dead_letters("set_aside", [(r, "the key is set aside") for r in stopped])
+        stopped = [r.record for key in self._aside.keys & by_key.keys() for r in by_key.pop(key)]
+        await self._intake.set_down("set_aside", [(r, "the key is set aside") for r in stopped])
         if not by_key:
             return
         rows = await self._work.store.load(connection, by_key)
@@ -280,42 +207,9 @@ class Loop(Generic[State]):
         await self._patiently(lambda: self._set_aside(received, reason))
 
     async def _set_aside(self, received: Received, reason: str) -> None:
-        await self._to_dead_letters("bug", [(received.record, reason)])
-
-        async def instead(connection: Connection) -> None:
-            await connection.execute(
-                "INSERT INTO set_aside (consumer, key, reason) VALUES ($1, $2, $3)"
-                " ON CONFLICT DO NOTHING",
-                self._work.group,
-                received.key,
-                reason,
-            )
-            state = await self._state_if_readable(connection, received)
-            events = self._work.set_aside(state, received)
-            await outbox.append(connection, self._work.service, events)
-
-        await self._transact([received.record], [], instead)
-        self._aside.add(received.key)
-        seen.SET_ASIDE.labels(self._work.group).set(len(self._aside))
-
-    async def _state_if_readable(self, connection: Connection, received: Received) -> State | None:
-        """The state of a key that is set aside; none when just that is what cannot be read."""
-        try:
-            async with connection.transaction():
-                rows = await self._work.store.load(connection, {received.key: [received]})
-        except Exception as bug:
-            if is_transient(bug):
-                raise
-            return None
-        return rows[received.key].state
-
-    async def _to_dead_letters(self, kind: Kind, dead: Sequence[tuple[Record, str]]) -> None:
-        if not dead:
-            return
-        letters = [letter(self._work.service, record, kind, reason) for record, reason in dead]
-        await kafka.publish(self._producer, letters)
-        failpoint.reach("loop.dead_lettered")
-        seen.DEAD_LETTERS.labels(self._work.service, kind).inc(len(letters))
+        await self._intake.set_down("bug", [(received.record, reason)])
+        await self._transact([received.record], [], lambda c: self._aside.put(c, received, reason))
+        self._aside.note(received.key)
 
     def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         return patiently(self._settings, self._work.group, attempt)
@@ -327,12 +221,7 @@ class Loop(Generic[State]):
         first = await self._consumer.beginning_offsets(places)
         last = await self._consumer.end_offsets(places)
         await self._patiently(lambda: self._positions.settle(first, last))
-        async with transaction(self._pool) as connection:
-            rows = await connection.fetch(
-                "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
-            )
-        self._aside = {row["key"] for row in rows}
-        seen.SET_ASIDE.labels(self._work.group).set(len(self._aside))
+        await self._aside.load()
         self._seek()
         self.ready = True
 
@@ -361,16 +250,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._loop.settle(assigned)
         except Exception as fault:
             self._loop.fault = fault
-
-
-def _place(record: Record) -> tuple[str, int, int]:
-    return record.topic, record.partition, record.offset
-
-
-def _received(record: Record) -> Received:
-    event = decode(record.topic, record.key, record.value, record.headers)
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    return Received((record.key or b"").decode(), event, at, record)
 
 
 def _may_be_logged(bug: Exception) -> bool:

@@ -14,10 +14,11 @@ from schemas.triage import TriageDecided, TriageLevel, TriagePaused
 from services.kit import observability as seen
 from services.kit import postgres, runtime
 from services.kit.http import create_app
-from services.kit.loop import Consumption, Loop, Received
+from services.kit.loop import Loop
 from services.kit.outbox import Relay
 from services.kit.patience import patiently
 from services.kit.settings import Settings
+from services.kit.work import Consumption, Received
 from services.triage.decide import step
 from services.triage.picture import Picture
 from services.triage.protocol import Protocols, protocols_from

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from schemas.event import Event
-from services.kit.loop import Received
 from services.kit.postgres import Connection, Row, Table
+from services.kit.work import Received
 from services.triage.picture import Picture
 
 PICTURES = Table("pictures", Picture)

@@ -12,8 +12,9 @@ from aiokafka import ConsumerRecord
 from schemas.encounter import EncounterOpened, Patient
 from services.kit import loop as loop_module
 from services.kit.errors import PositionMoved, TransientFailure
-from services.kit.loop import TRIES, Consumption, Loop, Received
+from services.kit.loop import TRIES, Loop
 from services.kit.settings import Settings
+from services.kit.work import Consumption, Received
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING: Any = None

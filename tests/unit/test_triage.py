@@ -41,7 +41,7 @@ from schemas.encounter import (
 from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.triage import TriageDecided, TriageLevel
-from services.kit.loop import Received
+from services.kit.work import Received
 from services.triage.app import load_protocols, paused
 from services.triage.decide import REFRESH, STALE, assess, step
 from services.triage.picture import REMEMBERED, Picture, fold, is_streamed
