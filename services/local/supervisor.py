@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import shutil
 import signal
 import sys
 import tempfile
@@ -62,9 +63,9 @@ class Options:
 
     def for_simulator(self) -> list[str]:
         names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters")
-        asked = [("for", self.seconds), *((name, getattr(self, name)) for name in names)]
-        given = [(name.replace("_", "-"), str(value)) for name, value in asked if value is not None]
-        return [word for name, value in given for word in (f"--{name}", value)]
+        given = [("for", self.seconds), *((name, getattr(self, name)) for name in names)]
+        asked = [(f"--{name.replace('_', '-')}", str(v)) for name, v in given if v is not None]
+        return [word for pair in asked for word in pair]
 
 
 async def run(options: Options) -> int:
@@ -75,7 +76,6 @@ async def run(options: Options) -> int:
         )
         data = Path(folder).resolve()  # noqa: ASYNC240 - before anything runs
         (data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
-        (data / "tmp").mkdir(mode=0o700, exist_ok=True)
         found = lacks(data, options.port, not options.kafka, not options.postgres)
         try:
             lock = hold(data)
@@ -107,6 +107,8 @@ class Run:
         self.public = options.endpoints or data / "endpoints.json"
         self.truth, self.judged = data / "truth.ndjson", data / "judge.json"
         self.http = httpx.AsyncClient(timeout=2, trust_env=False)
+        looks = partial(self.endpoints, "judge"), lambda: self.has_input
+        self.page = create_app(*looks, self.fleet.kill, self.fleet.recoveries)
 
     async def whole(self) -> int:
         """Until input has ended and was counted, or a signal comes; then nothing is left."""
@@ -118,8 +120,8 @@ class Run:
             await self.bring_up()
             return await self.until_counted()
         except (Unavailable, CannotStart, CannotApply, OSError, PostgresError) as error:
-            ways_round = WAYS_ROUND if isinstance(error, Unavailable) else ""
-            click.echo(f"✗ {str(error) or type(error).__name__} {ways_round}", err=True)
+            cure = WAYS_ROUND * isinstance(error, Unavailable)
+            click.echo(f"✗ {str(error) or type(error).__name__} {cure}", err=True)
             return 2
         except asyncio.CancelledError:
             return 0
@@ -131,6 +133,7 @@ class Run:
     async def take_down(self) -> None:
         self.public.unlink(missing_ok=True)
         await self.http.aclose()
+        await self.page.state.show.end()
         # What threads still do in the folder has to end before the folder goes.
         await asyncio.get_running_loop().shutdown_default_executor()
         await self.fleet.end([["simulator"], ["judge"], SERVICES, ["kafka"], ["postgres"]])
@@ -140,13 +143,12 @@ class Run:
     async def bring_up(self) -> None:
         for stale in (self.public, self.truth, self.judged):
             stale.unlink(missing_ok=True)
+        shutil.rmtree(self.data / "tmp", ignore_errors=True)
+        (self.data / "tmp").mkdir(mode=0o700)
         await side_by_side(click.echo, [self.postgres_up], [self.kafka_up])
         self.publish()
-        page = create_app(
-            lambda: self.endpoints("judge"), lambda: self.has_input,
-            self.fleet.kill, self.fleet.recoveries,
-        )  # fmt: skip
-        self.fleet.watch("web", serve(page, Settings(host="127.0.0.1", port=self.ports["web"]))())
+        shown = serve(self.page, Settings(host="127.0.0.1", port=self.ports["web"]))
+        self.fleet.watch("web", shown())
         lanes = (("judge", "simulator"), *((name,) for name in SERVICES))
         await side_by_side(click.echo, *([partial(self.up, n) for n in lane] for lane in lanes))
         self.has_input = True
@@ -167,9 +169,7 @@ class Run:
             self.versions |= {"kafka": self.kafka.version, "java": self.kafka.java_version}
             await self.fleet.add(child, partial(asyncio.to_thread, broker_answers, self.broker))
         elif not await asyncio.to_thread(broker_answers, self.broker, 10):
-            raise CannotStart(
-                f"{self.options.kafka} 无应答 · does not answer; GREENCHANNEL_KAFKA_*?"
-            )
+            raise CannotStart(f"{self.options.kafka} 无应答 · is silent; GREENCHANNEL_KAFKA_*?")
         await apply_broker(self.broker, self.passwords, PARTITIONS if self.kafka else None)
         return f"Apache Kafka {self.versions['kafka'] or self.options.kafka}"
 
