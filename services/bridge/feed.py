@@ -108,7 +108,6 @@ class Feeds:
             desk.subscribers.discard(subscriber)
             if not desk.subscribers and desk.task is not None:
                 desk.task.cancel()
-                self._desks.pop(facility_id, None)
 
     async def _join(self, facility_id: str, subscriber: Subscriber) -> Desk:
         desk = self._desks.get(facility_id)
@@ -119,12 +118,22 @@ class Feeds:
         desk.subscribers.add(subscriber)
         if desk.task is None:
             desk.task = asyncio.create_task(self._watch(facility_id, desk))
+            desk.task.add_done_callback(lambda task: self._watched(facility_id, desk, task))
         return desk
+
+    def _watched(self, facility_id: str, desk: Desk, task: asyncio.Task[None]) -> None:
+        """Boards of a desk that nobody looks after any more come back to a new one."""
+        if self._desks.get(facility_id) is desk:
+            del self._desks[facility_id]
+        for subscriber in desk.subscribers:
+            subscriber.end()
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a desk has failed", exc_info=error, extra={"action": "desk_failed"})
 
     async def _beginning(self, facility_id: str, after: int | None) -> tuple[int, list[Line]]:
         async with transaction(self._pool) as connection:
-            if after is None:
-                feed, items = await snapshot(connection, facility_id)
+            feed, items = await snapshot(connection, facility_id)
+            if after is None or after > feed:  # ahead of us: the database is another one
                 return feed, [(feed, "snapshot", items)]
             missed = await since(connection, facility_id, after, 100_000)
         lines = [(feed, "item", item) for feed, item in missed]

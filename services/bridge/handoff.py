@@ -18,25 +18,32 @@ from schemas.encounter import (
 )
 from schemas.event import Event
 from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, PatientArrived
+from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
 from services.bridge.admission import admit
 from services.bridge.case import Case
 from services.bridge.record import notify, refresh, withdraw
 from services.kit.errors import Rejected
+from services.kit.idempotency import is_repeat
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
+
+#: A record shows this many of the last findings, examinations and treatments each: with the
+#: longest of notes it stays well below what a topic takes. All of them stay in their topic.
+SHELF = 100
 
 
 def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> Decision:
     """Take in an event. Nothing is refused for coming early; a repeat changes nothing."""
     before = case or Case(encounter_id=encounter_id)
     handler = _HEARD.get(type(event))
-    if handler is None or event.event_id in before.taken:
+    name = name_of(event)
+    if handler is None or before.taken.digest(name) is not None:
         return before, ()
     taken = (
         before
         if isinstance(event, TriageDecided)
-        else before.model_copy(update={"taken": before.taken.with_(event.event_id)})
+        else before.model_copy(update={"taken": before.taken.with_(name)})
     )
     return handler(taken, event, now)
 
@@ -50,8 +57,9 @@ def _reached(case: Case, event: PatientReached, now: datetime) -> Decision:
 
 
 def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
-    """A human chose: the facility before forgets the patient, the new one is told."""
-    if case.facility_id == event.facility_id:
+    """A human chose: the facility before forgets the patient, the new one is told. Whoever was
+    handed over stays where they are; another journey is another encounter."""
+    if case.facility_id == event.facility_id or case.handoff.transferred_at is not None:
         return case, ()
     left, withdrawn = withdraw(case, now)
     told, notified = notify(left.model_copy(update={"facility_id": event.facility_id}), now)
@@ -66,8 +74,8 @@ def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
 
 
 def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
-    """Care handed over leaves the queue as transferred; every other end withdraws the record."""
-    if event.outcome is Outcome.TRANSPORTED:
+    """Who was brought stays in the queue until care is handed over; every other end withdraws."""
+    if event.outcome is Outcome.TRANSPORTED or case.handoff.transferred_at is not None:
         return case.model_copy(update={"ended": True}), ()
     left, withdrawn = withdraw(case, now)
     return left.model_copy(update={"ended": True}), withdrawn
@@ -90,7 +98,8 @@ def _found(
     case: Case, event: FindingRecorded | ExaminationDone | TreatmentGiven, now: datetime
 ) -> Decision:
     name = _SHELF[type(event)]
-    return notify(case.model_copy(update={name: (*getattr(case, name), event)}), now)
+    shelf = (*getattr(case, name), event)[-SHELF:]
+    return notify(case.model_copy(update={name: shelf}), now)
 
 
 _SHELF: Mapping[type[Event], str] = {
@@ -121,7 +130,8 @@ def act(case: Case | None, event: HandoffEvent) -> Decision:
     """
     if case is None or case.facility_id != event.facility_id or not case.centres:
         raise Rejected(404, "Not found", "There is nothing here for you.")
-    if event.event_id in case.taken:
+    name = name_of(event)
+    if is_repeat(case.taken, name, event):
         return case, ()
     stamp, particulars = _STAMPS[type(event)]
     if case.handoff.transferred_at is not None:
@@ -133,7 +143,7 @@ def act(case: Case | None, event: HandoffEvent) -> Decision:
     changed = case.model_copy(
         update={
             "handoff": case.handoff.model_copy(update=update),
-            "taken": case.taken.with_(event.event_id),
+            "taken": case.taken.with_(name, digest_of(event)),
         }
     )
     return changed, [event]

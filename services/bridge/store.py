@@ -110,7 +110,7 @@ def _touched(
         if isinstance(event, PreArrivalNotified | PreArrivalWithdrawn | HandoffEvent):
             case = cases[event.encounter_id]
             elsewhere = case.facility_id != event.facility_id
-            withdrawn = elsewhere or (case.ended and case.handoff.transferred_at is None)
+            withdrawn = elsewhere or isinstance(event, PreArrivalWithdrawn)
             item = item_of(case, event.facility_id, withdrawn=withdrawn)
             touched[event.facility_id][event.encounter_id] = item
     return touched

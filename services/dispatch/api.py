@@ -30,6 +30,7 @@ from services.kit.auth import Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
+from services.kit.idempotency import key_used
 from services.kit.postgres import Connection, Row, transaction
 from services.kit.role import Role
 
@@ -108,6 +109,8 @@ async def open_incident(
     async with transaction(request.app.state.pool) as connection:
         rows = await store.INCIDENTS.load(connection, [opened.incident_id])
         if known := rows[opened.incident_id].state:
+            if known != opened:
+                raise key_used()
             return known
         await store.INCIDENTS.save(connection, {opened.incident_id: Row(opened)})
         await store.ENCOUNTERS.save(connection, {e.encounter_id: Row(e) for e in encounters})

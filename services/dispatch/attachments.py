@@ -41,27 +41,28 @@ class Attachments:
 
     _by_device: dict[str, list[Attachment]] = field(default_factory=lambda: defaultdict(list))
     _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _taken: set[str] = field(default_factory=set)
+    #: Senders number for themselves: an id is one within an encounter and a kind of event.
+    _taken: set[tuple[str, type[Event], str]] = field(default_factory=set)
     encounters: set[str] = field(default_factory=set)
 
     def take(self, event: Event) -> None:
         """Take in an event of an encounter; the same one again changes nothing."""
         if isinstance(event, EncounterOpened):
             self.encounters.add(event.encounter_id)
-        elif event.event_id not in self._taken:
-            self._hold(event)
+        elif isinstance(event, DeviceAttached | DeviceDetached | EncounterEnded):
+            name = (event.encounter_id, type(event), event.event_id)
+            if name not in self._taken:
+                self._taken.add(name)
+                self._hold(event)
 
-    def _hold(self, event: Event) -> None:
+    def _hold(self, event: DeviceAttached | DeviceDetached | EncounterEnded) -> None:
         if isinstance(event, DeviceAttached):
             self._attach(event)
         elif isinstance(event, DeviceDetached):
             self._close(event.device_id, event.encounter_id, event.occurred_at)
-        elif isinstance(event, EncounterEnded):
+        else:
             for device_id in self._by_encounter.pop(event.encounter_id, ()):
                 self._close(device_id, event.encounter_id, event.occurred_at)
-        else:
-            return
-        self._taken.add(event.event_id)
 
     def _attach(self, event: DeviceAttached) -> None:
         """Whoever had the device until now loses it at this moment."""

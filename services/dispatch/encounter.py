@@ -24,9 +24,10 @@ from schemas.encounter import (
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
 from schemas.handoff import AdmissionOpened, CareTransferred
-from schemas.repeats import Repeats
+from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import TriageDecided, TriageLevel
 from services.kit.errors import Rejected
+from services.kit.idempotency import is_repeat
 
 
 class Encounter(Value):
@@ -71,13 +72,16 @@ def open_encounter(
 
 
 def record(encounter: Encounter, event: EncounterEvent) -> Decision:
-    """Take in an act. A repeat changes nothing; ``Rejected`` 409 when it cannot be any more."""
-    if event.event_id in encounter.taken:
+    """Take in an act. A repeat changes nothing; ``Rejected`` 409 when it cannot be any more,
+    or when its key stood for another act."""
+    name = name_of(event)
+    if is_repeat(encounter.taken, name, event):
         return encounter, ()
     if encounter.outcome is not None:
         raise Rejected(409, "Already ended", "This encounter has its outcome.")
     changed = _ACTS[type(event)](encounter, event)
-    return changed.model_copy(update={"taken": encounter.taken.with_(event.event_id)}), [event]
+    taken = encounter.taken.with_(name, digest_of(event))
+    return changed.model_copy(update={"taken": taken}), [event]
 
 
 def _updated(encounter: Encounter, event: EncounterUpdated) -> Encounter:

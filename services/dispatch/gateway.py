@@ -6,6 +6,7 @@ it says 202.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -51,6 +52,8 @@ from services.kit.settings import Settings
 
 SERVICE = "gateway"
 TELEMETRY_LIMIT = 8 * 1024 * 1024
+#: Lines of one request, and after how many of them others get a turn.
+MOST_LINES, SLICE = 5_000, 200
 #: A device may be attached a moment after its sample; so long a single answer may wait.
 WAIT_S = 2.0
 UNKNOWN_DEVICE = "Nobody has this device at that time: attach it, then send this again."
@@ -96,7 +99,14 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
 
     It waits for nobody: a line of a device that is about to be attached is sent again.
     """
-    lines = list(read_lines(await request.body()))
+    body = await request.body()
+    if body.count(b"\n") > MOST_LINES:
+        return problem(413, "Too many lines", f"Send at most {MOST_LINES} lines at once.")
+    lines = []
+    for line in read_lines(body):
+        lines.append(line)
+        if len(lines) % SLICE == 0:
+            await asyncio.sleep(0)
     fixes = [position_event(line) for _, line in lines if isinstance(line, PositionLine)]
     directory: Directory = request.app.state.directory
     await directory.caught_up(WAIT_S)
@@ -109,7 +119,7 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
     answer: dict[str, Any] = {
         "accepted": len(fixes) + len(vitals),
-        "refused": [vars(refusal) for refusal in refused[:1000]],
+        "refused": [vars(refusal) for refusal in refused],
     }
     if refused and not answer["accepted"]:
         return problem(422, "Nothing accepted", "Mend the lines named in 'refused'.", **answer)

@@ -42,13 +42,17 @@ ORDERS, FIXES = timedelta(days=1), timedelta(minutes=5)
 def application(settings: Settings, folder: str) -> Any:
     """The Faust application with the settings that were found to hold; ``folder`` stays empty."""
     password = settings.kafka_sasl_plain_password
-    credentials = None
+    context = kafka.encryption(settings)
+    credentials: Any = None
     if password is not None:
         credentials = faust.SASLCredentials(
             username=settings.kafka_sasl_plain_username,
             password=password.get_secret_value(),
             mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
         )
+    elif context is not None:
+        credentials = faust.SSLCredentials(context)
     return faust.App(
         SERVICE,
         broker=f"kafka://{settings.kafka_bootstrap_servers}",

@@ -11,9 +11,10 @@ from pydantic import AwareDatetime
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
 from schemas.incident import Point
-from schemas.repeats import Repeats
+from schemas.repeats import Repeats, digest_of
 from schemas.unit import StampSource, UnitAssigned, UnitDeparted, UnitStatus, UnitStatusChanged
 from services.kit.errors import Rejected
+from services.kit.idempotency import is_repeat
 
 S = UnitStatus
 _MISSION = (S.NOTIFIED, S.ACKNOWLEDGED, S.DEPARTED, S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION)
@@ -80,7 +81,8 @@ class Assignment(Value):
 
 def assign(unit: Unit, order: Assignment, now: datetime) -> Decision:
     """Start a new leg. Raises ``Rejected`` 409 while the unit is on another one."""
-    if order.event_id in unit.taken:
+    name = f"UnitAssigned/{order.event_id}"
+    if is_repeat(unit.taken, name, order):
         return unit, ()
     if unit.status not in ASSIGNABLE:
         raise Rejected(409, "Not free", f"The unit is {unit.status}. Choose another unit.")
@@ -92,7 +94,7 @@ def assign(unit: Unit, order: Assignment, now: datetime) -> Decision:
             "status": S.NOTIFIED,
             "legs": unit.legs + 1,
             "leg": leg,
-            "taken": unit.taken.with_(order.event_id),
+            "taken": unit.taken.with_(name, digest_of(order)),
         }
     )
     assigned = UnitAssigned(recorded_at=now, leg_id=leg_id, **order.model_dump())
@@ -105,7 +107,8 @@ def stamp(unit: Unit, given: Stamp, event_id: str, now: datetime) -> Decision:
     Raises ``Rejected`` 409 when the stamp may not follow, or when this source gave a stamp of the
     mission before. A unit may go out of service, and be available again, any number of times.
     """
-    if event_id in unit.taken:
+    name = f"UnitStatusChanged/{event_id}"
+    if is_repeat(unit.taken, name, given):
         return unit, ()
     if given.status not in MAY_FOLLOW[unit.status]:
         raise Rejected(409, "Not now", f"{given.status} cannot follow {unit.status}.")
@@ -120,7 +123,7 @@ def stamp(unit: Unit, given: Stamp, event_id: str, now: datetime) -> Decision:
         update={
             "status": unit.status if late else given.status,
             "leg": leg,
-            "taken": unit.taken.with_(event_id),
+            "taken": unit.taken.with_(name, digest_of(given)),
         }
     )
     return changed, [_changed(changed, given, event_id, now)]
@@ -132,7 +135,7 @@ def see_departure(
     """GPS saw the unit leave: a stamp of its own beside the crew's."""
     if unit is None or unit.leg is None or unit.leg.leg_id != seen.leg_id:
         return unit, ()
-    if seen.event_id in unit.taken or unit.leg.stamped(S.DEPARTED, "gps"):
+    if unit.leg.stamped(S.DEPARTED, "gps"):
         return unit, ()
     if S.DEPARTED not in MAY_FOLLOW[unit.status]:
         return unit, ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import logging
 import secrets
 import time
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from services.kit.errors import Rejected, TransientFailure
 from services.kit.postgres import Pool, transaction
 from services.kit.role import Role
 from services.kit.settings import Settings
+
+log = logging.getLogger(__name__)
 
 ALGORITHMS = ["ES256", "ES384", "RS256", "PS256", "EdDSA"]
 #: The key set is read again for an unknown key, at most this often.
@@ -56,29 +59,40 @@ class KeySet:
         self._location = location
         self._keys: dict[str, jwt.PyJWK] = {}
         self._read_at = -REREAD_S
+        self._is_away = False
         self._reading = asyncio.Lock()
 
     async def key(self, kid: str) -> jwt.PyJWK:
-        """The key with this id. Raises ``Rejected`` 401 when there is none."""
-        async with self._reading:
-            if kid not in self._keys and time.monotonic() - self._read_at > REREAD_S:
-                try:
-                    raw = await asyncio.to_thread(self._read)
-                except OSError as error:
-                    raise TransientFailure("the key set is out of reach") from error
-                self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
-                self._read_at = time.monotonic()
-        if kid not in self._keys:
-            raise unauthorised("The token is signed by a key that is not in the key set.")
-        return self._keys[kid]
+        """The key with this id. Raises ``Rejected`` 401 when there is none, ``TransientFailure``
+        when it may be in a key set that is out of reach. Whose key is known waits for nobody."""
+        if kid not in self._keys and self._location is not None:
+            async with self._reading:
+                if kid not in self._keys and time.monotonic() - self._read_at > REREAD_S:
+                    await self._read_again(self._location)
+        if kid in self._keys:
+            return self._keys[kid]
+        if self._is_away:
+            raise TransientFailure("the key set is out of reach")
+        raise unauthorised("The token is signed by a key that is not in the key set.")
 
-    def _read(self) -> dict[str, Any]:
-        if self._location is None:
-            return {"keys": []}
-        if self._location.startswith("https://"):
-            with urlopen(self._location, timeout=5) as answer:  # noqa: S310 (https only)
+    async def _read_again(self, location: str) -> None:
+        self._read_at = time.monotonic()
+        try:
+            raw = await asyncio.to_thread(self._read, location)
+            self._keys = {k.key_id: k for k in jwt.PyJWKSet.from_dict(raw).keys if k.key_id}
+            self._is_away = False
+        except (OSError, ValueError, jwt.PyJWTError) as error:
+            self._is_away = True
+            log.warning(
+                "the key set cannot be read",
+                extra={"action": "key_set_away", "cause": type(error).__name__},
+            )
+
+    def _read(self, location: str) -> dict[str, Any]:
+        if location.startswith("https://"):
+            with urlopen(location, timeout=5) as answer:  # noqa: S310 (https only)
                 return dict(json.load(answer))
-        return dict(json.loads(Path(self._location).read_text("utf-8")))
+        return dict(json.loads(Path(location).read_text("utf-8")))
 
 
 class Gate:

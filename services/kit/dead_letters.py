@@ -48,8 +48,9 @@ class Limits:
     """Judges the stream of good and bad records of each source.
 
     A source is paused when its last ``window`` records hold more than ``share`` bad ones: its
-    records then go to the dead letters unread until ``window`` of them have passed. When at
-    least ``sources`` sources were heard and most of them are paused, the fault is ours.
+    records then go to the dead letters unread until ``window`` of them have passed. When it is a
+    service of our own, or when at least ``sources`` sources were heard and most of them are
+    paused, the fault is ours.
     """
 
     window: int = 50
@@ -86,5 +87,8 @@ class Limits:
 
     @property
     def fault_is_ours(self) -> bool:
-        """Whether most of at least ``sources`` sources are paused at the same time."""
+        """Whether a service of our own sends rubbish, as when the versions of two of them do not
+        go together; or most of at least ``sources`` sources do."""
+        if any(source.startswith("greenchannel/") for source in self._paused):
+            return True
         return len(self._heard) >= self.sources and self.paused * 2 > len(self._heard)

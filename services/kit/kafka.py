@@ -28,17 +28,21 @@ Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 def connection(settings: Settings) -> dict[str, Any]:
     """Where the broker is and who we are, as aiokafka takes it."""
     password = settings.kafka_sasl_plain_password
-    encrypted = settings.kafka_security_protocol.endswith("SSL")
     return {
         "bootstrap_servers": settings.kafka_bootstrap_servers,
         "security_protocol": settings.kafka_security_protocol,
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_sasl_plain_username,
         "sasl_plain_password": password.get_secret_value() if password else None,
-        "ssl_context": ssl.create_default_context(cafile=settings.kafka_ca_file)
-        if encrypted
-        else None,
+        "ssl_context": encryption(settings),
     }
+
+
+def encryption(settings: Settings) -> ssl.SSLContext | None:
+    """How the broker is believed to be who it is; none when nothing is encrypted."""
+    if not settings.kafka_security_protocol.endswith("SSL"):
+        return None
+    return ssl.create_default_context(cafile=settings.kafka_ca_file)
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:

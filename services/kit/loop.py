@@ -12,6 +12,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -153,7 +154,7 @@ class Loop(Generic[State]):
 
     async def _decide(self, connection: Connection, good: Sequence[Received]) -> None:
         by_key: dict[str, list[Received]] = defaultdict(list)
-        for received in sorted(good, key=lambda g: g.recorded_at):
+        for received in _in_order(good):
             by_key[received.key].append(received)
         stopped = [r.record for key in self._aside.keys & by_key.keys() for r in by_key.pop(key)]
         await self._intake.set_down("set_aside", [(r, "the key is set aside") for r in stopped])
@@ -250,6 +251,19 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._loop.settle(assigned)
         except Exception as fault:
             self._loop.fault = fault
+
+
+def _in_order(batch: Sequence[Received]) -> list[Received]:
+    """By the broker's times across partitions, and within a partition as it stands there: a clock
+    that was set back moves nothing."""
+    latest: dict[tuple[str, int], datetime] = {}
+    timed = []
+    for received in batch:
+        topic, partition, _ = received.place
+        at = max(received.recorded_at, latest.get((topic, partition), received.recorded_at))
+        latest[topic, partition] = at
+        timed.append((at, received))
+    return [received for _, received in sorted(timed, key=lambda pair: pair[0])]
 
 
 def _may_be_logged(bug: Exception) -> bool:

@@ -21,6 +21,9 @@ from services.kit.postgres import Connection, Pool, is_transient, transaction
 from services.kit.settings import Settings
 
 BATCH = 500
+#: A topic takes 1 MiB with all that surrounds a value. What is larger would be first in the outbox
+#: for ever; refused here, it stops one patient, who is set aside and told of, and not all.
+MOST_BYTES = 1_000_000
 #: A notification is only a hint; the outbox is looked at this often anyway.
 LOOK_S = 1.0
 #: A relay that was suspended loses its turn when it has been silent for this long.
@@ -41,6 +44,8 @@ async def append(connection: Connection, service: str, events: Sequence[Event]) 
     if not events:
         return
     messages = [encode(event, f"greenchannel/{service}") for event in events]
+    if any(len(m.value or b"") > MOST_BYTES for m in messages):
+        raise ValueError("an event is larger than its topic takes")
     await connection.execute(
         _APPEND,
         [m.topic for m in messages],
@@ -87,7 +92,7 @@ class Relay:
                 raise TransientFailure(type(error).__name__) from error
             raise
         finally:
-            await producer.stop()
+            await kafka.stop(producer)
 
     async def _wait_for_turn(self, connection: Connection) -> None:
         mine = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"

@@ -15,6 +15,9 @@ from services.kit.settings import Settings
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+#: No single attempt waits this long: one that lasted longer worked until something broke.
+WORKED_S = 20.0
+
 
 async def pause(attempt: int) -> None:
     """Wait before the next attempt: 0.1 s, doubling, at most 2 s."""
@@ -29,10 +32,13 @@ async def patiently(settings: Settings, part: str, attempt: Callable[[], Awaitab
     """
     began, tries = time.monotonic(), 0
     while True:
+        tried = time.monotonic()
         try:
             return await attempt()
         except TransientFailure as failure:
             seen.RETRIES.labels(part).inc()
+            if time.monotonic() - tried > WORKED_S:
+                began, tries = time.monotonic(), 0
             if time.monotonic() - began > settings.patience.total_seconds():
                 raise
             log.warning("will try again", extra={"action": "retry", "cause": str(failure)})

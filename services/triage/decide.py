@@ -20,23 +20,34 @@ from schemas.triage import (
     TriageLevel,
 )
 from services.triage.centres import Concern, concerned
-from services.triage.picture import Picture, Sample, as_said, fold, is_streamed, latest
+from services.triage.picture import (
+    Picture,
+    Sample,
+    as_said,
+    as_streamed,
+    fold,
+    is_streamed,
+    latest,
+)
 from services.triage.protocol import Indicator, Protocol, Protocols
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
 REFRESH = timedelta(seconds=5)
+#: A decision names no more events than this: after a gap, thousands come at once.
+MOST_PENDING = 500
 #: How late a streamed sample may come where no protocol says so.
 STALE = timedelta(seconds=120)
 
 NO_PROTOCOL = Bilingual(
     zh="没有适用于该年龄的分诊规则，请人工定级", en="no protocol for this age: triage by hand"
 )
-GCS_PARTS = ("gcs_eye", "gcs_verbal", "gcs_motor")
+#: The parts of the Glasgow Coma Scale, and the best that each can be.
+GCS_PARTS = {"gcs_eye": 4, "gcs_verbal": 5, "gcs_motor": 6}
 
 
 class Assessment(NamedTuple):
-    """What the picture says at one moment. ``reached`` is for ``worst``: it may be a human's word
-    about an earlier moment, where ``current`` goes by newer values."""
+    """What the picture says at one moment. ``reached`` is for ``worst``: it may come from a human's
+    word or a sample about an earlier moment, where ``current`` goes by newer values."""
 
     current: TriageLevel
     reached: TriageLevel
@@ -58,8 +69,9 @@ def step(
         return before, ()
     protocol = protocols.for_patient(after.patient.age, now)
     found = assess(after, protocol, protocols, now)
-    if not is_streamed(event):
-        found = _with_said(found, assess(as_said(after, event, now), protocol, protocols, now))
+    said = as_streamed(before, after, event) if is_streamed(event) else as_said(after, event, now)
+    if said is not None and said is not after:
+        found = _with_said(found, assess(said, protocol, protocols, now))
     changed = not is_streamed(event) or _has_changed(after.decided, found)
     if not changed and not _is_due(after, now):
         return after, ()
@@ -77,6 +89,8 @@ def assess(
         return Assessment(not_yet, not_yet, (), ("protocol",), concern)
     reasons = _most_urgent_first(_reasons(picture, protocol))
     missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
+    if "gcs" in protocol.indicators and _is_gcs_begun(picture):
+        missing = (*missing, "gcs")
     if reasons:
         current = reasons[0].level
     else:
@@ -85,7 +99,7 @@ def assess(
 
 
 def _with_said(found: Assessment, said: Assessment) -> Assessment:
-    """What newer values say, with the reasons of a human's word that is no less urgent."""
+    """What newer values say, with the reasons of an older word that is no less urgent."""
     if said.current.urgency < found.current.urgency:
         return found
     reasons = _most_urgent_first(dict.fromkeys((*found.reasons, *said.reasons)))
@@ -127,8 +141,7 @@ def _of_indicator(
     picture: Picture, protocol: Protocol, name: str, indicator: Indicator
 ) -> Reason | None:
     if name == "gcs":
-        total = _gcs(picture)
-        return _reason(name, indicator, total) if total is not None else None
+        return _of_gcs(picture, protocol, indicator)
     known = latest(picture, name)
     if known is None:
         return None
@@ -149,7 +162,7 @@ def _confirmed(samples: Sequence[Sample], protocol: Protocol, indicator: Indicat
     """
     rule, newest = protocol.stream, samples[-1]
     last = samples[-rule.of :]
-    window = [s for s in last if (newest.at - s.at).total_seconds() <= rule.within_s]
+    window = [s for s in last if abs((newest.at - s.at).total_seconds()) <= rule.within_s]
     if len(window) < 2:
         window = list(last[-2:])
     values = [float(s.value) for s in window if isinstance(s.value, int | float)]
@@ -159,15 +172,26 @@ def _confirmed(samples: Sequence[Sample], protocol: Protocol, indicator: Indicat
     return values[0] if values and indicator.level(values[0])[0] is TriageLevel.NON_URGENT else None
 
 
-def _gcs(picture: Picture) -> float | None:
-    parts = [latest(picture, part) for part in GCS_PARTS]
-    values = [p[0].value for p in parts if p and isinstance(p[0].value, int | float)]
-    return sum(values) if len(values) == len(GCS_PARTS) else None
+def _of_gcs(picture: Picture, protocol: Protocol, indicator: Indicator) -> Reason | None:
+    """The sum of the three parts; of some of them, the most that the sum can be."""
+    parts = {part: found[0].value for part in GCS_PARTS if (found := latest(picture, part))}
+    if "unmeasurable" in parts.values():
+        return _unmeasurable("gcs", indicator, protocol)
+    if not parts:
+        return None
+    known = {part: float(value) for part, value in parts.items() if isinstance(value, int | float)}
+    total = sum(known.get(part, float(best)) for part, best in GCS_PARTS.items())
+    return _reason("gcs", indicator, total, "" if len(parts) == len(GCS_PARTS) else "≤ ")
 
 
-def _reason(name: str, indicator: Indicator, value: float) -> Reason:
+def _is_gcs_begun(picture: Picture) -> bool:
+    """Whether some of the parts are known, and not all."""
+    return 0 < sum(latest(picture, part) is not None for part in GCS_PARTS) < len(GCS_PARTS)
+
+
+def _reason(name: str, indicator: Indicator, value: float, at_most: str = "") -> Reason:
     level, band = indicator.level(value)
-    tail = f"{value:g} {indicator.unit}（{indicator.range_text(band)}）"
+    tail = f"{at_most}{value:g} {indicator.unit}（{indicator.range_text(band)}）"
     return Reason(
         rule=f"{name}.{band}",
         level=level,
@@ -206,12 +230,15 @@ def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
     if last is None:
         return True
     said = (last.current, last.missing, last.centres)
-    return (found.current, found.missing, found.concern.centres) != said
+    rises = found.reached.urgency > last.worst.urgency
+    return rises or (found.current, found.missing, found.concern.centres) != said
 
 
 def _is_due(picture: Picture, now: datetime) -> bool:
-    last = picture.decided
-    return bool(picture.pending) and (last is None or now - last.occurred_at >= REFRESH)
+    last, pending = picture.decided, len(picture.pending)
+    return pending >= MOST_PENDING or (
+        pending > 0 and (last is None or now - last.occurred_at >= REFRESH)
+    )
 
 
 def _decision(

@@ -51,6 +51,8 @@ class Picture(Value):
     ended: bool = False
     #: Streamed values: the last few samples of each, oldest first.
     streams: Mapping[str, tuple[Sample, ...]] = {}
+    #: Streamed values that came after newer ones: the last few of each, as they came.
+    late: Mapping[str, tuple[Sample, ...]] = {}
     #: Values a human vouches for: the last of each.
     readings: Mapping[str, Sample] = {}
     #: Findings and what examinations showed.
@@ -74,7 +76,8 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
     the record of its topic, but decides nothing, so that no alarm tells of the past. A time in
     the future is a wrong clock: the event counts as of ``now``, lest it hides what comes after.
     """
-    short = hashlib.blake2b(event.event_id.encode(), digest_size=8).hexdigest()
+    name = f"{type(event).__name__}/{event.event_id}"  # senders number for themselves
+    short = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
     if short in picture.taken:
         return picture
     streamed, second = is_streamed(event), int(now.timestamp())
@@ -110,12 +113,31 @@ def as_said(picture: Picture, event: Event, now: datetime) -> Picture:
     return before.model_copy(update=_update(before, event, min(event.occurred_at, now)))
 
 
+def as_streamed(before: Picture, after: Picture, event: Event) -> Picture | None:
+    """The picture in which a monitor's sample stands against anything newer; none when nothing
+    newer stands against it.
+
+    A sample that came late, or that a human's newer reading hides, still counts for ``worst``.
+    """
+    if not isinstance(event, VitalSignsRecorded):
+        return None
+    said = {name for name, _ in _values(event.vitals) if name in after.streams}
+    late = {n: after.late[n] for n in said if after.late.get(n) is not before.late.get(n)}
+    hidden = {
+        n for n in said if n in after.readings and after.readings[n].at >= after.streams[n][-1].at
+    }
+    if not late and not hidden:
+        return None
+    bare = {n: s for n, s in after.readings.items() if n not in said}
+    return after.model_copy(update={"streams": {**after.streams, **late}, "readings": bare})
+
+
 def _update(  # noqa: PLR0911
     picture: Picture, event: Event, at: datetime
 ) -> dict[str, object] | None:
     if isinstance(event, VitalSignsRecorded):
         if is_streamed(event):
-            return {"streams": _streamed(picture.streams, event, at)}
+            return _streamed(picture, event, at)
         return {"readings": _read(picture.readings, event, at)}
     if isinstance(event, FindingRecorded):
         return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
@@ -154,20 +176,20 @@ def _values(vitals: VitalSigns) -> Iterator[tuple[str, VitalValue]]:
             yield name, value
 
 
-def _streamed(
-    streams: Mapping[str, tuple[Sample, ...]], event: VitalSignsRecorded, at: datetime
-) -> dict[str, tuple[Sample, ...]]:
+def _streamed(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, object]:
     """What a monitor could not measure (a 0, no number) is a lost signal: it is not taken in."""
-    changed = dict(streams)
+    streams, late = dict(picture.streams), picture.late
     for name, value in _values(event.vitals):
         if value in (0, "unmeasurable") or isinstance(value, Invalid):
             continue
         sample = Sample.model_construct(value=value, at=at)
-        samples = (*changed.get(name, ()), sample)
+        samples = (*streams.get(name, ()), sample)
         if len(samples) > 1 and samples[-2].at > sample.at:
             samples = tuple(sorted(samples, key=lambda s: s.at))
-        changed[name] = samples[-KEPT:]
-    return changed
+        streams[name] = samples[-KEPT:]
+        if all(kept is not sample for kept in streams[name]):
+            late = {**late, name: (*late.get(name, ()), sample)[-KEPT:]}
+    return {"streams": streams, "late": late}
 
 
 def _read(

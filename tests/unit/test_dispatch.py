@@ -23,7 +23,7 @@ from schemas.encounter import (
 )
 from schemas.handoff import Acknowledged, Admission, AdmissionOpened, CareTransferred
 from schemas.incident import Call, IncidentOpened, Location
-from schemas.repeats import Repeats
+from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import TriageDecided, TriageLevel
 from services.dispatch import encounter as encounters
 from services.dispatch.encounter import Encounter, open_encounter, record
@@ -121,7 +121,7 @@ def test_an_act_changes_what_it_is_about_and_is_told_as_it_is(
     event: EncounterEvent, expected: dict[str, Any]
 ) -> None:
     after, events = record(patient(), event)
-    taken = {"taken": Repeats(ids=("act-1",))}
+    taken = {"taken": Repeats(acts=((name_of(event), digest_of(event)),))}
     assert after == patient().model_copy(update={**expected, **taken})
     assert list(events) == [event]
     assert record(after, event) == (after, ())

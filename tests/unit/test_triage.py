@@ -294,14 +294,14 @@ def test_no_level_rests_on_one_sample_of_a_monitor(arrivals: list[Arrival]) -> N
     assert tell(arrivals).worst.urgency in {u if u > 1 else 0 for u in possible}
 
 
-def test_the_worst_of_streamed_samples_may_hang_on_their_order() -> None:
-    """Three newer samples are here already when two bad ones come late: they are the past."""
+def test_samples_that_come_late_count_for_the_worst_and_not_for_the_current_level() -> None:
+    """Three newer samples are here already when two bad ones come late."""
     fast = [streamed(n, n, heart_rate=190) for n in (0, 1)]
     calm = [streamed(n, n, heart_rate=80) for n in (2, 3, 4)]
     in_order = [Arrival(event, 10) for event in (*fast, *calm)]
     reversed_ = [Arrival(event, 10) for event in (*calm, *fast)]
     assert tell(in_order).worst is TriageLevel.CRITICAL
-    assert tell(reversed_).worst is TriageLevel.NOT_YET
+    assert tell(reversed_).worst is TriageLevel.CRITICAL
     assert tell(in_order).picture.streams == tell(reversed_).picture.streams
 
 
