@@ -41,6 +41,8 @@ SERVICES = ("dispatch", "gateway", "tracker", "triage", "bridge")
 MARK = "Zz7Mark"
 FACILITY = "F-001"
 GARBAGE = b"\x80\x81" + MARK.encode() + b"\xff"
+#: Who reads a topic anew at each start: they skip what they cannot read, and log its place.
+FOLLOWERS = {"gateway": "dispatch-encounters", "tracker": "dispatch-units"}
 TEN_MB = 10 * 1024 * 1024
 Headers = Iterable[tuple[str, bytes | None]]
 
@@ -97,6 +99,7 @@ class House:
         self.desk = Caller(self.services["dispatch"], Role.DISPATCHER)
         self.crew = Caller(self.services["gateway"], Role.CREW)
         self.ward = Caller(self.services["bridge"], Role.CENTRE, FACILITY)
+        self.packed = "gzip"
         self.tape = Tape(platform, *registry().topics)
         self.stranger = f"M-{uuid.uuid4().hex[:12]}"
 
@@ -123,7 +126,7 @@ class House:
     ) -> Any:
         """Put a record on a topic as this user; where it went."""
         producer = AIOKafkaProducer(
-            **self.platform.kafka(user), compression_type="gzip", max_request_size=2**24
+            **self.platform.kafka(user), compression_type=self.packed, max_request_size=2**24
         )
         await producer.start()
         try:
@@ -140,6 +143,19 @@ class House:
         sent = encode(event, "vendor")
         await self.write("vendor", sent.topic, device, sent.value, sent.headers)
         return event_id
+
+    def is_logged(self, service: str, place: str) -> bool:
+        """Whether the service has logged that it cannot read what lies there."""
+        lines = self.services[service].child.log.read_text("utf-8").splitlines()
+        return any('"action": "unreadable"' in x and f'"place": "{place}' in x for x in lines)
+
+    async def fixes(self) -> float:
+        """How many fixes the tracker has taken since it began."""
+        url = f"{self.services['tracker'].url}/metrics"
+        async with httpx.AsyncClient(timeout=5, trust_env=False) as http:
+            told = (await http.get(url)).text.splitlines()
+        name = 'greenchannel_records_handled_total{consumer="tracker",topic="ambulance-positions"}'
+        return next((float(line.split()[-1]) for line in told if line.startswith(name)), 0.0)
 
     async def recorded(self, patient: Patient, event_id: str) -> VitalSignsRecorded:
         """The patient's vital signs that a sample became, once they are there."""
@@ -263,6 +279,26 @@ async def test_a_record_larger_than_any_letter_is_set_down_by_its_beginning(hous
     await house.recorded(patient, event_id)
 
 
+@pytest.mark.parametrize("packed", ["gzip", "lz4", "snappy", "zstd"])
+async def test_vendors_compress_as_they_like(
+    house: House, packed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "packed", packed)
+    patient = await house.patient()
+    await house.recorded(patient, await house.measure(patient.device))
+    unit = f"U-{uuid.uuid4().hex[:8]}"
+    fix = PositionReported(
+        event_id=unit, occurred_at=datetime.now(UTC), unit_id=unit, latitude=34.2, longitude=117.3
+    )
+    before, sent = await house.fixes(), encode(fix, "vendor")
+    await house.write("vendor", sent.topic, unit, sent.value, sent.headers)
+
+    async def is_taken() -> bool:
+        return await house.fixes() > before
+
+    await until(is_taken)
+
+
 async def test_what_no_consumer_can_read_is_set_down_by_each_and_the_next_flows(
     house: House,
 ) -> None:
@@ -277,7 +313,10 @@ async def test_what_no_consumer_can_read_is_set_down_by_each_and_the_next_flows(
         await house.write("admin", topic, key, unknown.value, newer)
     for topic in readable():
         key = unit if registry().topics[topic].key == "unit_id" else patient.encounter
-        for consumer in set(registry().topics[topic].readers) - {"gateway"}:
+        for consumer in registry().topics[topic].readers:
+            if FOLLOWERS.get(consumer) == topic:
+                await until(partial(house.is_logged, consumer, f"{topic}/"))
+                continue
             await until(partial(are_set_down, house, consumer, topic, key), 40)
             for letter in set_down(house, consumer, topic, key):
                 assert letter["dead_kind"] == "invalid"
@@ -713,6 +752,13 @@ async def test_each_bad_line_is_named_and_the_good_ones_are_taken(house: House) 
     await until(lambda: house.tape.read(PositionReported, unit))
 
 
+async def test_more_lines_than_one_request_may_have_are_refused(house: House) -> None:
+    answer = await house.crew.http.post("/v1/telemetry", content=b"{}\n" * 5_001)
+    assert problem(answer, 413)["detail"] == "Send at most 5000 lines at once."
+    told = problem(await house.crew.http.post("/v1/telemetry", content=b"{}\n" * 5_000), 422)
+    assert [line["line"] for line in told["refused"]] == list(range(1, 5_001))
+
+
 async def test_where_no_line_is_good_nothing_is_accepted(house: House) -> None:
     answer = await house.crew.http.post("/v1/telemetry", content=f'{{"{MARK} 1": 1}}\n{MARK}\n')
     told = problem(answer, 422)
@@ -774,6 +820,31 @@ async def test_one_key_for_two_patients_is_two_acts(house: House) -> None:
     for patient in patients:
         await until(partial(house.tape.read, Acknowledged, patient.encounter), 40)
         assert len(house.tape.read(Acknowledged, patient.encounter)) == 1
+
+
+async def test_a_key_that_comes_with_other_content_is_refused_and_loses_nothing(
+    house: House,
+) -> None:
+    where = {"latitude": 34.19, "longitude": 117.28}
+    key = {"Idempotency-Key": f"call-{uuid.uuid4().hex}"}
+    first = {"location": where, "occurred_at": now(), "external_number": "A-1"}
+    answer = await house.desk.http.post("/v1/incidents", json=first, headers=key)
+    assert answer.status_code == 201
+    other = {**first, "external_number": "A-2"}
+    told = problem(await house.desk.http.post("/v1/incidents", json=other, headers=key), 409)
+    assert told["detail"] == "This Idempotency-Key stood for other content: take a new key."
+    again = await house.desk.http.post("/v1/incidents", json=first, headers=key)
+    assert again.json() == answer.json()
+
+
+async def test_a_board_that_is_ahead_of_us_begins_anew(house: House) -> None:
+    """As after a restored database: its last id is one that we have yet to give."""
+    path, headers = f"/v1/facilities/{FACILITY}/feed", {"Last-Event-ID": "999999999"}
+    async with house.ward.http.stream("GET", path, headers=headers) as answer:
+        async for line in answer.aiter_lines():
+            if line.startswith("event:"):
+                assert line == "event: snapshot"
+                break
 
 
 # -- last, for it takes its time -------------------------------------------------------------------

@@ -99,6 +99,12 @@ def test_the_same_event_again_changes_nothing() -> None:
     assert holders([attached("A", 1), ended("A", 9), ended("A", 9)], 5, 10) == ["A", None]
 
 
+def test_the_same_id_at_another_patient_is_another_act() -> None:
+    """Senders number for themselves; an id may stand for an act on each of two patients."""
+    events = [attached("E-1", 0, name="attach-1"), attached("E-2", 60, name="attach-1")]
+    assert holders(events, 30, 90) == ["E-1", "E-2"]
+
+
 def test_the_end_of_an_encounter_takes_off_every_device_of_it() -> None:
     way = [attached("A", 100, "M-1"), attached("A", 100, "M-2"), ended("A", 200)]
     for device in ("M-1", "M-2"):

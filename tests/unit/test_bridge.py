@@ -28,6 +28,7 @@ from schemas.encounter import (
     PatientBoarded,
     PatientReached,
 )
+from schemas.envelope import encode
 from schemas.event import Event
 from schemas.handoff import (
     Acknowledged,
@@ -50,9 +51,10 @@ from schemas.triage import (
 )
 from services.bridge.admission import admit, day_of, number_for
 from services.bridge.case import Case, Handoff
-from services.bridge.handoff import act, hear
+from services.bridge.handoff import SHELF, act, hear
 from services.bridge.record import record_of
 from services.kit.errors import Rejected
+from services.kit.outbox import MOST_BYTES
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 NUMBER = "GC-20260301-0001"
@@ -414,6 +416,15 @@ def test_the_new_facility_begins_its_handoff_anew() -> None:
     assert anew.handoff == Handoff(notified_at=at(1000))
 
 
+def test_whoever_was_handed_over_stays_where_they_are() -> None:
+    """Dispatch may have taken a new destination before it heard of the handover."""
+    case = case_after("acknowledge,arrive,transfer")
+    told = tell(bound("H-2"), ended(), case=case)
+    assert told.out == []
+    assert (told.case.facility_id, told.case.handoff) == ("H-1", case.handoff)
+    assert told.case.ended
+
+
 def test_the_facility_was_told_at_its_first_version_however_many_follow() -> None:
     told = tell(bound("H-1"), found(), boarded())
     assert told.case.handoff.notified_at == at(1000)
@@ -608,6 +619,22 @@ def test_an_act_that_is_sent_again_changes_nothing_whatever_came_between(
             assert act(case, doing(repeated)) == (case, ())
 
 
+def test_a_key_that_stood_for_another_act_is_refused() -> None:
+    case = case_after("arrive")
+    other = doing("arrive").model_copy(update={"occurred_at": at(400)})
+    with pytest.raises(Rejected, match="409 Key used before"):
+        act(case, other)
+
+
+def test_the_same_key_at_another_facility_is_another_act() -> None:
+    first, _ = act(tell(bound("H-1")).case, doing("acknowledge"))
+    redirected = tell(bound("H-2"), case=first).case
+    other = doing("acknowledge", "H-2")
+    after, events = act(redirected, other)
+    assert list(events) == [other]
+    assert after.handoff.acknowledged_at == at(300)
+
+
 def test_an_act_bears_the_names_of_those_who_did_it() -> None:
     handoff = case_after("acknowledge,arrive,transfer").handoff
     assert handoff.acknowledged_by == handoff.received_by == "n-1"
@@ -647,3 +674,15 @@ def test_versions_follow_each_other_without_a_gap() -> None:
     told = tell(bound("H-1"), *INPUTS)
     versions = sorted({e.version for e in told.notified})
     assert all(after == before + 1 for before, after in pairwise(versions))
+
+
+def test_a_record_shows_the_last_of_very_many_findings_and_can_always_be_sent() -> None:
+    note = "好" * 500
+    many = [
+        made(FindingRecorded, f"found-{n}", finding="diaphoresis", present=True, note=note)
+        for n in range(SHELF + 50)
+    ]
+    told = tell(bound("H-1"), *many)
+    assert [f.event_id for f in told.case.findings] == [e.event_id for e in many[50:]]
+    sent = encode(told.last, "greenchannel/bridge")
+    assert 3 * len(sent.value or b"") < MOST_BYTES

@@ -111,3 +111,11 @@ def test_of_two_sources_nobody_can_say_whose_fault_it_is() -> None:
     told(limits, "b", "bbbb")
     assert limits.paused == 2
     assert not limits.fault_is_ours
+
+
+def test_a_service_of_our_own_that_sends_rubbish_is_our_fault_at_once() -> None:
+    limits = Limits(window=4)
+    told(limits, "greenchannel/dispatch", "gggg")
+    assert not limits.fault_is_ours
+    told(limits, "greenchannel/gateway", "bbbb")
+    assert limits.fault_is_ours

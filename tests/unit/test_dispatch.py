@@ -127,6 +127,14 @@ def test_an_act_changes_what_it_is_about_and_is_told_as_it_is(
     assert record(after, event) == (after, ())
 
 
+def test_a_key_that_stood_for_another_act_is_refused_and_of_another_kind_is_its_own() -> None:
+    after, _ = record(patient(), act(PatientReached, unit_id="U-1"))
+    with pytest.raises(Rejected, match="409 Key used before"):
+        record(after, act(PatientReached, unit_id="U-2"))
+    attached = act(DeviceAttached, device_id="M-1")
+    assert list(record(after, attached)[1]) == [attached]
+
+
 @pytest.mark.parametrize("event", [*ACTS, DETACHED], ids=lambda event: type(event).__name__)
 def test_nothing_is_recorded_after_the_outcome(event: EncounterEvent) -> None:
     ended, _ = record(patient(), act(EncounterEnded, "end", outcome=Outcome.NO_PATIENT))

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
     TopicAuthorizationFailedError,
 )
+from pydantic import SecretStr
 
 from schemas.envelope import Message
 from services.dispatch.tracker import application
@@ -95,6 +96,17 @@ def test_the_stream_application_writes_to_all_replicas_and_takes_at_least_once(
     assert app.conf.consumer_group_instance_id == "tracker-2"
     assert app.conf.broker_session_timeout == 6.0
     assert app.conf.web_enabled is False
+
+
+def test_the_stream_application_is_encrypted_as_the_other_clients_are() -> None:
+    signed_in = Settings(
+        kafka_security_protocol="SASL_SSL", kafka_sasl_plain_password=SecretStr("x")
+    )
+    credentials = application(signed_in, "").conf.broker_credentials
+    assert credentials.protocol.value == "SASL_SSL"
+    assert credentials.ssl_context.verify_mode.name == "CERT_REQUIRED"
+    certified = application(Settings(kafka_security_protocol="SSL"), "").conf.broker_credentials
+    assert certified.protocol.value == "SSL"
 
 
 class Broker:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -119,3 +120,18 @@ async def test_a_partition_lost_on_the_way_ends_it_there() -> None:
         await apply(loop, 8)
     assert loop.took == [0, 1, 2]
     assert loop.set_aside == [(3, "ZeroDivisionError")]
+
+
+async def test_a_clock_that_was_set_back_does_not_reorder_a_partition() -> None:
+    """Two partitions; in the first the time falls by ten seconds after its first record."""
+
+    def at(offset: int, partition: int, second: int) -> Received:
+        one = received(offset)
+        record = dataclasses.replace(one.record, partition=partition)
+        return dataclasses.replace(
+            one, key="E-1", record=record, recorded_at=NOW + timedelta(seconds=second)
+        )
+
+    batch = [at(1, 0, 20), at(2, 0, 10), at(3, 0, 15), at(4, 1, 5), at(5, 1, 30)]
+    places = [r.place[2] for r in loop_module._in_order(batch)]
+    assert places == [4, 1, 2, 3, 5]

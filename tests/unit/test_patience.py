@@ -74,3 +74,19 @@ async def test_what_time_does_not_cure_is_not_tried_again(
     with pytest.raises(type(error)):
         await patience.patiently(SETTINGS, "part", attempt)
     assert clock.slept == []
+
+
+async def test_a_part_that_worked_for_long_has_all_its_patience_again(clock: Clock) -> None:
+    """A relay works for hours before its first failure."""
+    began = []
+
+    async def attempt() -> str:
+        began.append(clock.now)
+        if len(began) == 1:
+            clock.now += 3600
+        if len(began) < 4:
+            raise AWAY
+        return "done"
+
+    assert await patience.patiently(SETTINGS, "part", attempt) == "done"
+    assert clock.slept == [0.1, 0.2, 0.4]

@@ -525,6 +525,11 @@ def test_a_picture_stays_small() -> None:
 # -- what the decision tells ----------------------------------------------------------------------
 
 
+def test_after_a_gap_a_decision_names_at_most_five_hundred_events() -> None:
+    told = tell([Arrival(streamed(n, n / 1000, heart_rate=80), 2) for n in range(1200)])
+    assert [len(d.folded) for d in told.decisions[1:3]] == [500, 500]
+
+
 def test_a_decision_names_its_inputs_with_their_times_and_where_they_come_from() -> None:
     arrivals = [
         Arrival(reading(0, 0, systolic_bp=120, temperature="unmeasurable"), 1),

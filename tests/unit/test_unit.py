@@ -240,6 +240,15 @@ def test_gps_stamps_no_unit_that_is_not_on_a_leg(unit: Unit | None) -> None:
     assert see_departure(unit, seen(), at(55)) == (unit, ())
 
 
+def test_a_key_that_stood_for_another_stamp_or_order_is_refused() -> None:
+    unit, _ = stamp(sent(), stamp_of(S.DEPARTED), "stamp-1", at(60))
+    with pytest.raises(Rejected, match="409 Key used before"):
+        stamp(unit, stamp_of(S.ON_SCENE), "stamp-1", at(90))
+    other = order().model_copy(update={"incident_id": "I-2"})
+    with pytest.raises(Rejected, match="409 Key used before"):
+        assign(unit, other, at(90))
+
+
 def test_gps_of_another_leg_stamps_nothing() -> None:
     assert see_departure(sent(), seen(leg_id="I-0.U-1.0"), at(55)) == (sent(), ())
 
