@@ -81,7 +81,7 @@ class Witness:
         )
         try:
             await consumer.start()
-            self._go_on(consumer)
+            await self._go_on(consumer)
             self.is_reading = True
             heard = time.monotonic()
             while time.monotonic() - heard < SILENCE_S:
@@ -95,10 +95,11 @@ class Witness:
         finally:
             await consumer.stop()
 
-    def _go_on(self, consumer: AIOKafkaConsumer) -> None:
+    async def _go_on(self, consumer: AIOKafkaConsumer) -> None:
         """Where an earlier consumer stopped. Raises ``OSError`` while there is a topic missing."""
         places = consumer.assignment()
         if {place.topic for place in places} != set(self._flow.topics):
             raise OSError("a topic is not there yet")
         for place in places & self._positions.keys():
+            await consumer.position(place)  # its own first seeking comes to an end, and not later
             consumer.seek(place, self._positions[place])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 import httpx
 from aiokafka import AIOKafkaConsumer
 
-from schemas.envelope import decode
+from schemas.envelope import InvalidMessage, decode
 from schemas.event import Event
 from services.kit.process import Child, free_port
 from services.kit.role import Role
@@ -165,9 +166,9 @@ class Watcher:
         )
         await self._consumer.start()
         places = self._consumer.assignment()
-        await self._consumer.seek_to_end(*places)
-        for place in places:
-            await self._consumer.position(place)
+        for place, end in (await self._consumer.end_offsets(places)).items():
+            await self._consumer.position(place)  # its own first seeking comes to an end
+            self._consumer.seek(place, end)
         self._task = asyncio.create_task(self._read())
         return self
 
@@ -181,7 +182,7 @@ class Watcher:
             for part in (await self._consumer.getmany(timeout_ms=100)).values():
                 for record in part:
                     self.records.append(record)
-                    if not record.topic.endswith("dead-letters"):
+                    with contextlib.suppress(InvalidMessage):  # another test has spoilt it
                         self.events.append(
                             decode(record.topic, record.key, record.value, record.headers)
                         )

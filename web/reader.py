@@ -114,6 +114,7 @@ class Reader:
             found = await consumer.offsets_for_times(new)
             positions |= {p: found[p].offset if found[p] else ends[p] for p in new}
         for partition in partitions:
+            await consumer.position(partition)  # its own first seeking comes to an end
             consumer.seek(partition, positions[partition])
         return partitions
 

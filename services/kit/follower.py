@@ -78,6 +78,7 @@ class Follower:
         first = await consumer.offsets_for_times(dict.fromkeys(places, since))
         ends = await consumer.end_offsets(places)
         for place in places:
+            await consumer.position(place)  # its own first seeking comes to an end, and not later
             found = first[place]
             consumer.seek(place, ends[place] if found is None else found.offset)
 

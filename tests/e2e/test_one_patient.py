@@ -40,8 +40,8 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         running(dispatch, gateway, tracker, triage, bridge),
     ):
         desk, crew = Caller(dispatch, Role.DISPATCHER), Caller(dispatch, Role.CREW)
-        monitor, ward = Caller(gateway, Role.CREW), Caller(bridge, Role.CENTRE, "F-001")
-        other = Caller(bridge, Role.CENTRE, "F-002")
+        monitor, ward = Caller(gateway, Role.CREW), Caller(bridge, Role.CENTRE, "F-e2e-1")
+        other = Caller(bridge, Role.CENTRE, "F-e2e-2")
 
         opened = await desk.do(
             "POST",
@@ -76,7 +76,9 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         }
         await monitor.do("POST", f"{path}/vitals", {"occurred_at": now(), "vitals": reading})
         await until(lambda: worst(seen, encounter) is TriageLevel.URGENT)
-        await desk.do("POST", f"{path}/destination", {"facility_id": "F-001", "occurred_at": now()})
+        await desk.do(
+            "POST", f"{path}/destination", {"facility_id": "F-e2e-1", "occurred_at": now()}
+        )
         await monitor.do(
             "POST",
             f"{path}/examinations",
@@ -90,17 +92,17 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         await crew.do("POST", f"{path}/boarding", {"unit_id": "U-01", "occurred_at": boarded_at})
         (admitted,) = await until(lambda: seen.of(AdmissionOpened, encounter))
         assert admitted.admission.admitted_at.isoformat() == boarded_at
-        assert admitted.facility_id == "F-001"
+        assert admitted.facility_id == "F-e2e-1"
 
-        (item,) = (await ward.do("GET", "/v1/facilities/F-001/queue"))["items"]
+        (item,) = (await ward.do("GET", "/v1/facilities/F-e2e-1/queue"))["items"]
         assert (
             item["record"]["admission"]["admission_number"] == admitted.admission.admission_number
         )
         assert item["centres"] == ["emergency", "chest_pain"]
-        assert (await other.do("GET", "/v1/facilities/F-002/queue"))["items"] == []
-        assert (await other.send("GET", "/v1/facilities/F-001/queue")).status_code == 404
+        assert (await other.do("GET", "/v1/facilities/F-e2e-2/queue"))["items"] == []
+        assert (await other.send("GET", "/v1/facilities/F-e2e-1/queue")).status_code == 404
 
-        at_bedside = f"/v1/facilities/F-001/encounters/{encounter}"
+        at_bedside = f"/v1/facilities/F-e2e-1/encounters/{encounter}"
         await ward.do("POST", f"{at_bedside}/acknowledgement", {"occurred_at": now()})
         await ward.do("POST", f"{at_bedside}/arrival", {"occurred_at": now()})
         await ward.do(
@@ -108,7 +110,7 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         )
         await until(lambda: seen.of(EncounterEnded, encounter))
         assert len(seen.of(CareTransferred, encounter)) == 1
-        assert (await ward.do("GET", "/v1/facilities/F-001/queue"))["items"] == []
+        assert (await ward.do("GET", "/v1/facilities/F-e2e-1/queue"))["items"] == []
         ended = await crew.do("GET", path)
         assert ended["outcome"] == "transported"
         assert ended["admission_number"] == admitted.admission.admission_number
@@ -118,7 +120,7 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
 def _check_records(seen: Watcher, encounter: str) -> None:
     records = seen.of(PreArrivalNotified, encounter)
     assert {r.centre for r in records} == {Centre.EMERGENCY, Centre.CHEST_PAIN}
-    assert {r.facility_id for r in records} == {"F-001"}
+    assert {r.facility_id for r in records} == {"F-e2e-1"}
     versions = [r.version for r in records if r.centre is Centre.EMERGENCY]
     assert versions == list(range(1, len(versions) + 1))
     concern = records[-1].record.centres[0]
