@@ -40,19 +40,22 @@ _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival record
 CALLS_PER_HOUR, LIVE = 120.0, 6
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
+MORE = click.FloatRange(min=0, min_open=True)
 
 
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
         click.option(
-            "--live-encounters", type=int, help="live from the beginning [one per vital a second]"
+            "--live-encounters",
+            type=click.IntRange(0),
+            help="live from the beginning [one per vital a second]",
         ),
-        click.option("--vitals-per-second", type=float, help="by all monitors [one each]"),
-        click.option("--calls-per-hour", type=float, help=f"[{CALLS_PER_HOUR:g}]"),
-        click.option("--ambulances", type=int),
+        click.option("--vitals-per-second", type=MORE, help="by all monitors [one each]"),
+        click.option("--calls-per-hour", type=MORE, help=f"[{CALLS_PER_HOUR:g}]"),
+        click.option("--ambulances", type=click.IntRange(1), help="at least; more when needed"),
         click.option("--seed", type=int, help="the same seed, the same city"),
-        click.option("--for", "seconds", type=float, help="seconds of input, from the first one"),
+        click.option("--for", "seconds", type=MORE, help="seconds of input, from the first one"),
     ):
         command = option(command)
     return command
@@ -64,7 +67,13 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--data", type=FOLDER, help="keep everything here (default: nothing is kept)")
 @click.option("--report", type=FILE, help="what the judge found, as JSON")
 @click.option("--endpoints", type=FILE, help="addresses and tokens, for those who look in")
-@click.option("--port", type=int, default=8120, show_default=True, help="of the page; 0 picks one")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8120,
+    show_default=True,
+    help="of the page; 0 picks one",
+)
 @_load
 def run(**asked: Any) -> None:
     """全部在本机运行 · everything on this machine, and the page that shows it."""

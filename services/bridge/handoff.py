@@ -37,8 +37,11 @@ def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> D
     """Take in an event. Nothing is refused for coming early; a repeat changes nothing."""
     before = case or Case(encounter_id=encounter_id)
     handler = _HEARD.get(type(event))
-    name = name_of(event)
-    if handler is None or before.taken.digest(name) is not None:
+    if handler is None:
+        return before, ()
+    # What a crew has done is another act when it says something else under the same id.
+    name = name_of(event) + (f"/{digest_of(event)}" if type(event) in _SHELF else "")
+    if before.taken.digest(name) is not None:
         return before, ()
     taken = (
         before

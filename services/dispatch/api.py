@@ -39,6 +39,9 @@ router = APIRouter(prefix="/v1")
 #: 3分钟出车: notified to departed in seconds; the target is 95 % (docs/clinical-safety.md).
 THREE_MINUTES_S = 180.0
 
+#: Part of the state, and of no answer.
+OURS = {"taken"}
+
 Dispatcher = Annotated[Principal, Depends(Access(Role.DISPATCHER))]
 FieldStaff = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.CREW))]
 Viewer = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.OPS))]
@@ -97,7 +100,7 @@ class EndEncounter(Body):
     outcome: Outcome
 
 
-@router.post("/incidents", status_code=201)
+@router.post("/incidents", status_code=201, response_model_exclude=OURS)
 @retrying
 async def open_incident(
     request: Request, body: OpenIncident, caller: Dispatcher, idempotency_key: IdempotencyKey = None
@@ -119,7 +122,7 @@ async def open_incident(
     return opened
 
 
-@router.get("/incidents/{incident_id}")
+@router.get("/incidents/{incident_id}", response_model_exclude=OURS)
 async def read_incident(
     request: Request, incident_id: Identifier, caller: Dispatcher
 ) -> incident.Incident:
@@ -128,7 +131,7 @@ async def read_incident(
         return await _incident(connection, incident_id)
 
 
-@router.post("/incidents/{incident_id}/units", status_code=201)
+@router.post("/incidents/{incident_id}/units", status_code=201, response_model_exclude=OURS)
 @retrying
 async def assign_unit(
     request: Request,
@@ -152,7 +155,7 @@ async def assign_unit(
         return await _store_unit(connection, before, unit.assign(state, order, datetime.now(UTC)))
 
 
-@router.post("/units/{unit_id}/stamps")
+@router.post("/units/{unit_id}/stamps", response_model_exclude=OURS)
 @retrying
 async def stamp_unit(
     request: Request,
@@ -192,7 +195,7 @@ async def _incident(connection: Connection, incident_id: str) -> incident.Incide
     return known
 
 
-@router.get("/encounters/{encounter_id}")
+@router.get("/encounters/{encounter_id}", response_model_exclude=OURS)
 async def read_encounter(
     request: Request, encounter_id: Identifier, caller: FieldStaff
 ) -> Encounter:
@@ -201,7 +204,7 @@ async def read_encounter(
         return _known(await store.ENCOUNTERS.load(connection, [encounter_id], lock=False))
 
 
-@router.put("/encounters/{encounter_id}/patient")
+@router.put("/encounters/{encounter_id}/patient", response_model_exclude=OURS)
 @retrying
 async def update_patient(
     request: Request,
@@ -214,7 +217,7 @@ async def update_patient(
     return await _act(request, body, idempotency_key, EncounterUpdated, patient=body.patient)
 
 
-@router.post("/encounters/{encounter_id}/reached")
+@router.post("/encounters/{encounter_id}/reached", response_model_exclude=OURS)
 @retrying
 async def reach_patient(
     request: Request,
@@ -227,7 +230,7 @@ async def reach_patient(
     return await _act(request, body, idempotency_key, PatientReached, unit_id=body.unit_id)
 
 
-@router.post("/encounters/{encounter_id}/devices")
+@router.post("/encounters/{encounter_id}/devices", response_model_exclude=OURS)
 @retrying
 async def attach_device(
     request: Request,
@@ -240,7 +243,7 @@ async def attach_device(
     return await _act(request, body, idempotency_key, DeviceAttached, device_id=body.device_id)
 
 
-@router.post("/encounters/{encounter_id}/devices/{device_id}/detached")
+@router.post("/encounters/{encounter_id}/devices/{device_id}/detached", response_model_exclude=OURS)
 @retrying
 async def detach_device(
     request: Request,
@@ -254,7 +257,7 @@ async def detach_device(
     return await _act(request, body, idempotency_key, DeviceDetached, device_id=device_id)
 
 
-@router.post("/encounters/{encounter_id}/destination")
+@router.post("/encounters/{encounter_id}/destination", response_model_exclude=OURS)
 @retrying
 async def select_destination(
     request: Request,
@@ -274,7 +277,7 @@ async def select_destination(
     )
 
 
-@router.post("/encounters/{encounter_id}/boarding")
+@router.post("/encounters/{encounter_id}/boarding", response_model_exclude=OURS)
 @retrying
 async def board(
     request: Request,
@@ -287,7 +290,7 @@ async def board(
     return await _act(request, body, idempotency_key, PatientBoarded, unit_id=body.unit_id)
 
 
-@router.post("/encounters/{encounter_id}/outcome")
+@router.post("/encounters/{encounter_id}/outcome", response_model_exclude=OURS)
 @retrying
 async def end_encounter(
     request: Request,

@@ -11,6 +11,7 @@ from schemas.encounter import Patient
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
 from schemas.incident import Call, CallClass, IncidentOpened, Location
+from schemas.repeats import Repeats, digest_of
 from services.dispatch.encounter import Encounter, open_encounter
 
 
@@ -36,6 +37,7 @@ class Incident(Value):
     classification: CallClass
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
+    taken: Repeats = Repeats()
 
 
 def incident_id_of(event_id: str) -> str:
@@ -63,11 +65,12 @@ def open_incident(
         classification=intake.classification,
         opened_at=intake.occurred_at,
         encounter_ids=tuple(e.encounter_id for e in encounters),
+        taken=Repeats().with_(f"IncidentOpened/{intake.event_id}", digest_of(intake)),
     )
     opened_incident = IncidentOpened(
         event_id=intake.event_id,
         occurred_at=intake.occurred_at,
         recorded_at=now,
-        **incident.model_dump(exclude={"opened_at"}),
+        **incident.model_dump(exclude={"opened_at", "taken"}),
     )
     return incident, encounters, [opened_incident, *events]

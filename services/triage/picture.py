@@ -20,6 +20,7 @@ from schemas.clinical import (
 )
 from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated, Patient
 from schemas.event import Event, Identifier, Value
+from schemas.repeats import digest_of
 from schemas.triage import TriageDecided
 
 #: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
@@ -76,7 +77,9 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
     the record of its topic, but decides nothing, so that no alarm tells of the past. A time in
     the future is a wrong clock: the event counts as of ``now``, lest it hides what comes after.
     """
-    name = f"{type(event).__name__}/{event.event_id}"  # senders number for themselves
+    # Senders number for themselves. What a human did is another act when it says something else.
+    said = "" if is_streamed(event) else digest_of(event)
+    name = f"{type(event).__name__}/{event.event_id}/{said}"
     short = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
     if short in picture.taken:
         return picture

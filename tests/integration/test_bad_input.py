@@ -26,7 +26,7 @@ from schemas.event import Event
 from schemas.handoff import Acknowledged, PreArrivalNotified
 from schemas.incident import IncidentOpened
 from schemas.topics import registry
-from schemas.triage import TriageDecided
+from schemas.triage import TriageDecided, TriageLevel
 from schemas.unit import PositionReported, UnitStatusChanged
 from services.kit.role import Role
 from services.kit.settings import Settings
@@ -777,7 +777,9 @@ async def test_the_same_request_again_is_the_same_answer_and_one_event(
     given = f"{key}-{uuid.uuid4().hex}" if key else None
 
     async def twice(caller: Caller, path: str, body: dict[str, Any]) -> Any:
-        headers = {"Idempotency-Key": f"{given}{path.count('/')}"} if given else {}
+        headers = (
+            {"Idempotency-Key": uuid.uuid5(uuid.NAMESPACE_URL, given + path).hex} if given else {}
+        )
         answers = [await caller.http.post(path, json=body, headers=headers) for _ in range(2)]
         assert answers[0].is_success, answers[0].text
         assert answers[0].status_code == answers[1].status_code
@@ -830,11 +832,31 @@ async def test_a_key_that_comes_with_other_content_is_refused_and_loses_nothing(
     first = {"location": where, "occurred_at": now(), "external_number": "A-1"}
     answer = await house.desk.http.post("/v1/incidents", json=first, headers=key)
     assert answer.status_code == 201
-    other = {**first, "external_number": "A-2"}
-    told = problem(await house.desk.http.post("/v1/incidents", json=other, headers=key), 409)
-    assert told["detail"] == "This Idempotency-Key stood for other content: take a new key."
+    for other in ({"external_number": "A-2"}, {"patients": [{"sex": "female"}]}):
+        body = {**first, **other}
+        told = problem(await house.desk.http.post("/v1/incidents", json=body, headers=key), 409)
+        assert told["detail"] == "This Idempotency-Key stood for other content: take a new key."
     again = await house.desk.http.post("/v1/incidents", json=first, headers=key)
     assert again.json() == answer.json()
+    assert "taken" not in answer.json()
+
+
+async def test_what_a_crew_does_under_a_used_key_is_another_act(house: House) -> None:
+    """The gateway keeps no record and cannot compare; what it has taken is not dropped later."""
+    patient = await house.patient()
+    key = {"Idempotency-Key": f"f-{uuid.uuid4().hex}"}
+    for finding in ("diaphoresis", "cardiac_arrest", "cardiac_arrest"):
+        body = {"finding": finding, "present": True, "occurred_at": "2026-03-09T06:12:00Z"}
+        answer = await house.crew.http.post(f"{patient.path}/findings", json=body, headers=key)
+        assert answer.status_code == 202
+
+    def worst() -> bool:
+        told = house.tape.read(TriageDecided, patient.encounter)
+        return bool(told) and told[-1].worst is TriageLevel.CRITICAL
+
+    await until(worst, 20)
+    folded = [i for d in house.tape.read(TriageDecided, patient.encounter) for i in d.folded]
+    assert folded == list(key.values()) * 2
 
 
 async def test_a_board_that_is_ahead_of_us_begins_anew(house: House) -> None:
