@@ -43,6 +43,13 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 MORE = click.FloatRange(min=0, min_open=True)
 
 
+def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
+    """Told now, and not when the run is over and there is something to write."""
+    if file is not None and not file.absolute().parent.is_dir():
+        raise click.BadParameter(f"{file.parent} is no folder: make it, or name another file")
+    return file
+
+
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
@@ -65,8 +72,13 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--kafka", metavar="HOST:PORT", help="a broker that runs already")
 @click.option("--postgres", metavar="DSN", help="a server that runs already")
 @click.option("--data", type=FOLDER, help="keep everything here (default: nothing is kept)")
-@click.option("--report", type=FILE, help="what the judge found, as JSON")
-@click.option("--endpoints", type=FILE, help="addresses and tokens, for those who look in")
+@click.option("--report", type=FILE, callback=_in_a_folder, help="what the judge found, as JSON")
+@click.option(
+    "--endpoints",
+    type=FILE,
+    callback=_in_a_folder,
+    help="addresses and tokens, for those who look in",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
