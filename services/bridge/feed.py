@@ -108,6 +108,7 @@ class Feeds:
             desk.subscribers.discard(subscriber)
             if not desk.subscribers and desk.task is not None:
                 desk.task.cancel()
+                self._close(facility_id, desk)  # at once: who comes now gets a desk that works
 
     async def _join(self, facility_id: str, subscriber: Subscriber) -> Desk:
         desk = self._desks.get(facility_id)
@@ -123,12 +124,15 @@ class Feeds:
 
     def _watched(self, facility_id: str, desk: Desk, task: asyncio.Task[None]) -> None:
         """Boards of a desk that nobody looks after any more come back to a new one."""
-        if self._desks.get(facility_id) is desk:
-            del self._desks[facility_id]
+        self._close(facility_id, desk)
         for subscriber in desk.subscribers:
             subscriber.end()
         if not task.cancelled() and (error := task.exception()):
             log.error("a desk has failed", exc_info=error, extra={"action": "desk_failed"})
+
+    def _close(self, facility_id: str, desk: Desk) -> None:
+        if self._desks.get(facility_id) is desk:
+            del self._desks[facility_id]
 
     async def _beginning(self, facility_id: str, after: int | None) -> tuple[int, list[Line]]:
         async with transaction(self._pool) as connection:

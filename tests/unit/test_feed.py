@@ -59,3 +59,15 @@ async def test_a_board_that_knows_nothing_or_more_than_we_gets_a_snapshot(
     async with asyncio.timeout(5):
         line = await anext(Feeds(NOTHING).subscribe("F-1", after))
     assert line == (7, "snapshot", "{}")
+
+
+async def test_a_board_that_comes_just_after_the_last_one_left_goes_on(news: list[Any]) -> None:
+    feeds = Feeds(NOTHING)
+    async with asyncio.timeout(5):
+        first = feeds.subscribe("F-1", None)
+        await anext(first)
+        await first.aclose()  # type: ignore[attr-defined]
+        second = feeds.subscribe("F-1", None)
+        assert await anext(second) == (7, "snapshot", "{}")
+        news.append([(8, "{}")])
+        assert await anext(second) == (8, "item", "{}")
