@@ -88,6 +88,11 @@ class VitalSigns(Value):
     on_oxygen: YesOrNo = None
     pain: _vital("{score}", 0, 10) = None  # type: ignore[valid-type]
 
+    @property
+    def invalid(self) -> tuple[str, ...]:
+        """The names of the values that cannot be true."""
+        return tuple(n for n in type(self).model_fields if isinstance(getattr(self, n), Invalid))
+
 
 class VitalSignsMeasured(Event):
     """Vital signs as a monitor knows them: by device. ``occurred_at`` is the device's own clock.

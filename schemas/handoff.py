@@ -31,6 +31,9 @@ class PreArrivalRecord(Value):
     reasons: tuple[Reason, ...]
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
+    invalid: tuple[Input, ...] = Field(
+        description="Values that cannot be true: shown, and read by no rule."
+    )
     questions: tuple[Bilingual, ...]
     centres: tuple[CentreConcern, ...]
     findings: tuple[FindingRecorded, ...]

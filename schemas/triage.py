@@ -80,6 +80,9 @@ class Input(Value):
     value: VitalValue
     occurred_at: Moment
     method: Literal["streamed", "reading"]
+    device_time: Moment | None = Field(
+        default=None, description="The device's own time, where its clock had to be corrected."
+    )
 
 
 class CentreConcern(Value):
@@ -117,6 +120,9 @@ class TriageDecided(EncounterEvent):
     reasons: tuple[Reason, ...]
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
+    invalid: tuple[Input, ...] = Field(
+        description="Values that cannot be true: shown, and read by no rule."
+    )
     questions: tuple[Bilingual, ...] = Field(description="For the crew, most valuable first.")
     centres: tuple[CentreConcern, ...]
     folded: tuple[Identifier, ...]

@@ -13,6 +13,7 @@ from schemas.event import Identifier
 from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, PatientArrived
 from services.bridge import store
 from services.bridge.handoff import act
+from services.bridge.item import Item, Queue, item_of
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
 from services.kit.body import Body
@@ -26,6 +27,8 @@ Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 #: A board that does not read for this long is dropped.
 SEND_TIMEOUT_S = 10
 HEARTBEAT_S = 15
+#: An act is answered with the item as it now stands.
+ITEM: dict[str, Any] = {"response_model": Item, "response_model_exclude_unset": True}
 
 
 class Transfer(Body):
@@ -34,7 +37,7 @@ class Transfer(Body):
     handed_over_by: Identifier
 
 
-@router.get("/queue")
+@router.get("/queue", responses={200: {"model": Queue}})
 async def read_queue(request: Request, facility_id: Identifier, caller: Staff) -> Response:
     """Everything bound for this facility now."""
     async with transaction(request.app.state.pool) as connection:
@@ -59,7 +62,7 @@ async def follow_queue(
     return EventSourceResponse(events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S)
 
 
-@router.post("/encounters/{encounter_id}/acknowledgement")
+@router.post("/encounters/{encounter_id}/acknowledgement", **ITEM)
 @retrying
 async def acknowledge(
     request: Request,
@@ -73,7 +76,7 @@ async def acknowledge(
     return await _act(request, body, idempotency_key, caller, Acknowledged)
 
 
-@router.post("/encounters/{encounter_id}/arrival")
+@router.post("/encounters/{encounter_id}/arrival", **ITEM)
 @retrying
 async def arrive(
     request: Request,
@@ -87,7 +90,7 @@ async def arrive(
     return await _act(request, body, idempotency_key, caller, PatientArrived)
 
 
-@router.post("/encounters/{encounter_id}/transfer")
+@router.post("/encounters/{encounter_id}/transfer", **ITEM)
 @retrying
 async def transfer(
     request: Request,
@@ -130,4 +133,4 @@ async def _act(
             await request.app.state.cases.save(connection, changed, events)
             await outbox.append(connection, "bridge", events)
         failpoint.reach("request.decided")
-    return store.item_of(after, facility_id, withdrawn=False)
+    return item_of(after, facility_id, withdrawn=False)

@@ -23,7 +23,7 @@ from schemas.triage import TriageDecided, TriagePaused
 from services.bridge.admission import admit
 from services.bridge.case import Case
 from services.bridge.record import notify, refresh, withdraw
-from services.kit.errors import Rejected
+from services.kit.errors import Rejected, nothing_here
 from services.kit.idempotency import is_repeat
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
@@ -132,7 +132,7 @@ def act(case: Case | None, event: HandoffEvent) -> Decision:
     withdrawn from it, 409 when the act was done before or the patient has been handed over.
     """
     if case is None or case.facility_id != event.facility_id or not case.centres:
-        raise Rejected(404, "Not found", "There is nothing here for you.")
+        raise nothing_here()
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()

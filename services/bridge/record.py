@@ -27,6 +27,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         reasons=decided.reasons if decided else (),
         inputs=decided.inputs if decided else (),
         missing=decided.missing if decided else (),
+        invalid=decided.invalid if decided else (),
         questions=decided.questions if decided else (),
         centres=decided.centres if decided else (),
         findings=case.findings,

@@ -19,7 +19,7 @@ from schemas.handoff import (
 from schemas.triage import Centre
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
-from services.bridge.record import record_of
+from services.bridge.item import item_of
 from services.kit.postgres import Connection, Row, Table
 from services.kit.work import Received
 
@@ -86,19 +86,6 @@ class CaseStore:
         for facility, items in sorted(_touched(cases, emitted).items()):
             await _show(connection, facility, items)
         await _keep(connection, emitted)
-
-
-def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:
-    """One line of a facility's queue, as its board shows it."""
-    return {
-        "encounter_id": case.encounter_id,
-        "facility_id": facility_id,
-        "centres": [] if withdrawn else [centre.value for centre in case.centres],
-        "version": case.version,
-        "record": None if withdrawn else record_of(case).model_dump(mode="json", exclude_none=True),
-        "handoff": None if withdrawn else case.handoff.model_dump(mode="json"),
-        "withdrawn": withdrawn,
-    }
 
 
 def _touched(

@@ -27,7 +27,7 @@ from services.dispatch import incident, store, unit
 from services.dispatch.encounter import Encounter, record
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
-from services.kit.body import Body
+from services.kit.body import Body, Exactly
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
 from services.kit.idempotency import key_used
@@ -51,17 +51,17 @@ class OpenIncident(Body):
     """An accepted call."""
 
     external_number: Identifier | None = None
-    call: Call = Call()
-    location: Location
+    call: Exactly[Call] = Call()
+    location: Exactly[Location]
     classification: CallClass = "emergency"
-    patients: tuple[Patient, ...] = Field((Patient(),), min_length=1, max_length=50)
+    patients: tuple[Exactly[Patient], ...] = Field((Patient(),), min_length=1, max_length=50)
 
 
 class AssignUnit(Body):
     """A unit is told to go, from its station."""
 
     unit_id: Identifier
-    station: Point
+    station: Exactly[Point]
 
 
 class StampUnit(Body):
@@ -73,7 +73,7 @@ class StampUnit(Body):
 class UpdatePatient(Body):
     """The whole patient as now known."""
 
-    patient: Patient
+    patient: Exactly[Patient]
 
 
 class ByUnit(Body):

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from pydantic import AwareDatetime
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.encounter import (
     DestinationSelected,
@@ -46,7 +47,7 @@ class Encounter(Value):
     admission_number: str | None = None
     outcome: Outcome | None = None
     ended_at: AwareDatetime | None = None
-    taken: Repeats = Repeats()
+    taken: SkipJsonSchema[Repeats] = Repeats()
 
 
 Decision: TypeAlias = tuple[Encounter, Sequence[Event]]

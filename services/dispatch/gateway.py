@@ -7,7 +7,6 @@ it says 202.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -29,11 +28,15 @@ from schemas.event import Event, Identifier, Text
 from services.dispatch.directory import Directory
 from services.dispatch.raw import RawReader
 from services.dispatch.telemetry import (
+    Delivery,
     DeviceSample,
+    Doubt,
     PositionLine,
     Refusal,
+    Taken,
     UnitFix,
     VitalsLine,
+    VitalsTaken,
     offsets_of,
     position_event,
     read_lines,
@@ -42,7 +45,7 @@ from services.dispatch.telemetry import (
 from services.kit import failpoint, kafka, postgres, runtime
 from services.kit import observability as seen
 from services.kit.auth import Gate, Principal
-from services.kit.body import Body
+from services.kit.body import Body, Exactly
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, create_app, event_id_for
 from services.kit.patience import patiently
@@ -66,7 +69,7 @@ Crew = Annotated[Principal, Depends(Access(Role.CREW))]
 class Reading(Body):
     """Vital signs that a human vouches for."""
 
-    vitals: VitalSigns
+    vitals: Exactly[VitalSigns]
 
 
 class Finding(Body):
@@ -93,7 +96,7 @@ class Treatment(Body):
     unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
 
 
-@router.post("/telemetry", status_code=202)
+@router.post("/telemetry", status_code=202, responses={202: {"model": Delivery}})
 async def take_telemetry(request: Request, caller: Crew) -> Response:
     """NDJSON: each line stands for itself, and the answer names every line that was refused.
 
@@ -108,22 +111,26 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
         if len(lines) % SLICE == 0:
             await asyncio.sleep(0)
     fixes = [position_event(line) for _, line in lines if isinstance(line, PositionLine)]
+    samples = [(number, line) for number, line in lines if isinstance(line, VitalsLine)]
     directory: Directory = request.app.state.directory
     await directory.caught_up(WAIT_S)
-    vitals, unknown = _resolve(
-        directory,
-        [(number, line) for number, line in lines if isinstance(line, VitalsLine)],
-    )
+    vitals, unknown = _resolve(directory, samples)
     refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
+    refused.sort(key=lambda refusal: refusal.line)
     await _publish(request, [*fixes, *vitals])
     seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
-    answer: dict[str, Any] = {
-        "accepted": len(fixes) + len(vitals),
-        "refused": [vars(refusal) for refusal in refused],
-    }
-    if refused and not answer["accepted"]:
-        return problem(422, "Nothing accepted", "Mend the lines named in 'refused'.", **answer)
-    return Response(json.dumps(answer), 202, media_type="application/json")
+    doubted = [
+        Doubt(line=number, invalid=line.vitals.invalid)
+        for number, line in samples
+        if line.vitals.invalid
+    ]
+    answer = Delivery(
+        accepted=len(fixes) + len(vitals), refused=tuple(refused), doubted=tuple(doubted)
+    )
+    if refused and not answer.accepted:
+        wanted = "Mend the lines named in 'refused'."
+        return problem(422, "Nothing accepted", wanted, **answer.model_dump())
+    return Response(answer.model_dump_json(), 202, media_type="application/json")
 
 
 @router.post("/devices/{device_id}/vitals", status_code=202)
@@ -133,7 +140,7 @@ async def take_sample(
     body: DeviceSample,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> VitalsTaken:
     """One set of vital signs from a monitor."""
     event_id = event_id_for(request, body, idempotency_key)
     line = VitalsLine(event_id=event_id, device_id=device_id, **_given(body))
@@ -143,7 +150,8 @@ async def take_sample(
     events, unknown = _resolve(directory, [(1, line)])
     if unknown:
         raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
-    return await _publish(request, events)
+    await _publish(request, events)
+    return VitalsTaken(event_id=event_id, invalid=body.vitals.invalid)
 
 
 @router.post("/units/{unit_id}/positions", status_code=202)
@@ -153,11 +161,12 @@ async def take_position(
     body: UnitFix,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> Taken:
     """One GPS fix of a unit."""
     event_id = event_id_for(request, body, idempotency_key)
     line = PositionLine(event_id=event_id, unit_id=unit_id, **_given(body))
-    return await _publish(request, [position_event(line)])
+    await _publish(request, [position_event(line)])
+    return Taken(event_id=event_id)
 
 
 @router.post("/encounters/{encounter_id}/vitals", status_code=202)
@@ -167,9 +176,10 @@ async def take_reading(
     body: Reading,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> VitalsTaken:
     """Vital signs that a human vouches for."""
-    return await _enter(request, body, idempotency_key, VitalSignsRecorded, method="reading")
+    taken = await _enter(request, body, idempotency_key, VitalSignsRecorded, method="reading")
+    return VitalsTaken(event_id=taken.event_id, invalid=body.vitals.invalid)
 
 
 @router.post("/encounters/{encounter_id}/findings", status_code=202)
@@ -179,7 +189,7 @@ async def take_finding(
     body: Finding,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> Taken:
     """Something the crew observed."""
     return await _enter(request, body, idempotency_key, FindingRecorded)
 
@@ -191,7 +201,7 @@ async def take_examination(
     body: Examination,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> Taken:
     """An examination the crew made."""
     return await _enter(request, body, idempotency_key, ExaminationDone)
 
@@ -203,7 +213,7 @@ async def take_treatment(
     body: Treatment,
     caller: Crew,
     idempotency_key: IdempotencyKey = None,
-) -> dict[str, str]:
+) -> Taken:
     """A treatment the crew gave."""
     return await _enter(request, body, idempotency_key, TreatmentGiven)
 
@@ -214,7 +224,7 @@ def _given(body: Body) -> dict[str, Any]:
 
 async def _enter(
     request: Request, body: Body, key: str | None, kind: type[EncounterEvent], **particulars: str
-) -> dict[str, str]:
+) -> Taken:
     """What a crew enters about the patient in the path."""
     encounter_id = request.path_params["encounter_id"]
     directory: Directory = request.app.state.directory
@@ -224,7 +234,8 @@ async def _enter(
         raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
     event_id = event_id_for(request, body, key)
     event = kind(event_id=event_id, encounter_id=encounter_id, **particulars, **_given(body))
-    return await _publish(request, [event])
+    await _publish(request, [event])
+    return Taken(event_id=event_id)
 
 
 def _resolve(
@@ -232,26 +243,26 @@ def _resolve(
 ) -> tuple[list[Event], list[Refusal]]:
     """Vital signs of patients, and the lines whose device nobody has."""
     offsets = offsets_of([line for _, line in lines], datetime.now(UTC))
-    seen.CLOCK_CORRECTIONS.inc(sum(bool(offset) for offset in offsets.values()))
     events: list[Event] = []
     unknown = []
     for number, line in lines:
         event = vitals_event(line, offsets[line.device_id], directory.attachments.holder)
         if event is None:
-            unknown.append(Refusal(number, 404, UNKNOWN_DEVICE))
+            unknown.append(Refusal(line=number, status=404, detail=UNKNOWN_DEVICE))
         else:
             events.append(event)
     return events, unknown
 
 
-async def _publish(request: Request, events: Sequence[Event]) -> dict[str, str]:
+async def _publish(request: Request, events: Sequence[Event]) -> None:
     """Write the events and wait for the broker: only then may the answer say 202."""
     failpoint.reach("gateway.received")
     messages = [encode(event, "greenchannel/gateway") for event in events]
     await kafka.publish(request.app.state.producer, messages)
     failpoint.reach("gateway.published")
     seen.SAMPLES.labels("telemetry", "accepted").inc(len(events))
-    return {"event_id": events[0].event_id} if events else {}
+    corrected = (e for e in events if isinstance(e, VitalSignsRecorded) and e.device_time)
+    seen.CLOCK_CORRECTIONS.inc(sum(1 for _ in corrected))
 
 
 async def main(settings: Settings) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import AwareDatetime
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.encounter import Patient
 from schemas.envelope import derived_id
@@ -37,7 +38,7 @@ class Incident(Value):
     classification: CallClass
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
-    taken: Repeats = Repeats()
+    taken: SkipJsonSchema[Repeats] = Repeats()
 
 
 def incident_id_of(event_id: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -12,17 +11,17 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from schemas.clinical import VitalSigns, VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import complaint, event_id_of
-from schemas.event import Identifier, Moment
+from schemas.event import Identifier, Moment, Value
 from schemas.unit import PositionReported
 from services.dispatch.device_clock import correct, offset_of
-from services.kit.body import Body
+from services.kit.body import Body, Exactly
 
 
 class DeviceSample(Body):
     """Vital signs as a monitor sends them. ``sent_at`` is the device's clock at sending."""
 
     sent_at: Moment | None = None
-    vitals: VitalSigns
+    vitals: Exactly[VitalSigns]
 
 
 class UnitFix(Body):
@@ -54,13 +53,39 @@ _POSITION = TypeAdapter(PositionLine)
 Status = Literal[400, 404, 422]
 
 
-@dataclass(frozen=True)
-class Refusal:
+class Refusal(Value):
     """A line that became no event, and what its sender can do."""
 
     line: int
     status: Status
     detail: str
+
+
+class Doubt(Value):
+    """A line that was taken, and its values that cannot be true: they are kept and not used."""
+
+    line: int
+    invalid: tuple[str, ...]
+
+
+class Delivery(Value):
+    """What became of the lines of one request."""
+
+    accepted: int
+    refused: tuple[Refusal, ...]
+    doubted: tuple[Doubt, ...]
+
+
+class Taken(Value):
+    """The broker has it."""
+
+    event_id: Identifier
+
+
+class VitalsTaken(Taken):
+    """The broker has it; ``invalid`` names values that cannot be true: kept, and not used."""
+
+    invalid: tuple[str, ...]
 
 
 def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | Refusal]]:
@@ -73,7 +98,7 @@ def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | R
             yield number, adapter.validate_json(raw)
         except ValidationError as error:
             status: Status = 400 if error.errors()[0]["type"] == "json_invalid" else 422
-            yield number, Refusal(number, status, complaint(error))
+            yield number, Refusal(line=number, status=status, detail=complaint(error))
 
 
 def offsets_of(lines: Sequence[VitalsLine], received_at: datetime) -> dict[str, timedelta]:

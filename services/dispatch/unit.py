@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from pydantic import AwareDatetime
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
@@ -62,7 +63,7 @@ class Unit(Value):
     status: UnitStatus = S.AVAILABLE
     legs: int = 0
     leg: Leg | None = None
-    taken: Repeats = Repeats()
+    taken: SkipJsonSchema[Repeats] = Repeats()
 
 
 Decision: TypeAlias = tuple[Unit, Sequence[Event]]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter
+from pydantic_core import CoreSchema, core_schema
 
 from schemas.event import Moment
+
+T = TypeVar("T")
 
 
 class Body(BaseModel):
@@ -15,3 +20,21 @@ class Body(BaseModel):
     )
 
     occurred_at: Moment
+
+
+class _NothingUnknown:
+    def __get_pydantic_core_schema__(
+        self, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        adapter = TypeAdapter(source)
+
+        def check(raw: Any) -> Any:
+            made = isinstance(raw, source)
+            return raw if made else adapter.validate_python(raw, extra="forbid")
+
+        return core_schema.no_info_before_validator_function(check, handler(source))
+
+
+#: A value of the contract inside a body. On a topic unknown fields come from a newer writer and
+#: are passed over; a caller who writes ``hr`` for ``heart_rate`` has to hear of it.
+Exactly = Annotated[T, _NothingUnknown()]

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from schemas.envelope import InvalidMessage
 
-__all__ = ["InvalidMessage", "PositionMoved", "Rejected", "SourcesFailing", "TransientFailure"]
+__all__ = [
+    "InvalidMessage",
+    "PositionMoved",
+    "Rejected",
+    "SourcesFailing",
+    "TransientFailure",
+    "nothing_here",
+]
 
 
 class TransientFailure(Exception):
@@ -23,6 +30,16 @@ class Rejected(Exception):
         self.status = status
         self.title = title
         self.detail = detail
+
+
+def nothing_here() -> Rejected:
+    """The same words for another facility's patient as for nobody: what may not be seen does not
+    exist."""
+    wanted = (
+        "There is nothing here for you. Check the names of the facility and the patient: another "
+        "hospital may have been chosen, or none yet."
+    )
+    return Rejected(404, "Not found", wanted)
 
 
 class PositionMoved(Exception):

@@ -16,7 +16,8 @@ from schemas.event import Identifier
 from services.kit import failpoint
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
-from services.kit.errors import Rejected, TransientFailure
+from services.kit.errors import Rejected, TransientFailure, nothing_here
+from services.kit.openapi import describe
 from services.kit.patience import pause
 from services.kit.problems import BodyLimit, add_problems, problem
 from services.kit.role import Role
@@ -81,7 +82,7 @@ class Access:
             and principal.role is Role.CENTRE
             and principal.facility != facility
         ):
-            raise Rejected(404, "Not found", "There is nothing here for you.")
+            raise nothing_here()
         return principal
 
 
@@ -136,7 +137,8 @@ def _add_openapi(app: FastAPI) -> None:
     @app.get("/openapi.json", dependencies=[Depends(Access(*Role))])
     async def openapi() -> dict[str, Any]:
         """The description of this interface, for any signed-in caller."""
-        return app.openapi()
+        rules = ((route, access_of(route)) for route in routes_of(app))
+        return describe(app, [(route, access.roles) for route, access in rules if access])
 
 
 def _add_health(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:

@@ -264,6 +264,7 @@ def _decision(
         reasons=found.reasons,
         inputs=_inputs(picture),
         missing=found.missing,
+        invalid=tuple(i for _, i in sorted(picture.impossible.items())),
         questions=questions,
         centres=found.concern.centres,
         folded=picture.pending,
@@ -283,7 +284,13 @@ def _inputs(picture: Picture) -> tuple[Input, ...]:
     names = sorted(picture.streams.keys() | picture.readings.keys())
     known = ((name, latest(picture, name)) for name in names)
     return tuple(
-        Input(name=name, value=found[0].value, occurred_at=found[0].at, method=found[1])
+        Input(
+            name=name,
+            value=found[0].value,
+            occurred_at=found[0].at,
+            method=found[1],
+            device_time=found[0].device_time,
+        )
         for name, found in known
         if found
     )

@@ -21,7 +21,7 @@ from schemas.clinical import (
 from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated, Patient
 from schemas.event import Event, Identifier, Value
 from schemas.repeats import digest_of
-from schemas.triage import TriageDecided
+from schemas.triage import Input, TriageDecided
 
 #: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
 #: stale: from then on its time alone keeps a repeat from deciding anything.
@@ -35,6 +35,8 @@ class Sample(Value):
 
     value: VitalValue
     at: AwareDatetime
+    #: The device's own time, where its clock had to be corrected.
+    device_time: AwareDatetime | None = None
 
 
 class Word(Value):
@@ -56,6 +58,8 @@ class Picture(Value):
     late: Mapping[str, tuple[Sample, ...]] = {}
     #: Values a human vouches for: the last of each.
     readings: Mapping[str, Sample] = {}
+    #: Values that cannot be true, until one that can is sent. No rule reads them.
+    impossible: Mapping[str, Input] = {}
     #: Findings and what examinations showed.
     signs: Mapping[str, Word] = {}
     examined: tuple[str, ...] = ()
@@ -139,9 +143,10 @@ def _update(  # noqa: PLR0911
     picture: Picture, event: Event, at: datetime
 ) -> dict[str, object] | None:
     if isinstance(event, VitalSignsRecorded):
+        impossible = _impossible(picture.impossible, event, at)
         if is_streamed(event):
-            return _streamed(picture, event, at)
-        return {"readings": _read(picture.readings, event, at)}
+            return {**_streamed(picture, event, at), "impossible": impossible}
+        return {"readings": _read(picture.readings, event, at), "impossible": impossible}
     if isinstance(event, FindingRecorded):
         return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
     if isinstance(event, ExaminationDone):
@@ -185,7 +190,7 @@ def _streamed(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict
     for name, value in _values(event.vitals):
         if value in (0, "unmeasurable") or isinstance(value, Invalid):
             continue
-        sample = Sample.model_construct(value=value, at=at)
+        sample = Sample.model_construct(value=value, at=at, device_time=event.device_time)
         samples = (*streams.get(name, ()), sample)
         if len(samples) > 1 and samples[-2].at > sample.at:
             samples = tuple(sorted(samples, key=lambda s: s.at))
@@ -204,8 +209,29 @@ def _read(
             continue
         known = changed.get(name)
         if known is None or known.at <= at:
-            changed[name] = Sample.model_construct(value=value, at=at)
+            changed[name] = Sample.model_construct(value=value, at=at, device_time=None)
     return changed
+
+
+def _impossible(
+    known: Mapping[str, Input], event: VitalSignsRecorded, at: datetime
+) -> Mapping[str, Input]:
+    invalid = event.vitals.invalid
+    if not known and not invalid:
+        return known
+    sent = {n for n in event.vitals.model_fields_set if getattr(event.vitals, n) is not None}
+    older = {n: i for n, i in known.items() if n not in sent or i.occurred_at > at}
+    return older | {
+        n: Input(
+            name=n,
+            value=getattr(event.vitals, n),
+            occurred_at=at,
+            method=event.method,
+            device_time=event.device_time,
+        )
+        for n in invalid
+        if n not in older
+    }
 
 
 Method = Literal["streamed", "reading"]

@@ -450,7 +450,7 @@ async def by_line(house: House, patient: Patient, body: dict[str, Any]) -> str:
     line = json.dumps({**body, "device_id": patient.device, "event_id": event_id})
     answer = await house.crew.http.post("/v1/telemetry", content=line)
     assert answer.status_code == 202
-    assert answer.json() == {"accepted": 1, "refused": []}
+    assert answer.json() == {"accepted": 1, "refused": [], "doubted": []}
     return event_id
 
 
@@ -559,11 +559,41 @@ async def test_one_impossible_value_is_invalid_and_the_rest_of_the_set_counts(
     )
     assert answer.status_code in {202, 404}, answer.text
     assert answer.status_code == 202, answer.text
+    assert answer.json() == {"event_id": event_id, "invalid": [name]}
     event = await house.recorded(patient, event_id)
     assert isinstance(getattr(event.vitals, name), Invalid)
     assert event.vitals.spo2 == 93
     decision = await house.decided(patient, event_id)
     assert [(i.name, i.value) for i in decision.inputs] == [("spo2", 93)]
+    assert [(i.name, i.value) for i in decision.invalid] == [(name, getattr(event.vitals, name))]
+
+
+@pytest.mark.parametrize(
+    ("who", "route", "body", "field"),
+    [
+        ("crew", "POST /v1/devices/M-1/vitals", {"vitals": {"hr": 88}}, "vitals.hr"),
+        ("crew", "POST /v1/encounters/E-1/vitals", {"vitals": {"SpO2": 93}}, "vitals.SpO2"),
+        (
+            "desk",
+            "PUT /v1/encounters/E-1/patient",
+            {"patient": {"age": {"years": 60, "months": 3}}},
+            "patient.age.months",
+        ),
+        (
+            "desk",
+            "POST /v1/incidents",
+            {"location": {"latitude": 1, "longitude": 1, "lat": 1}},
+            "location.lat",
+        ),
+    ],
+)
+async def test_a_name_nobody_knows_is_refused_at_every_depth(
+    house: House, who: str, route: str, body: dict[str, Any], field: str
+) -> None:
+    caller: Caller = getattr(house, who)
+    method, path = route.split()
+    told = problem(await caller.send(method, path, {"occurred_at": now(), **body}), 422)
+    assert told["errors"] == [{"field": field, "problem": "Extra inputs are not permitted"}]
 
 
 # -- bodies ----------------------------------------------------------------------------------------

@@ -237,6 +237,31 @@ def test_the_table_is_what_the_documentation_says() -> None:
     assert told == {route: TABLE[s][route] for s, route in ROUTES if "/v1/" in route}
 
 
+@pytest.mark.parametrize("service", TABLE)
+async def test_the_description_says_who_comes_in_and_how_the_others_are_refused(
+    house: House, service: str
+) -> None:
+    token = house.key.token(house.settings, Role.OPS)
+    described = (await house.ask(service, "GET /openapi.json", token)).http.json()
+    for schema in described["components"]["schemas"].values():
+        assert "taken" not in schema.get("properties", {})
+    for route, roles in TABLE[service].items():
+        method, path = route.split(" ")
+        if path == "/openapi.json" or roles == ANYONE:
+            continue
+        operation = described["paths"][path][method.lower()]
+        assert operation["security"] == [{"bearer": sorted(roles)}]
+        refusals = {s: r["content"] for s, r in operation["responses"].items() if s >= "400"}
+        assert {"401", "403", "404", "422", "503"} <= refusals.keys()
+        assert ({"400", "409", "413", "415"} <= refusals.keys()) == (method != "GET")
+        assert {kind for content in refusals.values() for kind in content} == {
+            "application/problem+json"
+        }
+        (granted,) = (r for s, r in operation["responses"].items() if s < "300")
+        assert path.endswith("/feed") or granted["content"]["application/json"]["schema"]
+    assert described["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+
+
 # -- who is let in ---------------------------------------------------------------------------------
 
 
@@ -291,7 +316,10 @@ NOTHING_HERE = {
     "type": "about:blank",
     "title": "Not found",
     "status": 404,
-    "detail": "There is nothing here for you.",
+    "detail": (
+        "There is nothing here for you. Check the names of the facility and the patient: another "
+        "hospital may have been chosen, or none yet."
+    ),
 }
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.clinical import ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
 from schemas.encounter import (
     Age,
     DestinationSelected,
@@ -45,6 +45,7 @@ from schemas.triage import (
     Bilingual,
     Centre,
     CentreConcern,
+    Input,
     TriageDecided,
     TriageLevel,
     TriagePaused,
@@ -64,6 +65,8 @@ CHEST_PAIN = CentreConcern(
     text=Bilingual(zh="主诉胸痛", en="complains of chest pain"),
     source="CPC",
 )
+
+DOUBTED = (Input(name="spo2", value=Invalid(invalid="150"), occurred_at=BEGIN, method="streamed"),)
 
 
 def at(second: float) -> datetime:
@@ -110,7 +113,8 @@ def decided(
 ) -> Event:
     event: Event = made(
         TriageDecided, f"decided-{number}", number=number, changed=changed, worst=worst,
-        current=worst, trend="worse", reasons=(), inputs=(), missing=("pain",), questions=(),
+        current=worst, trend="worse", reasons=(), inputs=(), missing=("pain",),
+        invalid=DOUBTED, questions=(),
         centres=tuple(centres), folded=(),
     )  # fmt: skip
     return event
@@ -211,6 +215,7 @@ def test_the_record_is_complete_in_itself() -> None:
     assert (record.worst, record.current, record.trend) == ("urgent", "urgent", "worse")
     assert not record.triage_paused
     assert record.missing == ("pain",)
+    assert record.invalid == DOUBTED
     assert record.centres == (CHEST_PAIN,)
     assert [f.event_id for f in record.findings] == ["found"]
     assert [e.event_id for e in record.examinations] == ["examined"]
@@ -654,7 +659,7 @@ def test_an_act_bears_the_names_of_those_who_did_it() -> None:
     ],
 )
 def test_for_a_facility_that_was_not_told_there_is_nothing(case: Case | None, name: str) -> None:
-    with pytest.raises(Rejected, match="404 Not found: There is nothing here for you"):
+    with pytest.raises(Rejected, match="404 Not found: There is nothing here for you\\."):
         act(case, doing(name))
 
 

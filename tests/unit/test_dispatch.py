@@ -173,7 +173,8 @@ def test_devices_are_put_on_and_taken_off_one_by_one() -> None:
 def decision(number: int, worst: TriageLevel) -> TriageDecided:
     event: TriageDecided = act(
         TriageDecided, f"d-{number}", number=number, changed=True, worst=worst, current=worst,
-        trend="same", reasons=(), inputs=(), missing=(), questions=(), centres=(), folded=(),
+        trend="same", reasons=(), inputs=(), missing=(), invalid=(), questions=(),
+        centres=(), folded=(),
     )  # fmt: skip
     return event
 

@@ -219,7 +219,7 @@ async def test_the_truth_is_told_before_the_sending_and_the_same_lines_go_again(
         known.append(sum(isinstance(line, truth.SamplesSent) for line in told))
         if len(bodies) < 3:
             return web.Response(status=503)
-        return web.json_response({"accepted": len(lines), "refused": []}, status=202)
+        return web.json_response({"accepted": len(lines), "refused": [], "doubted": []}, status=202)
 
     fresh = once([someone.sample(time.time()) for _ in range(3)])
     told = await sent_all(tmp_path, answer, fresh)
@@ -267,7 +267,7 @@ async def test_what_was_measured_while_the_gateway_was_away_is_marked_as_late(
 
     async def answer(request: web.Request) -> Any:
         assert "sent_at" in json.loads(await request.text())
-        return web.json_response({"accepted": 1, "refused": []}, status=202)
+        return web.json_response({"accepted": 1, "refused": [], "doubted": []}, status=202)
 
     (sent,) = [
         line

@@ -44,7 +44,9 @@ class Services:
         if words[-1] == "telemetry":
             lines = [json.loads(line) for line in (await request.text()).split("\n")]
             self.samples += [line["event_id"] for line in lines if "event_id" in line]
-            return web.json_response({"accepted": len(lines), "refused": []}, status=202)
+            return web.json_response(
+                {"accepted": len(lines), "refused": [], "doubted": []}, status=202
+            )
         key, body = request.headers["Idempotency-Key"], await request.json()
         self.acts[words[-1]] += 1
         self.keys.append(key)

@@ -98,15 +98,15 @@ class Teller:
         self.level = level
         self.tell(
             triage.TriageDecided, at, number=1, changed=True, worst=level, current=level,
-            trend="worse", protocol=None, reasons=self.reasons, inputs=(), missing=(),
+            trend="worse", protocol=None, reasons=self.reasons, inputs=(), missing=(), invalid=(),
             questions=(), centres=(), folded=(),
         )  # fmt: skip
 
     def notify(self, at: float, version: int = 1, facility: str = "F-001") -> None:
         record = handoff.PreArrivalRecord(
             patient=STEMI, unit_id=self.vehicle, worst=self.level, current=self.level, trend="same",
-            triage_paused=False, reasons=self.reasons, inputs=(), missing=(), questions=(),
-            centres=(), findings=(), examinations=(), treatments=(), admission=None,
+            triage_paused=False, reasons=self.reasons, inputs=(), missing=(), invalid=(),
+            questions=(), centres=(), findings=(), examinations=(), treatments=(), admission=None,
         )  # fmt: skip
         for centre in triage.Centre:
             self.tell(

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from schemas.clinical import (
     ExaminationDone,
     FindingRecorded,
+    Invalid,
     TreatmentGiven,
     VitalSignsRecorded,
 )
@@ -103,6 +104,35 @@ def tell(arrivals: Sequence[Arrival], *, stored: bool = False) -> Told:
         picture, out = step(picture, "E-1", arrival.event, at(arrival.learned), PROTOCOLS)
         decisions += out
     return Told(picture, decisions)
+
+
+# -- what is shown and not used --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("send", [reading, streamed])
+def test_an_impossible_value_is_shown_until_a_possible_one_comes(send: Any) -> None:
+    """Shown with what was sent; the values before and beside it count as ever."""
+    sent = [
+        Arrival(send(1, 0, **WELL), 0),
+        Arrival(send(2, 10, heart_rate=999, on_oxygen="maybe", spo2=97), 10),
+        Arrival(send(3, 8, heart_rate=82), 20),  # older than the impossible one
+    ]
+    told = tell(sent, stored=True)
+    shown = {i.name: (i.value, i.occurred_at) for i in told.decisions[-1].invalid}
+    assert shown == {
+        "heart_rate": (Invalid(invalid="999"), at(10)),
+        "on_oxygen": (Invalid(invalid="maybe"), at(10)),
+    }
+    used = {i.name: i.value for i in told.decisions[-1].inputs}
+    assert (used["heart_rate"], used["spo2"]) == (82, 97)
+    after = tell([*sent, Arrival(send(4, 30, heart_rate=84, on_oxygen=True), 30)], stored=True)
+    assert after.decisions[-1].invalid == ()
+
+
+def test_a_corrected_clock_is_shown_beside_its_value() -> None:
+    event = streamed(1, 0, **WELL).model_copy(update={"device_time": at(-600)})
+    (decision,) = tell([Arrival(event, 0)], stored=True).decisions
+    assert {i.device_time for i in decision.inputs} == {at(-600)}
 
 
 # -- events of every kind -------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""What every interface says of itself beside its routes: who may come in, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from services.kit.role import Role
+
+_PROBLEM = "application/problem+json"
+_TEXT = {"type": "string"}
+_REFUSAL = {
+    "type": "object",
+    "description": "RFC 9457. `detail` says what to do; no value of the request is repeated.",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": _TEXT,
+        "title": _TEXT,
+        "status": {"type": "integer"},
+        "detail": _TEXT,
+        "errors": {
+            "type": "array",
+            "description": "With 422: the fields to mend.",
+            "items": {"type": "object", "properties": {"field": _TEXT, "problem": _TEXT}},
+        },
+    },
+}
+_ALWAYS = {
+    401: "No token, or one that is not valid (any more).",
+    403: "Your role may not do this.",
+    404: "Nothing of this name that you may see.",
+    422: "A field is not as it should be; `errors` names it.",
+    503: "A part behind this service is away: send the same again.",
+}
+_WRITING = {
+    400: "The body is not JSON.",
+    409: "It cannot be any more, or the key stood for another act.",
+    413: "The body is too large.",
+    415: "The body is not called JSON.",
+}
+
+
+def describe(app: FastAPI, guarded: Iterable[tuple[APIRoute, Collection[Role]]]) -> dict[str, Any]:
+    """The description of the interface, OpenAPI 3.1; ``guarded``: routes and whom they let in."""
+    described: dict[str, Any] = app.openapi()
+    parts = described["components"]
+    parts["schemas"] = {
+        name: schema
+        for name, schema in parts["schemas"].items()
+        if name not in {"HTTPValidationError", "ValidationError"}
+    } | {"Problem": _REFUSAL}
+    parts["securitySchemes"] = {
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "A JSON Web Token, or a key of `greenchannel client add`.",
+        }
+    }
+    for route, roles in guarded:
+        for method in route.methods or ():
+            _guard(described["paths"][route.path][method.lower()], method, roles)
+    return described
+
+
+def _guard(operation: dict[str, Any], method: str, roles: Collection[Role]) -> None:
+    operation["security"] = [{"bearer": sorted(roles)}]
+    refusals = _ALWAYS if method == "GET" else _ALWAYS | _WRITING
+    for status, description in sorted(refusals.items()):
+        content = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        operation["responses"][str(status)] = {"description": description, "content": content}
