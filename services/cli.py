@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,14 +15,44 @@ import click
 from services.kit.role import Role
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _InFull(click.Group):
+    """Lists its commands without cutting what they are for."""
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        cmd.short_help = (cmd.help or "").partition("\n")[0]
+        super().add_command(cmd, name)
+
+
+class _Configured(click.Command):
+    """Its help names the environment that it reads."""
+
+    reads = ""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from services.kit.settings import described
+
+        with formatter.section("Environment"):
+            formatter.write_dl(
+                [
+                    (name, f"{what} [{default}]" if default else what)
+                    for name, what, default in described()
+                    if self.reads in name
+                ]
+            )
+
+
+class _OnDatabase(_Configured):
+    reads = "POSTGRES"
+
+
+@click.group(cls=_InFull, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="greenchannel")
 def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
 def _service(name: str, module: str, does: str) -> None:
-    @main.command(name, help=does)
+    @main.command(name, cls=_Configured, help=does)
     def serve() -> None:
         from importlib import import_module
 
@@ -41,6 +73,7 @@ CALLS_PER_HOUR, LIVE = 120.0, 6
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 MORE = click.FloatRange(min=0, min_open=True)
+ADDRESS = re.compile(r"[^\s:/,@]+:[0-9]{1,5}")
 
 
 def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
@@ -50,28 +83,53 @@ def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Pa
     return file
 
 
+def _brokers(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not all(ADDRESS.fullmatch(one) for one in given.split(",")):
+        raise click.BadParameter("write HOST:PORT, or several of them with commas between")
+    return given
+
+
+def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    form = r"postgres(ql)?://([^/@]+@)?[^\s:/,@]+(:[0-9]{1,5})?(/\S*)?"
+    if given is not None and not re.fullmatch(form, given):
+        raise click.BadParameter("write postgresql://USER@HOST:PORT of a superuser; the password"
+                                 " is better kept in PGPASSWORD")  # fmt: skip
+    return given
+
+
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
         click.option(
             "--live-encounters",
             type=click.IntRange(0),
+            metavar="N",
             help="live from the beginning [one per vital a second]",
         ),
-        click.option("--vitals-per-second", type=MORE, help="by all monitors [one each]"),
-        click.option("--calls-per-hour", type=MORE, help=f"[{CALLS_PER_HOUR:g}]"),
-        click.option("--ambulances", type=click.IntRange(1), help="at least; more when needed"),
-        click.option("--seed", type=int, help="the same seed, the same city"),
-        click.option("--for", "seconds", type=MORE, help="seconds of input, from the first one"),
+        click.option(
+            "--vitals-per-second", type=MORE, metavar="X", help="by all monitors [one each]"
+        ),
+        click.option("--calls-per-hour", type=MORE, metavar="X", help=f"[{CALLS_PER_HOUR:g}]"),
+        click.option(
+            "--ambulances", type=click.IntRange(1), metavar="N", help="at least; more when needed"
+        ),
+        click.option("--seed", type=int, metavar="N", help="the same seed, the same city"),
+        click.option(
+            "--for",
+            "seconds",
+            type=MORE,
+            metavar="SECONDS",
+            help="seconds of input, from the first one",
+        ),
     ):
         command = option(command)
     return command
 
 
 @main.command()
-@click.option("--kafka", metavar="HOST:PORT", help="a broker that runs already")
-@click.option("--postgres", metavar="DSN", help="a server that runs already")
-@click.option("--data", type=FOLDER, help="keep everything here (default: nothing is kept)")
+@click.option("--kafka", metavar="HOST:PORT", callback=_brokers, help="a broker that runs already")
+@click.option("--postgres", metavar="DSN", callback=_server, help="a server that runs already")
+@click.option("--data", type=FOLDER, metavar="DIR", help="keep everything here [nothing is kept]")
 @click.option("--report", type=FILE, callback=_in_a_folder, help="what the judge found, as JSON")
 @click.option(
     "--endpoints",
@@ -82,6 +140,7 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="N",
     default=8120,
     show_default=True,
     help="of the page; 0 picks one",
@@ -92,6 +151,7 @@ def run(**asked: Any) -> None:
     from services.local.supervisor import Options
     from services.local.supervisor import run as supervise
 
+    os.umask(0o077)  # what a run writes, and what its parts write, is nobody else's
     sys.exit(asyncio.run(supervise(Options(**asked))))
 
 
@@ -126,15 +186,15 @@ def judge(**asked: Any) -> None:
     sys.exit(uvloop.run(preside(Options(**asked))))
 
 
-@main.command()
+@main.command(cls=_Configured)
 @click.option("--secrets", type=FOLDER, required=True, help="a file per user, holding the password")
 def apply(secrets: Path) -> None:
     """建立主题、用户与权限 · topics, users, rules, roles; a second time changes nothing."""
     from services.kit.admin import apply_broker
     from services.kit.roles import apply_database
-    from services.kit.settings import Settings
+    from services.kit.settings import from_environment
 
-    settings = Settings()
+    settings = from_environment()
     words = {file.name: file.read_text("utf-8").strip() for file in secrets.iterdir()}
 
     async def both() -> list[str]:
@@ -150,18 +210,23 @@ def client() -> None:
     """客户端密钥 · keys of software clients."""
 
 
-@client.command()
+@client.command(cls=_OnDatabase)
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--facility")
+@click.option("--facility", metavar="ID", help="with --role centre: whose queue it sees")
 def add(name: str, role: str, facility: str | None) -> None:
     """Make a key for NAME; it is shown once and stored hashed."""
-    from services.kit.auth import add_client
+    from services.kit.auth import add_client, check_client
+    from services.kit.errors import Rejected
 
+    try:
+        check_client(name, Role(role), facility)
+    except Rejected as error:
+        raise click.UsageError(error.detail) from error
     click.echo(_with_clients(lambda pool: add_client(pool, name, Role(role), facility)))
 
 
-@client.command()
+@client.command(cls=_OnDatabase)
 @click.argument("name")
 def revoke(name: str) -> None:
     """Revoke the key of NAME; it stops working within half a minute."""
@@ -174,17 +239,19 @@ def revoke(name: str) -> None:
 
 def _with_clients(do: Callable[[Any], Awaitable[Any]]) -> Any:
     """Do something with the clients' table, as the operator that the environment names."""
+    from asyncpg import PostgresError
+
     from services.kit import postgres
     from services.kit.errors import Rejected, TransientFailure
-    from services.kit.settings import Settings
+    from services.kit.settings import Misconfigured, from_environment
 
     async def work() -> Any:
-        async with await postgres.connect(Settings(), "access", size=1) as pool:
+        async with await postgres.connect(from_environment(), "access", size=1) as pool:
             return await do(pool)
 
     try:
         return asyncio.run(work())
-    except (Rejected, TransientFailure) as error:
+    except (Rejected, TransientFailure, Misconfigured, PostgresError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from schemas.topics import registry
+from services.kit import programs
 from services.kit.admin import apply_broker
 from services.kit.broker import as_user, broker_answers, environment
 from services.kit.process import Child, end, hold
@@ -54,7 +55,7 @@ class Platform:
 
     def stop(self) -> None:
         end(self._started)
-        self._database.remove()
+        programs.remove(self._database.link)
 
     def settings(self, service: str) -> dict[str, str]:
         """The environment of a service, as ``Settings`` reads it."""

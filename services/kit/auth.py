@@ -163,14 +163,22 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def add_client(pool: Pool, name: str, role: Role, facility: str | None) -> str:
-    """Make a client key and return it, once. ``Rejected`` when the name is taken."""
+def check_client(name: str, role: Role, facility: str | None) -> None:
+    """Raises ``Rejected`` when there can be no such client."""
     try:
         _IDENTIFIER.validate_python(name)
+        if facility is not None:
+            _IDENTIFIER.validate_python(facility)
     except ValidationError as error:
-        raise Rejected(422, "Name", "Up to 64 of A-Z a-z 0-9 . _ : - make a name.") from error
+        wanted = "Names are 1 to 64 of A-Z a-z 0-9 . _ : - and begin with a letter or digit."
+        raise Rejected(422, "Name", wanted) from error
     if (role is Role.CENTRE) != (facility is not None):
         raise Rejected(422, "Facility", "A centre needs --facility, and only a centre has one.")
+
+
+async def add_client(pool: Pool, name: str, role: Role, facility: str | None) -> str:
+    """Make a client key and return it, once. ``Rejected`` when the name is taken."""
+    check_client(name, role, facility)
     key = f"gck_{secrets.token_urlsafe(32)}"
     async with transaction(pool) as connection:
         added = await connection.fetchval(

@@ -44,11 +44,15 @@ def tokens(jwks: Path, facilities: Iterable[str]) -> dict[str, Any]:
     return {**plain, Role.CENTRE.value: centre}
 
 
-def broker_of(observer: Settings) -> dict[str, str | None]:
-    """The observer's connection, as clients name their arguments."""
-    password = observer.kafka_sasl_plain_password
-    found = {name: getattr(observer, f"kafka_{name}") for name in _KAFKA}
-    return {**found, "sasl_plain_password": password.get_secret_value() if password else None}
+def observed(broker: Settings, dsn: str, password: str) -> dict[str, Any]:
+    """The observer's two connections: to the broker as clients name their arguments."""
+    observer = as_user(broker, "observer", password)
+    secret = observer.kafka_sasl_plain_password
+    kafka = {name: getattr(observer, f"kafka_{name}") for name in _KAFKA}
+    return {
+        "kafka": {**kafka, "sasl_plain_password": secret.get_secret_value() if secret else None},
+        "postgres": role_dsn(dsn, "observer", password),
+    }
 
 
 def environ(name: str, broker: Settings, dsn: str, password: str) -> dict[str, str]:

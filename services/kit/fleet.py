@@ -29,8 +29,8 @@ class CannotEnd(CannotStart):
 
 class Keeper:
     """Keeps a child alive. ``recovery_s`` holds, for each death, the seconds from it until the
-    child answered again. ``on_start`` is called when it has a new process; ``say`` is told when
-    it does not come up again."""
+    child answered again. ``on_start`` is called when it has a new process; ``say`` is told of
+    deaths and recoveries, and when it does not come up again."""
 
     def __init__(
         self, child: Child, answers: Answers, on_start: Callable[[], None], say: Say
@@ -59,9 +59,11 @@ class Keeper:
             if may_end and self.child.status == 0:
                 return
             died = time.monotonic()
+            self._say(f"  ✗ {self.child.name} 中断 · died, starts again")
             deaths = deaths + 1 if died - began < QUICK_DEATH_S else 1
             await self._start_again(deaths)
             self.recovery_s.append(round(time.monotonic() - died, 3))
+            self._say(f"  ✓ {self.child.name} 恢复 · works again … {self.recovery_s[-1]:.1f} s")
 
     async def _start_again(self, deaths: int) -> None:
         """At once; only one that dies young more than three times waits, longer each time."""
@@ -86,7 +88,7 @@ class Keeper:
 
 class Fleet:
     """Children by name, each with its keeper; ``on_change`` is called when a pid is new, and
-    ``say`` is told of one that does not come up again."""
+    ``say`` is told of deaths and recoveries."""
 
     def __init__(self, on_change: Callable[[], None], say: Say) -> None:
         self.keepers: dict[str, Keeper] = {}

@@ -22,6 +22,8 @@ ANSWER_S = 10.0
 #: So long a client has to send what it still holds when it is closed.
 CLOSE_S = 3.0
 
+AWAY = "the broker of GREENCHANNEL_KAFKA_BOOTSTRAP_SERVERS is out of reach"
+
 Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 
 
@@ -104,7 +106,7 @@ async def started(make: Callable[[], Client]) -> Client:
     except BaseException as error:
         await client.stop()
         if isinstance(error, KafkaError) and error.retriable:
-            raise TransientFailure("the broker is out of reach") from error
+            raise TransientFailure(AWAY) from error
         raise
     return client
 

@@ -53,7 +53,9 @@ async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
         )
     except Exception as error:
         if is_transient(error):
-            raise TransientFailure("the database is out of reach") from error
+            raise TransientFailure(
+                "the database of GREENCHANNEL_POSTGRES_DSN is out of reach"
+            ) from error
         raise
     return pool
 

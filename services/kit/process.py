@@ -125,9 +125,21 @@ def is_free(port: int) -> bool:
         return True
 
 
+def listens(address: str, patience: float = 2.0) -> bool:
+    """Whether somebody takes connections at HOST:PORT."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), patience).close()
+    except (OSError, ValueError, OverflowError):
+        return False
+    return True
+
+
 def hold(folder: Path) -> int:
-    """Lock the folder for as long as we, or a child that got the descriptor from us, live.
-    Raises ``BlockingIOError`` when somebody else holds it."""
+    """Make the folder, private, and lock it for as long as we, or a child that got the descriptor
+    from us, live. Raises ``BlockingIOError`` when somebody else holds it, ``OSError`` when it
+    cannot be made."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

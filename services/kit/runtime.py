@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import uvicorn
@@ -14,7 +15,7 @@ from fastapi import FastAPI
 
 from services.kit import failpoint
 from services.kit.observability import log_as_json
-from services.kit.settings import Settings
+from services.kit.settings import Misconfigured, Settings, from_environment
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,11 @@ def serve(app: FastAPI, settings: Settings) -> Part:
 
 def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
     """Run ``main`` until it fails or a signal comes; the exit status of the process."""
-    settings = Settings()
+    try:
+        settings = from_environment()
+    except Misconfigured as error:
+        sys.stderr.write(f"✗ {error}\n")
+        return 2
     log_as_json(settings, service)
     failpoint.arm(settings.fail_point, settings.fail_point_log)
     try:
@@ -72,12 +77,27 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
 
 
 async def _until_signalled(main: Awaitable[None]) -> None:
-    task = asyncio.ensure_future(main)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+    cancel_on_signal()
     with contextlib.suppress(asyncio.CancelledError):
-        await task
+        await main
+
+
+def cancel_on_signal(say: Callable[[], None] = lambda: None) -> None:
+    """Cancel the task that calls this when we are asked to end, after ``say``."""
+    task = asyncio.current_task()
+
+    def cancel() -> None:
+        say()
+        if task is not None:
+            task.cancel()
+
+    on_signal(cancel)
+
+
+def on_signal(do: Callable[[], None]) -> None:
+    """Do this, and nothing else, when we are asked to end."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, do)
 
 
 async def together(parts: Sequence[Part]) -> None:

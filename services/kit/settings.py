@@ -2,44 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import SecretStr
+from pydantic import AfterValidator, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "GREENCHANNEL_"
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise ValueError("no time zone of this name, as Asia/Shanghai is one") from None
+    return name
+
+
+class Misconfigured(Exception):
+    """The environment cannot be understood; the message names each variable to mend."""
 
 
 class Settings(BaseSettings):
     """Environment of a service; every name begins with ``GREENCHANNEL_``."""
 
-    model_config = SettingsConfigDict(env_prefix="GREENCHANNEL_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
 
     kafka_bootstrap_servers: str = "127.0.0.1:9092"
+    """The brokers: HOST:PORT, several with commas."""
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How they are spoken to."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """With SASL."""
     kafka_sasl_plain_username: str | None = None
+    """The service's own user, as `greenchannel apply` makes them."""
     kafka_sasl_plain_password: SecretStr | None = None
+    """Its password."""
     kafka_ca_file: Path | None = None
+    """With SSL: who vouches for the brokers [the system's list]."""
 
-    postgres_dsn: SecretStr = SecretStr("postgresql://127.0.0.1/greenchannel")
+    postgres_dsn: SecretStr = SecretStr("postgresql://127.0.0.1:5432/greenchannel")
+    """The database, with the service's own role."""
 
-    #: Verifies tokens: a file or a URL that holds a JSON Web Key Set.
     jwks: str | None = None
+    """Verifies tokens: a file or an https URL that holds a JSON Web Key Set [client keys alone]."""
     jwt_issuer: str = "greenchannel"
+    """The `iss` of a good token."""
     jwt_audience: str = "greenchannel"
+    """Its `aud`."""
 
     host: str = "127.0.0.1"
+    """Where the service listens."""
     port: int = 0
+    """And at which port; 0 picks one."""
 
-    #: Which of several workers of the same service this is: makes its Kafka membership static.
     worker: int = 0
-    #: Admission numbers carry the date of this zone.
-    time_zone: str = "Asia/Shanghai"
-    #: How long a dependency may be away before the process stops and is started anew.
+    """Which of several workers of the same service this is: makes its Kafka membership static."""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
+    """Admission numbers carry the date of this zone."""
     patience: timedelta = timedelta(seconds=60)
+    """How long broker or database may be away before the process stops: seconds, or ISO 8601."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least that is logged."""
 
-    #: Tests only: the process kills itself when it first reaches this point, and notes it here.
     fail_point: str | None = None
+    """Tests only: the process kills itself when it first reaches this point,"""
     fail_point_log: Path | None = None
+    """and notes it here."""
+
+
+def from_environment() -> Settings:
+    """The settings of this process. Raises ``Misconfigured``."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = (f"{PREFIX}{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise Misconfigured("; ".join(wrong)) from None
+
+
+def described() -> Iterator[tuple[str, str, str]]:
+    """Each variable with what it means and what holds without it; those of tests are left out."""
+    for name, field in Settings.model_fields.items():
+        if not name.startswith("fail_point"):
+            default = field.default
+            if isinstance(default, SecretStr):
+                default = default.get_secret_value()
+            elif isinstance(default, timedelta):
+                default = f"{default.total_seconds():g}"
+            yield f"{PREFIX}{name.upper()}", field.description or "", str(default or "")

@@ -50,7 +50,3 @@ class Postgres:
         )  # fmt: skip
         file.unlink()
         new.rename(home / "data")
-
-    def remove(self) -> None:
-        """Take away what lies outside the data folder."""
-        programs.remove(self.link)

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import shutil
-import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -20,14 +19,14 @@ import httpx
 import yaml
 from asyncpg import PostgresError
 
-from services.kit import endpoints
+from services.kit import endpoints, programs
 from services.kit.admin import CannotApply, apply_broker
-from services.kit.broker import as_user, broker_answers
+from services.kit.broker import broker_answers
 from services.kit.fleet import CannotStart, Fleet, readiness, side_by_side
 from services.kit.jars import Unavailable
 from services.kit.process import ROOT, Child, free_port, hold, write_whole
-from services.kit.roles import apply_database, database_answers, role_dsn, server_version
-from services.kit.runtime import serve
+from services.kit.roles import apply_database, database_answers, server_version
+from services.kit.runtime import cancel_on_signal, on_signal, serve
 from services.kit.settings import Settings
 from services.local.kafka import Kafka
 from services.local.postgres import Postgres
@@ -75,12 +74,14 @@ async def run(options: Options) -> int:
             tempfile.TemporaryDirectory(prefix="greenchannel-", ignore_cleanup_errors=True)
         )
         data = Path(folder).resolve()  # noqa: ASYNC240 - before anything runs
-        (data / "logs").mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = lacks(data, options.port, not options.kafka, not options.postgres)
         try:
             lock = hold(data)
+            (data / "logs").mkdir(mode=0o700, exist_ok=True)
+            found = lacks(data, options.port, options.kafka, options.postgres)
         except BlockingIOError:
-            found.append(f"{data} 正在使用 · another run uses it: end that, or --data DIR")
+            found = [f"{data} 正在使用 · another run uses it: end that, or --data DIR"]
+        except OSError as error:
+            found = [f"{data} 无法写入 · {error.strerror}: another --data DIR"]
         for line in found:
             click.echo(f"✗ {line}", err=True)
         return 2 if found else await Run(options, data, lock).whole()
@@ -113,9 +114,7 @@ class Run:
     async def whole(self) -> int:
         """Until input has ended and was counted, or a signal comes; then nothing is left."""
         logging.basicConfig(filename=self.data / "logs/web.log", filemode="w", level="WARNING")
-        me, loop = asyncio.current_task(), asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, me.cancel if me else lambda: None)
+        cancel_on_signal(lambda: click.echo("  停止中 · stopping …"))
         try:
             await self.bring_up()
             return await self.until_counted()
@@ -126,8 +125,7 @@ class Run:
         except asyncio.CancelledError:
             return 0
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, lambda: None)
+            on_signal(lambda: None)  # nothing interrupts what follows
             await self.take_down()
 
     async def take_down(self) -> None:
@@ -138,7 +136,7 @@ class Run:
         await asyncio.get_running_loop().shutdown_default_executor()
         await self.fleet.end([["simulator"], ["judge"], SERVICES, ["kafka"], ["postgres"]])
         if self.postgres and not self.options.data:
-            self.postgres.remove()
+            programs.remove(self.postgres.link)
 
     async def bring_up(self) -> None:
         for stale in (self.public, self.truth, self.judged):
@@ -196,10 +194,8 @@ class Run:
 
     def endpoints(self, *more: str) -> dict[str, Any]:
         """What lets anyone look in, send their own, and pull a plug; and ``more`` addresses."""
-        word = self.passwords["observer"]
         return {
-            "kafka": endpoints.broker_of(as_user(self.broker, "observer", word)),
-            "postgres": role_dsn(self.dsn, "observer", word),
+            **endpoints.observed(self.broker, self.dsn, self.passwords["observer"]),
             "http": {n: self.url(n) for n in ("dispatch", "gateway", "bridge", "web", *more)},
             "pids": {name: self.fleet.pid(name) for name in PARTS},
             "tokens": self.tokens,

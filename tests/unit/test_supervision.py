@@ -88,8 +88,8 @@ async def test_one_that_dies_young_again_and_again_waits_longer_each_time(
     await fleet.add(child(tmp_path, program), never)
     await asyncio.to_thread(until, lambda: starts.read_text() == "x" * 6, 20)
     assert time.monotonic() - began > 0.25 + 0.5
-    assert len(said) == 1
-    assert "alas" in said[0]
+    (told,) = (line for line in said if "\n" in line)
+    assert "alas" in told
 
 
 async def test_a_child_that_cannot_start_says_why(tmp_path: Path, fleet: Fleet) -> None:
