@@ -33,13 +33,16 @@ class People:
         self.patients: dict[str, Patient] = {}
 
     async def act(self, patient: Patient, step: Step) -> None:
-        """Do it, for as long as it takes. Raises ``Refused`` when the service will not have it."""
+        """Do it, for as long as it takes; in a story told from its midst, as done when it was due,
+        and only entered now. Raises ``Refused`` when the service will not have it."""
         t = time.time()
+        is_told = patient.is_forwarding and step.by != "department"  # who answers, answers now
+        done = patient.pace.due(step.at) if is_told else t
         key = f"{patient.handle}.{step.name}"
         if step.act != "call":  # who the patient is stands in the answer to the call
-            self._journal.write(_sent(key, patient, step, t))
+            self._journal.write(_sent(key, patient, step, t, done))
         try:
-            answer = await self._outside.act(self._request(key, patient, step, t))
+            answer = await self._outside.act(self._request(key, patient, step, done))
         except Refused as error:
             self._journal.write(truth.Refused(t=time.time(), ids=[key], status=error.status))
             ACTS.labels(step.act, "refused").inc()
@@ -78,7 +81,7 @@ class People:
         """Close all connections."""
         await self._outside.close()
 
-    def _request(self, key: str, patient: Patient, step: Step, t: float) -> Request:
+    def _request(self, key: str, patient: Patient, step: Step, done: float) -> Request:
         door = DOORS[step.act]
         match step.by:
             case "department":
@@ -87,8 +90,8 @@ class People:
                 token = self._tokens.crew
             case _:
                 token = self._tokens.dispatcher
-        path = door.path.format_map(about(patient, t))
-        return Request(door.service, door.method, path, token, key, body_of(step, patient, t))
+        path = door.path.format_map(about(patient, done))
+        return Request(door.service, door.method, path, token, key, body_of(step, patient, done))
 
     def _learn(self, patient: Patient, step: Step, answer: Mapping[str, Any]) -> None:
         match step.act:
@@ -115,8 +118,8 @@ def _begun(patient: Patient) -> truth.EncounterBegan:
     )
 
 
-def _sent(key: str, patient: Patient, step: Step, t: float) -> truth.ActSent:
-    told = about(patient, t)
+def _sent(key: str, patient: Patient, step: Step, t: float, done: float) -> truth.ActSent:
+    told = about(patient, done)
     if step.act == "stamp":
         told |= {"status": step.body["status"], "source": "crew"}
     return truth.ActSent(

@@ -15,7 +15,8 @@ import httpx
 import psutil
 import yaml
 from fastapi import FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import FileResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
 from web.audience import SEATS, Audience, Feed, event
@@ -166,6 +167,13 @@ def _add_routes(app: FastAPI, show: Show, pull_plug: Callable[[str], Awaitable[N
     @app.get("/")
     async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html")
+
+    @app.exception_handler(404)
+    async def elsewhere(request: Request, error: HTTPException) -> Response:
+        """Whoever looks for a page finds the one there is."""
+        if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+            return RedirectResponse("/", 303)
+        return await http_exception_handler(request, error)
 
     @app.get("/livez")
     async def livez() -> dict[str, str]:

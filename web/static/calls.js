@@ -4,13 +4,16 @@ import { Fitted, html, now, Shape } from "./base.js";
 import { age, complaint, personShort, say } from "./words.js";
 
 const TO_NOTIFY_S = 60, TO_DEPART_S = 180;
-const CALL = 70, MORE = 16, STACKED = 4;
+const CALL = 70, MORE = 20, HINT = 25, STACKED = 4;
+// Whose call stands at one of these has left, though nobody may have stamped it.
+const GONE = new Set(["on_scene", "reached", "boarded", "left_scene", "at_destination", "arrived", "transferred", "ended"]);
 const R = 25, ROUND = 2 * Math.PI * R;
 
 const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
 
 function Ring({ call }) {
   const { accepted, notified, departed } = call;
+  if (!departed && GONE.has(call.state)) return html`<${Unstamped} />`;
   const limit = notified ? TO_DEPART_S : TO_NOTIFY_S;
   const end = departed || now();
   const seconds = Math.max(0, (end - (notified || accepted)) / 1000);
@@ -27,6 +30,13 @@ function Ring({ call }) {
   </svg>`;
 }
 
+// A departure that nobody stamped is missing: neither in time nor late.
+function Unstamped() {
+  return html`<svg class="ring missing" viewBox="0 0 58 58" role="img" aria-label=${say("no_departure")}>
+    <title>${say("no_departure")}</title><circle cx="29" cy="29" r=${R} /><text x="29" y="34">?</text>
+  </svg>`;
+}
+
 // The protocol's word where it has one, for it reads the same for every call.
 function complaintAndAge(patient) {
   const word = patient.complaint === "other" ? complaint(patient) : say(patient.complaint);
@@ -39,7 +49,7 @@ function Call({ call, featured }) {
     <${Ring} call=${call} />
     <div>
       <b class="line">${complaintAndAge(call.patient)}</b>
-      <span class="state">${say(state)}<i>${age(now() - call.state_at)}</i></span>
+      <span class="state"><span class="line">${say(state)}</span><i>${age(now() - call.state_at)}</i></span>
       <small class="line">${call.unit}${call.gps && html` <span class="gps" title=${say("gps_confirms")}>GPS ✓</span>`}${call.unit && " · "}${call.address}</small>
     </div>
     <${Shape} level=${call.level} size=${22} bare />
@@ -49,10 +59,10 @@ function Call({ call, featured }) {
 export function Calls({ calls, followed }) {
   const { shown = [], open = 0, departures = {} } = calls || {};
   const fill = (height) => {
-    const fitting = fitted(shown, height == null ? STACKED : Math.floor((height - MORE) / CALL));
-    return html`<ul>${fitting.map((call) => html`<${Call} key=${call.id} call=${call} featured=${call.encounters.includes(followed)} />`)}</ul>
+    const fitting = fitted(shown, height == null ? STACKED : Math.floor((height - MORE - HINT) / CALL));
+    return html`${shown.length > 0 && html`<p class="hint line">${say("ring_hint")}</p>`}<ul>${fitting.map((call) => html`<${Call} key=${call.id} call=${call} featured=${call.encounters.includes(followed)} />`)}</ul>
       ${shown.length === 0 && html`<p class="none">${say("calls_none")}</p>`}
-      ${open > fitting.length && html`<p class="more">+${open - fitting.length}</p>`}`;
+      ${open > fitting.length && html`<p class="more">${say("more_calls", { n: open - fitting.length })}</p>`}`;
   };
   return html`<section class="calls" aria-labelledby="calls">
     <h2 id="calls">${say("calls")} <b>${open}</b>

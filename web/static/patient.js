@@ -81,7 +81,7 @@ function Steps({ patient }) {
   return html`<ol class="steps">${STEPS.map((step, i) => html`
     <li class=${`${stamps[step] ? "done" : i < last ? "passed" : ""} ${step === "boarded" && admission ? "admitted" : ""} ${i === last ? "last" : ""}`}>
       <b>${say(`step_${step}`)}</b>
-      <span>${stamps[step] ? clock(stamps[step]) : "·"}</span>
+      <span>${stamps[step] ? clock(stamps[step]) : ""}</span>
       ${step === "boarded" && admission && after_ms != null && html`<em>+${Math.round(after_ms)} ms</em>`}
     </li>`)}</ol>`;
 }
@@ -90,12 +90,12 @@ export function Followed({ patient, names }) {
   if (!patient) return html`<section class="followed" aria-label=${say("followed")}><h2>${say("followed")}</h2><p class="none">${say("followed_none")}</p></section>`;
   const known = patient.patient || {};
   return html`<section class=${`followed ${patient.level}`} aria-label=${say("followed")}>
-    <h2>${say("followed")} <span class="aside">${[patient.unit, patient.address].filter(Boolean).join(" · ")}</span></h2>
+    <h2>${say("followed")} <span class="aside">${[patient.unit, patient.address].filter(Boolean).join(" · ")}${patient.facility && html` <span class="to">→ ${both(names[patient.facility]) || patient.facility}</span>`}</span></h2>
     <div class="person" key=${patient.id}>
       <div class="badge" key=${patient.level}><${Shape} level=${patient.level} size=${38} /><b>${say(patient.level)}</b></div>
       <div class="who">
         <p><b>${person(known)}</b>${known.identity !== "known" && html`<span class="tag">${say("identity_unknown")}</span>`}
-          <span>${complaint(known)}</span>${patient.facility && html`<span class="to">→ ${both(names[patient.facility]) || patient.facility}</span>`}</p>
+          <span>${complaint(known)}</span></p>
         <${Why} patient=${patient} />
       </div>
     </div>

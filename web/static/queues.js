@@ -67,7 +67,7 @@ function Queue({ queue, room, names }) {
     <h2>${say(`${queue.centre}_centre`)} <b>${queue.all}</b><span class="aside">${say("admitted_of", { n: queue.admitted })}</span></h2>
     <ul>${cards.map((card) => html`<${Card} key=${card.id} card=${card} names=${names} />`)}</ul>
     ${cards.length === 0 && html`<p class="none">${say("queue_none")}</p>`}
-    ${queue.all > cards.length && html`<p class="more">+${queue.all - cards.length}</p>`}
+    ${queue.all > cards.length && html`<p class="more">${say("more_patients", { n: queue.all - cards.length })}</p>`}
   </section>`;
 }
 

@@ -22,7 +22,10 @@ const WORDS = {
   calls: ["呼救", "Calls"],
   calls_none: ["此刻没有呼救", "No call at this moment"],
   within: ["3 分钟内出车", "Left within 3 min"],
-  more: ["还有 {n} 个", "{n} more"],
+  more_calls: ["另有 {n} 个呼救", "{n} more calls"],
+  more_patients: ["另有 {n} 位", "{n} more"],
+  ring_hint: ["圆环：派车到出车，满圈 3 分钟", "Ring: notified to left; a full turn is 3 min"],
+  no_departure: ["无出车时间", "no departure stamp"],
   to_notify: ["受理 → 派车，60 秒为限", "accepted → unit notified, limit 60 s"],
   to_depart: ["派车 → 出车，180 秒为限", "notified → departed, limit 180 s"],
   left_after: ["{s} 秒出车", "left after {s} s"],
@@ -43,7 +46,7 @@ const WORDS = {
 
   city: ["城市", "City"],
   city_label: ["全城地图：医院、急救站与行进中的救护车", "Map of the city: hospitals, stations and moving ambulances"],
-  legend_idle: ["待命", "standing by"],
+  legend_idle: ["待命", "idle"],
   legend_out: ["赶往现场", "to the scene"],
   legend_scene: ["现场", "scene"],
 
