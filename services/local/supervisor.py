@@ -151,7 +151,8 @@ class Run:
         await side_by_side(click.echo, *([partial(self.up, n) for n in lane] for lane in lanes))
         self.has_input = True
         self.publish()
-        click.echo(f"┏{'━' * 58}\n┃ 绿色通道 Green Channel  {self.url('web')}/\n┗{'━' * 58}")
+        line = f"绿色通道 Green Channel  {self.url('web')}/  ·  Ctrl-C 结束 ends"
+        click.echo(f"┏{'━' * 64}\n┃ {line}\n┗{'━' * 64}")
 
     async def postgres_up(self) -> str:
         if self.postgres:

@@ -23,6 +23,7 @@ from simulator.journal import Follower
 from simulator.judge import Options as JudgeOptions
 from simulator.judge import judge
 from simulator.play import Options, play
+from simulator.reading import milliseconds
 from simulator.story import Story
 from tests.simulated import endpoints, service
 
@@ -115,6 +116,20 @@ async def played(tmp_path: Path, services: Services, **asked: Any) -> list[truth
 
 def kinds(told: list[truth.TruthLine]) -> Counter[str]:
     return Counter(line.KIND for line in told)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_a_story_told_from_its_midst_had_behind_it_was_done_then(tmp_path: Path) -> None:
+    """Only entered now; who answers in the hospital, and what follows, happens now."""
+    services = Services()
+    told = await played(tmp_path, services, live_encounters=6, calls_per_hour=0, seconds=0.3)
+    acts = [line for line in told if isinstance(line, truth.ActSent)]
+    ages = {line.id: line.t - milliseconds(line.about["occurred_at"]) / 1000 for line in acts}
+    behind = [i for i in ages if i.endswith(".assigned")]
+    assert len(behind) == 6
+    assert all(0.1 < ages[i] < 3 for i in behind), ages
+    seen = [i for i in ages if i.endswith(".acknowledged")]
+    assert all(ages[i] < 0.01 for i in seen), ages
 
 
 @pytest.mark.usefixtures("quick")
