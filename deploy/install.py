@@ -1,7 +1,8 @@
-"""Installs a lock into this environment, in one line that moves; all that pip said, if it fails."""
+"""Installs a lock into this environment, in one line that moves; if it fails, what pip said."""
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -43,4 +44,6 @@ def _show(text: str) -> None:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     sys.exit(install(Path(sys.argv[1])))

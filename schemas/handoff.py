@@ -32,7 +32,7 @@ class PreArrivalRecord(Value):
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
     invalid: tuple[Input, ...] = Field(
-        description="Values that cannot be true: shown, and read by no rule."
+        default=(), description="Values that cannot be true: shown, and read by no rule."
     )
     questions: tuple[Bilingual, ...]
     centres: tuple[CentreConcern, ...]

@@ -121,7 +121,7 @@ class TriageDecided(EncounterEvent):
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
     invalid: tuple[Input, ...] = Field(
-        description="Values that cannot be true: shown, and read by no rule."
+        default=(), description="Values that cannot be true: shown, and read by no rule."
     )
     questions: tuple[Bilingual, ...] = Field(description="For the crew, most valuable first.")
     centres: tuple[CentreConcern, ...]

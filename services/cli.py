@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
-from services.kit.role import Role
+from services.kit.operator import FOLDER, Configured, apply, client, in_a_line
 
 
 class _InFull(click.Group):
@@ -23,36 +23,18 @@ class _InFull(click.Group):
         super().add_command(cmd, name)
 
 
-class _Configured(click.Command):
-    """Its help names the environment that it reads."""
-
-    reads = ""
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from services.kit.settings import described
-
-        with formatter.section("Environment"):
-            formatter.write_dl(
-                [
-                    (name, f"{what} [{default}]" if default else what)
-                    for name, what, default in described()
-                    if self.reads in name
-                ]
-            )
-
-
-class _OnDatabase(_Configured):
-    reads = "POSTGRES"
-
-
 @click.group(cls=_InFull, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option("0.1.0", prog_name="greenchannel")
 def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
+main.add_command(apply)
+main.add_command(client)
+
+
 def _service(name: str, module: str, does: str) -> None:
-    @main.command(name, cls=_Configured, help=does)
+    @main.command(name, cls=Configured, help=does)
     def serve() -> None:
         from importlib import import_module
 
@@ -70,10 +52,8 @@ _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival record
 
 #: A city one can follow with the eye: a call every half minute, a few patients under way.
 CALLS_PER_HOUR, LIVE = 120.0, 6
-FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 MORE = click.FloatRange(min=0, min_open=True)
-ADDRESS = re.compile(r"[^\s:/,@]+:[0-9]{1,5}")
 
 
 def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
@@ -84,14 +64,24 @@ def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Pa
 
 
 def _brokers(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    if given is not None and not all(ADDRESS.fullmatch(one) for one in given.split(",")):
+    try:
+        parts = [urlsplit(f"//{one}") for one in (given or "h:1").split(",")]
+        fits = all(p.hostname and p.port and p.netloc == p.geturl()[2:] for p in parts)
+    except ValueError:
+        fits = False
+    if not fits:
         raise click.BadParameter("write HOST:PORT, or several of them with commas between")
     return given
 
 
 def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
-    form = r"postgres(ql)?://([^/@]+@)?[^\s:/,@]+(:[0-9]{1,5})?(/\S*)?"
-    if given is not None and not re.fullmatch(form, given):
+    try:
+        parts = urlsplit(given or "postgresql://127.0.0.1")
+        fits = parts.scheme in {"postgres", "postgresql"} and bool(parts.hostname)
+        fits = fits and parts.port != 0  # asking for it refuses what is none
+    except ValueError:
+        fits = False
+    if not fits:
         raise click.BadParameter("write postgresql://USER@HOST:PORT of a superuser; the password"
                                  " is better kept in PGPASSWORD")  # fmt: skip
     return given
@@ -148,10 +138,13 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
 @_load
 def run(**asked: Any) -> None:
     """全部在本机运行 · everything on this machine, and the page that shows it."""
+    from services.kit.settings import from_environment
     from services.local.supervisor import Options
     from services.local.supervisor import run as supervise
 
     os.umask(0o077)  # what a run writes, and what its parts write, is nobody else's
+    with in_a_line():
+        from_environment()  # its parts get it
     sys.exit(asyncio.run(supervise(Options(**asked))))
 
 
@@ -184,75 +177,6 @@ def judge(**asked: Any) -> None:
     from simulator.judge import judge as preside
 
     sys.exit(uvloop.run(preside(Options(**asked))))
-
-
-@main.command(cls=_Configured)
-@click.option("--secrets", type=FOLDER, required=True, help="a file per user, holding the password")
-def apply(secrets: Path) -> None:
-    """建立主题、用户与权限 · topics, users, rules, roles; a second time changes nothing."""
-    from services.kit.admin import apply_broker
-    from services.kit.roles import apply_database
-    from services.kit.settings import from_environment
-
-    settings = from_environment()
-    words = {file.name: file.read_text("utf-8").strip() for file in secrets.iterdir()}
-
-    async def both() -> list[str]:
-        changed = await apply_database(settings.postgres_dsn.get_secret_value(), words)
-        return changed + await apply_broker(settings, words)
-
-    for line in asyncio.run(both()) or ["nothing to change"]:
-        click.echo(line)
-
-
-@main.group()
-def client() -> None:
-    """客户端密钥 · keys of software clients."""
-
-
-@client.command(cls=_OnDatabase)
-@click.argument("name")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--facility", metavar="ID", help="with --role centre: whose queue it sees")
-def add(name: str, role: str, facility: str | None) -> None:
-    """Make a key for NAME; it is shown once and stored hashed."""
-    from services.kit.auth import add_client, check_client
-    from services.kit.errors import Rejected
-
-    try:
-        check_client(name, Role(role), facility)
-    except Rejected as error:
-        raise click.UsageError(error.detail) from error
-    click.echo(_with_clients(lambda pool: add_client(pool, name, Role(role), facility)))
-
-
-@client.command(cls=_OnDatabase)
-@click.argument("name")
-def revoke(name: str) -> None:
-    """Revoke the key of NAME; it stops working within half a minute."""
-    from services.kit.auth import revoke_client
-
-    found = _with_clients(lambda pool: revoke_client(pool, name))
-    click.echo("revoked" if found else f"no client named {name} has a key")
-    sys.exit(0 if found else 1)
-
-
-def _with_clients(do: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Do something with the clients' table, as the operator that the environment names."""
-    from asyncpg import PostgresError
-
-    from services.kit import postgres
-    from services.kit.errors import Rejected, TransientFailure
-    from services.kit.settings import Misconfigured, from_environment
-
-    async def work() -> Any:
-        async with await postgres.connect(from_environment(), "access", size=1) as pool:
-            return await do(pool)
-
-    try:
-        return asyncio.run(work())
-    except (Rejected, TransientFailure, Misconfigured, PostgresError) as error:
-        raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -49,4 +49,5 @@ class Cast:
 
     def release(self, van: Van) -> None:
         """The ambulance is free again."""
+        van.free_since = time.time()
         self._free.put_nowait(van)

@@ -63,6 +63,8 @@ class Van:
     patient: Patient | None = None
     home: Path = ()
     home_since: float = 0.0
+    #: Since when it may be sent again: nothing of its next mission is older.
+    free_since: float = 0.0
 
     def is_moving(self, now: float) -> bool:
         """Whether it drives, with or without a patient."""

@@ -37,7 +37,7 @@ class People:
         and only entered now. Raises ``Refused`` when the service will not have it."""
         t = time.time()
         is_told = patient.is_forwarding and step.by != "department"  # who answers, answers now
-        done = patient.pace.due(step.at) if is_told else t
+        done = max(patient.pace.due(step.at), patient.van.free_since) if is_told else t
         key = f"{patient.handle}.{step.name}"
         if step.act != "call":  # who the patient is stands in the answer to the call
             self._journal.write(_sent(key, patient, step, t, done))

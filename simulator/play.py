@@ -180,6 +180,7 @@ class Run:
         if self._journal.epochs and unit_id not in self._freed:
             self._freed.add(unit_id)
             await self._people.free(patient.van, self._epoch)
+            patient.van.free_since = time.time()
 
     # -- living ------------------------------------------------------------------------------
 

@@ -64,13 +64,19 @@ def _patients(stage: Stage, incident: Incident) -> list[Encounter]:
 def _calls(look: Look) -> dict[str, Any]:
     """Calls whose clock still runs come before the others; within that the newest first."""
     alive = [i for i in look.stage.incidents.values() if i.accepted is not None and _is_on(look, i)]
-    alive.sort(key=lambda i: ("departed" in i.stamps, -(i.accepted or 0)))
+    alive.sort(key=lambda i: (_has_left(look, i), -(i.accepted or 0)))
     shown = sorted(alive[:CALLS], key=lambda i: -(i.accepted or 0))
     return {
         "shown": [_call(look, incident) for incident in shown],
         "open": len(alive),
         "departures": _departures(look.stage),
     }
+
+
+def _has_left(look: Look, incident: Incident) -> bool:
+    """Whether its unit has left, though nobody may have stamped it."""
+    of_patients = (patient.stamps for patient in look.patients[incident.key])
+    return any(step in stamps for stamps in (incident.stamps, *of_patients) for step in STEPS[2:])
 
 
 def _is_on(look: Look, incident: Incident) -> bool:

@@ -9,43 +9,42 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
 
 from schemas.clinical import (
     ExaminationDone,
-    FindingCode,
     FindingRecorded,
     TreatmentGiven,
-    VitalSigns,
     VitalSignsRecorded,
 )
 from schemas.encounter import EncounterEvent
 from schemas.envelope import encode
-from schemas.event import Event, Identifier, Text
-from services.dispatch.directory import Directory
-from services.dispatch.raw import RawReader
-from services.dispatch.telemetry import (
+from schemas.event import Event, Identifier
+from services.dispatch.bodies import (
+    NDJSON,
     Delivery,
     DeviceSample,
     Doubt,
+    Examination,
+    Finding,
     PositionLine,
+    Reading,
     Refusal,
     Taken,
+    Treatment,
     UnitFix,
     VitalsLine,
     VitalsTaken,
-    offsets_of,
-    position_event,
-    read_lines,
-    vitals_event,
 )
+from services.dispatch.directory import Directory
+from services.dispatch.raw import RawReader
+from services.dispatch.telemetry import offsets_of, position_event, read_lines, vitals_event
 from services.kit import failpoint, kafka, postgres, runtime
 from services.kit import observability as seen
 from services.kit.auth import Gate, Principal
-from services.kit.body import Body, Exactly
+from services.kit.body import Body
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, create_app, event_id_for
 from services.kit.patience import patiently
@@ -66,44 +65,19 @@ router = APIRouter(prefix="/v1")
 Crew = Annotated[Principal, Depends(Access(Role.CREW))]
 
 
-class Reading(Body):
-    """Vital signs that a human vouches for."""
-
-    vitals: Exactly[VitalSigns]
-
-
-class Finding(Body):
-    """Something observed, or observed to be absent."""
-
-    finding: FindingCode
-    present: bool
-    note: Text | None = None
-
-
-class Examination(Body):
-    """An examination with what it showed."""
-
-    examination: Literal["ecg_12_lead"]
-    shows: tuple[Literal["st_elevation", "no_st_elevation", "not_readable"], ...]
-    note: Text | None = None
-
-
-class Treatment(Body):
-    """A drug or a measure, with its dose as given."""
-
-    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
-    dose: Annotated[float, Field(gt=0)] | None = None
-    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
-
-
-@router.post("/telemetry", status_code=202, responses={202: {"model": Delivery}})
+@router.post(
+    "/telemetry",
+    status_code=202,
+    responses={202: {"model": Delivery}},
+    openapi_extra={"requestBody": NDJSON},
+)
 async def take_telemetry(request: Request, caller: Crew) -> Response:
     """NDJSON: each line stands for itself, and the answer names every line that was refused.
 
     It waits for nobody: a line of a device that is about to be attached is sent again.
     """
     body = await request.body()
-    if body.count(b"\n") > MOST_LINES:
+    if body.removesuffix(b"\n").count(b"\n") >= MOST_LINES:
         return problem(413, "Too many lines", f"Send at most {MOST_LINES} lines at once.")
     lines = []
     for line in read_lines(body):
@@ -119,10 +93,11 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     refused.sort(key=lambda refusal: refusal.line)
     await _publish(request, [*fixes, *vitals])
     seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
+    homeless = {refusal.line for refusal in unknown}
     doubted = [
         Doubt(line=number, invalid=line.vitals.invalid)
         for number, line in samples
-        if line.vitals.invalid
+        if line.vitals.invalid and number not in homeless
     ]
     answer = Delivery(
         accepted=len(fixes) + len(vitals), refused=tuple(refused), doubted=tuple(doubted)

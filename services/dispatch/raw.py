@@ -18,9 +18,10 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas.clinical import VitalSignsMeasured
 from schemas.envelope import InvalidMessage, Message, decode, encode
+from services.dispatch.bodies import VitalsLine
 from services.dispatch.device_clock import offset_of
 from services.dispatch.directory import Directory
-from services.dispatch.telemetry import VitalsLine, from_raw, vitals_event
+from services.dispatch.telemetry import from_raw, vitals_event
 from services.kit import failpoint, kafka
 from services.kit import observability as seen
 from services.kit.dead_letters import Kind, letter

@@ -5,87 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from schemas.clinical import VitalSigns, VitalSignsMeasured, VitalSignsRecorded
+from schemas.clinical import VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import complaint, event_id_of
-from schemas.event import Identifier, Moment, Value
 from schemas.unit import PositionReported
+from services.dispatch.bodies import PositionLine, Refusal, Status, VitalsLine
 from services.dispatch.device_clock import correct, offset_of
-from services.kit.body import Body, Exactly
-
-
-class DeviceSample(Body):
-    """Vital signs as a monitor sends them. ``sent_at`` is the device's clock at sending."""
-
-    sent_at: Moment | None = None
-    vitals: Exactly[VitalSigns]
-
-
-class UnitFix(Body):
-    """A GPS fix as a vehicle sends it, WGS-84."""
-
-    latitude: Annotated[float, Field(ge=-90, le=90)]
-    longitude: Annotated[float, Field(ge=-180, le=180)]
-    accuracy_m: Annotated[float, Field(ge=0)] | None = None
-    speed_kmh: Annotated[float, Field(ge=0, le=300)] | None = None
-
-
-class VitalsLine(DeviceSample):
-    """A line of NDJSON with vital signs."""
-
-    event_id: Identifier | None = None
-    device_id: Identifier
-
-
-class PositionLine(UnitFix):
-    """A line of NDJSON with a GPS fix."""
-
-    event_id: Identifier | None = None
-    unit_id: Identifier
-
 
 Holder = Callable[[str, datetime], str | None]
 _VITALS = TypeAdapter(VitalsLine)
 _POSITION = TypeAdapter(PositionLine)
-Status = Literal[400, 404, 422]
-
-
-class Refusal(Value):
-    """A line that became no event, and what its sender can do."""
-
-    line: int
-    status: Status
-    detail: str
-
-
-class Doubt(Value):
-    """A line that was taken, and its values that cannot be true: they are kept and not used."""
-
-    line: int
-    invalid: tuple[str, ...]
-
-
-class Delivery(Value):
-    """What became of the lines of one request."""
-
-    accepted: int
-    refused: tuple[Refusal, ...]
-    doubted: tuple[Doubt, ...]
-
-
-class Taken(Value):
-    """The broker has it."""
-
-    event_id: Identifier
-
-
-class VitalsTaken(Taken):
-    """The broker has it; ``invalid`` names values that cannot be true: kept, and not used."""
-
-    invalid: tuple[str, ...]
 
 
 def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | Refusal]]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, TypeAdapter
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.event import Moment
@@ -33,6 +39,14 @@ class _NothingUnknown:
             return raw if made else adapter.validate_python(raw, extra="forbid")
 
         return core_schema.no_info_before_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        described = handler(schema)
+        if handler.mode == "validation":
+            handler.resolve_ref_schema(described)["additionalProperties"] = False
+        return described
 
 
 #: A value of the contract inside a body. On a topic unknown fields come from a newer writer and

@@ -7,6 +7,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import httpx
@@ -25,6 +26,12 @@ class CannotStart(Exception):
 
 class CannotEnd(CannotStart):
     """A child that was to end by itself does not."""
+
+
+def _tell(say: Say, line: str) -> None:
+    """Whether anybody listens is no reason to stop."""
+    with contextlib.suppress(OSError):
+        say(line)
 
 
 class Keeper:
@@ -93,7 +100,7 @@ class Fleet:
     def __init__(self, on_change: Callable[[], None], say: Say) -> None:
         self.keepers: dict[str, Keeper] = {}
         self._tasks: dict[str, asyncio.Future[None]] = {}
-        self._on_change, self._say = on_change, say
+        self._on_change, self._say = on_change, partial(_tell, say)
 
     async def add(self, child: Child, answers: Answers, may_end: bool = False) -> None:
         """Start it, wait until it answers, and keep it from then on. Raises ``CannotStart``."""

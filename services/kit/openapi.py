@@ -32,7 +32,7 @@ _ALWAYS = {
     401: "No token, or one that is not valid (any more).",
     403: "Your role may not do this.",
     404: "Nothing of this name that you may see.",
-    422: "A field is not as it should be; `errors` names it.",
+    422: "Something is not as it should be; `errors` or `refused` names it.",
     503: "A part behind this service is away: send the same again.",
 }
 _WRITING = {

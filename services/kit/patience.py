@@ -39,7 +39,7 @@ async def patiently(settings: Settings, part: str, attempt: Callable[[], Awaitab
             seen.RETRIES.labels(part).inc()
             if time.monotonic() - tried > WORKED_S:
                 began, tries = time.monotonic(), 0
-            if time.monotonic() - began > settings.patience.total_seconds():
+            if time.monotonic() - began > settings.patience:
                 raise
             log.warning("will try again", extra={"action": "retry", "cause": str(failure)})
             await pause(tries)

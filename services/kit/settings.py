@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "GREENCHANNEL_"
@@ -62,15 +61,15 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     """Where the service listens."""
-    port: int = 0
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
     """And at which port; 0 picks one."""
 
-    worker: int = 0
+    worker: Annotated[int, Field(ge=0)] = 0
     """Which of several workers of the same service this is: makes its Kafka membership static."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     """Admission numbers carry the date of this zone."""
-    patience: timedelta = timedelta(seconds=60)
-    """How long broker or database may be away before the process stops: seconds, or ISO 8601."""
+    patience: PositiveFloat = 60.0
+    """How many seconds broker or database may be away before the process stops."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The least that is logged."""
 
@@ -96,6 +95,9 @@ def described() -> Iterator[tuple[str, str, str]]:
             default = field.default
             if isinstance(default, SecretStr):
                 default = default.get_secret_value()
-            elif isinstance(default, timedelta):
-                default = f"{default.total_seconds():g}"
-            yield f"{PREFIX}{name.upper()}", field.description or "", str(default or "")
+            shown = f"{default:g}" if isinstance(default, float) else str(default)
+            yield (
+                f"{PREFIX}{name.upper()}",
+                field.description or "",
+                "" if default is None else shown,
+            )

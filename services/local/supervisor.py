@@ -123,7 +123,7 @@ class Run:
             click.echo(f"✗ {str(error) or type(error).__name__} {cure}", err=True)
             return 2
         except asyncio.CancelledError:
-            return 0
+            return int(self.options.report is not None)  # which nobody has written
         finally:
             on_signal(lambda: None)  # nothing interrupts what follows
             await self.take_down()

@@ -58,7 +58,8 @@ class Picture(Value):
     late: Mapping[str, tuple[Sample, ...]] = {}
     #: Values a human vouches for: the last of each.
     readings: Mapping[str, Sample] = {}
-    #: Values that cannot be true, until one that can is sent. No rule reads them.
+    #: Values that cannot be true, by sign and method, until a newer one that can. No rule reads
+    #: them.
     impossible: Mapping[str, Input] = {}
     #: Findings and what examinations showed.
     signs: Mapping[str, Word] = {}
@@ -81,8 +82,9 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
     the record of its topic, but decides nothing, so that no alarm tells of the past. A time in
     the future is a wrong clock: the event counts as of ``now``, lest it hides what comes after.
     """
-    # Senders number for themselves. What a human did is another act when it says something else.
-    said = "" if is_streamed(event) else digest_of(event)
+    # Senders number for themselves: each monitor its samples; and what a human did is another act
+    # when it says something else.
+    said = _device_of(event) if is_streamed(event) else digest_of(event)
     name = f"{type(event).__name__}/{event.event_id}/{said}"
     short = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
     if short in picture.taken:
@@ -143,10 +145,12 @@ def _update(  # noqa: PLR0911
     picture: Picture, event: Event, at: datetime
 ) -> dict[str, object] | None:
     if isinstance(event, VitalSignsRecorded):
-        impossible = _impossible(picture.impossible, event, at)
         if is_streamed(event):
-            return {**_streamed(picture, event, at), "impossible": impossible}
-        return {"readings": _read(picture.readings, event, at), "impossible": impossible}
+            update = _streamed(picture, event, at)
+        else:
+            update = {"readings": _read(picture.readings, event, at)}
+        after = picture.model_copy(update=update)
+        return {**update, "impossible": _impossible(after, event, at)}
     if isinstance(event, FindingRecorded):
         return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
     if isinstance(event, ExaminationDone):
@@ -170,6 +174,10 @@ def _signed(signs: Mapping[str, Word], name: str, present: bool, at: datetime) -
     if known is not None and known.at > at:
         return dict(signs)
     return {**signs, name: Word.model_construct(present=present, at=at)}
+
+
+def _device_of(event: Event) -> str:
+    return (isinstance(event, VitalSignsRecorded) and event.device_id) or ""
 
 
 def is_streamed(event: Event) -> bool:
@@ -213,25 +221,35 @@ def _read(
     return changed
 
 
-def _impossible(
-    known: Mapping[str, Input], event: VitalSignsRecorded, at: datetime
-) -> Mapping[str, Input]:
-    invalid = event.vitals.invalid
+def _impossible(after: Picture, event: VitalSignsRecorded, at: datetime) -> Mapping[str, Input]:
+    """What stands of impossible values, in whatever order they come: those that nothing newer,
+    taken in by the same method, has replaced."""
+    known, invalid = after.impossible, event.vitals.invalid
     if not known and not invalid:
         return known
-    sent = {n for n in event.vitals.model_fields_set if getattr(event.vitals, n) is not None}
-    older = {n: i for n, i in known.items() if n not in sent or i.occurred_at > at}
-    return older | {
-        n: Input(
-            name=n,
-            value=getattr(event.vitals, n),
-            occurred_at=at,
-            method=event.method,
-            device_time=event.device_time,
-        )
-        for n in invalid
-        if n not in older
-    }
+    found = dict(known)
+    for name in invalid:
+        key = f"{name}/{event.method}"
+        if key not in found or found[key].occurred_at <= at:
+            found[key] = Input(
+                name=name,
+                value=getattr(event.vitals, name),
+                occurred_at=at,
+                method=event.method,
+                device_time=event.device_time,
+            )
+    possible = isinstance(event.vitals.on_oxygen, bool)  # a yes or no is in no other memory
+    if possible and (key := f"on_oxygen/{event.method}") in found and found[key].occurred_at <= at:
+        del found[key]
+    return {key: i for key, i in found.items() if not _is_replaced(after, i)}
+
+
+def _is_replaced(after: Picture, doubted: Input) -> bool:
+    if doubted.method == "streamed":
+        samples = after.streams.get(doubted.name, ())
+        return bool(samples) and samples[-1].at >= doubted.occurred_at
+    reading = after.readings.get(doubted.name)
+    return reading is not None and reading.at >= doubted.occurred_at
 
 
 Method = Literal["streamed", "reading"]

@@ -757,6 +757,7 @@ async def test_each_bad_line_is_named_and_the_good_ones_are_taken(house: House) 
         json.dumps({**good, "colour": MARK}).encode(),
         json.dumps({**good, "event_id": f"{patient.device}.2", "vitals": {"spo2": MARK}}).encode(),
         json.dumps([MARK]).encode(),
+        json.dumps({**good, "device_id": f"{MARK}-8", "vitals": {"spo2": MARK}}).encode(),
     ]
     headers = {"Content-Type": "application/x-ndjson"}
     answer = await house.crew.http.post("/v1/telemetry", content=b"\n".join(lines), headers=headers)
@@ -773,7 +774,9 @@ async def test_each_bad_line_is_named_and_the_good_ones_are_taken(house: House) 
         7: 422,
         9: 422,
         11: 422,
+        12: 404,
     }
+    assert told["doubted"] == [{"line": 10, "invalid": ["spo2"]}]
     assert refused[5]["detail"] == "occurred_at: Input should have timezone info"
     assert refused[7]["detail"].startswith("latitude: ")
     assert refused[9]["detail"].startswith("colour: ")
@@ -785,6 +788,8 @@ async def test_each_bad_line_is_named_and_the_good_ones_are_taken(house: House) 
 async def test_more_lines_than_one_request_may_have_are_refused(house: House) -> None:
     answer = await house.crew.http.post("/v1/telemetry", content=b"{}\n" * 5_001)
     assert problem(answer, 413)["detail"] == "Send at most 5000 lines at once."
+    bare = (b"{}\n" * 5_001).removesuffix(b"\n")
+    problem(await house.crew.http.post("/v1/telemetry", content=bare), 413)
     told = problem(await house.crew.http.post("/v1/telemetry", content=b"{}\n" * 5_000), 422)
     assert [line["line"] for line in told["refused"]] == list(range(1, 5_001))
 

@@ -133,6 +133,15 @@ def test_only_this_machine_and_only_this_page_may_ask(
     assert (refusal(method, host, origin) is None) == allowed
 
 
+async def test_whoever_looks_for_another_page_is_led_to_this_one(page: Page) -> None:
+    async with page.client() as client:
+        led = await client.get("/nonsense", headers={"accept": "text/html"})
+        assert (led.status_code, led.headers["location"]) == (303, "/")
+        told = await client.get("/nonsense")
+        assert (told.status_code, told.json()) == (404, {"detail": "Not Found"})
+        assert (await client.get("/static/x.js", headers={"accept": "*/*"})).status_code == 404
+
+
 async def test_a_foreign_host_is_refused(page: Page) -> None:
     async with page.client(host="board.example") as client:
         assert (await client.get("/")).status_code == 403

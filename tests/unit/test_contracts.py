@@ -355,7 +355,8 @@ def test_an_event_without_any_optional_field_goes_there_and_back(name: str) -> N
     bare = kind(**given)
     sent = encode(bare, "greenchannel/test")
     assert decode(*sent_as_read(sent)) == bare
-    assert json.loads(sent.value).keys() == given.keys()
+    filled = {f for f, field in kind.model_fields.items() if field.default not in (None, ...)}
+    assert json.loads(sent.value).keys() - filled == given.keys() - filled
     validator(name).validate(json.loads(sent.value))
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from schemas import clinical, encounter, incident, triage, unit
 from services.bridge.case import Handoff
 from services.bridge.item import Item
-from services.cli import run
-from services.dispatch import api, gateway, telemetry
+from services.cli import main, run
+from services.dispatch import api, bodies
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Leg, Stamp, Unit
-from services.kit.settings import described
+from services.kit.settings import Misconfigured, Settings, described, from_environment
 from simulator.report import report
 from simulator.verdict import Verdict
 
@@ -26,19 +28,38 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 HTTP, RUNNING = ((DOCS / name).read_text("utf-8") for name in ("http.md", "running.md"))
 MODELS = (
     api.OpenIncident, api.AssignUnit, api.StampUnit, api.UpdatePatient, api.ByUnit,
-    api.AttachDevice, api.SelectDestination, api.EndEncounter, gateway.Reading, gateway.Finding,
-    gateway.Examination, gateway.Treatment, telemetry.DeviceSample, telemetry.UnitFix,
-    telemetry.VitalsLine, telemetry.PositionLine, telemetry.Delivery, telemetry.Refusal,
-    telemetry.Doubt, telemetry.Taken, telemetry.VitalsTaken, clinical.VitalSigns,
+    api.AttachDevice, api.SelectDestination, api.EndEncounter, bodies.Reading, bodies.Finding,
+    bodies.Examination, bodies.Treatment, bodies.DeviceSample, bodies.UnitFix,
+    bodies.VitalsLine, bodies.PositionLine, bodies.Delivery, bodies.Refusal,
+    bodies.Doubt, bodies.Taken, bodies.VitalsTaken, clinical.VitalSigns,
     encounter.Patient, encounter.Age, incident.Call, incident.Location, Incident, Encounter, Unit,
     Leg, Stamp, Item, Handoff,
 )  # fmt: skip
-CODES: tuple[Any, ...] = (
-    encounter.Outcome, encounter.Complaint, unit.UnitStatus, triage.TriageLevel,
-    clinical.FindingCode, unit.StampSource, incident.CallClass, clinical.ExaminationCode,
-    clinical.Shown,
-    *(encounter.Patient.model_fields[name].annotation for name in ("sex", "pregnant", "identity")),
-)  # fmt: skip
+UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "points"}
+#: Fields with few words, by their row.
+CODES: Mapping[str, Any] = {
+    "classification": incident.CallClass,
+    "sex": encounter.Patient.model_fields["sex"].annotation,
+    "pregnant": encounter.Patient.model_fields["pregnant"].annotation,
+    "identity": encounter.Patient.model_fields["identity"].annotation,
+    "complaint": encounter.Complaint,
+    "outcome": encounter.Outcome,
+    "level": triage.TriageLevel,
+    "finding": clinical.FindingCode,
+    "examination": clinical.ExaminationCode,
+    "shows": clinical.Shown,
+    "treatment": bodies.Treatment.model_fields["treatment"].annotation,
+    "status": set(unit.UnitStatus),
+    "source": unit.StampSource,
+    "unit": get_args(bodies.Treatment.model_fields["unit"].annotation)[0],
+}
+
+
+def cells(first: str, document: str = HTTP) -> list[str]:
+    """The cells of the one row whose first cell begins with this name."""
+    start = f"| `{first}`"
+    (row,) = (line for line in document.splitlines() if line.startswith(start))
+    return [cell.strip() for cell in row.strip("|").split("|")]
 
 
 def words(text: str) -> set[str]:
@@ -50,28 +71,47 @@ def test_every_field_of_a_request_or_an_answer_is_documented(model: Any) -> None
     assert model.model_fields.keys() - words(HTTP) - {"taken"} == set()
 
 
-@pytest.mark.parametrize("code", CODES, ids=str)
-def test_every_word_a_caller_may_write_is_documented(code: Any) -> None:
-    is_enum = isinstance(code, type) and issubclass(code, StrEnum)
-    allowed = {str(word) for word in (code if is_enum else get_args(code))}
+@pytest.mark.parametrize("name", CODES)
+def test_the_words_a_field_may_hold_are_those_of_its_row(name: str) -> None:
+    code = CODES[name]
+    is_listed = isinstance(code, set) or (isinstance(code, type) and issubclass(code, StrEnum))
+    allowed = {str(word) for word in (code if is_listed else get_args(code))}
     assert allowed
-    assert allowed - words(HTTP) == set()
+    assert set(re.findall(r"`([^`]+)`", cells(name)[1])) == allowed
 
 
-def test_every_vital_sign_stands_in_the_table_with_its_range() -> None:
-    for name, field in clinical.VitalSigns.model_fields.items():
-        (row,) = (
-            line for line in HTTP.splitlines() if line.startswith("|") and f"`{name}`" in line
+def test_every_vital_sign_stands_in_the_table_with_its_unit_and_range() -> None:
+    told: dict[str, tuple[str, str]] = {}
+    for name in ("heart_rate", "respiratory_rate", "spo2", "systolic_bp", "diastolic_bp",
+                 "temperature", "gcs_eye", "blood_glucose", "pain"):  # fmt: skip
+        names, measured_in, ranges = cells(name)
+        for each, span in zip(re.findall(r"`(\w+)`", names), ranges.split(", "), strict=True):
+            told[each] = measured_in, span
+    known = {
+        name: (
+            UNITS.get(str(extra["unit"]), str(extra["unit"])),
+            f"{extra['minimum']} to {extra['maximum']}",
         )
-        extra = field.json_schema_extra
-        if isinstance(extra, dict):
-            assert f"{extra['minimum']} to {extra['maximum']}" in row
+        for name, field in clinical.VitalSigns.model_fields.items()
+        if isinstance(extra := field.json_schema_extra, dict)
+    }
+    assert told == known
+    assert set(re.findall(r'"(\w)"', cells("consciousness")[2])) == set("ACVPU")
+    assert cells("on_oxygen")[2] == "`true`, `false`"
 
 
-def test_every_variable_of_the_environment_is_documented() -> None:
-    for name, what, default in described():
+def test_every_variable_of_the_environment_is_documented_and_may_be_set_to_its_default(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = list(described())
+    listed = re.findall(r"^\| `(GREENCHANNEL_\w+)`", RUNNING, re.MULTILINE)
+    assert listed == [name for name, _, _ in known]
+    for name, what, default in known:
+        if default:
+            monkeypatch.setenv(name, default)
         assert what, name
         assert f"| `{name}` | {what} | {f'`{default}`' if default else ''} |" in RUNNING
+    assert from_environment() == Settings()
 
 
 def test_every_option_of_a_run_is_documented() -> None:
@@ -81,6 +121,64 @@ def test_every_option_of_a_run_is_documented() -> None:
 
 def test_every_key_of_a_report_is_documented() -> None:
     found = report(Verdict(started=0.0), 0.0)
-    keys = {*found, *found["latency_ms"], *(f"ground_truth.{k}" for k in found["ground_truth"])}
-    listed = set(re.findall(r"`([a-z0-9_.]+)`", RUNNING))
-    assert keys - {"ground_truth"} - listed == set()
+    keys = {*found, *(f"ground_truth.{k}" for k in found["ground_truth"])} - {"ground_truth"}
+    table = RUNNING.partition("## The report")[2].partition("\n## ")[0]
+    rows = (line.split(" | ")[0] for line in table.splitlines() if line.startswith("| `"))
+    assert {name for row in rows for name in re.findall(r"`([a-z0-9_.]+)`", row)} == keys
+    assert found["latency_ms"].keys() <= words(cells("latency_ms", RUNNING)[1])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "99999"),
+        ("PATIENCE", "-5"),
+        ("TIME_ZONE", "Mars"),
+        ("KAFKA_SECURITY_PROTOCOL", "X"),
+    ],
+)
+def test_a_variable_that_cannot_be_understood_is_named_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"GREENCHANNEL_{name}", value)
+    with pytest.raises(Misconfigured, match=f"^GREENCHANNEL_{name}: ") as told:
+        from_environment()
+    assert value not in str(told.value).removeprefix(f"GREENCHANNEL_{name}: ").split()
+    assert CliRunner().invoke(main, ["run", "--port", "0"]).exit_code == 2
+    assert CliRunner().invoke(main, ["dispatch"]).exit_code == 2
+
+
+GOOD, BAD = 0, 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "status"),
+    [
+        ("--kafka", "127.0.0.1:9092", GOOD),
+        ("--kafka", "a:1,b.example:65535,[::1]:9092", GOOD),
+        ("--kafka", "nonsense", BAD),
+        ("--kafka", "a:1,", BAD),
+        ("--kafka", "a:99999", BAD),
+        ("--kafka", "a:1/x", BAD),
+        ("--kafka", "http://a:1", BAD),
+        ("--postgres", "postgresql://h", GOOD),
+        ("--postgres", "postgres://u:p@[::1]:5432/x?sslmode=require", GOOD),
+        ("--postgres", "nonsense", BAD),
+        ("--postgres", "mysql://h", BAD),
+        ("--postgres", "postgresql://h:99999", BAD),
+        ("--postgres", "postgresql:///x", BAD),
+        ("--for", "0", BAD),
+        ("--report", "/no/such/folder/r.json", BAD),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused_by_its_name(
+    option: str, value: str, status: int
+) -> None:
+    context = click.Context(run)
+    if status == GOOD:
+        assert run.make_context("run", [option, value]).params
+        return
+    with pytest.raises(click.BadParameter) as told:
+        run.parse_args(context, [option, value])
+    assert told.value.param is not None
+    assert option in told.value.param.opts

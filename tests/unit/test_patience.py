@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -43,7 +42,7 @@ def failing(times: int, error: Exception) -> Callable[[], Awaitable[str]]:
     return attempt
 
 
-SETTINGS = Settings(patience=timedelta(seconds=10))
+SETTINGS = Settings(patience=10)
 AWAY = TransientFailure("away")
 
 

@@ -22,6 +22,7 @@ from simulator.feed import Feed, Parser
 from simulator.journal import Follower, Journal
 from simulator.outside import Outside, Refused, Request
 from simulator.patient import HOME_S, Line, Pace, moment
+from simulator.people import People
 from simulator.reading import effect_key
 from simulator.sender import Sender
 from simulator.story import load as load_story
@@ -72,6 +73,32 @@ def test_a_slow_story_is_stretched_evenly() -> None:
     pace = Pace(began=100.0, phase=20.0, stretch=10.0)
     assert pace.offset(150.0) == 25.0
     assert pace.due(25.0) == 150.0
+
+
+async def test_nothing_of_a_mission_is_older_than_the_end_of_the_one_before(
+    tmp_path: Path,
+) -> None:
+    """Else a monitor spoke for the patient before, and the unit was free in the midst of it."""
+    asked: list[dict[str, Any]] = []
+
+    async def answer(request: web.Request) -> Any:
+        asked.append(await request.json())
+        return {"leg": {"leg_id": "L-1"}}
+
+    async with service(answer) as url:
+        journal = Journal(tmp_path / "truth.ndjson")
+        people = People(endpoints(url), journal)
+        someone = patient()
+        someone.is_forwarding = True
+        assigned = next(step for step in someone.story.steps if step.act == "assign")
+        someone.van.free_since = 0.0
+        await people.act(someone, assigned)
+        someone.van.free_since = someone.pace.due(assigned.at) + 60
+        await people.act(someone, assigned)
+        await people.close()
+        journal.close()
+    told = [body["occurred_at"] for body in asked]
+    assert told == [moment(someone.pace.due(assigned.at)), moment(someone.van.free_since)]
 
 
 def test_a_vehicle_stands_drives_and_comes_home() -> None:

@@ -13,11 +13,9 @@ from hypothesis import strategies as st
 
 from schemas.clinical import Invalid, VitalSigns, VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import InvalidMessage, decode, encode
+from services.dispatch.bodies import PositionLine, Refusal, VitalsLine
 from services.dispatch.device_clock import TOLERANCE, Corrected, correct, offset_of
 from services.dispatch.telemetry import (
-    PositionLine,
-    Refusal,
-    VitalsLine,
     from_raw,
     offsets_of,
     position_event,

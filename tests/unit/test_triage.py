@@ -109,6 +109,32 @@ def tell(arrivals: Sequence[Arrival], *, stored: bool = False) -> Told:
 # -- what is shown and not used --------------------------------------------------------------------
 
 
+def test_two_monitors_of_one_patient_may_number_alike() -> None:
+    pulse = streamed(17, 0, heart_rate=30).model_copy(update={"device_id": "ECG-1"})
+    oxygen = streamed(17, 0, spo2=70).model_copy(update={"device_id": "OXI-1"})
+    told = tell([Arrival(pulse, 0), Arrival(oxygen, 1), Arrival(pulse, 2)])
+    assert sorted(told.picture.streams) == ["heart_rate", "spo2"]
+    assert told.folded == ["e-17", "e-17"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        (reading(1, 30, heart_rate=80), reading(2, 10, heart_rate=999), []),
+        (reading(1, 10, heart_rate=999), reading(2, 30, heart_rate=80), []),
+        (reading(1, 10, heart_rate=999), reading(2, 10, heart_rate=80), []),
+        (streamed(1, 10, heart_rate=999), streamed(2, 30, heart_rate=0), ["heart_rate"]),
+        (streamed(1, 10, spo2=101), streamed(2, 30, spo2="unmeasurable"), ["spo2"]),
+        (reading(1, 10, heart_rate=999), streamed(2, 30, heart_rate=80), ["heart_rate"]),
+        (reading(1, 10, on_oxygen="maybe"), reading(2, 30, on_oxygen=False), []),
+    ],
+)  # fmt: skip
+def test_what_replaces_an_impossible_value(first: Event, second: Event, shown: list[str]) -> None:
+    """What was really taken in, by the same method and no earlier: in whatever order they come."""
+    told = tell([Arrival(first, 40), Arrival(second, 50)], stored=True)
+    assert [i.name for i in told.picture.impossible.values()] == shown
+
+
 @pytest.mark.parametrize("send", [reading, streamed])
 def test_an_impossible_value_is_shown_until_a_possible_one_comes(send: Any) -> None:
     """Shown with what was sent; the values before and beside it count as ever."""

@@ -13,7 +13,7 @@ const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padSt
 
 function Ring({ call }) {
   const { accepted, notified, departed } = call;
-  if (!departed && GONE.has(call.state)) return html`<${Unstamped} />`;
+  if (isUnstamped(call)) return html`<${Unstamped} />`;
   const limit = notified ? TO_DEPART_S : TO_NOTIFY_S;
   const end = departed || now();
   const seconds = Math.max(0, (end - (notified || accepted)) / 1000);
@@ -29,6 +29,9 @@ function Ring({ call }) {
       : html`<text x="29" y="34">${minutes(seconds)}</text>`}
   </svg>`;
 }
+
+const isUnstamped = (call) => call.notified && !call.departed && GONE.has(call.state);
+const isWaiting = (call) => !call.departed && !GONE.has(call.state);
 
 // A departure that nobody stamped is missing: neither in time nor late.
 function Unstamped() {
@@ -75,7 +78,7 @@ export function Calls({ calls, followed }) {
 // Where room is scarce, calls whose ambulance has not left stay before those whose has.
 function fitted(calls, room) {
   if (calls.length <= room) return calls;
-  const waiting = calls.filter((call) => !call.departed);
-  const kept = new Set([...waiting, ...calls.filter((call) => call.departed)].slice(0, room));
+  const waiting = calls.filter(isWaiting);
+  const kept = new Set([...waiting, ...calls.filter((call) => !isWaiting(call))].slice(0, room));
   return calls.filter((call) => kept.has(call));
 }

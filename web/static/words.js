@@ -24,7 +24,7 @@ const WORDS = {
   within: ["3 分钟内出车", "Left within 3 min"],
   more_calls: ["另有 {n} 个呼救", "{n} more calls"],
   more_patients: ["另有 {n} 位", "{n} more"],
-  ring_hint: ["圆环：派车到出车，满圈 3 分钟", "Ring: notified to left; a full turn is 3 min"],
+  ring_hint: ["圆环：1 分钟内派车，再 3 分钟内出车", "Ring: 1 min to notify, then 3 min to leave"],
   no_departure: ["无出车时间", "no departure stamp"],
   to_notify: ["受理 → 派车，60 秒为限", "accepted → unit notified, limit 60 s"],
   to_depart: ["派车 → 出车，180 秒为限", "notified → departed, limit 180 s"],

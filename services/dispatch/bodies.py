@@ -1,0 +1,123 @@
+"""What the gateway is sent, and what it answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
+from schemas.event import Identifier, Moment, Text, Value
+from services.kit.body import Body, Exactly
+
+Status = Literal[400, 404, 422]
+
+
+class DeviceSample(Body):
+    """Vital signs as a monitor sends them. ``sent_at`` is the device's clock at sending."""
+
+    sent_at: Moment | None = None
+    vitals: Exactly[VitalSigns]
+
+
+class UnitFix(Body):
+    """A GPS fix as a vehicle sends it, WGS-84."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    speed_kmh: Annotated[float, Field(ge=0, le=300)] | None = None
+
+
+class VitalsLine(DeviceSample):
+    """A line of NDJSON with vital signs."""
+
+    event_id: Identifier | None = None
+    device_id: Identifier
+
+
+class PositionLine(UnitFix):
+    """A line of NDJSON with a GPS fix."""
+
+    event_id: Identifier | None = None
+    unit_id: Identifier
+
+
+class Reading(Body):
+    """Vital signs that a human vouches for."""
+
+    vitals: Exactly[VitalSigns]
+
+
+class Finding(Body):
+    """Something observed, or observed to be absent."""
+
+    finding: FindingCode
+    present: bool
+    note: Text | None = None
+
+
+class Examination(Body):
+    """An examination with what it showed."""
+
+    examination: ExaminationCode
+    shows: tuple[Shown, ...]
+    note: Text | None = None
+
+
+class Treatment(Body):
+    """A drug or a measure, with its dose as given."""
+
+    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
+    dose: Annotated[float, Field(gt=0)] | None = None
+    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
+
+
+class Refusal(Value):
+    """A line that became no event, and what its sender can do."""
+
+    line: int
+    status: Status
+    detail: str
+
+
+class Doubt(Value):
+    """A line that was taken, and its values that cannot be true: they are kept and not used."""
+
+    line: int
+    invalid: tuple[str, ...]
+
+
+class Delivery(Value):
+    """What became of the lines of one request."""
+
+    accepted: int
+    refused: tuple[Refusal, ...]
+    doubted: tuple[Doubt, ...]
+
+
+class Taken(Value):
+    """The broker has it."""
+
+    event_id: Identifier
+
+
+class VitalsTaken(Taken):
+    """The broker has it; ``invalid`` names values that cannot be true: kept, and not used."""
+
+    invalid: tuple[str, ...]
+
+
+#: How the many are described.
+NDJSON = {
+    "required": True,
+    "content": {
+        "application/x-ndjson": {
+            "schema": {
+                "type": "string",
+                "description": "A JSON object a line: with `device_id` as in the body of a device's"
+                " vitals, with `unit_id` as in that of a position; `event_id` if you number them.",
+            }
+        }
+    },
+}
