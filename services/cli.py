@@ -143,7 +143,7 @@ def run(**asked: Any) -> None:
     from services.local.supervisor import run as supervise
 
     os.umask(0o077)  # what a run writes, and what its parts write, is nobody else's
-    with in_a_line():
+    with in_a_line(status=2):
         from_environment()  # its parts get it
     sys.exit(asyncio.run(supervise(Options(**asked))))
 

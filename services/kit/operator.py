@@ -102,8 +102,8 @@ def _with_clients(do: Callable[[Any], Awaitable[Any]]) -> Any:
 
 
 @contextmanager
-def in_a_line() -> Iterator[None]:
-    """What an operator can mend is told in a line, with status 2."""
+def in_a_line(status: int = 1) -> Iterator[None]:
+    """What an operator can mend is told in a line."""
     from asyncpg import PostgresError
     from confluent_kafka import KafkaException
 
@@ -116,5 +116,5 @@ def in_a_line() -> Iterator[None]:
         yield
     except (*mendable, PostgresError, KafkaException, OSError) as error:
         told = click.ClickException(str(error) or type(error).__name__)
-        told.exit_code = 2
+        told.exit_code = status
         raise told from error
