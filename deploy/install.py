@@ -9,7 +9,7 @@ from pathlib import Path
 
 PIP = ("pip", "install", "--disable-pip-version-check", "--no-build-isolation", "--require-hashes",
        "--no-color", "--progress-bar", "off")  # fmt: skip
-STEPS = ("Collecting ", "Requirement already satisfied")
+STEPS = ("Collecting ", "Requirement already satisfied: ")
 
 
 def install(lock: Path) -> int:
@@ -22,24 +22,25 @@ def install(lock: Path) -> int:
     ) as pip:
         for line in pip.stdout or ():
             said.append(line)
-            done += line.startswith(STEPS)
-            name = line.split()[1].partition("==")[0] if line.startswith(STEPS[0]) else ""
-            if line.startswith("Installing collected"):
-                name = "unpacking"
-            if name:
-                _show(f"  {lock.name}: {done} of at most {count} packages · {name}")
-    _show(f"  ✓ {lock.name}: {done} packages\n" if pip.returncode == 0 else "\n")
+            if line.startswith(STEPS):
+                done += 1
+                name = line.removeprefix(STEPS[0]).removeprefix(STEPS[1]).split()[0]
+                _show(f"  {lock.name}: {done} of at most {count} packages · {name}", done % 20 == 1)
+            elif line.startswith("Installing collected"):
+                _show(f"  {lock.name}: {done} packages · unpacking", True)
     if pip.returncode:
         sys.stderr.writelines(said[-40:])
+    else:
+        _show(f"  ✓ {lock.name}: {done} packages\n", True)
     return pip.returncode
 
 
-def _show(text: str) -> None:
-    """Over what stood there before; where nobody looks on, only what is final."""
+def _show(text: str, matters: bool) -> None:
+    """Over what stood there before; where that cannot be, only what matters, a line each."""
     if sys.stdout.isatty():
         sys.stdout.write(f"\r\x1b[K{text}")
-    elif text.endswith("\n"):
-        sys.stdout.write(text)
+    elif matters:
+        sys.stdout.write(text.rstrip() + "\n")
     sys.stdout.flush()
 
 

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 #: An identifier that may stand in a key, a log or a URL: it never holds a name or a number
 #: of a person. Case numbers of other systems are strings: leading zeros and letters stay.
@@ -14,10 +21,20 @@ Identifier = Annotated[
 ]
 #: Free text of a caller or a crew. Never logged. No database keeps the character NUL.
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+
+
+def _written(raw: Any) -> Any:
+    """A number may be seconds or milliseconds of anything: it is no time."""
+    if isinstance(raw, int | float) or (isinstance(raw, str) and raw[4:5] != "-"):
+        raise ValueError("a time is written like 2026-03-09T14:12:00+08:00")
+    return raw
+
+
 #: A time with its zone. A wrong clock is corrected; what lies outside these years is no time.
 Moment = Annotated[
     AwareDatetime,
     Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_written),
 ]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,7 +54,19 @@ _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival record
 #: A city one can follow with the eye: a call every half minute, a few patients under way.
 CALLS_PER_HOUR, LIVE = 120.0, 6
 FILE = click.Path(dir_okay=False, path_type=Path)
-MORE = click.FloatRange(min=0, min_open=True)
+
+
+class _More(click.FloatRange):
+    """A number above 0; what is no number, or without end, is none."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value} is no number one can count to", param, ctx)
+        return number
+
+
+MORE = _More(min=0, min_open=True)
 
 
 def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:

@@ -44,7 +44,7 @@ class Request:
     """One act as a request; ``key`` makes a repeat the same event."""
 
     service: Service
-    method: Literal["POST", "PUT"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     token: SecretStr
     key: str

@@ -68,14 +68,25 @@ class People:
         with contextlib.suppress(Refused):  # it had ended
             await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
-    async def free(self, van: Van, epoch: str) -> None:
-        """Make a unit available that an abandoned mission may still hold."""
+    async def free(self, van: Van, epoch: str) -> bool:
+        """Make a unit available that an abandoned mission may still hold, and end that mission's
+        encounters; false when nobody ever sent it."""
         unit_id = van.vehicle.unit_id
         body = {"status": "available", "occurred_at": moment(time.time())}
         key = f"{epoch}-{unit_id}.free"
         path = f"/v1/units/{unit_id}/stamps"
-        with contextlib.suppress(Refused):  # it is available, or nobody ever sent it
-            await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
+        try:
+            unit = await self._outside.act(
+                Request("dispatch", "POST", path, self._tokens.crew, key, body)
+            )
+        except Refused as error:
+            return error.status != 404
+        if leg := unit.get("leg"):
+            path = f"/v1/incidents/{leg['incident_id']}"
+            asked = Request("dispatch", "GET", path, self._tokens.dispatcher, key, {})
+            for encounter_id in (await self._outside.act(asked))["encounter_ids"]:
+                await self.leave(encounter_id, epoch)
+        return True
 
     async def close(self) -> None:
         """Close all connections."""

@@ -175,12 +175,13 @@ class Run:
         return patient
 
     async def _free_again(self, patient: Patient) -> None:
-        """After a crash of ours the unit may still be on a mission that nobody goes on with."""
+        """After a crash of ours, or in a kept folder, the unit may be on a mission that nobody goes
+        on with."""
         unit_id = patient.van.vehicle.unit_id
-        if self._journal.epochs and unit_id not in self._freed:
+        if unit_id not in self._freed:
             self._freed.add(unit_id)
-            await self._people.free(patient.van, self._epoch)
-            patient.van.free_since = time.time()
+            if await self._people.free(patient.van, self._epoch):
+                patient.van.free_since = time.time()
 
     # -- living ------------------------------------------------------------------------------
 

@@ -130,7 +130,9 @@ class Show:
             while True:
                 await asyncio.sleep(1)
                 address = self.endpoints().get("http", {}).get("judge")
-                if address and len(self.audience):
+                if not len(self.audience):
+                    self.score = None  # whoever comes next is not told of the past
+                elif address:
                     self.score = await _score(client, f"{address}/score") or self.score
 
 

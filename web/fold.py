@@ -194,6 +194,14 @@ def _decide(encounter: Encounter, event: dict[str, Any]) -> None:
         encounter.rose = (encounter.level, at)
     encounter.level, encounter.trend = level, event["trend"]
     encounter.reasons = weightiest(event["reasons"])
+    for known in event["inputs"]:  # samples are read only of those in the spotlight
+        _know(encounter, known["name"], known["value"], milliseconds(known["occurred_at"]))
+
+
+def _know(encounter: Encounter, name: str, value: Any, at: float) -> None:
+    """The newest of each sign."""
+    if value is not None and at >= encounter.vitals.get(name, (None, 0.0))[1]:
+        encounter.vitals[name] = (value, at)
 
 
 def weightiest(reasons: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
@@ -208,8 +216,7 @@ def _vitals(stage: Stage, record: Record) -> None:
     event, at = _read(record)
     encounter = stage.encounter(record.key, record.read)
     for name, value in event["vitals"].items():
-        if value is not None and at >= encounter.vitals.get(name, (None, 0.0))[1]:
-            encounter.vitals[name] = (value, at)
+        _know(encounter, name, value, at)
     rate = event["vitals"].get("heart_rate")
     last = encounter.trace[-1][0] if encounter.trace else 0.0
     if isinstance(rate, int | float) and at > last:

@@ -11,6 +11,8 @@ from web.stage import URGENCY, Encounter, Stage
 CANDIDATES = 6
 #: What just happened counts as dramatic this long.
 RECENT_MS = 60_000
+#: What lies further ahead is a wrong clock, and no drama.
+AHEAD_MS = 10_000
 
 
 def featured(stage: Stage, shown: Iterable[str], now: float) -> dict[str, Any] | None:
@@ -35,7 +37,7 @@ def _drama(stage: Stage, encounter: Encounter, now: float) -> float:
     score = 10.0 * URGENCY[encounter.level]
     score += 15 * ("centre-chest-pain" in encounter.told or _has_chest_pain(encounter))
     score += 20 * ("arrived" not in stamps) + 10 * bool(encounter.trace)
-    score += 40 * moves + 25 * is_early
+    score += 40 * moves + 80 * is_early
     return score + 30 * (moves and encounter.key == stage.featured)
 
 
@@ -44,7 +46,7 @@ def _has_chest_pain(encounter: Encounter) -> bool:
 
 
 def _is_recent(at: float | None, now: float) -> bool:
-    return at is not None and now - at < RECENT_MS
+    return at is not None and -AHEAD_MS < now - at < RECENT_MS
 
 
 def _portrait(stage: Stage, encounter: Encounter) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
 from schemas.event import Identifier, Moment, Text, Value
@@ -61,8 +61,15 @@ class Examination(Body):
     """An examination with what it showed."""
 
     examination: ExaminationCode
-    shows: tuple[Shown, ...]
+    shows: Annotated[tuple[Shown, ...], Field(min_length=1)]
     note: Text | None = None
+
+    @field_validator("shows")
+    @classmethod
+    def _agrees_with_itself(cls, shows: tuple[Shown, ...]) -> tuple[Shown, ...]:
+        if {"st_elevation", "no_st_elevation"} <= set(shows):
+            raise ValueError("it shows ST elevation or it does not")
+        return shows
 
 
 class Treatment(Body):
@@ -71,6 +78,12 @@ class Treatment(Body):
     treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
     dose: Annotated[float, Field(gt=0)] | None = None
     unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
+
+    @model_validator(mode="after")
+    def _dose_has_its_unit(self) -> Self:
+        if (self.dose is None) != (self.unit is None):
+            raise ValueError("a dose has its unit, and a unit its dose")
+        return self
 
 
 class Refusal(Value):

@@ -66,7 +66,7 @@ class Keeper:
             if may_end and self.child.status == 0:
                 return
             died = time.monotonic()
-            self._say(f"  ✗ {self.child.name} 中断 · died, starts again")
+            self._say(f"  ✗ {self.child.name} 中断 · died, starts again ({self.child.log})")
             deaths = deaths + 1 if died - began < QUICK_DEATH_S else 1
             await self._start_again(deaths)
             self.recovery_s.append(round(time.monotonic() - died, 3))

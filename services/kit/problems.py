@@ -58,7 +58,9 @@ async def _http(request: Request, error: Any) -> Response:
         return _not_json()
     if error.status_code == 413:
         return _too_large()
-    return problem(error.status_code, str(error.detail), "See the list of paths in docs/http.md.")
+    return problem(
+        error.status_code, str(error.detail), "GET /openapi.json lists the paths and their methods."
+    )
 
 
 async def _bug(request: Request, error: Any) -> Response:

@@ -21,7 +21,7 @@ DATABASE = "greenchannel"
 #: Services with a role ``greenchannel_<service>``; an owner has a schema of its own name.
 SERVICES = ("bridge", "dispatch", "gateway", "triage")
 OWNERS = ("bridge", "dispatch", "triage")
-#: Those and one who may read everything and change nothing.
+#: Those and one who may read their tables and change nothing.
 ROLES = (*SERVICES, "observer")
 
 
@@ -65,6 +65,7 @@ async def apply_database(admin_dsn: str, passwords: Mapping[str, str]) -> list[s
             changed += await _apply_schema(connection, "access", "CURRENT_USER")
         await migrate(pool, "access", [files("services.kit").joinpath("access")])
         await _let_read_access(pool)
+        await _let_observe(pool)
     return changed
 
 
@@ -89,8 +90,6 @@ async def _apply_role(
         await connection.execute(f"ALTER ROLE {name} LOGIN PASSWORD '{_verifier(password)}'")
     else:
         changed = []
-    if role == "observer":
-        await connection.execute(f"GRANT pg_read_all_data TO {name}")
     return changed
 
 
@@ -128,3 +127,15 @@ async def _let_read_access(pool: Pool) -> None:
     await pool.execute(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA access GRANT SELECT ON TABLES TO {readers}"
     )
+
+
+async def _let_observe(pool: Pool) -> None:
+    """The observer reads the services' tables, and neither keys nor the server's own."""
+    for service in OWNERS:
+        for statement in (
+            f"GRANT USAGE ON SCHEMA {service} TO greenchannel_observer",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA {service} TO greenchannel_observer",
+            f"ALTER DEFAULT PRIVILEGES FOR ROLE greenchannel_{service} IN SCHEMA {service}"
+            " GRANT SELECT ON TABLES TO greenchannel_observer",
+        ):
+            await pool.execute(statement)

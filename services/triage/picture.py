@@ -217,7 +217,8 @@ def _read(
             continue
         known = changed.get(name)
         if known is None or known.at <= at:
-            changed[name] = Sample.model_construct(value=value, at=at, device_time=None)
+            said = event.occurred_at if event.occurred_at > at else None
+            changed[name] = Sample.model_construct(value=value, at=at, device_time=said)
     return changed
 
 

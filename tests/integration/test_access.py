@@ -205,7 +205,9 @@ async def test_a_service_works_in_its_own_schema_alone(platform: Platform) -> No
         await triage.close()
 
 
-async def test_the_observer_reads_everything_and_changes_nothing(platform: Platform) -> None:
+async def test_the_observer_reads_the_tables_and_neither_keys_nor_passwords(
+    platform: Platform,
+) -> None:
     triage = await asyncpg.connect(platform.dsn("triage"))
     observer = await asyncpg.connect(platform.dsn("observer"))
     try:
@@ -213,6 +215,9 @@ async def test_the_observer_reads_everything_and_changes_nothing(platform: Platf
         assert await observer.fetch("SELECT * FROM triage.probe") == []
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await observer.execute("INSERT INTO triage.probe VALUES (1)")
+        for hidden in ("access.clients", "pg_catalog.pg_authid"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await observer.execute(f"SELECT * FROM {hidden}")
         await triage.execute("DROP TABLE triage.probe")
     finally:
         await triage.close()

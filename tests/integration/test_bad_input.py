@@ -525,6 +525,35 @@ async def test_a_time_without_its_zone_is_refused_by_name(
     assert NAIVE not in answer.text
 
 
+ECG = {"examination": "ecg_12_lead"}
+
+
+@pytest.mark.parametrize("written", [1795407718, 1795407718.5, "1795407718", True])
+async def test_a_number_is_no_time(house: House, written: Any) -> None:
+    body = {"latitude": 1, "longitude": 1, "occurred_at": written}
+    told = problem(await house.crew.send("POST", "/v1/units/U-1/positions", body), 422)
+    assert [error["field"] for error in told["errors"]] == ["occurred_at"]
+    assert "2026-03-09T14:12:00+08:00" in told["errors"][0]["problem"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("examinations", ECG | {"shows": []}),
+        ("examinations", ECG | {"shows": ["st_elevation", "no_st_elevation"]}),
+        ("treatments", {"treatment": "aspirin", "dose": 300}),
+        ("treatments", {"treatment": "aspirin", "unit": "mg"}),
+    ],
+)  # fmt: skip
+async def test_what_contradicts_itself_is_refused(
+    house: House, path: str, body: dict[str, Any]
+) -> None:
+    answer = await house.crew.send(
+        "POST", f"/v1/encounters/E-1/{path}", {**body, "occurred_at": now()}
+    )
+    assert len(problem(answer, 422)["errors"]) == 1
+
+
 # -- vital signs -----------------------------------------------------------------------------------
 
 

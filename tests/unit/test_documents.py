@@ -168,6 +168,8 @@ GOOD, BAD = 0, 2
         ("--postgres", "postgresql://h:99999", BAD),
         ("--postgres", "postgresql:///x", BAD),
         ("--for", "0", BAD),
+        ("--calls-per-hour", "nan", BAD),
+        ("--calls-per-hour", "inf", BAD),
         ("--report", "/no/such/folder/r.json", BAD),
     ],
 )
