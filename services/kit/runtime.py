@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -68,6 +69,9 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
         return 2
     log_as_json(settings, service)
     failpoint.arm(settings.fail_point, settings.fail_point_log)
+    # What was imported stays: looked through at each full collection, it stalls the loop by 50 ms.
+    gc.collect()
+    gc.freeze()
     try:
         uvloop.run(_until_signalled(main(settings)))
     except Exception:
