@@ -404,7 +404,7 @@ async def test_a_patient_nobody_has_opened_is_told_so(house: House) -> None:
         house.crew.send("POST", f"{path}/findings", {**at, "finding": "diaphoresis",
                                                      "present": True}),
         house.crew.send("POST", f"{path}/examinations", {**at, "examination": "ecg_12_lead",
-                                                         "shows": []}),
+                                                         "shows": ["st_elevation"]}),
         house.crew.send("POST", f"{path}/treatments", {**at, "treatment": "aspirin"}),
         house.desk.send("GET", path),
         house.desk.send("PUT", f"{path}/patient", {**at, "patient": {}}),
