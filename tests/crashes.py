@@ -314,9 +314,9 @@ class City:
 
     async def _treat(self, patient: Patient) -> None:
         path, body = f"encounters/{patient.encounter}/treatments", {"treatment": "oxygen"}
-        before = set(patient.asked)
-        await self.act(patient, TreatmentGiven, "gateway", path, {**body, "occurred_at": now()})
-        patient.sent += patient.asked.keys() - before
+        body["occurred_at"] = now()
+        taken = await self.act(patient, TreatmentGiven, "gateway", path, body)
+        patient.sent.append(taken["event_id"])
 
     async def _stream(self, patient: Patient, times: int) -> None:
         """What a monitor sends by HTTP, and what a vendor writes into the topic."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from schemas.clinical import TreatmentGiven, VitalSignsRecorded
@@ -32,7 +33,8 @@ FROM_OUTBOXES = ("dispatch-incidents", "dispatch-units", "dispatch-encounters",
 
 def every_clinical_event_stands_in_exactly_one_decision(seen: Ledger, one: Patient) -> None:
     decisions = seen.each(TriageDecided, one.encounter)
-    assert sorted(i for d in decisions for i in d.folded) == sorted(one.sent)
+    folded, sent = Counter(i for d in decisions for i in d.folded), Counter(one.sent)
+    assert folded == sent, f"in no decision: {sent - folded}; once too often: {folded - sent}"
 
 
 def every_sample_was_recorded_under_its_own_id(seen: Ledger, one: Patient) -> None:
