@@ -86,8 +86,10 @@ export class City extends Component {
   }
 
   componentDidUpdate() {
-    const { units, scenes, followed, flips } = this.props;
-    if (this.project) this.fleet.show(this.layer, this.label, this.project, { units, scenes, followed, flips });
+    const { city, units, scenes, followed, flips } = this.props;
+    if (!this.project) return;
+    const places = [...(city.stations || []), ...city.facilities].map((place) => this.project(place.point));
+    this.fleet.show(this.layer, this.label, this.project, { units, scenes, followed, flips, places });
   }
 
   render({ city }, { width, height }) {
