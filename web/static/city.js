@@ -86,10 +86,8 @@ export class City extends Component {
   }
 
   componentDidUpdate() {
-    const { city, units, scenes, followed, flips } = this.props;
-    if (!this.project) return;
-    const places = [...(city.stations || []), ...city.facilities].map((place) => this.project(place.point));
-    this.fleet.show(this.layer, this.label, this.project, { units, scenes, followed, flips, places });
+    const { units, scenes, followed, flips } = this.props;
+    if (this.project) this.fleet.show(this.layer, this.label, this.project, { units, scenes, followed, flips });
   }
 
   render({ city }, { width, height }) {

@@ -27,12 +27,11 @@ export class Fleet {
 
   stop() { cancelAnimationFrame(this.frame); }
 
-  show(layer, label, project, { units = [], scenes = [], followed, flips = [], places = [] }) {
+  show(layer, label, project, { units = [], scenes = [], followed, flips = [] }) {
     if (layer !== this.layer) this.begin(layer);
     const resized = this.project && String(project([0, 0])) !== String(this.project([0, 0]));
     this.project = project;
     this.label = label;
-    this.places = places;
     this.followed = followed;
     label.textContent = units.some(([id]) => id === followed) ? followed : "";
     this.showScenes(scenes);
@@ -112,12 +111,6 @@ export class Fleet {
     if (followed) this.above.append(unit.node);
   }
 
-  // The followed unit's name stands above it, or below where the name of a place is in the way.
-  aside(x, y) {
-    const covers = ([px, py]) => x > px - 40 && x < px + 130 && Math.abs(py - (y - 26)) < 15;
-    return this.places.some(covers) ? 34 : -22;
-  }
-
   draw(t) {
     this.frame = requestAnimationFrame((next) => this.draw(next));
     if (t - this.last < FRAME_MS) return;
@@ -129,7 +122,7 @@ export class Fleet {
       unit.at = [unit.from[0] + (unit.to[0] - unit.from[0]) * k, unit.from[1] + (unit.to[1] - unit.from[1]) * k];
       const [x, y] = unit.at;
       unit.node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-      if (unit.id === this.followed) this.label.setAttribute("transform", `translate(${x.toFixed(1)} ${(y + this.aside(x, y)).toFixed(1)})`);
+      if (unit.id === this.followed) this.label.setAttribute("transform", `translate(${x.toFixed(1)} ${(y - 22).toFixed(1)})`);
       unit.way.setAttribute("d", unit.target ? bow(unit.at, unit.target) : "");
     }
   }
