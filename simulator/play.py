@@ -21,7 +21,7 @@ from simulator.department import Department
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import Refused
-from simulator.patient import Pace, Patient
+from simulator.patient import Pace, Patient, Van
 from simulator.people import People
 from simulator.sender import Sender
 from simulator.telemetry import Telemetry
@@ -89,7 +89,6 @@ class Run:
         self._crew = Crew(
             self._people, self._departments, self._telemetry, self._sender, self._journal
         )
-        self._freed: set[str] = set()
         self._live: set[Patient] = set()
         self._lives: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -130,6 +129,7 @@ class Run:
         """Bring the first encounters into the midst of their stories; then input begins."""
         abandoned = self._journal.abandoned.values()
         await asyncio.gather(*(self._people.leave(each, self._epoch) for each in abandoned))
+        await asyncio.gather(*map(self._free_again, self._cast.vans))
         async with asyncio.TaskGroup() as group:
             begun = [
                 group.create_task(self._forwarded(PHASES))
@@ -167,21 +167,17 @@ class Run:
         patient = await self._cast.slow_patient(phases)
         self._live.add(patient)
         try:
-            await self._free_again(patient)
             await self._crew.forward(patient, patient.pace.phase)
         except (Refused, Stopped):
             self._give_up(patient)
             return None
         return patient
 
-    async def _free_again(self, patient: Patient) -> None:
-        """After a crash of ours, or in a kept folder, the unit may be on a mission that nobody goes
-        on with."""
-        unit_id = patient.van.vehicle.unit_id
-        if unit_id not in self._freed:
-            self._freed.add(unit_id)
-            if await self._people.free(patient.van, self._epoch):
-                patient.van.free_since = time.time()
+    async def _free_again(self, van: Van) -> None:
+        """After a crash of ours, or in a kept folder, a unit may be on a mission that nobody goes
+        on with. Later than now, whoever sends it is somebody else."""
+        if await self._people.free(van, self._epoch):
+            van.free_since = time.time()
 
     # -- living ------------------------------------------------------------------------------
 
@@ -215,7 +211,6 @@ class Run:
 
     async def _life(self, patient: Patient, pace: Pace) -> None:
         try:
-            await self._free_again(patient)
             await self._crew.live(patient, pace)
             self._live.discard(patient)
             await self._crew.go_home(patient)

@@ -149,8 +149,11 @@ def _update(  # noqa: PLR0911
             update = _streamed(picture, event, at)
         else:
             update = {"readings": _read(picture.readings, event, at)}
-        after = picture.model_copy(update=update)
-        return {**update, "impossible": _impossible(after, event, at)}
+        invalid = event.vitals.invalid
+        if invalid or picture.impossible:  # seldom: most samples pay nothing for it
+            after = picture.model_copy(update=update)
+            update["impossible"] = _impossible(after, event, invalid, at)
+        return update
     if isinstance(event, FindingRecorded):
         return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
     if isinstance(event, ExaminationDone):
@@ -222,13 +225,12 @@ def _read(
     return changed
 
 
-def _impossible(after: Picture, event: VitalSignsRecorded, at: datetime) -> Mapping[str, Input]:
+def _impossible(
+    after: Picture, event: VitalSignsRecorded, invalid: tuple[str, ...], at: datetime
+) -> Mapping[str, Input]:
     """What stands of impossible values, in whatever order they come: those that nothing newer,
     taken in by the same method, has replaced."""
-    known, invalid = after.impossible, event.vitals.invalid
-    if not known and not invalid:
-        return known
-    found = dict(known)
+    found = dict(after.impossible)
     for name in invalid:
         key = f"{name}/{event.method}"
         if key not in found or found[key].occurred_at <= at:
