@@ -6,7 +6,7 @@ ENV PATH=/app/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 
 # The packages, which change seldom, lie below the code, which changes often.
 COPY requirements.lock requirements-build.lock ./
-COPY deploy/setup deploy/
+COPY deploy/setup deploy/install.py deploy/
 RUN PIP_NO_CACHE_DIR=1 deploy/setup
 
 COPY schemas schemas

@@ -26,6 +26,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	$(IN_VENV) yamllint --strict .
 	$(IN_VENV) schemas.generate --check
 	$(IN_VENV) deploy.locks --check
+	$(IN_VENV) pip check
 
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest $(ARGS) --cov

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+#: A lock is whole. Were pip to look for dependencies, versions before 23.3 would take the newest
+#: release of what is wanted with an extra, pinned or not, and refuse it for its missing hash.
 PIP = ("pip", "install", "--disable-pip-version-check", "--no-build-isolation", "--require-hashes",
-       "--no-color", "--progress-bar", "off")  # fmt: skip
+       "--no-deps", "--no-color", "--progress-bar", "off")  # fmt: skip
 STEPS = ("Collecting ", "Requirement already satisfied: ")
 
 

@@ -18,6 +18,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 FROM = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
 
+SETUP = (ROOT / "deploy/setup").read_text("utf-8")
+
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -38,6 +40,17 @@ def test_ports_are_open_on_the_loopback_alone(name: str) -> None:
 @pytest.mark.parametrize("image", [*FROM, *(s["image"] for s in SERVICES.values())])
 def test_an_image_is_named_with_its_version(image: str) -> None:
     assert re.search(r":\d+\.\d+", image)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(set(re.findall(r"deploy/\w+\.py|requirements[\w-]*\.lock", SETUP)))
+)
+def test_the_image_holds_what_its_setup_reads(file: str) -> None:
+    before, _, _ = (ROOT / "Dockerfile").read_text("utf-8").partition("deploy/setup\n\n")
+    copied = [
+        word for line in re.findall(r"^COPY (.+)", before, re.MULTILINE) for word in line.split()
+    ]
+    assert file in copied or file == "requirements-dev.lock"
 
 
 @every_service
