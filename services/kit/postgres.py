@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from random import SystemRandom
 from typing import Generic, TypeAlias, TypeVar
 
 import asyncpg
@@ -111,6 +113,10 @@ async def is_writable(pool: Pool) -> bool:
         return False
 
 
+#: What no other process, and no other try of this one, comes upon again.
+_VERSIONS = SystemRandom()
+
+
 @dataclass(frozen=True)
 class Row(Generic[State]):
     """A state and the version it was read at; version 0 was never stored."""
@@ -120,31 +126,52 @@ class Row(Generic[State]):
 
 
 class Table(Generic[State]):
-    """A table ``(id text primary key, version bigint, state json)`` whose states are one model."""
+    """A table ``(id text primary key, version bigint, state json)`` whose states are one model.
 
-    def __init__(self, name: str, model: type[State]) -> None:
+    No two states ever stored have the same version, not even when one was rolled back. So a state
+    of a version that is known here need not be sent and read again: ``remember`` says how many are.
+    """
+
+    def __init__(self, name: str, model: type[State], remember: int = 0) -> None:
         self._model = model
-        self._load = f"SELECT id, version, state FROM {name} WHERE id = ANY($1) ORDER BY id"  # noqa: S608
-        self._save = f"""
-            INSERT INTO {name} AS t (id, version, state)
-            SELECT id, version + 1, state
-              FROM unnest($1::text[], $2::bigint[], $3::json[]) AS new (id, version, state)
+        self._remember = remember
+        self._known: OrderedDict[str, Row[State]] = OrderedDict()
+        self._load = f"""
+            SELECT id, t.version, CASE WHEN t.version <> known.version THEN state END AS state
+              FROM {name} AS t JOIN unnest($1::text[], $2::bigint[]) AS known (id, version)
+                   USING (id)
              ORDER BY id
-            ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state
-             WHERE t.version = excluded.version - 1
-            RETURNING id
+        """  # noqa: S608
+        self._save = f"""
+            WITH new AS (
+                SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::json[])
+                           AS new (id, before, version, state)
+            ), changed AS (
+                UPDATE {name} AS t SET version = new.version, state = new.state
+                  FROM new WHERE t.id = new.id AND t.version = new.before
+                RETURNING t.id
+            ), made AS (
+                INSERT INTO {name} (id, version, state)
+                SELECT id, version, state FROM new WHERE before = 0 ORDER BY id
+                ON CONFLICT DO NOTHING RETURNING id
+            )
+            SELECT id FROM changed UNION ALL SELECT id FROM made
         """  # noqa: S608
 
     async def load(
         self, connection: Connection, ids: Collection[str], *, lock: bool = True
     ) -> dict[str, Row[State]]:
         """Read the states of ``ids``; what is not there has no state and version 0."""
-        query = self._load + (" FOR UPDATE" if lock else "")
-        rows = await connection.fetch(query, list(ids))
+        query = self._load + (" FOR UPDATE OF t" if lock else "")
+        known = {id_: self._known.get(id_, Row(None)) for id_ in ids}
+        rows = await connection.fetch(query, list(known), [row.version for row in known.values()])
         found: dict[str, Row[State]] = dict.fromkeys(ids, Row(None))
-        for row in rows:
-            state = self._model.model_validate_json(row["state"])
-            found[row["id"]] = Row(state, row["version"])
+        for id_, version, state in rows:
+            if state is None:
+                found[id_] = known[id_]
+            else:
+                found[id_] = Row(self._model.model_validate_json(state), version)
+                self._keep(id_, found[id_])
         return found
 
     async def save(self, connection: Connection, changed: Mapping[str, Row[State]]) -> None:
@@ -154,10 +181,12 @@ class Table(Generic[State]):
         """
         if not changed:
             return
+        new = {id_: Row(row.state, _VERSIONS.randrange(1, 1 << 63)) for id_, row in changed.items()}
         stored = await connection.fetch(
             self._save,
             list(changed),
             [row.version for row in changed.values()],
+            [row.version for row in new.values()],
             [
                 row.state.model_dump_json(exclude_defaults=True)
                 for row in changed.values()
@@ -166,3 +195,13 @@ class Table(Generic[State]):
         )
         if len(stored) != len(changed):
             raise TransientFailure("a state was changed at the same time")
+        for id_, row in new.items():
+            self._keep(id_, row)
+
+    def _keep(self, id_: str, row: Row[State]) -> None:
+        """Remember it, and forget what was not stored or changed for longest."""
+        if self._remember:
+            self._known[id_] = row
+            self._known.move_to_end(id_)
+            if len(self._known) > self._remember:
+                self._known.popitem(last=False)

@@ -64,7 +64,8 @@ async def test_a_patient_whose_record_makes_us_fail_is_set_aside_alone(
         await at.taken_in(encounters)
         ill, *others = encounters
         await at.database.execute(
-            "UPDATE triage.pictures SET state = '{\"encounter_id\": 5}' WHERE id = $1", ill
+            "UPDATE triage.pictures SET version = 7, state = '{\"encounter_id\": 5}' WHERE id = $1",
+            ill,
         )
         first = at.sample(ill, counts=False)
         burst = [at.sample(e) for e in others] + [first] + [at.treatment(e) for e in others]
