@@ -34,6 +34,8 @@ PHASES = (17.0, 70.0)
 HEADROOM = 20
 #: The first patients are known to their hospitals within this long, or input begins without.
 KNOWN_S = 15.0
+#: The first patients go on within this long after input began.
+OUT_OF_STEP_S = 5.0
 #: What was begun has this long to be finished when the run ends, and telemetry then this long.
 GRACE_S, FLUSH_S = 5.0, 2.0
 
@@ -140,14 +142,13 @@ class Run:
         now = time.time()
         self._journal.write(truth.InputBegan(t=now))
         self._telemetry.begin(now)
-        for patient in patients:
-            self._let_live(patient, replace(patient.pace, began=now))
         if self.options.seconds is not None:
             left = self.options.seconds - (now - (self._journal.input_began or now))
             asyncio.get_running_loop().call_later(max(0.0, left), self.stop)
         self.has_input = True
         log.info("input begins", extra={"action": "input_began", "live": len(self._live)})
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._go_on(patients))
             group.create_task(self._take_calls())
             group.create_task(self._hold())
 
@@ -180,6 +181,13 @@ class Run:
             van.free_since = time.time()
 
     # -- living ------------------------------------------------------------------------------
+
+    async def _go_on(self, patients: Sequence[Patient]) -> None:
+        """Those in the midst of their stories go on one after the other: no city is in step, and
+        all that falls due every few seconds would fall due in the same one."""
+        for patient in patients:
+            self._let_live(patient, replace(patient.pace, began=time.time()))
+            await asyncio.sleep(OUT_OF_STEP_S / len(patients))
 
     async def _take_calls(self) -> None:
         for wait in city.waits(self._cast.rng("calls"), self.options.calls_per_hour):
