@@ -114,7 +114,7 @@ def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
     """Every rule that speaks for more than non-urgent."""
     for name, indicator in protocol.indicators.items():
         reason = _of_indicator(picture, protocol, name, indicator)
-        if reason is not None and reason.level is not TriageLevel.NON_URGENT:
+        if reason is not None:
             yield reason
     for name, words in protocol.words.items():
         known = latest(picture, name)
@@ -189,8 +189,11 @@ def _is_gcs_begun(picture: Picture) -> bool:
     return 0 < sum(latest(picture, part) is not None for part in GCS_PARTS) < len(GCS_PARTS)
 
 
-def _reason(name: str, indicator: Indicator, value: float, at_most: str = "") -> Reason:
+def _reason(name: str, indicator: Indicator, value: float, at_most: str = "") -> Reason | None:
+    """None for a value that is no reason; most are not, and need no text."""
     level, band = indicator.level(value)
+    if level is TriageLevel.NON_URGENT:
+        return None
     tail = f"{at_most}{value:g} {indicator.unit}（{indicator.range_text(band)}）"
     return Reason(
         rule=f"{name}.{band}",
