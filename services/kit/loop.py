@@ -35,6 +35,8 @@ T = TypeVar("T")
 
 BATCH = 500
 FETCH_MS = 200
+#: The broker's offsets follow at most this often.
+FOLLOW_S = 1.0
 #: Handlers run this many records before the event loop gets a turn.
 SLICE = 50
 #: A record that fails for an unforeseen reason is tried this often before its key is set aside.
@@ -53,6 +55,9 @@ class Loop(Generic[State]):
         self._intake = Intake(work.service, work.group)
         self._aside = Aside(pool, work)
         self._in_doubt = False
+        #: Offsets the broker has not been told of yet, and when it was last told.
+        self._untold: dict[TopicPartition, int] = {}
+        self._told = 0.0
         #: Counts how often partitions were given out anew.
         self._term = 0
         self._consumer: AIOKafkaConsumer
@@ -94,6 +99,7 @@ class Loop(Generic[State]):
                 await self._take(
                     [r for r in records if not self._positions.is_behind(*place_of(r))]
                 )
+                await self._follow()
             elif self.ready:
                 self._seek()  # fetched before, and what was fetched may have gone elsewhere
         await asyncio.sleep(0)
@@ -108,8 +114,16 @@ class Loop(Generic[State]):
             good, dead = self._intake.read(records)
             await self._patiently(lambda: self._intake.set_down("invalid", dead))
             await self._apply(records, good)
+        self._untold |= moves_of([place_of(r) for r in records])
+
+    async def _follow(self) -> None:
+        """Tell the broker how far we are. It is a hint for those who look at a consumer's lag: no
+        batch waits for it."""
+        if not self._untold or time.monotonic() - self._told < FOLLOW_S:
+            return
+        untold, self._untold, self._told = self._untold, {}, time.monotonic()
         try:
-            await self._consumer.commit(dict(moves_of([place_of(r) for r in records])))
+            await self._consumer.commit(untold)
         except (KafkaError, IllegalStateError):
             log.info("the broker did not take the offsets", extra={"action": "offsets_refused"})
         failpoint.reach("loop.offsets_followed")
@@ -235,6 +249,7 @@ class Loop(Generic[State]):
         async with self._turn:
             self.ready = False
             self._term += 1
+            self._untold = {}
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
