@@ -3,7 +3,7 @@
 ARGS :=
 IN_VENV := .venv/bin/python -m
 # A stamp bears the sum of what was installed: a changed lock is installed at the next command.
-sum = $(shell cat deploy/setup $(1) | cksum | cut -d' ' -f1)
+sum = $(shell cat deploy/setup deploy/install.py $(1) | cksum | cut -d' ' -f1)
 RUNS := .venv/.runs-$(call sum,requirements.lock)
 TESTS := .venv/.tests-$(call sum,requirements-dev.lock)
 

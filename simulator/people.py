@@ -84,8 +84,9 @@ class People:
         if leg := unit.get("leg"):
             path = f"/v1/incidents/{leg['incident_id']}"
             asked = Request("dispatch", "GET", path, self._tokens.dispatcher, key, {})
-            for encounter_id in (await self._outside.act(asked))["encounter_ids"]:
-                await self.leave(encounter_id, epoch)
+            with contextlib.suppress(Refused):  # nobody knows of it any more
+                for encounter_id in (await self._outside.act(asked))["encounter_ids"]:
+                    await self.leave(encounter_id, epoch)
         return True
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ from services.bridge.item import item_of
 from services.kit.postgres import Connection, Row, Table
 from services.kit.work import Received
 
-CASES = Table("cases", Case, remember=4096)
+CASES = Table("cases", Case, remember=1024)
 FEED_CHANNEL = "bridge_feed"
 
 _RESERVE = """

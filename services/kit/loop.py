@@ -58,6 +58,7 @@ class Loop(Generic[State]):
         #: Offsets the broker has not been told of yet, and when it was last told.
         self._untold: dict[TopicPartition, int] = {}
         self._told = 0.0
+        self._has_taken = False
         #: Counts how often partitions were given out anew.
         self._term = 0
         self._consumer: AIOKafkaConsumer
@@ -115,18 +116,23 @@ class Loop(Generic[State]):
             await self._patiently(lambda: self._intake.set_down("invalid", dead))
             await self._apply(records, good)
         self._untold |= moves_of([place_of(r) for r in records])
+        self._has_taken = True
 
     async def _follow(self) -> None:
-        """Tell the broker how far we are. It is a hint for those who look at a consumer's lag: no
-        batch waits for it."""
+        """Tell the broker how far we are: a hint for those who look at a consumer's lag. At most
+        one batch a second waits for it, and not for long."""
         if not self._untold or time.monotonic() - self._told < FOLLOW_S:
             return
         untold, self._untold, self._told = self._untold, {}, time.monotonic()
         try:
-            await self._consumer.commit(untold)
-        except (KafkaError, IllegalStateError):
+            async with asyncio.timeout(FOLLOW_S):
+                await self._consumer.commit(untold)
+        except (KafkaError, IllegalStateError, TimeoutError):
+            self._untold = untold
             log.info("the broker did not take the offsets", extra={"action": "offsets_refused"})
-        failpoint.reach("loop.offsets_followed")
+            return
+        if self._has_taken:
+            failpoint.reach("loop.offsets_followed")
 
     async def _apply(self, records: Sequence[Record], good: Sequence[Received]) -> None:
         """Bring about the effects; on a bug, split the batch until the one record is found."""
@@ -238,6 +244,7 @@ class Loop(Generic[State]):
         await self._patiently(lambda: self._positions.settle(first, last))
         await self._aside.load()
         self._seek()
+        self._untold = dict(self._positions.held)  # what was not told before the last end
         self.ready = True
 
     def _seek(self) -> None:

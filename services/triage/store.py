@@ -9,7 +9,7 @@ from services.kit.postgres import Connection, Row, Table
 from services.kit.work import Received
 from services.triage.picture import Picture
 
-PICTURES = Table("pictures", Picture, remember=4096)
+PICTURES = Table("pictures", Picture, remember=1024)
 
 
 class PictureStore:

@@ -16,7 +16,8 @@ from services.kit.roles import ROLES
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-FROM = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+DOCKERFILE = (ROOT / "Dockerfile").read_text("utf-8")
+FROM = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
 
 SETUP = (ROOT / "deploy/setup").read_text("utf-8")
 
@@ -46,11 +47,23 @@ def test_an_image_is_named_with_its_version(image: str) -> None:
     "file", sorted(set(re.findall(r"deploy/\w+\.py|requirements[\w-]*\.lock", SETUP)))
 )
 def test_the_image_holds_what_its_setup_reads(file: str) -> None:
-    before, _, _ = (ROOT / "Dockerfile").read_text("utf-8").partition("deploy/setup\n\n")
+    before, _, _ = DOCKERFILE.partition("deploy/setup\n\n")
     copied = [
         word for line in re.findall(r"^COPY (.+)", before, re.MULTILINE) for word in line.split()
     ]
     assert file in copied or file == "requirements-dev.lock"
+
+
+@pytest.mark.parametrize(
+    "file",
+    sorted({w for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+            for w in line.split()}),
+)  # fmt: skip
+def test_what_is_copied_is_not_shut_out(file: str) -> None:
+    """All is shut out but what the file lets in again."""
+    kept = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert "*" in kept
+    assert f"!{file}" in kept
 
 
 @every_service

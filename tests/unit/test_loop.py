@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
 from schemas.encounter import EncounterOpened, Patient
 from services.kit import loop as loop_module
@@ -135,3 +137,64 @@ async def test_a_clock_that_was_set_back_does_not_reorder_a_partition() -> None:
     batch = [at(1, 0, 20), at(2, 0, 10), at(3, 0, 15), at(4, 1, 5), at(5, 1, 30)]
     places = [r.place[2] for r in loop_module._in_order(batch)]
     assert places == [4, 1, 2, 3, 5]
+
+
+class Broker:
+    """Takes offsets, or does not."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self._answers = list(answers)
+        self.told: list[dict[Any, int]] = []
+
+    async def commit(self, offsets: dict[Any, int]) -> None:
+        if answer := self._answers.pop(0):
+            raise answer
+        self.told.append(dict(offsets))
+
+    async def beginning_offsets(self, places: set[Any]) -> dict[Any, int]:
+        return dict.fromkeys(places, 0)
+
+    end_offsets = beginning_offsets
+
+    def seek(self, place: Any, position: int) -> None:
+        return
+
+
+async def test_offsets_that_the_broker_refused_are_told_with_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_module, "FOLLOW_S", 0.01)
+    loop = Rigged(lambda *_: None)
+    broker: Any = Broker(KafkaError(), TimeoutError(), None)
+    loop._consumer = broker
+    one, other = TopicPartition("dispatch-encounters", 0), TopicPartition("dispatch-encounters", 1)
+    loop._untold = {one: 7}
+    await loop._follow()
+    loop._untold |= {other: 3}
+    for _ in range(3):
+        await asyncio.sleep(0.011)
+        await loop._follow()
+    assert broker.told == [{one: 7, other: 3}]
+    assert loop._untold == {}
+
+
+async def test_where_it_goes_on_is_told_even_if_nothing_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What an end or a new sharing out has left untold would look like a lag for ever."""
+    loop = Rigged(lambda *_: None)
+    broker: Any = Broker(None)
+    place = TopicPartition("dispatch-encounters", 0)
+    loop._consumer = broker
+
+    async def settle(first: Any, last: Any) -> None:
+        loop._positions.held = {place: 20}
+
+    async def load() -> None:
+        return
+
+    monkeypatch.setattr(loop._positions, "settle", settle)
+    monkeypatch.setattr(loop._aside, "load", load)
+    await loop.settle({place})
+    await loop._follow()
+    assert broker.told == [{place: 20}]
