@@ -25,14 +25,16 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	.venv/bin/lint-imports --no-cache
 	$(IN_VENV) yamllint --strict .
 	$(IN_VENV) schemas.generate --check
+	$(IN_VENV) simulator.illustrate --check
 	$(IN_VENV) deploy.locks --check
 	$(IN_VENV) pip check
 
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest $(ARGS) --cov
 
-schemas: $(RUNS) ## JSON Schemas from the models
+schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, the stories' page
 	$(IN_VENV) schemas.generate
+	$(IN_VENV) simulator.illustrate
 
 lock: $(TESTS) ## the locks of Python packages anew (needs uv; ARGS=--upgrade takes newer ones)
 	$(IN_VENV) deploy.locks $(ARGS)

@@ -118,10 +118,41 @@ class VitalSignsRecorded(EncounterEvent):
 
 
 class FindingCode(StrEnum):
-    """Observations a protocol knows."""
+    """Observations that a protocol knows."""
 
     CARDIAC_ARREST = "cardiac_arrest"
+    AIRWAY_COMPROMISED = "airway_compromised"
+    SEVERE_DYSPNOEA = "severe_dyspnoea"
+    SHOCK = "shock"
+    POOR_PERFUSION = "poor_perfusion"
+    ACTIVE_BLEEDING = "active_bleeding"
     DIAPHORESIS = "diaphoresis"
+    SUSPECTED_INFECTION = "suspected_infection"
+    SEIZURE = "seizure"
+    STATUS_EPILEPTICUS = "status_epilepticus"
+    # stroke (CPSS)
+    FACIAL_DROOP = "facial_droop"
+    ARM_DRIFT = "arm_drift"
+    ABNORMAL_SPEECH = "abnormal_speech"
+    # injuries
+    MULTIPLE_TRAUMA = "multiple_trauma"
+    PENETRATING_INJURY = "penetrating_injury"
+    FLAIL_CHEST = "flail_chest"
+    UNSTABLE_PELVIS = "unstable_pelvis"
+    LONG_BONE_FRACTURES = "long_bone_fractures"
+    CRUSHED_LIMB = "crushed_limb"
+    AMPUTATION = "amputation"
+    SPINAL_INJURY = "spinal_injury"
+    MINOR_INJURY = "minor_injury"
+    # mother and child
+    CORD_PROLAPSE = "cord_prolapse"
+    SEVERE_ABDOMINAL_PAIN = "severe_abdominal_pain"
+    VAGINAL_BLEEDING = "vaginal_bleeding"
+    CHEST_INDRAWING = "chest_indrawing"
+    GRUNTING = "grunting"
+    CYANOSIS = "cyanosis"
+    FEEDING_DIFFICULTY = "feeding_difficulty"
+    REDUCED_ACTIVITY = "reduced_activity"
 
 
 class FindingRecorded(EncounterEvent):
@@ -132,9 +163,11 @@ class FindingRecorded(EncounterEvent):
     note: Text | None = None
 
 
-ExaminationCode: TypeAlias = Literal["ecg_12_lead"]
+ExaminationCode: TypeAlias = Literal["ecg_12_lead", "ultrasound_fast"]
 #: What an examination may show.
-Shown: TypeAlias = Literal["st_elevation", "no_st_elevation", "not_readable"]
+Shown: TypeAlias = Literal[
+    "st_elevation", "no_st_elevation", "free_fluid", "no_free_fluid", "not_readable"
+]
 
 
 class ExaminationDone(EncounterEvent):
@@ -145,9 +178,85 @@ class ExaminationDone(EncounterEvent):
     note: Text | None = None
 
 
+#: Drugs and measures.
+TreatmentCode: TypeAlias = Literal[
+    "aspirin",
+    "oxygen",
+    "intravenous_access",
+    "defibrillation",
+    "cardiopulmonary_resuscitation",
+    "adrenaline",
+    "ventilation",
+    "crystalloid",
+    "norepinephrine",
+    "tranexamic_acid",
+    "tourniquet",
+    "immobilisation",
+    "dressing",
+    "magnesium_sulfate",
+    "oxytocin",
+    "cord_clamped",
+    "warming",
+    "paracetamol",
+    "anticonvulsant",
+]
+DoseUnit: TypeAlias = Literal["mg", "ug", "g", "IU", "mL", "L/min", "J"]
+
+
 class TreatmentGiven(EncounterEvent):
     """A drug or a measure, with its dose as given."""
 
-    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
+    treatment: TreatmentCode
     dose: Annotated[float, Field(gt=0)] | None = None
-    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
+    unit: DoseUnit | None = None
+
+
+class ObservationRetracted(EncounterEvent):
+    """An observation was no observation of this patient. It stays in the log, and counts no more.
+
+    It goes to the topic that holds the observation, and so comes after it. A level that it had
+    raised stays until a clinician lowers it.
+    """
+
+    observation: Literal["vitals", "finding", "examination", "treatment"]
+    observation_id: Identifier = Field(description="Event id of what is taken back.")
+    reason: Literal["entered_in_error", "artefact", "wrong_patient"]
+    retracted_by: Identifier
+
+    @property
+    def topic(self) -> str:
+        """Where the observation lies."""
+        return "ambulance-vitals" if self.observation == "vitals" else "ambulance-findings"
+
+
+class ObservationReattributed(EncounterEvent):
+    """What a monitor measured in this stretch of time was another patient's.
+
+    The key is the patient it was taken for. The other gets each sample under its own id.
+    """
+
+    device_id: Identifier
+    since: Moment
+    until: Moment
+    to_encounter_id: Identifier | None = Field(
+        default=None, description="None where nobody knows whose it was."
+    )
+    reported_by: Identifier
+
+
+class LevelOverridden(EncounterEvent):
+    """A clinician set the level, up or down, and said why. From now on it is the worst known.
+
+    A crew says so among what it found, a receiving clinician among the acts of the facility.
+    """
+
+    level: Literal["critical", "severe", "urgent", "non_urgent"]
+    reason: Text
+    overridden_by: Identifier
+    role: Literal["crew", "receiving_clinician"]
+    facility_id: Identifier | None = None
+
+    @property
+    def topic(self) -> str:
+        """By whose word it is."""
+        return "ambulance-findings" if self.role == "crew" else "bridge-handoffs"

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier, Text, Value
+from schemas.event import Event, Identifier, Moment, Text, Value
 
 
 class Outcome(StrEnum):
-    """How an encounter ended."""
+    """How an encounter ended; ``handed_to_unit`` is how it ended for one unit, and it goes on."""
 
     TRANSPORTED = "transported"
     REFUSED_TREATMENT = "refused_treatment"
@@ -31,6 +31,16 @@ class Complaint(StrEnum):
     """Why help was called, as far as a protocol needs to know it."""
 
     CHEST_PAIN = "chest_pain"
+    STROKE = "stroke"
+    TRAUMA = "trauma"
+    OBSTETRIC = "obstetric"
+    NEWBORN = "newborn"
+    FEVER = "fever"
+    DYSPNOEA = "dyspnoea"
+    BLEEDING = "bleeding"
+    SEIZURE = "seizure"
+    UNCONSCIOUS = "unconscious"
+    ABDOMINAL_PAIN = "abdominal_pain"
     OTHER = "other"
     UNKNOWN = "unknown"
 
@@ -46,11 +56,20 @@ class Patient(Value):
     """The patient as far as known. Nothing here identifies a person; unknown is a value."""
 
     age: Age | None = None
+    birth_time: Moment | None = Field(
+        default=None, description="Of a newborn whose first minutes and days count."
+    )
     sex: Literal["male", "female", "unknown"] = "unknown"
     pregnant: Literal["yes", "no", "unknown"] = "unknown"
+    gestation_weeks: Annotated[float, Field(ge=0, le=45)] | None = None
+    postpartum_days: Annotated[int, Field(ge=0, le=365)] | None = None
     identity: Literal["known", "unknown"] = "unknown"
     complaint: Complaint = Complaint.UNKNOWN
     complaint_text: Text | None = None
+
+
+#: How we heard of a patient: a call, a crew that found one more, a clinic, a birth on the way.
+Origin = Literal["call", "scene", "clinic", "birth"]
 
 
 class EncounterEvent(Event):
@@ -62,7 +81,19 @@ class EncounterEvent(Event):
 class EncounterOpened(EncounterEvent):
     """A patient is presumed; nobody may know a name yet."""
 
-    incident_id: Identifier | None = None
+    origin: Origin = "call"
+    incident_id: Identifier | None = Field(
+        default=None, description="None for who walked into a clinic and needs no vehicle yet."
+    )
+    facility_id: Identifier | None = Field(
+        default=None, description="The clinic that a patient walked into."
+    )
+    mother_id: Identifier | None = Field(
+        default=None, description="Of who was born on the way: the encounter of the mother."
+    )
+    continues: Identifier | None = Field(
+        default=None, description="The encounter before, of the same patient on another journey."
+    )
     patient: Patient
 
 
@@ -70,6 +101,23 @@ class EncounterUpdated(EncounterEvent):
     """What is known of the patient changed. The whole patient stands here, not the difference."""
 
     patient: Patient
+
+
+class EmergencyTransferRequested(EncounterEvent):
+    """A clinic or hospital needs its patient taken on, now. An incident is opened for it."""
+
+    incident_id: Identifier
+    from_facility_id: Identifier
+    requested_by: Identifier = Field(description="The sending doctor.")
+    arrived_at: Moment | None = Field(
+        default=None, description="When the patient came in at the sending side (door in)."
+    )
+    to_facility_id: Identifier | None = Field(
+        default=None, description="The hospital that has agreed, where one was asked."
+    )
+    accepted_by: Identifier | None = Field(default=None, description="Who agreed there.")
+    consent: Literal["given", "not_obtainable"]
+    reason: Text | None = None
 
 
 class PatientReached(EncounterEvent):
@@ -101,6 +149,14 @@ class PatientBoarded(EncounterEvent):
     """The patient is aboard: the green-channel admission opens at this moment (上车即入院)."""
 
     unit_id: Identifier
+
+
+class PatientHandedToUnit(EncounterEvent):
+    """Another unit goes on with the patient. Who was admitted at boarding stays admitted."""
+
+    unit_id: Identifier
+    to_unit_id: Identifier
+    reason: Literal["breakdown", "relay", "capability"]
 
 
 class EncounterEnded(EncounterEvent):

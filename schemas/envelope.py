@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from schemas import clinical, encounter, handoff, incident, triage, unit
+from schemas import capacity, clinical, encounter, handoff, incident, triage, unit
 from schemas.event import Event
-from schemas.handoff import PreArrivalNotified, PreArrivalWithdrawn
 from schemas.topics import Topic, registry
 
 TYPE_PREFIX = "greenchannel."
@@ -48,11 +47,11 @@ def event_types() -> Mapping[str, type[Event]]:
     """Every event type by its name, as the topics list them; a stray name is a ``KeyError``."""
     found = {
         name: kind
-        for module in (incident, unit, encounter, clinical, triage, handoff)
+        for module in (incident, unit, encounter, clinical, triage, handoff, capacity)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Event)
     }
-    listed = {name for topic in registry().topics.values() for name in topic.events}
+    listed = {name for topic in registry().topics.values() for name in topic.holds}
     return {name: found[name] for name in sorted(listed)}
 
 
@@ -68,9 +67,10 @@ def derived_id(*parts: str | int) -> str:
 
 
 def topic_of(event: Event) -> Topic:
-    """The one topic this event goes to."""
-    if isinstance(event, PreArrivalNotified | PreArrivalWithdrawn):
-        return registry().topics[event.centre.topic]
+    """The one topic this event goes to: the only one that holds its type, or the one it names."""
+    named = getattr(event, "topic", None)
+    if named is not None:
+        return registry().topics[named]
     (topic,) = registry().holding(type(event).__name__)
     return topic
 
@@ -116,8 +116,8 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers)
 def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
     given, _, version = ce_type.decode("utf-8", "replace").rpartition(".v")
     name = given.removeprefix(TYPE_PREFIX)
-    if name == given or name not in topic.events:
-        raise InvalidMessage(f"ce_type is none of {', '.join(topic.events)}")
+    if name == given or name not in topic.holds:
+        raise InvalidMessage(f"ce_type is none of {', '.join(topic.holds)}")
     kind = event_types()[name]
     if version != str(kind.VERSION):
         raise InvalidMessage(f"unknown version of {name}; known: {kind.VERSION}")

@@ -1,21 +1,31 @@
-"""Writes a JSON Schema for each event type: ``python -m schemas.generate [--check]``.
+"""Writes JSON Schemas and the AsyncAPI document: ``python -m schemas.generate [--check]``.
 
-They follow from the models alone, so the same models give the same files.
+They follow from the models and ``topics.yaml`` alone, so the same models give the same files. What
+was published is kept in ``published.json``; ``--check`` fails too when the models break it, and
+``--publish`` takes them as published from now on.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from schemas import asyncapi
+from schemas.compatibility import breaks
 from schemas.envelope import event_types
 from schemas.event import Event
+from schemas.topics import registry
 
 HERE = Path(__file__).resolve().parent
+PUBLISHED = HERE / "published.json"
 CURE = "make schemas"
+WAY = "keep it readable, or make another version of the event"
 
 
 def schema_of(kind: type[Event]) -> dict[str, Any]:
@@ -29,13 +39,38 @@ def schema_of(kind: type[Event]) -> dict[str, Any]:
 
 def documents() -> dict[str, str]:
     """Every generated file by its path below this folder."""
+    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    described = asyncapi.document(registry(), project["version"])
     return {
-        f"jsonschema/{name}.v{kind.VERSION}.json": json.dumps(
-            schema_of(kind), indent=2, sort_keys=True, ensure_ascii=False
-        )
-        + "\n"
+        f"jsonschema/{name}.v{kind.VERSION}.json": _json(schema_of(kind))
         for name, kind in event_types().items()
+    } | {"asyncapi.yaml": yaml.dump(described, Dumper=_Plain, sort_keys=False, allow_unicode=True)}
+
+
+class _Plain(yaml.SafeDumper):
+    """Writes what stands in two places twice: a reference would be one more thing to know."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def contract() -> dict[str, Any]:
+    """What others rely on: each topic's key and events, each event's schema."""
+    return {
+        "topics": {
+            topic.name: {"key": topic.key, "events": sorted(topic.holds)}
+            for topic in registry().topics.values()
+            if topic.holds
+        },
+        "events": {f"{n}.v{k.VERSION}": schema_of(k) for n, k in event_types().items()},
     }
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def stale(wanted: Mapping[str, str], folder: Path) -> Iterator[str]:
@@ -43,7 +78,7 @@ def stale(wanted: Mapping[str, str], folder: Path) -> Iterator[str]:
     there = {str(path.relative_to(folder)) for path in folder.glob("jsonschema/*")}
     for name in sorted(wanted.keys() | there):
         path = folder / name
-        if name not in there or wanted.get(name) != path.read_text("utf-8"):
+        if not path.is_file() or wanted.get(name) != path.read_text("utf-8"):
             yield name
 
 
@@ -59,13 +94,17 @@ def write(wanted: Mapping[str, str], folder: Path) -> None:
 
 
 def main(arguments: list[str], folder: Path = HERE) -> int:
-    """Write the files; with ``--check`` only name those that are stale, and fail."""
-    wanted = documents()
+    """Write the files; with ``--check`` only name what is stale or broken, and fail."""
+    wanted, published = documents(), folder / "published.json"
     if arguments == ["--check"]:
-        found = list(stale(wanted, folder))
-        sys.stderr.writelines(f"schemas/{name} is stale; type: {CURE}\n" for name in found)
-        return 1 if found else 0
+        said = [f"schemas/{name} is stale; type: {CURE}" for name in stale(wanted, folder)]
+        before = json.loads((published if published.is_file() else PUBLISHED).read_text("utf-8"))
+        said += [f"{broken}; {WAY}" for broken in breaks(before, contract())]
+        sys.stderr.writelines(f"{line}\n" for line in said)
+        return 1 if said else 0
     write(wanted, folder)
+    if arguments == ["--publish"]:
+        published.write_text(_json(contract()), "utf-8")
     return 0
 
 

@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
-from schemas.encounter import EncounterEvent, Patient
-from schemas.event import Identifier, Moment, Value
-from schemas.triage import Bilingual, Centre, CentreConcern, Input, Reason, TriageLevel
+from schemas.encounter import EmergencyTransferRequested, EncounterEvent, Outcome, Patient
+from schemas.event import Identifier, Moment, Text, Value
+from schemas.triage import (
+    Activation,
+    Bilingual,
+    Centre,
+    CentreConcern,
+    DirectTo,
+    Input,
+    Override,
+    Reason,
+    TriageLevel,
+)
+
+#: Why a facility proposes another.
+RedirectReason = Literal["no_bed", "no_capability", "equipment_failure", "other"]
+#: How it went on in the hospital.
+HospitalOutcome = Literal[
+    "admitted", "intensive_care", "surgery", "discharged", "transferred", "died"
+]
+#: Of a department or a team, never of a patient.
+Phone = Annotated[str, Field(pattern=r"^[0-9+ -]{2,20}$")]
+
+
+class Department(StrEnum):
+    """Where a bed stands."""
+
+    RESUS = "resus"
+    EMERGENCY = "emergency"
+    ICU = "icu"
+    CCU = "ccu"
+    STROKE_UNIT = "stroke_unit"
+    TRAUMA_WARD = "trauma_ward"
+    OBSTETRICS = "obstetrics"
+    PICU = "picu"
+    NICU = "nicu"
+    THEATRE = "theatre"
 
 
 class Admission(Value):
@@ -17,6 +52,18 @@ class Admission(Value):
 
     admission_number: Annotated[str, Field(pattern=r"^GC-\d{8}-\d{4,}$")]
     admitted_at: Moment
+
+
+class Milestone(StrEnum):
+    """A moment inside the hospital; what nobody reports is not known, never assumed."""
+
+    CT_DONE = "ct_done"
+    NEEDLE = "needle"
+    WIRE = "wire"
+    CAESAREAN_DECIDED = "caesarean_decided"
+    DELIVERY = "delivery"
+    SURGERY_BEGUN = "surgery_begun"
+    ANTIBIOTICS = "antibiotics"
 
 
 class PreArrivalRecord(Value):
@@ -36,19 +83,33 @@ class PreArrivalRecord(Value):
     )
     questions: tuple[Bilingual, ...]
     centres: tuple[CentreConcern, ...]
+    override: Override | None = None
     findings: tuple[FindingRecorded, ...]
     examinations: tuple[ExaminationDone, ...]
     treatments: tuple[TreatmentGiven, ...]
+    transfer: EmergencyTransferRequested | None = Field(
+        default=None, description="Who sends the patient on, where no call did."
+    )
     admission: Admission | None = Field(
         default=None, description="None until the patient has boarded."
     )
 
 
-class PreArrivalNotified(EncounterEvent):
-    """A version of the record was put into the queue of one centre of one facility."""
+class CentreEvent(EncounterEvent):
+    """An event in the queue of one centre of one facility."""
 
     facility_id: Identifier
     centre: Centre
+
+    @property
+    def topic(self) -> str:
+        """The centre's queue."""
+        return self.centre.topic
+
+
+class PreArrivalNotified(CentreEvent):
+    """A version of the record was put into the queue."""
+
     version: Annotated[int, Field(ge=1)]
     changed: bool = Field(description="False for a mere refresh of vital signs.")
     record: PreArrivalRecord
@@ -57,11 +118,8 @@ class PreArrivalNotified(EncounterEvent):
     )
 
 
-class PreArrivalWithdrawn(EncounterEvent):
+class PreArrivalWithdrawn(CentreEvent):
     """The encounter is no longer bound for this facility: a human chose another, or it ended."""
-
-    facility_id: Identifier
-    centre: Centre
 
 
 class AdmissionOpened(EncounterEvent):
@@ -71,6 +129,14 @@ class AdmissionOpened(EncounterEvent):
     facility_id: Identifier | None = Field(
         default=None, description="None until a human has chosen one."
     )
+
+
+class AdmissionCancelled(EncounterEvent):
+    """The patient came to another end than a hospital. The number is not used again."""
+
+    admission: Admission
+    facility_id: Identifier | None = None
+    because: Outcome
 
 
 class HandoffEvent(EncounterEvent):
@@ -84,11 +150,78 @@ class Acknowledged(HandoffEvent):
     """A human at the facility has seen the record and says so."""
 
 
+class Accepted(HandoffEvent):
+    """The facility is ready to take the patient."""
+
+
+class RedirectRequested(HandoffEvent):
+    """The facility proposes another (建议改送). It stays responsible until dispatch has chosen."""
+
+    reason: RedirectReason
+    alternative_facility_id: Identifier | None = None
+    note: Text | None = None
+
+
+class CentreActivated(HandoffEvent):
+    """A receiving clinician alerted or activated a centre's team (一键启动)."""
+
+    centre: Centre
+    activation: Activation
+
+
+class DirectToConfirmed(HandoffEvent):
+    """The patient is to be brought straight there; who to call, and which gate to take."""
+
+    direct_to: DirectTo
+    phone: Phone | None = None
+    gate: Text | None = None
+
+
+class DirectToRevoked(HandoffEvent):
+    """Not straight there after all: to the resuscitation room (抢救室)."""
+
+    direct_to: DirectTo
+
+
+class BedReserved(HandoffEvent):
+    """A bed waits for the patient."""
+
+    department: Department
+    bed: Identifier | None = None
+
+
+class IdentityBound(HandoffEvent):
+    """The facility knows who the patient is, by a number of its own that names nobody."""
+
+    reference: Identifier = Field(description="The facility's number of the patient or the visit.")
+    provisional: bool = False
+
+
 class PatientArrived(HandoffEvent):
     """The patient is at the facility's door. May come before any acknowledgement."""
+
+
+class MilestoneReached(HandoffEvent):
+    """A moment of the treatment inside the hospital."""
+
+    milestone: Milestone
 
 
 class CareTransferred(HandoffEvent):
     """Care was handed over; both sides signed. ``staff_id`` received, ``handed_over_by`` gave."""
 
     handed_over_by: Identifier
+
+
+class OutcomeReported(HandoffEvent):
+    """How it went on after the transfer of care."""
+
+    outcome: HospitalOutcome
+
+
+class Escalated(EncounterEvent):
+    """Nobody has answered in time: the next step of the escalation was taken."""
+
+    facility_id: Identifier
+    step: Annotated[int, Field(ge=1)]
+    due_at: Moment

@@ -9,6 +9,10 @@ from pydantic import Field
 from schemas.event import Event, Identifier, Moment, Text, Value
 
 CallClass = Literal["emergency", "non_emergency_transfer", "standby", "drill"]
+#: Who or what said where the patient is.
+LocationSource = Literal["caller", "network", "device", "dispatcher", "crew"]
+#: What began it: a call for help, or a clinic that needs its patient taken on.
+IncidentOrigin = Literal["call", "transfer_request"]
 
 
 class Point(Value):
@@ -33,10 +37,16 @@ class Call(Value):
     accepted_at: Moment | None = None
 
 
-class IncidentOpened(Event):
-    """A call was accepted; one placeholder encounter stands for each presumed patient."""
+class IncidentEvent(Event):
+    """An event of one incident."""
 
     incident_id: Identifier
+
+
+class IncidentOpened(IncidentEvent):
+    """A call was accepted; one placeholder encounter stands for each presumed patient."""
+
+    origin: IncidentOrigin = "call"
     external_number: Identifier | None = Field(
         default=None, description="Case number of the 120 software, kept as the string it is."
     )
@@ -44,3 +54,26 @@ class IncidentOpened(Event):
     location: Location
     classification: CallClass
     encounter_ids: tuple[Identifier, ...] = Field(min_length=1)
+
+
+class IncidentLocated(IncidentEvent):
+    """Where the patient is became better known. The locations before stay in the log."""
+
+    location: Location
+    source: LocationSource
+
+
+class IncidentClassified(IncidentEvent):
+    """The call is of another class than was thought."""
+
+    classification: CallClass
+
+
+class IncidentMerged(IncidentEvent):
+    """Another call was about the same: this incident goes on as ``into``."""
+
+    into: Identifier
+
+
+class IncidentClosed(IncidentEvent):
+    """Each of its encounters has an outcome, and nobody works on it any more."""

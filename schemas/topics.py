@@ -22,12 +22,19 @@ class Topic(BaseModel):
     description: Mapping[str, str]
     key: str
     events: tuple[str, ...]
+    #: In the contract, and written by nobody yet.
+    announced: tuple[str, ...] = ()
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     partitions: int
     retention_days: int
     max_message_kb: int
     timestamp: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
+
+    @property
+    def holds(self) -> tuple[str, ...]:
+        """Every event type that may stand in it."""
+        return (*self.events, *self.announced)
 
     def config(self) -> dict[str, str]:
         """The broker's settings of this topic."""
@@ -61,7 +68,7 @@ class Registry(BaseModel):
 
     def holding(self, event_type: str) -> tuple[Topic, ...]:
         """The topics that may carry events of this type."""
-        return tuple(t for t in self.topics.values() if event_type in t.events)
+        return tuple(t for t in self.topics.values() if event_type in t.holds)
 
 
 def dead_letters_of(consumer: str) -> str:

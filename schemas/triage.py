@@ -41,6 +41,10 @@ class Centre(StrEnum):
 
     EMERGENCY = "emergency"
     CHEST_PAIN = "chest_pain"
+    STROKE = "stroke"
+    TRAUMA = "trauma"
+    MATERNAL = "maternal"
+    NEONATAL = "neonatal"
 
     @property
     def topic(self) -> str:
@@ -54,6 +58,19 @@ class Activation(StrEnum):
     NOTICE = "notice"
     ALERT = "alert"
     ACTIVATE = "activate"
+
+
+class DirectTo(StrEnum):
+    """Where a patient may be brought past the emergency department (三通)."""
+
+    RESUS = "resus"
+    CATH_LAB = "cath_lab"
+    THEATRE = "theatre"
+    ICU = "icu"
+    CT = "ct"
+    DELIVERY_ROOM = "delivery_room"
+    PICU = "picu"
+    NICU = "nicu"
 
 
 class Bilingual(Value):
@@ -92,6 +109,19 @@ class CentreConcern(Value):
     activation: Activation
     text: Bilingual
     source: str
+    direct_to: DirectTo | None = Field(
+        default=None, description="Proposed only: the crew sees 抢救室 until a human confirms."
+    )
+
+
+class Override(Value):
+    """The level that a clinician set, and why."""
+
+    level: TriageLevel
+    reason: str
+    overridden_by: Identifier
+    role: Literal["crew", "receiving_clinician"]
+    occurred_at: Moment
 
 
 class ProtocolVersion(Value):
@@ -125,10 +155,19 @@ class TriageDecided(EncounterEvent):
     )
     questions: tuple[Bilingual, ...] = Field(description="For the crew, most valuable first.")
     centres: tuple[CentreConcern, ...]
+    override: Override | None = Field(
+        default=None, description="The last level a clinician set. What came later may be above it."
+    )
     folded: tuple[Identifier, ...]
 
 
 class TriagePaused(EncounterEvent):
     """Triage of this patient has stopped on an internal error; the last level stands."""
+
+    worst: TriageLevel
+
+
+class TriageResumed(EncounterEvent):
+    """Triage of this patient goes on; what was set aside has been taken in."""
 
     worst: TriageLevel

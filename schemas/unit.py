@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier
+from schemas.event import Event, Identifier, Moment
 from schemas.incident import Point
 
 
@@ -28,6 +28,8 @@ class UnitStatus(StrEnum):
 
 #: Who says so. The crew's button and the GPS are kept side by side, never merged.
 StampSource = Literal["crew", "gps", "dispatcher", "system"]
+#: Where a unit drives to.
+Place = Literal["scene", "destination"]
 
 
 class UnitAssigned(Event):
@@ -54,6 +56,25 @@ class UnitDeparted(Event):
 
     unit_id: Identifier
     leg_id: Identifier
+    distance_m: Annotated[float, Field(ge=0)]
+
+
+class UnitArrived(Event):
+    """GPS shows that the unit has reached the scene or its destination."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    place: Place
+    distance_m: Annotated[float, Field(ge=0)]
+
+
+class EtaUpdated(Event):
+    """When the unit will be there, as GPS and the road let expect."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    place: Place
+    arrives_at: Moment
     distance_m: Annotated[float, Field(ge=0)]
 
 

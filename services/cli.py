@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from importlib.resources import files
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,16 @@ def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | N
     return given
 
 
+def _told(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Stories that there are."""
+    folder = files("simulator") / "stories"
+    known = sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name} is none of {', '.join(known)}")
+    return names
+
+
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
@@ -113,6 +124,15 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
             "--vitals-per-second", type=MORE, metavar="X", help="by all monitors [one each]"
         ),
         click.option("--calls-per-hour", type=MORE, metavar="X", help=f"[{CALLS_PER_HOUR:g}]"),
+        click.option(
+            "--story",
+            "stories",
+            multiple=True,
+            metavar="NAME",
+            callback=_told,
+            help="this one, and again for more: one after the other [all, by weight]",
+        ),
+        click.option("--pace", type=MORE, metavar="X", help="stories are told X times faster [1]"),
         click.option(
             "--ambulances", type=click.IntRange(1), metavar="N", help="at least; more when needed"
         ),

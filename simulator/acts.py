@@ -6,78 +6,146 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from simulator.outside import Service
-from simulator.patient import Patient, moment
+from simulator.pace import moment
 from simulator.story import Step
+from simulator.tale import Tale
 
 
 class Door(NamedTuple):
-    """Where an act is sent; names in braces are filled from the patient."""
+    """Where an act is sent; names in braces are filled from the tale."""
 
     service: Service
     path: str
     method: Literal["POST", "PUT"] = "POST"
 
 
+_INCIDENT = "/v1/incidents/{incident_id}"
 _ENCOUNTER = "/v1/encounters/{encounter_id}"
+_CLINIC = "/v1/facilities/{facility_id}/encounters"
 _FACILITY = "/v1/facilities/{facility_id}/encounters/{encounter_id}"
 
 DOORS: Mapping[str, Door] = {
     "call": Door("dispatch", "/v1/incidents"),
-    "assign": Door("dispatch", "/v1/incidents/{incident_id}/units"),
+    "locate": Door("dispatch", f"{_INCIDENT}/location", "PUT"),
+    "classify": Door("dispatch", f"{_INCIDENT}/classification", "PUT"),
+    "merge": Door("dispatch", f"{_INCIDENT}/merge"),
+    "close": Door("dispatch", f"{_INCIDENT}/closed"),
+    "assign": Door("dispatch", f"{_INCIDENT}/units"),
+    "found": Door("dispatch", f"{_INCIDENT}/encounters"),
     "stamp": Door("dispatch", "/v1/units/{unit_id}/stamps"),
     "reached": Door("dispatch", f"{_ENCOUNTER}/reached"),
     "attach": Door("dispatch", f"{_ENCOUNTER}/devices"),
+    "detach": Door("dispatch", f"{_ENCOUNTER}/devices/{{device_id}}/detached"),
     "update": Door("dispatch", f"{_ENCOUNTER}/patient", "PUT"),
     "destination": Door("dispatch", f"{_ENCOUNTER}/destination"),
     "boarding": Door("dispatch", f"{_ENCOUNTER}/boarding"),
+    "handed_to_unit": Door("dispatch", f"{_ENCOUNTER}/handed-to-unit"),
+    "outcome": Door("dispatch", f"{_ENCOUNTER}/outcome"),
+    "walk_in": Door("dispatch", _CLINIC),
+    "transfer_request": Door("dispatch", f"{_FACILITY}/transfer-request"),
     "reading": Door("gateway", f"{_ENCOUNTER}/vitals"),
+    "finding": Door("gateway", f"{_ENCOUNTER}/findings"),
     "examination": Door("gateway", f"{_ENCOUNTER}/examinations"),
     "treatment": Door("gateway", f"{_ENCOUNTER}/treatments"),
+    "level": Door("gateway", f"{_ENCOUNTER}/level"),
+    "retraction": Door("gateway", f"{_ENCOUNTER}/retractions"),
+    "reattribution": Door("gateway", f"{_ENCOUNTER}/reattributions"),
     "acknowledgement": Door("bridge", f"{_FACILITY}/acknowledgement"),
+    "acceptance": Door("bridge", f"{_FACILITY}/acceptance"),
+    "redirect_request": Door("bridge", f"{_FACILITY}/redirect-request"),
+    "activation": Door("bridge", f"{_FACILITY}/activation"),
+    "direct_to": Door("bridge", f"{_FACILITY}/direct-to"),
+    "direct_to_revoked": Door("bridge", f"{_FACILITY}/direct-to/revoked"),
+    "bed": Door("bridge", f"{_FACILITY}/bed"),
+    "identity": Door("bridge", f"{_FACILITY}/identity"),
     "arrival": Door("bridge", f"{_FACILITY}/arrival"),
+    "milestone": Door("bridge", f"{_FACILITY}/milestones"),
     "transfer": Door("bridge", f"{_FACILITY}/transfer"),
+    "report": Door("bridge", f"{_FACILITY}/outcome"),
 }
-#: What of the patient's particulars the request itself repeats.
+#: What of the particulars the request itself repeats.
 _REPEATS: Mapping[str, tuple[str, ...]] = {
     "assign": ("unit_id",),
     "reached": ("unit_id",),
     "boarding": ("unit_id",),
+    "handed_to_unit": ("unit_id", "to_unit_id"),
     "attach": ("device_id",),
     "destination": ("facility_id",),
+    "merge": ("into",),
+    "reattribution": ("device_id", "to_encounter_id"),
 }
+#: How long before the first attachment a monitor may have measured already.
+_EARLY_S = 5.0
 
 
-def about(patient: Patient, t: float) -> dict[str, str]:
-    """Whose act it is, and when."""
-    return {
+def about(tale: Tale, step: Step, t: float) -> dict[str, str]:
+    """Whose act it is, which vehicle and facility it is about, and when it was done."""
+    patient, van = tale.patient(step.patient), tale.van(step.unit)
+    told = {
         "encounter_id": patient.encounter_id,
-        "incident_id": patient.incident_id,
-        "unit_id": patient.van.vehicle.unit_id,
-        "leg_id": patient.leg_id,
-        "device_id": patient.van.vehicle.device_id,
-        "facility_id": patient.mission.facility.id,
+        "incident_id": tale.incidents.get(step.call, ""),
+        "unit_id": van.vehicle.unit_id,
+        "leg_id": tale.legs.get(step.unit, ""),
+        "device_id": van.vehicle.monitor(step.monitor),
+        "facility_id": tale.facility(step.facility).id,
         "occurred_at": moment(t),
     }
+    if step.other is not None:
+        told |= _other(tale, step.act, step.other)
+    return told
 
 
-def body_of(step: Step, patient: Patient, t: float) -> dict[str, Any]:
+def _other(tale: Tale, act: str, name: str) -> dict[str, str]:
+    match act:
+        case "handed_to_unit":
+            return {"to_unit_id": tale.van(name).vehicle.unit_id}
+        case "merge":
+            return {"into": tale.incidents[name]}
+        case "found":
+            return {"mother_id": tale.patients[name].encounter_id}
+        case "walk_in":
+            return {"continues": tale.patients[name].encounter_id}
+        case _:
+            return {"to_encounter_id": tale.patients[name].encounter_id}
+
+
+def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
     """What the request carries."""
-    told = about(patient, t)
+    told = about(tale, step, t)
     body = {**step.body, "occurred_at": told["occurred_at"]}
     body |= {name: told[name] for name in _REPEATS.get(step.act, ())}
     match step.act:
         case "call":
-            latitude, longitude = patient.mission.scene
-            where = {"latitude": latitude, "longitude": longitude, "accuracy_m": 30}
-            body["location"] = {**where, "address": patient.mission.address}
+            body["location"] = _location(tale, 30)
             body["call"] = {
                 "received_at": moment(t - 48),
                 "answered_at": moment(t - 44),
                 "accepted_at": told["occurred_at"],
             }
+        case "locate":
+            body["location"] = _location(tale, 8)
+        case "transfer_request":
+            latitude, longitude = tale.facility(step.facility).point
+            body["location"] = {"latitude": latitude, "longitude": longitude}
         case "assign":
-            latitude, longitude = patient.van.vehicle.station.point
+            latitude, longitude = tale.van(step.unit).vehicle.station.point
             body["station"] = {"latitude": latitude, "longitude": longitude}
+        case "found" if step.other is not None:
+            body["mother_id"] = told["mother_id"]
+            body["patient"] = {**body["patient"], "birth_time": told["occurred_at"]}
+        case "walk_in" if step.other is not None:
+            body["continues"] = told["continues"]
+        case "reattribution":
+            body["since"] = moment(min(tale.done.values()) - _EARLY_S)
+            body["until"] = told["occurred_at"]
+        case "retraction":
+            body["observation_id"] = tale.ids[str(step.about)]
         case "transfer":
             body["handed_over_by"] = f"crew-{told['unit_id']}"
     return body
+
+
+def _location(tale: Tale, accuracy_m: float) -> dict[str, Any]:
+    latitude, longitude = tale.mission.scene
+    where = {"latitude": latitude, "longitude": longitude, "accuracy_m": accuracy_m}
+    return {**where, "address": tale.mission.address}

@@ -16,7 +16,7 @@ FOLDED = 2
 QUEUED = {centre: 4 << place for place, centre in enumerate(Centre)}
 ALL_QUEUES = sum(QUEUED.values())
 #: ... and the events that follow from an act.
-EFFECTS = tuple(1 << place for place in range(16, 24))
+EFFECTS = tuple(1 << place for place in range(16, 32))
 
 #: Triage may leave streamed values unfolded for this long after a decision, in seconds.
 REFRESH_S = 5.0
@@ -40,6 +40,7 @@ class Item:
         "level",
         "offset",
         "sent",
+        "sets",
         "streamed",
         "timely",
         "vital",
@@ -58,6 +59,8 @@ class Item:
         self.folded: int | None = None
         #: The least level from it on, where it proves one.
         self.level: TriageLevel | None = None
+        #: A clinician's own level: it may be lower than before.
+        self.sets = False
         self.streamed = False
         self.vital = False
         self.timely = True
@@ -66,7 +69,9 @@ class Item:
     @property
     def is_new(self) -> bool:
         """It proves a level that nothing before it has proven: it acts."""
-        return self.level is not None and self.level.urgency > self.case.worst.urgency
+        if self.level is None or self.sets:
+            return self.level is not None
+        return self.level.urgency > self.case.worst.urgency
 
     @property
     def is_excused(self) -> bool:
@@ -142,8 +147,12 @@ class Case:
     worst: TriageLevel
     samples: dict[str, Item] = field(default_factory=dict)
     acts: dict[str, Item] = field(default_factory=dict)
-    facility: str | None = None
-    boarded: bool = False
+    #: Where it was bound for, one after the other, each with the first version told there.
+    bound: dict[str, int] = field(default_factory=dict)
+    #: Of a facility that was left, the last version told there.
+    told: dict[str, int] = field(default_factory=dict)
+    #: Encounters that were given some of its samples.
+    given: set[str] = field(default_factory=set)
     #: ``occurred_at`` of the latest decision, and the last place in the log that one has named.
     decided: float | None = None
     folded_to: int = -1
@@ -159,6 +168,33 @@ class Case:
     wrong_versions: set[int] = field(default_factory=set)
     strayed: set[tuple[Centre, int]] = field(default_factory=set)
     strayed_feeds: set[str] = field(default_factory=set)
+
+    @property
+    def facility(self) -> str | None:
+        """Where it is bound for now."""
+        return next(reversed(self.bound), None)
+
+    def may_be_told(self, facility: str, version: int) -> bool:
+        """Whether this facility may be told this version: it is the one, or was until then.
+
+        A facility that was left may still be told what was on its way: versions count on, so all
+        of its own come before the first of the next.
+        """
+        if facility not in self.bound:
+            return False
+        names = list(self.bound)
+        after = names[names.index(facility) + 1 :]
+        return all(version < self.bound[name] for name in after if self.bound[name])
+
+    def tell(self, facility: str, version: int) -> list[tuple[str, int]]:
+        """A version was told; the facilities that were left and had been told a later one."""
+        if not self.bound[facility] or version < self.bound[facility]:
+            self.bound[facility] = version
+        self.told[facility] = max(version, self.told.get(facility, 0))
+        names = list(self.bound)
+        before = names[: names.index(facility)]
+        late = [f for f in before if self.told.get(f, 0) > self.bound[facility]]
+        return [(f, self.told.pop(f)) for f in late]
 
     def item(self, id_: str) -> Item | None:
         """The item with this id, unless it is unknown or forgotten."""

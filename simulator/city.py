@@ -53,22 +53,25 @@ class Road(BaseModel):
 
 
 class Vehicle(NamedTuple):
-    """An ambulance with the monitor in it."""
+    """An ambulance with the monitors in it."""
 
     unit_id: str
     device_id: str
     station: Station
 
+    def monitor(self, number: int) -> str:
+        """The name of its first or second monitor."""
+        return self.device_id if number == 1 else f"{self.device_id}-{number}"
+
 
 class Mission(NamedTuple):
-    """Where one call leads: scene, hospital, and the roads to both."""
+    """The places of one story: where it happens, and where its patients may be taken."""
 
     scene: Spot
     address: str
-    facility: Place
-    to_scene: Path
-    to_facility: Path
-    to_home: Path
+    near: Place
+    other: Place
+    clinic: Place
 
 
 class City(BaseModel):
@@ -80,6 +83,7 @@ class City(BaseModel):
     bounds: dict[Literal["south", "west", "north", "east"], float]
     stations: tuple[Station, ...]
     facilities: tuple[Place, ...]
+    clinics: tuple[Place, ...]
     roads: tuple[Road, ...]
 
     @cached_property
@@ -99,24 +103,21 @@ class City(BaseModel):
             for i in range(number)
         )
 
-    def mission(self, rng: Random, station: Station) -> Mission:
-        """A call some way from ``station``, bound for the hospital nearest to it."""
+    def mission(self, rng: Random, station: Station, *, at_clinic: bool = False) -> Mission:
+        """A call some way from ``station``, or from a clinic; ``near`` is the nearest hospital."""
+        clinic = min(self.clinics, key=lambda place: metres(place.point, station.point))
         crossings = sorted(self.junctions)
         within = [p for p in crossings if SCENE_M[0] <= metres(p, station.point) <= SCENE_M[1]]
         near = rng.choice(within or crossings)
-        scene = (
-            round(near[0] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
-            round(near[1] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
-        )
-        facility = min(self.facilities, key=lambda place: metres(place.point, scene))
+        scene = clinic.point if at_clinic else _beside(near, rng)
         road = next(road for road in self.roads if near in road.points)
+        by_distance = sorted(self.facilities, key=lambda place: metres(place.point, scene))
         return Mission(
             scene=scene,
-            address=f"{road.name.zh} {rng.randrange(1, 300)} 号",
-            facility=facility,
-            to_scene=self.path(station.point, scene),
-            to_facility=self.path(scene, facility.point),
-            to_home=self.path(facility.point, station.point),
+            address=clinic.name.zh if at_clinic else f"{road.name.zh} {rng.randrange(1, 300)} 号",
+            near=by_distance[0],
+            other=by_distance[1],
+            clinic=clinic,
         )
 
     def path(self, start: Spot, end: Spot) -> Path:
@@ -137,6 +138,13 @@ class City(BaseModel):
 
     def _nearest(self, spot: Spot) -> Spot:
         return min(self.junctions, key=lambda junction: metres(junction, spot))
+
+
+def _beside(spot: Spot, rng: Random) -> Spot:
+    return (
+        round(spot[0] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
+        round(spot[1] + rng.uniform(-OFF_ROAD, OFF_ROAD), 6),
+    )
 
 
 def metres(a: Spot, b: Spot) -> float:

@@ -1,24 +1,25 @@
-"""Takes a patient through their story, from the call to the hospital and the unit home again."""
+"""Tells a story, from the call to the hospital and the units home again."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from simulator import truth
 from simulator.department import Department
-from simulator.journal import Journal
-from simulator.patient import HOME_S, Pace, Patient
+from simulator.pace import Pace
 from simulator.people import People
 from simulator.sender import Sender
 from simulator.story import Held, Step
+from simulator.tale import HOME_S, Patient, Tale, Van
 from simulator.telemetry import Telemetry
 
 #: The leads come off this long before care is handed over: no sample is later than that.
 LEADS_OFF_S = 0.3
 #: Between the samples of a forwarded hold.
 APART_S = 0.2
+#: With these acts the monitor comes off for good.
+ENDS = frozenset({"transfer", "outcome"})
 
 
 class Stopped(Exception):
@@ -26,7 +27,7 @@ class Stopped(Exception):
 
 
 class Crew:
-    """Lives stories. Raises ``Refused`` when a service refuses one of their acts."""
+    """Tells stories. Raises ``Refused`` when a service refuses one of their acts."""
 
     def __init__(
         self,
@@ -34,70 +35,98 @@ class Crew:
         departments: Mapping[str, Department],
         telemetry: Telemetry,
         sender: Sender,
-        journal: Journal,
+        over: Callable[[Patient], None],
     ) -> None:
         self._people = people
         self._departments = departments
         self._telemetry = telemetry
         self._sender = sender
-        self._journal = journal
+        self._over = over
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Begin nothing more; what was begun is finished by whoever began it."""
         self._stopping.set()
 
-    async def forward(self, patient: Patient, phase: float) -> None:
+    async def forward(self, tale: Tale, phase: float) -> None:
         """Send what has happened before ``phase``, at once and in order.
 
         Of the streamed values only those are sent without which the level could not be stated.
         """
-        patient.is_forwarding = True
-        for item in patient.story.until(phase):
+        tale.is_forwarding = True
+        for item in tale.story.until(phase):
             if self._stopping.is_set():
                 raise Stopped
             if isinstance(item, Held):
-                await self._prove(patient, item)
+                await self._prove(tale, item)
                 continue
-            await self._people.act(patient, item)
+            if item.by == "department":
+                await self._until_seen(tale, item)
+            await self._people.act(tale, item)
             if item.act == "attach":
-                await self._prove(patient, Held(item.at, patient.story.streamed[0], 1))
-        patient.is_forwarding = False
+                monitor = tale.attach(item)
+                first = tale.story.streamed[monitor.wearer.role][0]
+                await self._prove(tale, Held(item.at, item.patient, first, 1))
+            if item.act in ENDS:
+                tale.patient(item.patient).is_over = True
+        tale.is_forwarding = False
+        for name, patient in tale.patients.items():
+            if list(tale.story.steps_of(name))[-1].at < phase:
+                self._over(patient)
 
-    async def _prove(self, patient: Patient, held: Held) -> None:
+    async def _prove(self, tale: Tale, held: Held) -> None:
+        monitor = tale.monitor_of(held.patient)
+        if monitor is None:
+            return
         now = time.time()
         times = [now - APART_S * back for back in reversed(range(held.samples))]
-        await self._sender.deliver([patient.sample(t, held.hold) for t in times])
+        await self._sender.deliver([monitor.sample(t, held.hold) for t in times])
 
-    async def live(self, patient: Patient, pace: Pace) -> None:
-        """Live the story from ``pace.phase`` to the transfer of care."""
-        patient.pace = pace
-        if pace.phase > patient.story.attached_at:
-            self._telemetry.attach(patient)
-        for step in patient.story.steps:
+    async def live(self, tale: Tale, pace: Pace) -> None:
+        """Tell the story from ``pace.phase`` to its end."""
+        tale.pace = pace
+        for monitor in tale.monitors.values():
+            self._telemetry.attach(monitor)
+        last = {name: list(tale.story.steps_of(name))[-1].name for name in tale.patients}
+        for step in tale.story.steps:
             if step.at < pace.phase:
                 continue
             await self._wait_until(pace.due(step.at))
-            await self._take(patient, step)
-        self._journal.write(truth.EncounterOver(t=time.time(), handle=patient.handle))
+            await self._take(tale, step)
+            for name, patient in tale.patients.items():
+                if last[name] == step.name:
+                    self._over(patient)
 
-    async def _take(self, patient: Patient, step: Step) -> None:
+    async def _take(self, tale: Tale, step: Step) -> None:
+        due = tale.pace.due(step.at)
         if step.by == "department":
-            await self._departments[patient.mission.facility.id].until_seen(patient)
-        if step.act == "transfer":
-            patient.is_over = True
+            await self._until_seen(tale, step)
+        zone = tale.story.zone_at(step.unit, step.at) if step.by == "crew" else None
+        if zone is not None:
+            await self._wait_until(tale.pace.due(zone.end))
+        if step.act in ENDS:
+            tale.patient(step.patient).is_over = True
             await asyncio.sleep(LEADS_OFF_S)
-        await self._people.act(patient, step)
+        await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
-            self._telemetry.attach(patient)
+            self._telemetry.attach(tale.attach(step))
 
-    async def go_home(self, patient: Patient) -> None:
-        """Drive back to the station; the unit is free when this returns."""
-        van, now = patient.van, time.time()
-        await self._people.stamp(patient, "returning")
-        van.home, van.home_since, van.patient = patient.mission.to_home, now, None
+    async def _until_seen(self, tale: Tale, step: Step) -> None:
+        """Nobody at a hospital does anything for whom they were not told of."""
+        department = self._departments[tale.facility(step.facility).id]
+        await department.until_seen(tale.patient(step.patient))
+
+    async def go_home(self, tale: Tale) -> None:
+        """Drive back to the stations; the units are free when this returns."""
+        await asyncio.gather(*(self._home(tale, van) for van in tale.vans.values()))
+
+    async def _home(self, tale: Tale, van: Van) -> None:
+        here, now = van.position(time.time()), time.time()
+        home = tale.city.path(here, van.vehicle.station.point)
+        await self._people.stamp(tale, van, "returning")
+        van.home, van.home_since, van.tale = home, now, None
         await self._wait_until(now + HOME_S)
-        await self._people.stamp(patient, "available")
+        await self._people.stamp(tale, van, "available")
 
     async def _wait_until(self, t: float) -> None:
         """Raises ``Stopped`` when the run is over before that."""

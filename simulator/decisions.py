@@ -24,6 +24,8 @@ class Decisions:
         if item is None:
             if case.is_own_sample(seen.id):
                 self._tally.redelivered["sample"] += 1
+            elif self._ledger.was_given(seen.id, seen.encounter_id):
+                return
             elif seen.id in self._ledger.open:  # its own patient will miss it: it is lost
                 told = f"it went to another patient, {case.handle}"
                 self._tally.find("lost", seen.id, told)

@@ -10,13 +10,12 @@ from random import Random
 from simulator.endpoints import Endpoints
 from simulator.feed import Feed
 from simulator.outside import Refused
-from simulator.patient import Patient
 from simulator.people import People
 from simulator.story import Step
+from simulator.tale import Patient
 
 #: A nurse needs this long from the board's change to the button, in seconds.
 REACTION_S = (2.0, 5.0)
-ACKNOWLEDGE = Step(at=0, name="acknowledged", act="acknowledgement", by="department")
 
 
 class Department:
@@ -24,6 +23,7 @@ class Department:
 
     def __init__(self, endpoints: Endpoints, facility: str, people: People, rng: Random) -> None:
         self._feed = Feed(endpoints, facility)
+        self._facility = facility
         self._people = people
         self._rng = rng
         self._seen: dict[str, asyncio.Event] = {}
@@ -55,8 +55,20 @@ class Department:
             async with asyncio.timeout(0.0 if self.hurries else reaction):
                 await self._stopping.wait()
                 return
+        # The board may show a patient before the answer to the dispatcher says so.
+        if patient.is_over or patient.facility not in {"", self._facility}:
+            return  # meanwhile the patient is bound elsewhere, or for no hospital any more
+        near = patient.tale.facility("near").id == self._facility
+        step = Step(
+            at=0,
+            name=f"acknowledged_at_{self._facility}",
+            act="acknowledgement",
+            by="department",
+            patient=patient.role,
+            facility="near" if near else "other",
+        )
         with contextlib.suppress(Refused):  # it is counted, and shown
-            await self._people.act(patient, ACKNOWLEDGE)
+            await self._people.act(patient.tale, step)
 
     async def until_seen(self, patient: Patient) -> None:
         """Until the board shows this patient: nobody receives whom they were not told of."""

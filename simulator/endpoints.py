@@ -17,6 +17,7 @@ class Tokens(BaseModel):
     dispatcher: SecretStr
     crew: SecretStr
     centre: Mapping[str, SecretStr]
+    clinic: Mapping[str, SecretStr] = {}
 
 
 class Endpoints(BaseModel):

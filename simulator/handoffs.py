@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.triage import Centre, TriageLevel
 from simulator.case import QUEUED, Case, Expected
 from simulator.ledger import Ledger
-from simulator.reading import AdmissionSeen, FeedSeen, QueueSeen, milliseconds
+from simulator.reading import AdmissionSeen, FeedSeen, QueueSeen, WithdrawalSeen, milliseconds
 
 
 class Handoffs:
@@ -20,11 +20,14 @@ class Handoffs:
         """A version of the record stands in a queue."""
         centre = Centre(seen.centre)
         place = f"{seen.encounter_id}/{seen.facility}"
-        if seen.facility != case.facility:
+        if not case.may_be_told(seen.facility, seen.version):
             if self._ledger.effect(f"stray/{place}/{centre}/{seen.version}", seen.id, seen.t):
                 case.strayed.add((centre, seen.version))
                 self._tally.misroute(seen.id, f"{case.handle}: a record went to {seen.facility}")
             return
+        for facility, version in case.tell(seen.facility, seen.version):
+            told = f"{case.handle}: version {version} still went to {facility}"
+            self._tally.misroute(seen.id, told)
         noted = case.queue(centre, seen.version).note(seen.version, seen.id, seen.t)
         if noted == "again":
             self._tally.redelivered["queue"] += 1
@@ -61,7 +64,9 @@ class Handoffs:
 
     def feed(self, seen: FeedSeen, case: Case) -> None:
         """A facility's own feed shows the patient."""
-        if seen.facility == case.facility:
+        if seen.worst is None and seen.facility in case.bound:
+            return  # it is told that nobody comes
+        if case.may_be_told(seen.facility, seen.version):
             self._ledger.meet(f"feed/{seen.encounter_id}/{seen.facility}", seen.t)
             if seen.worst is not None:
                 self._agree(case, seen.version, seen.worst)
@@ -69,6 +74,11 @@ class Handoffs:
             case.strayed_feeds.add(seen.facility)
             told = f"{case.handle}: the feed of {seen.facility} shows it"
             self._tally.misroute(seen.encounter_id, told)
+
+    def withdrawal(self, seen: WithdrawalSeen, case: Case) -> None:
+        """A facility is told that the patient does not come."""
+        if self._ledger.effect(seen.key, seen.id, seen.t):
+            self._ledger.meet(f"withdrawn/{seen.encounter_id}/{seen.facility}", seen.t)
 
     def admission(self, seen: AdmissionSeen, case: Case) -> None:
         """An admission was opened."""
@@ -84,7 +94,7 @@ class Handoffs:
         else:
             if seen.admitted_ms != milliseconds(boarding.about["occurred_at"]):
                 wrong.append("it was not opened at the boarding time")
-            if seen.facility != case.facility and (boarding.destined or seen.facility):
+            if seen.facility not in {case.facility, boarding.facility or None}:
                 wrong.append("it names another facility than was chosen")
             item = case.acts[boarding.id]
             self._ledger.measure(item, self._tally.boarding_to_admission, seen.t)

@@ -21,21 +21,42 @@ LATE_S = 10.0
 #: Effects are remembered up to this number, to know them again when they come a second time.
 EFFECTS_KEPT = 60_000
 
-CLINICAL = frozenset({"reading", "examination", "treatment"})
-#: The events that must follow from an act, each exactly once.
+CLINICAL = frozenset(
+    {"reading", "finding", "examination", "treatment", "level", "retraction", "reattribution"}
+)
+#: The events that must follow from an act, each exactly once. What opens a patient or an incident
+#: is awaited when its answer is known.
 FOLLOWS: Mapping[str, Sequence[str]] = {
-    "call": ("IncidentOpened", "EncounterOpened"),
+    "locate": ("IncidentLocated",),
+    "classify": ("IncidentClassified",),
+    "merge": ("IncidentMerged", "EncounterEnded"),
+    "close": ("IncidentClosed",),
     "assign": ("UnitAssigned",),
     "stamp": ("UnitStatusChanged",),
     "reached": ("PatientReached",),
     "attach": ("DeviceAttached",),
+    "detach": ("DeviceDetached",),
     "update": ("EncounterUpdated",),
+    "transfer_request": ("EmergencyTransferRequested",),
     "destination": ("DestinationSelected",),
     "boarding": ("PatientBoarded", "AdmissionOpened"),
+    "handed_to_unit": ("PatientHandedToUnit",),
+    "outcome": ("EncounterEnded",),
     "acknowledgement": ("Acknowledged",),
+    "acceptance": ("Accepted",),
+    "redirect_request": ("RedirectRequested",),
+    "activation": ("CentreActivated",),
+    "direct_to": ("DirectToConfirmed",),
+    "direct_to_revoked": ("DirectToRevoked",),
+    "bed": ("BedReserved",),
+    "identity": ("IdentityBound",),
     "arrival": ("PatientArrived",),
+    "milestone": ("MilestoneReached",),
     "transfer": ("CareTransferred",),
+    "report": ("OutcomeReported",),
 }
+#: Ends after which the patient still comes to the facility.
+COMES = frozenset({"transported", "died_en_route"})
 
 
 class Ledger:
@@ -53,6 +74,8 @@ class Ledger:
         self.over: deque[tuple[float, Case]] = deque()
         self.has_ended = False
         self._handles: dict[str, Case] = {}
+        #: Incidents that an act has opened, until its first patient is told.
+        self._begun: dict[str, str] = {}
         self._batches: dict[int, list[Item]] = {}
         self._effects: dict[str, str] = {}
         self._awaited: dict[str, tuple[Item, int]] = {}
@@ -66,10 +89,18 @@ class Ledger:
                 self._acknowledge(line)
             case truth.ActSent():
                 self._send_act(line)
+            case truth.IncidentBegan():
+                self._begin_incident(line)
             case truth.EncounterBegan():
                 self._begin(line)
             case truth.Refused():
                 self._refuse(line)
+            case _:
+                self._pass(line)
+
+    def _pass(self, line: truth.TruthLine) -> None:
+        """A beginning or an end."""
+        match line:
             case truth.EncounterOver():
                 self.presence.leave(line.t, line.handle)
                 self.over.append((line.t, self._handles[line.handle]))
@@ -85,20 +116,34 @@ class Ledger:
 
     # -- what was sent -----------------------------------------------------------------------
 
+    def _begin_incident(self, line: truth.IncidentBegan) -> None:
+        self.tally.incidents += line.incident_id not in self.incidents
+        self.incidents.add(line.incident_id)
+        case = self._handles.get(line.handle)
+        if case is None:
+            self._begun[line.id] = line.incident_id
+        else:  # a patient who was known before; of the act itself all may have been seen
+            key = effect_key("IncidentOpened", {"incident_id": line.incident_id})
+            self._open(f"{line.id}.incident", case, [key], line.t)
+
     def _begin(self, line: truth.EncounterBegan) -> None:
         centres = tuple(Centre(centre) for centre in line.centres)
         case = Case(line.handle, line.encounter_id, centres, TriageLevel(line.first_level))
         self.cases[line.encounter_id] = self._handles[line.handle] = case
         self.tally.encounters += 1
-        self.tally.incidents += line.incident_id not in self.incidents
-        self.incidents.add(line.incident_id)
         self.presence.enter(line.t, line.handle)
-        call = Item(f"{line.handle}.call", case, line.t, 0)
-        self._enter(call)
-        call.acked = line.t
-        case.acts[call.id] = call
-        about = {"encounter_id": line.encounter_id, "incident_id": line.incident_id}
-        self._await(call, [effect_key(kind, about) for kind in FOLLOWS["call"]], line.t)
+        keys = [effect_key("EncounterOpened", {"encounter_id": line.encounter_id})]
+        if (incident := self._begun.pop(line.id, None)) is not None:  # of several, with the first
+            keys.append(effect_key("IncidentOpened", {"incident_id": incident}))
+        self._open(f"{line.handle}.opened", case, keys, line.t)
+
+    def _open(self, id_: str, case: Case, keys: Sequence[str], t: float) -> None:
+        """What an answer has opened is owed from then on."""
+        opening = Item(id_, case, t, 0)
+        self._enter(opening)
+        opening.acked = t
+        case.acts[opening.id] = opening
+        self._await(opening, keys, t)
 
     def _send_samples(self, line: truth.SamplesSent) -> None:
         batch: list[Item] = []
@@ -120,22 +165,36 @@ class Ledger:
     def _send_act(self, line: truth.ActSent) -> None:
         case = self._handles[line.handle]
         item = Item(line.id, case, line.t, 0)
-        item.timely = line.timely
+        item.timely, item.sets = line.timely, line.sets
         case.acts[item.id] = item
         keys = [effect_key(kind, line.about) for kind in FOLLOWS.get(line.act, ())]
         if line.act in CLINICAL:
             item.lacks = SEEN | FOLDED
             item.vital = line.act == "reading"
             self.tally.vitals_sent += item.vital
-        elif line.act == "destination":
-            case.facility = line.about["facility_id"]
-            keys += self._announcements(line)
-        elif line.act == "boarding":
-            self.boardings[case.encounter_id] = line
+        keys += self._consequences(line, case)
         self._enter(item)
         if line.level is not None:
-            self._mark(item, truth.Acting(item.id, line.level, line.destined, line.timely))
+            destined = line.facility != ""
+            self._mark(item, truth.Acting(item.id, line.level, destined, line.timely))
         self._await(item, keys, line.t)
+
+    def _consequences(self, line: truth.ActSent, case: Case) -> list[str]:
+        """What follows from an act besides its own event."""
+        left = f"withdrawn/{case.encounter_id}/{line.facility}"
+        match line.act:
+            case "destination":
+                gone = [left] if line.facility not in {"", line.about["facility_id"]} else []
+                case.bound.setdefault(line.about["facility_id"], 0)
+                return [*self._announcements(line), *gone]
+            case "boarding":
+                self.boardings[case.encounter_id] = line
+            case "reattribution":
+                case.given.add(line.about["to_encounter_id"])
+            case "outcome" if line.about["outcome"] not in COMES:
+                cancelled = [effect_key("AdmissionCancelled", line.about)] if line.boarded else []
+                return cancelled + ([left] if line.facility else [])
+        return []
 
     def _announcements(self, line: truth.ActSent) -> list[str]:
         place = f"{line.about['encounter_id']}/{line.about['facility_id']}"
@@ -189,6 +248,11 @@ class Ledger:
     def _find(self, id_: str) -> Item | None:
         case = self._handles.get(id_.rpartition(".")[0])
         return case.item(id_) if case else None
+
+    def was_given(self, id_: str, encounter_id: str) -> bool:
+        """Whether a sample may stand under another patient: its own gave it away."""
+        case = self._handles.get(id_.rpartition(".")[0])
+        return case is not None and encounter_id in case.given
 
     # -- what was seen -----------------------------------------------------------------------
 

@@ -15,16 +15,20 @@ from simulator.acts import DOORS, about, body_of
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import Outside, Refused, Request
-from simulator.patient import Patient, Van, moment
+from simulator.pace import moment
 from simulator.story import Step
+from simulator.tale import Patient, Tale, Van
 
 log = logging.getLogger(__name__)
+
+#: Acts that open a patient: whom they are about stands in the answer.
+OPENS = frozenset({"call", "found", "walk_in"})
 
 ACTS = Counter("greenchannel_simulator_acts_total", "Acts by outcome", ["act", "outcome"])
 
 
 class People:
-    """Sends acts. ``patients`` are all that were ever called for in this run, by encounter."""
+    """Sends acts. ``patients`` are all that were ever opened in this run, by encounter."""
 
     def __init__(self, endpoints: Endpoints, journal: Journal) -> None:
         self._tokens = endpoints.tokens
@@ -32,32 +36,36 @@ class People:
         self._outside = Outside(endpoints)
         self.patients: dict[str, Patient] = {}
 
-    async def act(self, patient: Patient, step: Step) -> None:
+    async def act(self, tale: Tale, step: Step, done: float | None = None) -> None:
         """Do it, for as long as it takes; in a story told from its midst, as done when it was due,
-        and only entered now. Raises ``Refused`` when the service will not have it."""
+        and only entered now, as are acts with a ``done`` of their own. Raises ``Refused`` when the
+        service will not have it."""
         t = time.time()
-        is_told = patient.is_forwarding and step.by != "department"  # who answers, answers now
-        done = max(patient.pace.due(step.at), patient.van.free_since) if is_told else t
+        is_told = tale.is_forwarding and step.by != "department"  # who answers, answers now
+        free_since = tale.van(step.unit).free_since
+        when = max(tale.pace.due(step.at), free_since) if is_told else done or t
+        patient = tale.patient(_subject(step))
         key = f"{patient.handle}.{step.name}"
-        if step.act != "call":  # who the patient is stands in the answer to the call
-            self._journal.write(_sent(key, patient, step, t, done))
+        tale.done[step.name], tale.ids[step.name] = when, key
+        if step.act not in OPENS:  # who the patient is stands in the answer
+            self._journal.write(_sent(key, tale, step, t, when))
         try:
-            answer = await self._outside.act(self._request(key, patient, step, done))
+            answer = await self._outside.act(self._request(key, tale, step, when))
         except Refused as error:
             self._journal.write(truth.Refused(t=time.time(), ids=[key], status=error.status))
             ACTS.labels(step.act, "refused").inc()
             log.error("an act is refused: %s %s", step.act, error, extra={"action": "refused"})
             raise
         ACTS.labels(step.act, "done").inc()
-        self._learn(patient, step, answer)
-        if step.act != "call":
+        self._learn(tale, step, key, answer)
+        if step.act not in OPENS:
             self._journal.write(truth.Acknowledged(t=time.time(), ids=[key]))
 
-    async def stamp(self, patient: Patient, status: str) -> None:
+    async def stamp(self, tale: Tale, van: Van, status: str) -> None:
         """A status of the unit that belongs to no patient, and that no one is judged by."""
         body = {"status": status, "occurred_at": moment(time.time())}
-        key = f"{patient.handle}.{status}"
-        path = f"/v1/units/{patient.van.vehicle.unit_id}/stamps"
+        key = f"{tale.patient('').handle}.{van.role}.{status}"
+        path = f"/v1/units/{van.vehicle.unit_id}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
     async def leave(self, encounter_id: str, epoch: str) -> None:
@@ -93,47 +101,79 @@ class People:
         """Close all connections."""
         await self._outside.close()
 
-    def _request(self, key: str, patient: Patient, step: Step, done: float) -> Request:
+    def _request(self, key: str, tale: Tale, step: Step, done: float) -> Request:
         door = DOORS[step.act]
+        facility = tale.facility(step.facility).id
         match step.by:
             case "department":
-                token = self._tokens.centre[patient.mission.facility.id]
+                token = self._tokens.centre[facility]
+            case "clinic":
+                token = self._tokens.clinic[facility]
             case "crew":
                 token = self._tokens.crew
             case _:
                 token = self._tokens.dispatcher
-        path = door.path.format_map(about(patient, done))
-        return Request(door.service, door.method, path, token, key, body_of(step, patient, done))
+        path = door.path.format_map(about(tale, step, done))
+        return Request(door.service, door.method, path, token, key, body_of(tale, step, done))
 
-    def _learn(self, patient: Patient, step: Step, answer: Mapping[str, Any]) -> None:
+    def _learn(self, tale: Tale, step: Step, key: str, answer: Mapping[str, Any]) -> None:
         match step.act:
             case "call":
-                patient.incident_id = answer["incident_id"]
-                patient.encounter_id = answer["encounter_ids"][0]
-                self.patients[patient.encounter_id] = patient
-                self._journal.write(_begun(patient))
+                self._begin_incident(tale, step, key, answer["incident_id"])
+                for name, encounter_id in zip(step.opens, answer["encounter_ids"], strict=True):
+                    self._begin(tale.patients[name], key, encounter_id)
+            case "found":
+                self._begin(tale.patient(step.patient), key, answer["encounter_id"])
+            case "walk_in":
+                self._begin(tale.patient(step.opens[0]), key, answer["encounter_id"])
+            case "transfer_request":
+                self._begin_incident(tale, step, key, answer["incident_id"])
             case "assign":
-                patient.leg_id = answer.get("leg_id") or answer["leg"]["leg_id"]
+                tale.legs[step.unit] = answer.get("leg_id") or answer["leg"]["leg_id"]
             case "destination":
-                patient.is_destined = True
+                tale.patient(step.patient).facility = tale.facility(step.facility).id
+            case "boarding":
+                tale.patient(step.patient).boarded = True
+
+    def _begin_incident(self, tale: Tale, step: Step, key: str, incident_id: str) -> None:
+        tale.incidents[step.call] = incident_id
+        handle = tale.patient(_subject(step)).handle
+        began = truth.IncidentBegan(t=time.time(), id=key, handle=handle, incident_id=incident_id)
+        self._journal.write(began)
+
+    def _begin(self, patient: Patient, key: str, encounter_id: str) -> None:
+        patient.encounter_id = encounter_id
+        self.patients[encounter_id] = patient
+        person = patient.tale.story.patients[patient.role]
+        began = truth.EncounterBegan(
+            t=time.time(),
+            id=key,
+            handle=patient.handle,
+            encounter_id=encounter_id,
+            story=patient.tale.story.story,
+            first_level=person.first_level.value,
+            centres=[centre.value for centre in person.centres],
+        )
+        self._journal.write(began)
 
 
-def _begun(patient: Patient) -> truth.EncounterBegan:
-    return truth.EncounterBegan(
-        t=time.time(),
-        handle=patient.handle,
-        encounter_id=patient.encounter_id,
-        incident_id=patient.incident_id,
-        story=patient.story.story,
-        first_level=patient.story.first_level.value,
-        centres=[centre.value for centre in patient.story.centres],
-    )
+def _subject(step: Step) -> str:
+    """The patient whose act it is: of a call and a walk-in the first that it opens."""
+    return step.opens[0] if step.act in {"call", "walk_in"} else step.patient
 
 
-def _sent(key: str, patient: Patient, step: Step, t: float, done: float) -> truth.ActSent:
-    told = about(patient, done)
-    if step.act == "stamp":
-        told |= {"status": step.body["status"], "source": "crew"}
+def _sent(key: str, tale: Tale, step: Step, t: float, done: float) -> truth.ActSent:
+    patient = tale.patient(step.patient)
+    told = about(tale, step, done)
+    match step.act:
+        case "stamp":
+            told |= {"status": step.body["status"], "source": "crew"}
+        case "outcome":
+            told["outcome"] = step.body["outcome"]
+        case "activation":
+            told["centre"] = step.body["centre"]
+        case "milestone":
+            told["milestone"] = step.body["milestone"]
     return truth.ActSent(
         t=t,
         id=key,
@@ -141,6 +181,8 @@ def _sent(key: str, patient: Patient, step: Step, t: float, done: float) -> trut
         act=step.act,
         about=told,
         level=step.then.worst.value if step.then else None,
-        destined=patient.is_destined,
-        timely=not patient.is_forwarding,
+        sets=step.act == "level",
+        facility=patient.facility,
+        boarded=patient.boarded,
+        timely=not tale.is_forwarding and abs(t - done) < 1.0,
     )

@@ -21,17 +21,16 @@ from simulator.department import Department
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import Refused
-from simulator.patient import Pace, Patient, Van
+from simulator.pace import Pace
 from simulator.people import People
 from simulator.sender import Sender
+from simulator.tale import Patient, Tale, Van
 from simulator.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-#: Encounters that are live when a run begins stand between these seconds of their story.
-PHASES = (17.0, 70.0)
-#: Vehicles beyond those that the live encounters need.
-HEADROOM = 20
+#: Vehicles beyond the encounters that shall be live: some stories take two.
+HEADROOM = 1.5, 20
 #: The first patients are known to their hospitals within this long, or input begins without.
 KNOWN_S = 15.0
 #: The first patients go on within this long after input began.
@@ -54,6 +53,10 @@ class Options:
     #: None: each monitor streams once a second.
     vitals_per_second: float | None = None
     live_encounters: int = 0
+    #: These stories only, by name.
+    stories: Sequence[str] = ()
+    #: How many times faster than their own seconds calls are told.
+    pace: float = 1.0
     #: None: until a signal comes.
     seconds: float | None = None
 
@@ -79,8 +82,11 @@ class Run:
         self.has_input = False
         self._journal = Journal(options.truth)
         self._epoch = f"{int(time.time() * 1000):x}"
-        number = max(options.ambulances, options.live_encounters + HEADROOM)
-        self._cast = Cast(options.seed, self._epoch, self._journal.epochs, number)
+        share, more = HEADROOM
+        needed = int(options.live_encounters * share) + more if options.live_encounters else 0
+        number = max(options.ambulances, needed)
+        begun = self._journal.epochs
+        self._cast = Cast(options.seed, self._epoch, begun, number, options.stories)
         self._people = People(known, self._journal)
         self._departments = {
             facility: Department(known, facility, self._people, self._cast.rng(facility))
@@ -89,7 +95,11 @@ class Run:
         self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans)
         self._sender = Sender(known, self._journal, self._telemetry.until)
         self._crew = Crew(
-            self._people, self._departments, self._telemetry, self._sender, self._journal
+            self._people,
+            self._departments,
+            self._telemetry,
+            self._sender,
+            self._is_over,
         )
         self._live: set[Patient] = set()
         self._lives: set[asyncio.Task[None]] = set()
@@ -132,13 +142,15 @@ class Run:
         abandoned = self._journal.abandoned.values()
         await asyncio.gather(*(self._people.leave(each, self._epoch) for each in abandoned))
         await asyncio.gather(*map(self._free_again, self._cast.vans))
-        async with asyncio.TaskGroup() as group:
-            begun = [
-                group.create_task(self._forwarded(PHASES))
-                for _ in range(self.options.live_encounters)
-            ]
-        patients = [patient for task in begun if (patient := task.result()) is not None]
-        await self._until_known(patients)
+        tales: list[Tale] = []
+        while len(self._live) < self.options.live_encounters:
+            missing = self.options.live_encounters - len(self._live)
+            async with asyncio.TaskGroup() as group:
+                begun = [group.create_task(self._forwarded()) for _ in range(missing)]
+            tales += [tale for task in begun if (tale := task.result()) is not None]
+            if not any(task.result() for task in begun):
+                break  # nobody would have them
+        await self._until_known([patient for tale in tales for patient in tale.patients.values()])
         now = time.time()
         self._journal.write(truth.InputBegan(t=now))
         self._telemetry.begin(now)
@@ -148,31 +160,31 @@ class Run:
         self.has_input = True
         log.info("input begins", extra={"action": "input_began", "live": len(self._live)})
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._go_on(patients))
+            group.create_task(self._go_on(tales))
             group.create_task(self._take_calls())
             group.create_task(self._hold())
 
     async def _until_known(self, patients: Sequence[Patient]) -> None:
         """Until the hospitals know of the first patients: setting up is no part of what counts."""
-        bound = [patient for patient in patients if patient.is_destined]
+        bound = [patient for patient in patients if patient.facility and not patient.is_over]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KNOWN_S):
                 for facility, department in self._departments.items():
-                    theirs = (p for p in bound if p.mission.facility.id == facility)
+                    theirs = (p for p in bound if p.facility == facility)
                     await department.until_acknowledged(theirs)
         for department in self._departments.values():
             department.hurries = False
 
-    async def _forwarded(self, phases: tuple[float, float]) -> Patient | None:
-        """A patient in the midst of a slow story; None when a service would not have it."""
-        patient = await self._cast.slow_patient(phases)
-        self._live.add(patient)
+    async def _forwarded(self) -> Tale | None:
+        """A slow story in its midst; None when a service would not have it."""
+        tale = await self._cast.slow_tale()
+        self._live.update(tale.patients.values())
         try:
-            await self._crew.forward(patient, patient.pace.phase)
+            await self._crew.forward(tale, tale.pace.phase)
         except (Refused, Stopped):
-            self._give_up(patient)
+            self._give_up(tale)
             return None
-        return patient
+        return tale
 
     async def _free_again(self, van: Van) -> None:
         """After a crash of ours, or in a kept folder, a unit may be on a mission that nobody goes
@@ -182,32 +194,33 @@ class Run:
 
     # -- living ------------------------------------------------------------------------------
 
-    async def _go_on(self, patients: Sequence[Patient]) -> None:
+    async def _go_on(self, tales: Sequence[Tale]) -> None:
         """Those in the midst of their stories go on one after the other: no city is in step, and
         all that falls due every few seconds would fall due in the same one."""
-        for patient in patients:
-            self._let_live(patient, replace(patient.pace, began=time.time()))
-            await asyncio.sleep(OUT_OF_STEP_S / len(patients))
+        for tale in tales:
+            self._let_live(tale, replace(tale.pace, began=time.time()))
+            await asyncio.sleep(OUT_OF_STEP_S / len(tales))
 
     async def _take_calls(self) -> None:
         for wait in city.waits(self._cast.rng("calls"), self.options.calls_per_hour):
             await asyncio.sleep(wait)
-            patient = await self._cast.patient()
-            self._live.add(patient)
-            self._let_live(patient, Pace(time.time()))
+            tale = await self._cast.call()
+            self._live.update(tale.patients.values())
+            self._let_live(tale, Pace(time.time(), stretch=1 / self.options.pace))
 
     async def _hold(self) -> None:
         """Replace background encounters that are over: the number that are live is held."""
         while True:
             LIVE.set(len(self._live))
             await asyncio.sleep(0.5)
-            for _ in range(self.options.live_encounters - len(self._live)):
-                patient = await self._forwarded((PHASES[0], PHASES[0]))
-                if patient is not None:
-                    self._let_live(patient, replace(patient.pace, began=time.time()))
+            while len(self._live) < self.options.live_encounters:
+                tale = await self._forwarded()
+                if tale is None:
+                    break
+                self._let_live(tale, replace(tale.pace, began=time.time()))
 
-    def _let_live(self, patient: Patient, pace: Pace) -> None:
-        task = asyncio.create_task(self._life(patient, pace))
+    def _let_live(self, tale: Tale, pace: Pace) -> None:
+        task = asyncio.create_task(self._life(tale, pace))
         self._lives.add(task)
         task.add_done_callback(self._lived)
 
@@ -217,22 +230,29 @@ class Run:
             self._bug = bug
             self.stop()
 
-    async def _life(self, patient: Patient, pace: Pace) -> None:
+    async def _life(self, tale: Tale, pace: Pace) -> None:
         try:
-            await self._crew.live(patient, pace)
-            self._live.discard(patient)
-            await self._crew.go_home(patient)
+            await self._crew.live(tale, pace)
+            await self._crew.go_home(tale)
         except (Refused, Stopped):
-            self._give_up(patient)
+            self._give_up(tale)
         else:
-            self._cast.release(patient.van)
+            self._cast.release(tale)
 
-    def _give_up(self, patient: Patient) -> None:
-        """The story ends here, and its vehicle stays where it is."""
+    def _is_over(self, patient: Patient) -> None:
+        """Nothing more is sent for this encounter."""
         patient.is_over = True
-        if patient in self._live and patient.encounter_id and not self._stopping.is_set():
+        if patient in self._live and patient.encounter_id:
             self._journal.write(truth.EncounterOver(t=time.time(), handle=patient.handle))
         self._live.discard(patient)
+
+    def _give_up(self, tale: Tale) -> None:
+        """The story ends here, and its vehicles stay where they are."""
+        for patient in tale.patients.values():
+            patient.is_over = True
+            if not self._stopping.is_set():
+                self._is_over(patient)
+            self._live.discard(patient)
 
     # -- ending ------------------------------------------------------------------------------
 

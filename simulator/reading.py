@@ -50,6 +50,16 @@ class QueueSeen(NamedTuple):
     decision: str | None
 
 
+class WithdrawalSeen(NamedTuple):
+    """A facility was told that a patient does not come; ``key`` is its one effect."""
+
+    t: float
+    id: str
+    key: str
+    encounter_id: str
+    facility: str
+
+
 class AdmissionSeen(NamedTuple):
     """An admission was opened."""
 
@@ -92,13 +102,29 @@ class FeedSeen(NamedTuple):
 
 
 Reading: TypeAlias = (
-    SampleSeen | DecisionSeen | QueueSeen | AdmissionSeen | EffectSeen | LegSeen | FeedSeen
+    SampleSeen
+    | DecisionSeen
+    | QueueSeen
+    | WithdrawalSeen
+    | AdmissionSeen
+    | EffectSeen
+    | LegSeen
+    | FeedSeen
 )
 
-_CLINICAL = {"VitalSignsRecorded", "FindingRecorded", "ExaminationDone", "TreatmentGiven"}
+_CLINICAL = {
+    "VitalSignsRecorded",
+    "FindingRecorded",
+    "ExaminationDone",
+    "TreatmentGiven",
+    "ObservationRetracted",
+    "ObservationReattributed",
+    "LevelOverridden",
+}
 #: Which fields make two events of a kind the same effect.
 _SAME: Mapping[str, tuple[str, ...]] = {
     "IncidentOpened": ("incident_id",),
+    "IncidentMerged": ("incident_id",),
     "IncidentClosed": ("incident_id",),
     "UnitAssigned": ("unit_id", "incident_id"),
     "UnitStatusChanged": ("unit_id", "leg_id", "status", "source"),
@@ -106,17 +132,25 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "DeviceAttached": ("encounter_id", "device_id"),
     "DeviceDetached": ("encounter_id", "device_id"),
     "EncounterOpened": ("encounter_id",),
+    "EmergencyTransferRequested": ("encounter_id",),
     "PatientReached": ("encounter_id",),
     "PatientBoarded": ("encounter_id",),
     "EncounterEnded": ("encounter_id",),
     "AdmissionOpened": ("encounter_id",),
-    "Acknowledged": ("encounter_id",),
-    "PatientArrived": ("encounter_id",),
+    "AdmissionCancelled": ("encounter_id",),
+    "Acknowledged": ("encounter_id", "facility_id"),
+    "Accepted": ("encounter_id", "facility_id"),
+    "RedirectRequested": ("encounter_id", "facility_id"),
+    "PatientArrived": ("encounter_id", "facility_id"),
     "CareTransferred": ("encounter_id",),
 }
 #: Of these there is one for each time it happened; so it is of every kind that is not named.
 _TIMED: Mapping[str, tuple[str, ...]] = {
+    "IncidentLocated": ("incident_id",),
+    "IncidentClassified": ("incident_id",),
     "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
+    "CentreActivated": ("encounter_id", "facility_id", "centre"),
+    "MilestoneReached": ("encounter_id", "facility_id", "milestone"),
 }
 
 
@@ -195,6 +229,9 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Readin
                 admitted_ms=milliseconds(body["admission"]["admitted_at"]),
                 facility=body.get("facility_id"),
             )
+        case "PreArrivalWithdrawn":
+            key = effect_key(kind, body)
+            return WithdrawalSeen(t, event_id, key, body["encounter_id"], body["facility_id"])
         case "UnitAssigned" | "UnitStatusChanged":
             return _read_leg(kind, event_id, body, t)
     return EffectSeen(t, event_id, effect_key(kind, body))

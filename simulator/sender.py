@@ -17,7 +17,7 @@ from simulator import truth
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import AGAIN, AWAY, bearer, client
-from simulator.patient import Line, moment
+from simulator.pace import Line, moment
 
 log = logging.getLogger(__name__)
 
@@ -146,8 +146,9 @@ def _told(batch: int, fresh: Sequence[Line], now: float) -> truth.SamplesSent:
         if not line.handle:
             continue
         numbers.setdefault(line.handle, []).append(line.number)
-        if line.acting is not None:
-            acting.append(line.acting._replace(timely=_is_timely(line, now)))
+        proven = line.proves.acting(line, now) if line.proves else None
+        if proven is not None:
+            acting.append(proven._replace(timely=_is_timely(line, now)))
     is_timely = all(_is_timely(line, now) for line in fresh)
     return truth.SamplesSent(t=now, batch=batch, numbers=numbers, acting=acting, timely=is_timely)
 

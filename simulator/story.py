@@ -1,40 +1,73 @@
-"""A story: what happens to one patient, when, and the level a clinician wrote beside it."""
+"""A story: what happens to its patients, when, and the levels a clinician wrote beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import pairwise
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.clinical import VitalSigns
+from schemas.clinical import Invalid, VitalSigns
 from schemas.encounter import Patient
 from schemas.triage import Bilingual, Centre, TriageLevel
 
 Act: TypeAlias = Literal[
+    # dispatch
     "call",
+    "locate",
+    "classify",
+    "merge",
+    "close",
     "assign",
     "stamp",
+    "destination",
+    # the crew
+    "found",
     "reached",
     "attach",
-    "reading",
+    "detach",
     "update",
-    "destination",
+    "reading",
+    "finding",
     "examination",
     "treatment",
+    "level",
+    "retraction",
+    "reattribution",
     "boarding",
+    "handed_to_unit",
+    "outcome",
+    # the clinic that sends a patient on
+    "walk_in",
+    "transfer_request",
+    # the facility
     "acknowledgement",
+    "acceptance",
+    "redirect_request",
+    "activation",
+    "direct_to",
+    "direct_to_revoked",
+    "bed",
+    "identity",
     "arrival",
+    "milestone",
     "transfer",
+    "report",
 ]
-Route: TypeAlias = Literal["station_to_scene", "scene_to_facility"]
+By: TypeAlias = Literal["dispatcher", "crew", "clinic", "department"]
+#: Where a vehicle drives to: its station, the scene, the clinic that called, the hospital that is
+#: nearest, the other one, or where the first unit stands.
+Goal: TypeAlias = Literal["station", "scene", "clinic", "near", "other", "unit"]
+#: A patient, a unit, a call of a story, by the name the story gives it.
+Name: TypeAlias = str
 
 #: A slow encounter is live for as long as this, in seconds: 15 to 45 minutes.
 SLOW_S = (900.0, 2700.0)
+#: What a story with one patient, one unit and one call need not name.
+PATIENT, UNIT, CALL = "patient", "unit", "call"
 
 
 class Part(BaseModel):
@@ -51,13 +84,37 @@ class Mark(Part):
     after_sample: int = 1
 
 
+class Person(Part):
+    """A patient of a story: the level before anything is proven, and the queues they stand in."""
+
+    first_level: TriageLevel = TriageLevel.NOT_YET
+    centres: tuple[Centre, ...] = (Centre.EMERGENCY,)
+    #: How it ends, where care is not handed over at a hospital.
+    ends: str | None = None
+
+
 class Step(Part):
     """One act of a human, at its offset in seconds. ``body`` is what the request carries."""
 
     at: float
-    name: str
+    name: Name
     act: Act
-    by: Literal["dispatcher", "crew", "department"]
+    by: By
+    patient: Name = PATIENT
+    unit: Name = UNIT
+    call: Name = CALL
+    #: The facility it is about, or that does it: the nearest, or the other one.
+    facility: Literal["near", "other", "clinic"] = "near"
+    #: Of a call and a walk-in: the patients that it opens, in order.
+    opens: tuple[Name, ...] = (PATIENT,)
+    #: Of an attachment: the number of the vehicle's monitor that the crew names, and the one that
+    #: the patient really wears.
+    monitor: int = 1
+    wears: int | None = None
+    #: Another step whose event this one is about.
+    about: Name | None = None
+    #: Another patient, unit or call that this one is about.
+    other: Name | None = None
     body: Mapping[str, Any] = {}
     then: Mark | None = None
 
@@ -66,85 +123,136 @@ class Step(Part):
         """Patients and vital signs are checked here, so that no run fails on a typing error."""
         for patient in (*self.body.get("patients", ()), self.body.get("patient", {})):
             Patient.model_validate(patient)
-        VitalSigns.model_validate(self.body.get("vitals", {}))
+        told = self.body.get("vitals", {})
+        vitals = VitalSigns.model_validate(told)  # which is lenient: a crew's typing error is kept
+        unknown = told.keys() - VitalSigns.model_fields.keys()
+        if unknown or any(isinstance(getattr(vitals, name), Invalid) for name in told):
+            raise ValueError("a vital sign that the contract does not know, or no value of it")
         return self
 
 
 class Hold(Part):
-    """What the monitor shows from ``at`` until the next hold."""
+    """What the monitor shows from ``at`` until the next hold; what it does not show is null."""
 
     at: float
-    heart_rate: int
-    respiratory_rate: int
-    spo2: int
+    heart_rate: int | None
+    respiratory_rate: int | None
+    spo2: int | None
     then: Mark | None = None
 
 
 class Drive(Part):
-    """The vehicle moves between two offsets and stands otherwise."""
+    """The vehicle moves between two offsets and stands otherwise; ``part`` of the way is driven."""
 
-    start: float
-    end: float
-    route: Route
+    start: float = Field(alias="from")
+    end: float = Field(alias="to")
+    towards: Goal
+    part: float = Field(default=1.0, gt=0, le=1)
+    unit: Name = UNIT
 
-    @model_validator(mode="before")
-    @classmethod
-    def _words(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        return {"start": raw["from"], "end": raw["to"], "route": raw["route"]}
+
+class DeadZone(Part):
+    """Nothing that a vehicle says gets out between two offsets; all of it comes afterwards."""
+
+    start: float = Field(alias="from")
+    end: float = Field(alias="to")
+    unit: Name = UNIT
 
 
 class Held(NamedTuple):
     """Samples of a marked hold that a fast-forward must send, for the mark to have been earned."""
 
     at: float
+    patient: Name
     hold: Hold
     samples: int
 
 
 class Story(Part):
-    """The whole story. Steps and holds are in order of time; levels never fall."""
+    """The whole story. Steps and holds are in order of time; levels fall by a clinician alone."""
 
-    story: str
+    story: Name
     title: Bilingual
+    #: What happens, for a reader: a paragraph in each language.
+    told: Bilingual
     duration: float
-    centres: tuple[Centre, ...]
-    first_level: TriageLevel
+    #: How often it is played among the others; 0: only when it is asked for by name.
+    weight: float = Field(default=1.0, ge=0)
+    patients: Mapping[Name, Person]
+    units: tuple[Name, ...] = (UNIT,)
     steps: tuple[Step, ...]
-    streamed: tuple[Hold, ...]
-    drives: tuple[Drive, ...]
+    streamed: Mapping[Name, tuple[Hold, ...]] = {}
+    drives: tuple[Drive, ...] = ()
+    dead_zones: tuple[DeadZone, ...] = ()
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        for timed in (self.steps, self.streamed):
+        if len({step.name for step in self.steps}) != len(self.steps):
+            raise ValueError("step names are unique")
+        series: list[Sequence[Step | Hold]] = [self.steps, *self.streamed.values()]
+        for timed in series:
             offsets = [item.at for item in timed]
             if offsets != sorted(offsets):
                 raise ValueError("steps and streamed values stand in order of time")
-        if len({step.name for step in self.steps}) != len(self.steps):
-            raise ValueError("step names are unique")
-        levels = [self.first_level, *(mark.worst for _, mark in self.marks())]
-        if any(a.urgency > b.urgency for a, b in pairwise(levels)):
-            raise ValueError("levels never fall")
+        for used, known, what in self._named():
+            if used - {what} - set(known):  # what a story has one of need not be named
+                raise ValueError(f"a {what} that the story does not have")
+        for name in self.patients:
+            self._check_levels(name)
         return self
 
-    def marks(self) -> list[tuple[float, Mark]]:
+    def _named(self) -> Iterator[tuple[set[Name], Collection[Name], str]]:
+        """Names that are used, those there are, and of what they are."""
+        calls = {step.call for step in self.steps if step.act in {"call", "transfer_request"}}
+        yield {step.patient for step in self.steps}, self.patients, PATIENT
+        yield {name for step in self.steps for name in step.opens}, self.patients, PATIENT
+        yield set(self.streamed), self.patients, PATIENT
+        moves: list[Step | Drive | DeadZone] = [*self.steps, *self.drives, *self.dead_zones]
+        yield {each.unit for each in moves}, self.units, UNIT
+        yield {step.call for step in self.steps}, calls, CALL
+        for step in self.steps:
+            if step.about is not None:
+                yield {step.about}, {each.name for each in self.steps}, "step"
+            if step.other is not None and step.act == "merge":
+                yield {step.other}, calls, CALL
+            elif step.other is not None and step.act == "handed_to_unit":
+                yield {step.other}, self.units, UNIT
+            elif step.other is not None:
+                yield {step.other}, self.patients, PATIENT
+
+    def _check_levels(self, patient: Name) -> None:
+        levels = [self.patients[patient].first_level]
+        for mark, is_set in self._marked(patient):
+            if mark.worst.urgency < levels[-1].urgency and not is_set:
+                raise ValueError("levels fall by a clinician alone")
+            levels.append(mark.worst)
+
+    def _marked(self, patient: Name) -> Iterator[tuple[Mark, bool]]:
+        every: list[Step | Hold] = [*self.steps_of(patient), *self.streamed.get(patient, ())]
+        for item in sorted(every, key=lambda item: item.at):
+            if item.then is not None:
+                yield item.then, isinstance(item, Step) and item.act == "level"
+
+    def steps_of(self, patient: Name) -> Iterator[Step]:
+        """The acts about one patient."""
+        return (step for step in self.steps if step.patient == patient)
+
+    def marks(self, patient: Name) -> list[tuple[float, Mark]]:
         """Every level that is proven, with its offset, in order."""
-        every: list[Step | Hold] = [*self.steps, *self.streamed]
+        every: list[Step | Hold] = [*self.steps_of(patient), *self.streamed.get(patient, ())]
         marked = [(item.at, item.then) for item in every if item.then is not None]
         return sorted(marked, key=lambda pair: pair[0])
 
-    def raises(self, at: float, mark: Mark) -> bool:
+    def raises(self, patient: Name, at: float, mark: Mark) -> bool:
         """Whether, told in order, the level is lower before this mark."""
-        before = [other.worst.urgency for offset, other in self.marks() if offset < at]
-        return mark.worst.urgency > max(before, default=self.first_level.urgency)
+        before = [other.worst.urgency for offset, other in self.marks(patient) if offset < at]
+        first = self.patients[patient].first_level.urgency
+        return mark.worst.urgency > max(before, default=first)
 
-    @property
-    def attached_at(self) -> float:
-        """From this offset on the monitor streams."""
-        return self.streamed[0].at
-
-    def hold_at(self, offset: float) -> Hold:
-        """What the monitor shows at ``offset``."""
-        return next((h for h in reversed(self.streamed) if h.at <= offset), self.streamed[0])
+    def hold_at(self, patient: Name, offset: float) -> Hold:
+        """What the monitor shows of a patient at ``offset``."""
+        holds = self.streamed[patient]
+        return next((h for h in reversed(holds) if h.at <= offset), holds[0])
 
     def until(self, phase: float) -> Iterator[Step | Held]:
         """Everything that has happened before ``phase``, in order, for a fast-forward.
@@ -153,27 +261,26 @@ class Story(Part):
         are not: without them the level of what follows could not be stated.
         """
         held = [
-            Held(hold.at, hold, hold.then.after_sample)
-            for hold in self.streamed
-            if hold.then is not None and self.raises(hold.at, hold.then)
+            Held(hold.at, patient, hold, hold.then.after_sample)
+            for patient, holds in self.streamed.items()
+            for hold in holds
+            if hold.then is not None and self.raises(patient, hold.at, hold.then)
         ]
         every: list[Step | Held] = sorted([*self.steps, *held], key=lambda item: item.at)
         return (item for item in every if item.at < phase)
 
-    def drive_at(self, offset: float) -> tuple[Route, float] | None:
-        """The route the vehicle is on, or was on last, and the part of it done, 0 to 1.
+    def drives_of(self, unit: Name) -> list[Drive]:
+        """The ways a unit goes, in order of time."""
+        return sorted((d for d in self.drives if d.unit == unit), key=lambda drive: drive.start)
 
-        None before the first drive: it stands at its station.
-        """
-        begun = [drive for drive in self.drives if drive.start <= offset]
-        if not begun:
-            return None
-        drive = begun[-1]
-        return drive.route, min(1.0, (offset - drive.start) / (drive.end - drive.start))
+    def is_driving(self, unit: Name, offset: float) -> bool:
+        """Whether a vehicle moves at ``offset``."""
+        return any(drive.start <= offset < drive.end for drive in self.drives_of(unit))
 
-    def is_driving(self, offset: float) -> bool:
-        """Whether the vehicle moves at ``offset``."""
-        return any(drive.start <= offset < drive.end for drive in self.drives)
+    def zone_at(self, unit: Name, offset: float) -> DeadZone | None:
+        """The dead zone in which a vehicle is at ``offset``."""
+        zones = (zone for zone in self.dead_zones if zone.unit == unit)
+        return next((zone for zone in zones if zone.start <= offset < zone.end), None)
 
 
 @cache
@@ -181,3 +288,11 @@ def load(name: str) -> Story:
     """Read a story. Raises ``pydantic.ValidationError`` when the file is wrong."""
     text = files("simulator").joinpath("stories", f"{name}.yaml").read_text("utf-8")
     return Story.model_validate(yaml.safe_load(text))
+
+
+@cache
+def every() -> tuple[Story, ...]:
+    """All stories, by name."""
+    folder = files("simulator").joinpath("stories")
+    names = sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.is_file())
+    return tuple(load(name) for name in names if not name.startswith("_"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from simulator.patient import Line, Patient, Van
+from simulator.pace import Line
+from simulator.tale import Monitor, Van
 
 #: Samples a second that one monitor can make.
 FASTEST_HZ = 10.0
@@ -21,13 +22,16 @@ class Telemetry:
     def __init__(self, vitals_per_second: float | None, vans: Sequence[Van]) -> None:
         self._rate = vitals_per_second
         self._vans = vans
-        self._monitors: deque[Patient] = deque()
+        self._monitors: deque[Monitor] = deque()
+        #: What was said where nothing gets out, by vehicle.
+        self._stored: dict[Van, list[Line]] = {}
         self._credit = 0.0
         self._last: float | None = None
 
-    def attach(self, patient: Patient) -> None:
-        """From now on this patient's monitor streams, until the patient's story is over."""
-        self._monitors.append(patient)
+    def attach(self, monitor: Monitor) -> None:
+        """From now on this monitor streams, until its wearer's or its patient's story is over."""
+        if monitor not in self._monitors:
+            self._monitors.append(monitor)
 
     def begin(self, now: float) -> None:
         """Nothing is streamed before this."""
@@ -43,11 +47,26 @@ class Telemetry:
         """Everything said since the last call."""
         if self._last is None:
             return []
-        samples = self._samples(self._last, now)
+        said = [*self._samples(self._last, now), *self._positions(now)]
         self._last = now
-        return samples + self._positions(now)
+        return [
+            *self._brought_out(now),
+            *(line for van, line in said if self._gets_out(van, line, now)),
+        ]
 
-    def _samples(self, last: float, now: float) -> list[Line]:
+    def _gets_out(self, van: Van, line: Line, now: float) -> bool:
+        """Whether it is sent as it is said; else the vehicle keeps it."""
+        if not van.is_dark(now):
+            return True
+        self._stored.setdefault(van, []).append(line)
+        return False
+
+    def _brought_out(self, now: float) -> list[Line]:
+        """What vehicles had kept, once they are where it gets out."""
+        outside = [van for van in self._stored if not van.is_dark(now)]
+        return [line for van in outside for line in self._stored.pop(van)]
+
+    def _samples(self, last: float, now: float) -> list[tuple[Van, Line]]:
         monitors = len(self._monitors)
         asked = monitors if self._rate is None else self._rate
         rate = min(max(asked, SLOWEST_HZ * monitors), FASTEST_HZ * monitors)
@@ -56,28 +75,28 @@ class Telemetry:
         self._credit -= turns
         lines = []
         for turn in range(1, turns + 1):
-            patient = self._next()
-            if patient is None:
+            monitor = self._next()
+            if monitor is None:
                 break
-            lines.append(patient.sample(last + (now - last) * turn / turns))
+            lines.append((monitor.van, monitor.sample(last + (now - last) * turn / turns)))
         return lines
 
-    def _next(self) -> Patient | None:
+    def _next(self) -> Monitor | None:
         """Whose turn it is; who is over is taken off."""
         while self._monitors:
-            patient = self._monitors.popleft()
-            if not patient.is_over:
-                self._monitors.append(patient)
-                return patient
+            monitor = self._monitors.popleft()
+            if not (monitor.wearer.is_over or monitor.entered.is_over or monitor.is_off):
+                self._monitors.append(monitor)
+                return monitor
         return None
 
-    def _positions(self, now: float) -> list[Line]:
+    def _positions(self, now: float) -> list[tuple[Van, Line]]:
         lines = []
         for van in self._vans:
             if van.next_look > now:
                 continue
             van.next_look = now + MOVING_S
             if van.is_moving(now) or now - van.reported >= STANDING_S:
-                lines.append(van.report(now))
+                lines.append((van, van.report(now)))
                 van.reported = now
         return lines

@@ -52,14 +52,26 @@ class InputBegan(Line):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentBegan(Line):
+    """A call, or a clinic's request, was acknowledged."""
+
+    KIND: ClassVar[str] = "incident"
+
+    id: str
+    handle: str
+    incident_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncounterBegan(Line):
-    """A call was acknowledged. ``handle`` begins every id that this encounter's sender makes."""
+    """A patient was opened, by the act ``id``. ``handle`` begins every id that this encounter's
+    sender makes."""
 
     KIND: ClassVar[str] = "begin"
 
+    id: str
     handle: str
     encounter_id: str
-    incident_id: str
     story: str
     first_level: str
     centres: Sequence[str]
@@ -70,7 +82,8 @@ class ActSent(Line):
     """A human's act is about to be sent; written once, however often it is sent again.
 
     ``about`` holds the fields that its events must carry (whose, which unit, when). ``level`` is
-    the worst level from this act on. ``destined``: a destination had been acknowledged before it.
+    the worst level from this act on, and with ``sets`` it may be lower than before. ``facility``:
+    the destination that had been acknowledged before it; ``boarded``: whether boarding had been.
     """
 
     KIND: ClassVar[str] = "act"
@@ -80,7 +93,9 @@ class ActSent(Line):
     act: str
     about: Mapping[str, str]
     level: str | None = None
-    destined: bool = False
+    sets: bool = False
+    facility: str = ""
+    boarded: bool = False
     timely: bool = True
 
 
@@ -139,6 +154,7 @@ class Ended(Line):
 TruthLine: TypeAlias = (
     Epoch
     | InputBegan
+    | IncidentBegan
     | EncounterBegan
     | ActSent
     | SamplesSent
@@ -152,6 +168,7 @@ _KINDS: Mapping[str, type[TruthLine]] = {
     for kind in (
         Epoch,
         InputBegan,
+        IncidentBegan,
         EncounterBegan,
         ActSent,
         SamplesSent,

@@ -24,6 +24,7 @@ from simulator.reading import (
     QueueSeen,
     Reading,
     SampleSeen,
+    WithdrawalSeen,
 )
 
 #: While the run goes on, an item counts as lost from this age on, and may still heal.
@@ -31,7 +32,9 @@ PATIENCE_S = 30.0
 #: What is kept of encounters that the truth does not know, or not yet.
 STRANGERS = 2_000
 
-OfCase: TypeAlias = SampleSeen | DecisionSeen | QueueSeen | AdmissionSeen | FeedSeen
+OfCase: TypeAlias = (
+    SampleSeen | DecisionSeen | QueueSeen | WithdrawalSeen | AdmissionSeen | FeedSeen
+)
 
 
 class Verdict:
@@ -76,7 +79,7 @@ class Verdict:
                     self._of_case(reading, case)
 
     def _is_acknowledgement(self, key: str) -> bool:
-        kind, _, subject = key.partition("/")
+        kind, subject, *_ = key.split("/")
         return kind == "Acknowledged" and subject in self.ledger.cases
 
     def _of_case(self, reading: OfCase, case: Case) -> None:
@@ -87,6 +90,8 @@ class Verdict:
                 self._decisions.decision(reading, case)
             case QueueSeen():
                 self._handoffs.queue(reading, case)
+            case WithdrawalSeen():
+                self._handoffs.withdrawal(reading, case)
             case FeedSeen():
                 self._handoffs.feed(reading, case)
             case AdmissionSeen():

@@ -91,9 +91,10 @@ def count(run: Sequence[Happening], now: float = 200.0) -> dict[str, Any]:
 
 
 def told_act(t: float, name: str, act: str, **more: Any) -> list[Happening]:
+    handle = more.pop("handle", HANDLE)
     about = {"encounter_id": ENCOUNTER, "occurred_at": at(t).isoformat(), **more.pop("about", {})}
-    id_ = f"{HANDLE}.{name}"
-    sent = truth.ActSent(t=BASE + t, id=id_, handle=HANDLE, act=act, about=about, **more)
+    id_ = f"{handle}.{name}"
+    sent = truth.ActSent(t=BASE + t, id=id_, handle=handle, act=act, about=about, **more)
     return [Told(sent), Told(truth.Acknowledged(t=BASE + t + 0.02, ids=[id_]))]
 
 
@@ -172,11 +173,14 @@ def prearrival(t: float, version: int, worst: str, shows: int, centre: Centre) -
     return Read(f"{centre.value} {version}", t + 0.05, event, t + 0.04)
 
 
-def both(t: float, version: int, worst: str, shows: int) -> list[Happening]:
+def both(
+    t: float, version: int, worst: str, shows: int, facility: str = "F-001"
+) -> list[Happening]:
+    at_facility = with_fields(facility_id=facility)
     return [
-        prearrival(t, version, worst, shows, Centre.EMERGENCY),
-        prearrival(t, version, worst, shows, Centre.CHEST_PAIN),
-        Feed(f"feed {version}", t + 0.06, "F-001", version, worst),
+        at_facility(prearrival(t, version, worst, shows, Centre.EMERGENCY)),
+        at_facility(prearrival(t, version, worst, shows, Centre.CHEST_PAIN)),
+        Feed(f"feed {version}", t + 0.06, facility, version, worst),
     ]
 
 
@@ -196,11 +200,12 @@ def clinical(kind: type[Event], t: float, name: str, **fields: Any) -> Read:
 
 
 def opening() -> Run:
+    call = {"id": f"{HANDLE}.call", "handle": HANDLE}
+    called = truth.IncidentBegan(t=BASE + 1, **call, incident_id="I-1")
     began = truth.EncounterBegan(
         t=BASE + 1,
-        handle=HANDLE,
+        **call,
         encounter_id=ENCOUNTER,
-        incident_id="I-1",
         story="chest_pain",
         first_level="not_yet",
         centres=["emergency", "chest_pain"],
@@ -211,6 +216,7 @@ def opening() -> Run:
         Told(truth.Epoch(t=BASE + 0.5, epoch="r1", seed=7)),
         Told(truth.InputBegan(t=BASE + 1)),
         of_patient(encounter.EncounterOpened, 0.9, incident_id="I-1", patient=Patient()),
+        Told(called),
         Told(began),
         happened(
             incident.IncidentOpened,
@@ -251,11 +257,11 @@ def at_the_patient() -> Run:
             encounter.DestinationSelected, 24, facility_id="F-001", selected_by="dispatcher"
         ),
         *both(24.1, 1, "urgent", 2),
-        *told_act(28, "ecg", "examination", level="severe", destined=True),
+        *told_act(28, "ecg", "examination", level="severe", facility="F-001"),
         clinical(ExaminationDone, 28, "ecg", examination="ecg_12_lead", shows=("st_elevation",)),
         decision(28.02, 3, "severe", "ecg"),
         *both(28.05, 2, "severe", 3),
-        *told_act(30, "aspirin", "treatment"),
+        *told_act(30, "aspirin", "treatment", facility="F-001"),
         clinical(TreatmentGiven, 30, "aspirin", treatment="aspirin", dose=300, unit="mg"),
         decision(30.02, 4, "severe", "aspirin"),
     ]
@@ -264,6 +270,7 @@ def at_the_patient() -> Run:
 def on_the_way() -> Run:
     admission = handoff.Admission(admission_number="GC-20261122-0001", admitted_at=at(46))
     signed = {"facility_id": "F-001", "staff_id": "nurse"}
+    bound: dict[str, Any] = {"about": {"facility_id": "F-001"}, "facility": "F-001"}
     return [
         *told_samples(40, 2, 3),
         vital(40, 3, 36),
@@ -271,9 +278,9 @@ def on_the_way() -> Run:
         vital(41, 4, 36),
         decision(41.02, 5, "critical", "3", "4"),
         *both(41.05, 3, "critical", 5),
-        *told_act(43, "acknowledged", "acknowledgement", about={"facility_id": "F-001"}),
+        *told_act(43, "acknowledged", "acknowledgement", **bound),
         of_patient(handoff.Acknowledged, 43, **signed),
-        *told_act(46, "boarded", "boarding", destined=True),
+        *told_act(46, "boarded", "boarding", facility="F-001"),
         of_patient(encounter.PatientBoarded, 46, unit_id="U-1"),
         of_patient(handoff.AdmissionOpened, 46, admission=admission, facility_id="F-001"),
         *both(46.1, 4, "critical", 5),
@@ -293,16 +300,18 @@ def good_run() -> Run:
     return [*opening(), *at_the_patient(), *on_the_way()]
 
 
-def without(name: str) -> Run:
-    run = [h for h in good_run() if isinstance(h, Told) or h.name != name]
-    assert len(run) < len(good_run())
-    return run
+def without(name: str, run: Sequence[Happening] | None = None) -> Run:
+    whole = run or good_run()
+    rest = [h for h in whole if isinstance(h, Told) or h.name != name]
+    assert len(rest) < len(whole)
+    return rest
 
 
-def changed(name: str, change: Callable[[Any], Any]) -> Run:
-    run = [change(h) if not isinstance(h, Told) and h.name == name else h for h in good_run()]
-    assert run != good_run()
-    return run
+def changed(name: str, change: Callable[[Any], Any], run: Sequence[Happening] | None = None) -> Run:
+    whole = list(run or good_run())
+    after = [change(h) if not isinstance(h, Told) and h.name == name else h for h in whole]
+    assert after != whole
+    return after
 
 
 def again(name: str, **update: Any) -> Run:

@@ -1,4 +1,4 @@
-"""Stand-ins for tests of the simulator: a patient, an endpoints file, a service that answers."""
+"""Stand-ins for tests of the simulator: a tale, an endpoints file, a service that answers."""
 
 from __future__ import annotations
 
@@ -12,31 +12,58 @@ from aiohttp import web
 
 from simulator.city import load as load_city
 from simulator.endpoints import Endpoints
-from simulator.patient import Pace, Patient, Van
+from simulator.pace import Pace
+from simulator.story import Step
 from simulator.story import load as load_story
+from simulator.tale import Monitor, Patient, Tale, Van
 
 Answer = Callable[[web.Request], Any]
 
+HOSPITALS, CLINICS = ("F-001", "F-002", "F-003"), ("T-001", "T-002")
 
-def patient(number: int = 1, pace: Pace | None = None) -> Patient:
-    """The patient of the nth ambulance; the story began at 1000."""
-    city = load_city()
-    van = Van(city.vehicles(number)[number - 1])
-    mission = city.mission(Random(number), van.vehicle.station)
-    made = Patient(f"r-{number}", load_story("chest_pain"), van, mission, pace or Pace(1000.0))
-    made.encounter_id, made.incident_id, made.leg_id = f"E-{number}", f"I-{number}", f"L-{number}"
-    van.patient = made
+
+def tale(name: str = "chest_pain", number: int = 1, pace: Pace | None = None) -> Tale:
+    """A telling that begins at 1000, with the nth ambulance first and the nth patient first.
+
+    Everybody is known: the patients, the calls and the units have their ids.
+    """
+    city, told = load_city(), load_story(name)
+    fleet = city.vehicles(number + len(told.units) - 1)[number - 1 :]
+    vans = {unit: Van(each) for unit, each in zip(told.units, fleet, strict=True)}
+    at_clinic = any(step.act == "walk_in" for step in told.steps)
+    mission = city.mission(Random(number), fleet[0].station, at_clinic=at_clinic)
+    made = Tale(told, city, mission, pace or Pace(1000.0), vans)
+    for role, van in vans.items():
+        van.tale, van.role = made, role
+    for n, role in enumerate(told.patients, number):
+        made.patients[role] = Patient(f"r-{n}", role, made, encounter_id=f"E-{n}")
+    calls = dict.fromkeys(step.call for step in told.steps)
+    made.incidents = {call: f"I-{n}" for n, call in enumerate(calls, number)}
+    made.legs = {unit: f"L-{n}" for n, unit in enumerate(told.units, number)}
     return made
+
+
+def step(told: Tale, name: str) -> Step:
+    """A step of the story that is told, by its name."""
+    (found,) = (each for each in told.story.steps if each.name == name)
+    return found
+
+
+def monitor(number: int = 1, pace: Pace | None = None) -> Monitor:
+    """The monitor of the nth ambulance, on its patient."""
+    told = tale(number=number, pace=pace)
+    return told.attach(step(told, "attached"))
 
 
 def endpoints(url: str) -> Endpoints:
     """All services at one address, and no broker."""
-    centre = {"F-001": "one", "F-002": "two", "F-003": "three"}
+    centre = {facility: f"of {facility}" for facility in HOSPITALS}
+    clinic = {facility: f"from {facility}" for facility in (*CLINICS, *HOSPITALS)}
     return Endpoints.model_validate(
         {
             "kafka": {"bootstrap_servers": "127.0.0.1:1"},
             "http": dict.fromkeys(("dispatch", "gateway", "bridge", "web"), url),
-            "tokens": {"dispatcher": "d", "crew": "c", "centre": centre},
+            "tokens": {"dispatcher": "d", "crew": "c", "centre": centre, "clinic": clinic},
         }
     )
 

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 
 from web.fold import FOLDS, Record, take
 from web.stage import Stage
+from web.view import CENTRES, EMERGENCY
 
 Endpoints = Callable[[], dict[str, Any]]
 
@@ -37,8 +38,8 @@ MOMENTS = Flow(
 )  # fmt: skip
 #: Frequent events, gathered: a fetch for each would cost more than reading them.
 STREAMS = Flow(
-    ("ambulance-positions", "ambulance-vitals", "triage-decisions", "centre-emergency",
-     "centre-chest-pain"), 1 << 20, 250, 0.25, 180,
+    ("ambulance-positions", "ambulance-vitals", "triage-decisions", EMERGENCY, *CENTRES),
+    1 << 20, 250, 0.25, 180,
     frozenset({"ambulance-positions", "ambulance-vitals"}),
 )  # fmt: skip
 

@@ -35,14 +35,10 @@ def _drama(stage: Stage, encounter: Encounter, now: float) -> float:
     moves = any(_is_recent(at, now) for at in moments)
     is_early = "boarded" not in stamps and _is_recent(stamps.get("reached"), now)
     score = 10.0 * URGENCY[encounter.level]
-    score += 15 * ("centre-chest-pain" in encounter.told or _has_chest_pain(encounter))
+    score += 15 * (len(encounter.told) > 1)  # some centre is concerned
     score += 20 * ("arrived" not in stamps) + 10 * bool(encounter.trace)
     score += 40 * moves + 80 * is_early
     return score + 30 * (moves and encounter.key == stage.featured)
-
-
-def _has_chest_pain(encounter: Encounter) -> bool:
-    return (encounter.patient or {}).get("complaint") == "chest_pain"
 
 
 def _is_recent(at: float | None, now: float) -> bool:

@@ -12,10 +12,18 @@ from web.fold import UNREADABLE, milliseconds, settle, weightiest
 from web.spotlight import featured
 from web.stage import URGENCY, Encounter, Incident, Stage, Unit
 
-CALLS, CARDS, UNITS, SCENES = 8, 6, 120, 40
+CALLS, CARDS, CHIPS, UNITS, SCENES = 8, 6, 12, 120, 40
 #: What is over still shows this long, so that one sees it leave.
 LEAVING_MS = 5_000
-CENTRES = {"centre-chest-pain": "chest_pain", "centre-emergency": "emergency"}
+#: Everyone stands in the emergency department's queue; the centres' show who of them concerns them.
+EMERGENCY = "centre-emergency"
+CENTRES = {
+    "centre-chest-pain": "chest_pain",
+    "centre-stroke": "stroke",
+    "centre-trauma": "trauma",
+    "centre-maternal": "maternal",
+    "centre-neonatal": "neonatal",
+}
 #: The steps of a call in their order; the furthest one reached is its state.
 STEPS = (
     "notified", "acknowledged", "departed", "on_scene", "reached", "boarded",
@@ -42,12 +50,13 @@ def sections(stage: Stage, facilities: Mapping[str, Place], now: float) -> dict[
     look = Look(stage, facilities, now, patients)
     units = _units(look)  # first: it reads the fixes that the cards' distances come from
     calls = _calls(look)
-    queues = [_queue(look, topic) for topic in CENTRES]
+    queue = _queue(look)
     shown = {key for call in calls["shown"] for key in call["encounters"]}
-    shown |= {card["id"] for queue in queues for card in queue["cards"]}
+    shown |= {card["id"] for card in queue["cards"]}
     return {
         "calls": calls,
-        "queues": queues,
+        "queue": queue,
+        "centres": [_centre(look, topic) for topic in CENTRES],
         "featured": featured(stage, shown, now),
         "units": units,
         "scenes": _scenes(look),
@@ -127,16 +136,40 @@ def _departures(stage: Stage) -> dict[str, int]:
     return {"within": sum(t <= 180_000 for t in took), "all": len(took)}
 
 
-def _queue(look: Look, topic: str) -> dict[str, Any]:
-    listed = [e for e in look.stage.encounters.values() if topic in e.told]
-    waiting = [e for e in listed if e.over is None or look.now - e.over < LEAVING_MS]
-    waiting.sort(key=_most_urgent_first)
+def _queue(look: Look) -> dict[str, Any]:
+    waiting = _waiting(look, EMERGENCY)
     return {
-        "centre": CENTRES[topic],
         "all": len(waiting),
         "admitted": sum(e.admission_number is not None for e in waiting),
         "cards": [card for e in waiting[:CARDS] if (card := _card(look, e))],
     }
+
+
+def _centre(look: Look, topic: str) -> dict[str, Any]:
+    waiting = _waiting(look, topic)
+    return {
+        "centre": CENTRES[topic],
+        "all": len(waiting),
+        "admitted": sum(e.admission_number is not None for e in waiting),
+        "chips": [_chip(e) for e in waiting[:CHIPS]],
+    }
+
+
+def _chip(encounter: Encounter) -> dict[str, Any]:
+    leaving = encounter.over is not None or "transferred" in encounter.stamps
+    return {
+        "id": encounter.key,
+        "level": encounter.level,
+        "admitted": encounter.admission_number is not None,
+        "leaving": leaving,
+    }
+
+
+def _waiting(look: Look, topic: str) -> list[Encounter]:
+    """Who stands in a queue, or has just left it; the most urgent first."""
+    listed = [e for e in look.stage.encounters.values() if topic in e.told]
+    waiting = [e for e in listed if e.over is None or look.now - e.over < LEAVING_MS]
+    return sorted(waiting, key=_most_urgent_first)
 
 
 def _most_urgent_first(encounter: Encounter) -> tuple[int, bool, float]:

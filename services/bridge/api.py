@@ -9,11 +9,38 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from schemas.clinical import LevelOverridden
 from schemas.event import Identifier
-from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, PatientArrived
+from schemas.handoff import (
+    Accepted,
+    Acknowledged,
+    BedReserved,
+    CareTransferred,
+    CentreActivated,
+    DirectToConfirmed,
+    DirectToRevoked,
+    HandoffEvent,
+    IdentityBound,
+    MilestoneReached,
+    OutcomeReported,
+    PatientArrived,
+    RedirectRequested,
+)
 from services.bridge import store
-from services.bridge.handoff import act
+from services.bridge.acts import act
 from services.bridge.item import Item, Queue, item_of
+from services.bridge.requests import (
+    ActivatedCentre,
+    Bed,
+    DirectWay,
+    Identity,
+    OverriddenLevel,
+    ReachedMilestone,
+    Redirection,
+    ReportedOutcome,
+    RevokedWay,
+    Transfer,
+)
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
 from services.kit.body import Body
@@ -29,12 +56,6 @@ SEND_TIMEOUT_S = 10
 HEARTBEAT_S = 15
 #: An act is answered with the item as it now stands.
 ITEM: dict[str, Any] = {"response_model": Item, "response_model_exclude_unset": True}
-
-
-class Transfer(Body):
-    """Care is handed over: the caller received it, this crew member gave it."""
-
-    handed_over_by: Identifier
 
 
 @router.get("/queue", responses={200: {"model": Queue}})
@@ -76,6 +97,118 @@ async def acknowledge(
     return await _act(request, body, idempotency_key, caller, Acknowledged)
 
 
+@router.post("/encounters/{encounter_id}/acceptance", **ITEM)
+@retrying
+async def accept(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Body,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The facility is ready to take the patient."""
+    return await _act(request, body, idempotency_key, caller, Accepted)
+
+
+@router.post("/encounters/{encounter_id}/redirect-request", **ITEM)
+@retrying
+async def ask_for_redirection(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Redirection,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """Propose another hospital (建议改送). This one stays responsible until dispatch has chosen."""
+    return await _act(request, body, idempotency_key, caller, RedirectRequested)
+
+
+@router.post("/encounters/{encounter_id}/activation", **ITEM)
+@retrying
+async def activate(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: ActivatedCentre,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """Alert or activate a centre's team (一键启动)."""
+    return await _act(request, body, idempotency_key, caller, CentreActivated)
+
+
+@router.post("/encounters/{encounter_id}/direct-to", **ITEM)
+@retrying
+async def confirm_direct_to(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: DirectWay,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The patient is to be brought straight there."""
+    return await _act(request, body, idempotency_key, caller, DirectToConfirmed)
+
+
+@router.post("/encounters/{encounter_id}/direct-to/revoked", **ITEM)
+@retrying
+async def revoke_direct_to(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: RevokedWay,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """Not straight there after all: to the resuscitation room."""
+    return await _act(request, body, idempotency_key, caller, DirectToRevoked)
+
+
+@router.post("/encounters/{encounter_id}/bed", **ITEM)
+@retrying
+async def reserve_bed(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Bed,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A bed waits for the patient."""
+    return await _act(request, body, idempotency_key, caller, BedReserved)
+
+
+@router.post("/encounters/{encounter_id}/identity", **ITEM)
+@retrying
+async def bind_identity(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Identity,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The facility knows who it is, by a number of its own."""
+    return await _act(request, body, idempotency_key, caller, IdentityBound)
+
+
+@router.post("/encounters/{encounter_id}/level", **ITEM)
+@retrying
+async def override_level(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: OverriddenLevel,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A receiving clinician's own level, up or down: from now on the worst known."""
+    return await _act(request, body, idempotency_key, caller, LevelOverridden)
+
+
 @router.post("/encounters/{encounter_id}/arrival", **ITEM)
 @retrying
 async def arrive(
@@ -90,6 +223,20 @@ async def arrive(
     return await _act(request, body, idempotency_key, caller, PatientArrived)
 
 
+@router.post("/encounters/{encounter_id}/milestones", **ITEM)
+@retrying
+async def reach_milestone(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: ReachedMilestone,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A moment of the treatment inside the hospital."""
+    return await _act(request, body, idempotency_key, caller, MilestoneReached)
+
+
 @router.post("/encounters/{encounter_id}/transfer", **ITEM)
 @retrying
 async def transfer(
@@ -101,8 +248,21 @@ async def transfer(
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Care is handed over; the record is locked."""
-    given = {"handed_over_by": body.handed_over_by}
-    return await _act(request, body, idempotency_key, caller, CareTransferred, **given)
+    return await _act(request, body, idempotency_key, caller, CareTransferred)
+
+
+@router.post("/encounters/{encounter_id}/outcome", **ITEM)
+@retrying
+async def report_outcome(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: ReportedOutcome,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """How it went on after the transfer of care."""
+    return await _act(request, body, idempotency_key, caller, OutcomeReported)
 
 
 async def _act(
@@ -110,24 +270,28 @@ async def _act(
     body: Body,
     key: str | None,
     caller: Principal,
-    kind: type[HandoffEvent],
-    **particulars: str,
+    kind: type[HandoffEvent] | type[LevelOverridden],
 ) -> dict[str, Any]:
     """Record an act on the case in the path, in one transaction."""
     facility_id = request.path_params["facility_id"]
     encounter_id = request.path_params["encounter_id"]
+    now = datetime.now(UTC)
+    by = (
+        {"overridden_by": caller.name, "role": "receiving_clinician"}
+        if kind is LevelOverridden
+        else {"staff_id": caller.name}
+    )
     event = kind(
         event_id=event_id_for(request, body, key),
-        occurred_at=body.occurred_at,
-        recorded_at=datetime.now(UTC),
+        recorded_at=now,
         encounter_id=encounter_id,
         facility_id=facility_id,
-        staff_id=caller.name,
-        **particulars,
+        **by,
+        **{name: getattr(body, name) for name in type(body).model_fields},
     )
     async with transaction(request.app.state.pool) as connection:
         row = (await store.CASES.load(connection, [encounter_id]))[encounter_id]
-        after, events = act(row.state, event)
+        after, events = act(row.state, event, now)
         if after is not row.state:
             changed = {encounter_id: Row(after, row.version)}
             await request.app.state.cases.save(connection, changed, events)

@@ -5,9 +5,18 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
-from schemas.encounter import Patient
+from schemas.encounter import EmergencyTransferRequested, Patient
 from schemas.event import Identifier, Value
-from schemas.handoff import Admission
+from schemas.handoff import (
+    Admission,
+    BedReserved,
+    CentreActivated,
+    DirectToConfirmed,
+    IdentityBound,
+    MilestoneReached,
+    OutcomeReported,
+    RedirectRequested,
+)
 from schemas.repeats import Repeats
 from schemas.triage import Centre, TriageDecided
 
@@ -18,6 +27,16 @@ class Handoff(Value):
     notified_at: AwareDatetime | None = None
     acknowledged_at: AwareDatetime | None = None
     acknowledged_by: Identifier | None = None
+    accepted_at: AwareDatetime | None = None
+    #: The facility proposes another, and stays responsible until one is chosen.
+    redirect: RedirectRequested | None = None
+    activations: tuple[CentreActivated, ...] = ()
+    #: Where the patient is to be brought; to the resuscitation room (抢救室) while this is null.
+    direct_to: DirectToConfirmed | None = None
+    beds: tuple[BedReserved, ...] = ()
+    identity: IdentityBound | None = None
+    milestones: tuple[MilestoneReached, ...] = ()
+    outcome: OutcomeReported | None = None
     arrived_at: AwareDatetime | None = None
     transferred_at: AwareDatetime | None = None
     received_by: Identifier | None = None
@@ -31,6 +50,8 @@ class Case(Value):
     patient: Patient = Patient()
     unit_id: Identifier | None = None
     facility_id: Identifier | None = None
+    #: Who sent the patient on, where no call did.
+    transfer: EmergencyTransferRequested | None = None
     decision: TriageDecided | None = None
     triage_paused: bool = False
     findings: tuple[FindingRecorded, ...] = ()

@@ -1,4 +1,4 @@
-"""What happens to a case: each input and each act of the facility, and what follows from it."""
+"""What happens to a case by what others say, and what follows from it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.clinical import (
+    ExaminationDone,
+    FindingRecorded,
+    ObservationRetracted,
+    TreatmentGiven,
+)
 from schemas.encounter import (
     DestinationSelected,
+    EmergencyTransferRequested,
     EncounterEnded,
     EncounterOpened,
     EncounterUpdated,
     Outcome,
     PatientBoarded,
+    PatientHandedToUnit,
     PatientReached,
 )
 from schemas.event import Event
-from schemas.handoff import Acknowledged, CareTransferred, HandoffEvent, PatientArrived
 from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
-from services.bridge.admission import admit
+from services.bridge.admission import admit, cancel
 from services.bridge.case import Case
 from services.bridge.record import notify, refresh, withdraw
-from services.kit.errors import Rejected, nothing_here
-from services.kit.idempotency import is_repeat
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
 
@@ -40,7 +44,8 @@ def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> D
     if handler is None:
         return before, ()
     # What a crew has done is another act when it says something else under the same id.
-    name = name_of(event) + (f"/{digest_of(event)}" if type(event) in _SHELF else "")
+    by_crew = type(event) in _SHELF or isinstance(event, ObservationRetracted)
+    name = name_of(event) + (f"/{digest_of(event)}" if by_crew else "")
     if before.taken.digest(name) is not None:
         return before, ()
     taken = (
@@ -76,12 +81,23 @@ def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
     return told, [*opened, *notified]
 
 
+def _handed_on(case: Case, event: PatientHandedToUnit, now: datetime) -> Decision:
+    return notify(case.model_copy(update={"unit_id": event.to_unit_id}), now)
+
+
+def _sent_on(case: Case, event: EmergencyTransferRequested, now: datetime) -> Decision:
+    return notify(case.model_copy(update={"transfer": event}), now)
+
+
 def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
-    """Who was brought stays in the queue until care is handed over; every other end withdraws."""
-    if event.outcome is Outcome.TRANSPORTED or case.handoff.transferred_at is not None:
+    """Who was brought, or died on the way, stays in the queue until care is handed over; every
+    other end withdraws."""
+    stays = event.outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
+    if stays or case.handoff.transferred_at is not None:
         return case.model_copy(update={"ended": True}), ()
     left, withdrawn = withdraw(case, now)
-    return left.model_copy(update={"ended": True}), withdrawn
+    after, cancelled = cancel(left, event.outcome, now)
+    return after.model_copy(update={"ended": True}), [*withdrawn, *cancelled]
 
 
 def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:
@@ -105,6 +121,15 @@ def _found(
     return notify(case.model_copy(update={name: shelf}), now)
 
 
+def _retracted(case: Case, event: ObservationRetracted, now: datetime) -> Decision:
+    """What was taken back is shown no more; it stays in its topic."""
+    name = f"{event.observation}s"
+    if name not in _SHELF.values():  # vital signs are triage's
+        return case, ()
+    left = tuple(e for e in getattr(case, name) if e.event_id != event.observation_id)
+    return notify(case.model_copy(update={name: left}), now)
+
+
 _SHELF: Mapping[type[Event], str] = {
     FindingRecorded: "findings",
     ExaminationDone: "examinations",
@@ -113,50 +138,16 @@ _SHELF: Mapping[type[Event], str] = {
 _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     EncounterOpened: _known,
     EncounterUpdated: _known,
+    EmergencyTransferRequested: _sent_on,
     PatientReached: _reached,
     DestinationSelected: _bound,
     PatientBoarded: _boarded,
+    PatientHandedToUnit: _handed_on,
     EncounterEnded: _ended,
     TriageDecided: _decided,
     TriagePaused: _paused,
     FindingRecorded: _found,
     ExaminationDone: _found,
     TreatmentGiven: _found,
-}
-
-
-def act(case: Case | None, event: HandoffEvent) -> Decision:
-    """Record an act of the facility. Arrival before acknowledgement is normal.
-
-    Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
-    withdrawn from it, 409 when the act was done before or the patient has been handed over.
-    """
-    if case is None or case.facility_id != event.facility_id or not case.centres:
-        raise nothing_here()
-    name = name_of(event)
-    if is_repeat(case.taken, name, event):
-        return case, ()
-    stamp, particulars = _STAMPS[type(event)]
-    if case.handoff.transferred_at is not None:
-        raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
-    if getattr(case.handoff, stamp) is not None:
-        raise Rejected(409, "Done before", f"{stamp} was recorded before.")
-    update: dict[str, Any] = {stamp: event.occurred_at}
-    update |= {name: getattr(event, field) for name, field in particulars.items()}
-    changed = case.model_copy(
-        update={
-            "handoff": case.handoff.model_copy(update=update),
-            "taken": case.taken.with_(name, digest_of(event)),
-        }
-    )
-    return changed, [event]
-
-
-_STAMPS: Mapping[type[HandoffEvent], tuple[str, Mapping[str, str]]] = {
-    Acknowledged: ("acknowledged_at", {"acknowledged_by": "staff_id"}),
-    PatientArrived: ("arrived_at", {}),
-    CareTransferred: (
-        "transferred_at",
-        {"received_by": "staff_id", "handed_over_by": "handed_over_by"},
-    ),
+    ObservationRetracted: _retracted,
 }

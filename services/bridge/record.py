@@ -30,9 +30,11 @@ def record_of(case: Case) -> PreArrivalRecord:
         invalid=decided.invalid if decided else (),
         questions=decided.questions if decided else (),
         centres=decided.centres if decided else (),
+        override=decided.override if decided else None,
         findings=case.findings,
         examinations=case.examinations,
         treatments=case.treatments,
+        transfer=case.transfer,
         admission=case.admission,
     )
 
@@ -40,7 +42,8 @@ def record_of(case: Case) -> PreArrivalRecord:
 def centres_of(case: Case) -> tuple[Centre, ...]:
     """The queues this patient stands in. One that was told is never left by the machine."""
     concerned = [c.centre for c in case.decision.centres] if case.decision else []
-    return tuple(dict.fromkeys((Centre.EMERGENCY, *case.centres, *concerned)))
+    activated = [activation.centre for activation in case.handoff.activations]
+    return tuple(dict.fromkeys((Centre.EMERGENCY, *case.centres, *concerned, *activated)))
 
 
 def notify(

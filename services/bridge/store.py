@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
+from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.event import Event
 from schemas.handoff import (
+    AdmissionCancelled,
     AdmissionOpened,
     HandoffEvent,
     PreArrivalNotified,
@@ -25,6 +27,14 @@ from services.kit.work import Received
 
 CASES = Table("cases", Case, remember=1024)
 FEED_CHANNEL = "bridge_feed"
+#: Kept for good, besides each record that was more than a refresh.
+_LEGAL = (
+    AdmissionOpened,
+    AdmissionCancelled,
+    PreArrivalWithdrawn,
+    HandoffEvent,
+    LevelOverridden,
+)
 
 _RESERVE = """
     INSERT INTO admission_numbers AS n (day, last) VALUES ($1, $2)
@@ -139,7 +149,7 @@ async def _keep(connection: Connection, emitted: Sequence[Event]) -> None:
 def _is_kept(event: Event) -> TypeGuard[EncounterEvent]:
     if isinstance(event, PreArrivalNotified):
         return event.changed and event.centre is Centre.EMERGENCY
-    return isinstance(event, AdmissionOpened | PreArrivalWithdrawn | HandoffEvent)
+    return isinstance(event, _LEGAL)
 
 
 async def snapshot(connection: Connection, facility_id: str) -> tuple[int, str]:

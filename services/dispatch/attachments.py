@@ -43,12 +43,13 @@ class Attachments:
     _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     #: Senders number for themselves: an id is one within an encounter and a kind of event.
     _taken: set[tuple[str, type[Event], str]] = field(default_factory=set)
-    encounters: set[str] = field(default_factory=set)
+    #: Who exists, each with the clinic that opened the encounter, if one did.
+    encounters: dict[str, str | None] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Take in an event of an encounter; the same one again changes nothing."""
         if isinstance(event, EncounterOpened):
-            self.encounters.add(event.encounter_id)
+            self.encounters[event.encounter_id] = event.facility_id
         elif isinstance(event, DeviceAttached | DeviceDetached | EncounterEnded):
             name = (event.encounter_id, type(event), event.event_id)
             if name not in self._taken:

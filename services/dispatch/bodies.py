@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
+from schemas.clinical import (
+    DoseUnit,
+    ExaminationCode,
+    FindingCode,
+    Shown,
+    TreatmentCode,
+    VitalSigns,
+)
 from schemas.event import Identifier, Moment, Text, Value
 from services.kit.body import Body, Exactly
 
 Status = Literal[400, 404, 422]
+#: No more than this of a monitor's samples is given to another patient at once.
+LONGEST = timedelta(hours=4)
 
 
 class DeviceSample(Body):
@@ -67,23 +77,57 @@ class Examination(Body):
     @field_validator("shows")
     @classmethod
     def _agrees_with_itself(cls, shows: tuple[Shown, ...]) -> tuple[Shown, ...]:
-        if {"st_elevation", "no_st_elevation"} <= set(shows):
-            raise ValueError("it shows ST elevation or it does not")
+        both = next((word for word in shows if f"no_{word}" in shows), None)
+        if both is not None:
+            raise ValueError(f"it shows {both} or it does not")
         return shows
 
 
 class Treatment(Body):
     """A drug or a measure, with its dose as given."""
 
-    treatment: Literal["aspirin", "oxygen", "intravenous_access", "defibrillation"]
+    treatment: TreatmentCode
     dose: Annotated[float, Field(gt=0)] | None = None
-    unit: Literal["mg", "ug", "mL", "L/min", "J"] | None = None
+    unit: DoseUnit | None = None
 
     @model_validator(mode="after")
     def _dose_has_its_unit(self) -> Self:
         if (self.dose is None) != (self.unit is None):
             raise ValueError("a dose has its unit, and a unit its dose")
         return self
+
+
+class Retraction(Body):
+    """Something that was entered, and was no observation of this patient."""
+
+    observation: Literal["vitals", "finding", "examination", "treatment"]
+    observation_id: Identifier
+    reason: Literal["entered_in_error", "artefact", "wrong_patient"]
+
+
+class Reattribution(Body):
+    """What a monitor measured in this stretch of time was another patient's, or nobody knows whose.
+
+    ``until`` is no part of it.
+    """
+
+    device_id: Identifier
+    since: Moment
+    until: Moment
+    to_encounter_id: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _is_a_stretch(self) -> Self:
+        if not timedelta(0) < self.until - self.since <= LONGEST:
+            raise ValueError(f"until comes after since, at most {LONGEST} later")
+        return self
+
+
+class Level(Body):
+    """A clinician's own level, and why."""
+
+    level: Literal["critical", "severe", "urgent", "non_urgent"]
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class Refusal(Value):

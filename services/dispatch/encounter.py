@@ -17,25 +17,65 @@ from schemas.encounter import (
     EncounterEvent,
     EncounterOpened,
     EncounterUpdated,
+    Origin,
     Outcome,
     Patient,
     PatientBoarded,
+    PatientHandedToUnit,
     PatientReached,
 )
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
-from schemas.handoff import AdmissionOpened, CareTransferred
+from schemas.handoff import (
+    Accepted,
+    Acknowledged,
+    AdmissionCancelled,
+    AdmissionOpened,
+    CareTransferred,
+    DirectToConfirmed,
+    DirectToRevoked,
+    HandoffEvent,
+    RedirectRequested,
+)
 from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import TriageDecided, TriageLevel
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
 
 
+class Opening(Value):
+    """A patient of whom we hear for the first time, and how."""
+
+    encounter_id: Identifier
+    occurred_at: AwareDatetime
+    patient: Patient
+    origin: Origin = "call"
+    incident_id: Identifier | None = None
+    facility_id: Identifier | None = None
+    mother_id: Identifier | None = None
+    continues: Identifier | None = None
+
+
+class Answers(Value):
+    """What the facility has said to the crew and to dispatch, as long as it is the destination."""
+
+    acknowledged_at: AwareDatetime | None = None
+    accepted_at: AwareDatetime | None = None
+    #: Where to bring the patient; to the resuscitation room (抢救室) while this is null.
+    direct_to: DirectToConfirmed | None = None
+    #: The facility proposes another, and stays responsible until one is chosen.
+    redirect: RedirectRequested | None = None
+
+
 class Encounter(Value):
     """A patient's way as far as dispatch is concerned."""
 
     encounter_id: Identifier
+    origin: Origin = "call"
     incident_id: Identifier | None
+    facility_id: Identifier | None = None
+    mother_id: Identifier | None = None
+    continues: Identifier | None = None
     patient: Patient
     opened_at: AwareDatetime
     devices: tuple[Identifier, ...] = ()
@@ -45,6 +85,7 @@ class Encounter(Value):
     boarded_at: AwareDatetime | None = None
     level: TriageLevel = TriageLevel.NOT_YET
     admission_number: str | None = None
+    answers: Answers = Answers()
     outcome: Outcome | None = None
     ended_at: AwareDatetime | None = None
     taken: SkipJsonSchema[Repeats] = Repeats()
@@ -53,23 +94,32 @@ class Encounter(Value):
 Decision: TypeAlias = tuple[Encounter, Sequence[Event]]
 
 
-def open_encounter(
-    incident_id: str, encounter_id: str, patient: Patient, times: tuple[datetime, datetime]
-) -> tuple[Encounter, EncounterOpened]:
-    """A placeholder for one presumed patient; ``times`` are when it happened and now."""
-    occurred_at, now = times
-    encounter = Encounter(
-        encounter_id=encounter_id, incident_id=incident_id, patient=patient, opened_at=occurred_at
-    )
+def encounter_id_of(*parts: str) -> str:
+    """The number of a patient; the same words, said again, are the same patient."""
+    return f"E-{derived_id('encounter', *parts).replace('-', '')[:16]}"
+
+
+def open_encounter(opening: Opening, now: datetime) -> tuple[Encounter, EncounterOpened]:
+    """The encounter of one presumed patient, and the event that tells of it."""
+    told = opening.model_dump(exclude={"occurred_at"})
+    taken = Repeats().with_(_name_of(opening), digest_of(opening))
+    encounter = Encounter(opened_at=opening.occurred_at, taken=taken, **told)
     opened = EncounterOpened(
-        event_id=derived_id("encounter", encounter_id),
-        occurred_at=occurred_at,
+        event_id=derived_id("encounter", opening.encounter_id),
+        occurred_at=opening.occurred_at,
         recorded_at=now,
-        encounter_id=encounter_id,
-        incident_id=incident_id,
-        patient=patient,
+        **told,
     )
     return encounter, opened
+
+
+def is_repeated(encounter: Encounter, opening: Opening) -> bool:
+    """Whether this opened the encounter. Raises ``Rejected`` 409 when something else did."""
+    return is_repeat(encounter.taken, _name_of(opening), opening)
+
+
+def _name_of(opening: Opening) -> str:
+    return f"EncounterOpened/{opening.encounter_id}"
 
 
 def record(encounter: Encounter, event: EncounterEvent) -> Decision:
@@ -106,13 +156,22 @@ def _detached(encounter: Encounter, event: DeviceDetached) -> Encounter:
 
 
 def _bound(encounter: Encounter, event: DestinationSelected) -> Encounter:
-    return encounter.model_copy(update={"destination": event.facility_id})
+    """What a facility has said is forgotten when another is chosen."""
+    same = encounter.destination == event.facility_id
+    answers = encounter.answers if same else Answers()
+    return encounter.model_copy(update={"destination": event.facility_id, "answers": answers})
 
 
 def _boarded(encounter: Encounter, event: PatientBoarded) -> Encounter:
     if encounter.boarded_at is not None:
         raise Rejected(409, "Already aboard", "Boarding was recorded before, at another time.")
     return encounter.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
+
+
+def _handed_on(encounter: Encounter, event: PatientHandedToUnit) -> Encounter:
+    if encounter.unit_id not in (None, event.unit_id):
+        raise Rejected(409, "Another unit", f"The patient is with {encounter.unit_id}.")
+    return encounter.model_copy(update={"unit_id": event.to_unit_id})
 
 
 def _ended(encounter: Encounter, event: EncounterEnded) -> Encounter:
@@ -128,6 +187,7 @@ _ACTS: dict[type[Event], Callable[..., Encounter]] = {
     DeviceDetached: _detached,
     DestinationSelected: _bound,
     PatientBoarded: _boarded,
+    PatientHandedToUnit: _handed_on,
     EncounterEnded: _ended,
 }
 
@@ -138,11 +198,6 @@ def hear(
     """Take in what triage and the facility say. Care handed over ends the encounter."""
     if encounter is None:
         return None, ()
-    if isinstance(event, TriageDecided) and event.worst.urgency > encounter.level.urgency:
-        return encounter.model_copy(update={"level": event.worst}), ()
-    if isinstance(event, AdmissionOpened):
-        number = event.admission.admission_number
-        return encounter.model_copy(update={"admission_number": number}), ()
     if isinstance(event, CareTransferred) and encounter.outcome is None:
         ended = EncounterEnded(
             event_id=derived_id("ended", encounter.encounter_id),
@@ -152,4 +207,35 @@ def hear(
             outcome=Outcome.TRANSPORTED,
         )
         return record(encounter, ended)
-    return encounter, ()
+    update = _learned(encounter, event)
+    return (encounter.model_copy(update=update) if update else encounter), ()
+
+
+def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
+    """What changes by what was said; what a facility says that was left counts no more."""
+    match event:
+        case TriageDecided() if event.worst is not encounter.level:
+            return {"level": event.worst}
+        case AdmissionOpened():
+            return {"admission_number": event.admission.admission_number}
+        case AdmissionCancelled():
+            return {"admission_number": None}
+        case HandoffEvent() if event.facility_id == encounter.destination:
+            answer = _answer(event)
+            return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
+    return {}
+
+
+def _answer(event: HandoffEvent) -> dict[str, object]:
+    match event:
+        case Acknowledged():
+            return {"acknowledged_at": event.occurred_at}
+        case Accepted():
+            return {"accepted_at": event.occurred_at}
+        case DirectToConfirmed():
+            return {"direct_to": event}
+        case DirectToRevoked():
+            return {"direct_to": None}
+        case RedirectRequested():
+            return {"redirect": event}
+    return {}

@@ -16,6 +16,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from schemas.clinical import (
     ExaminationDone,
     FindingRecorded,
+    LevelOverridden,
+    ObservationReattributed,
+    ObservationRetracted,
     TreatmentGiven,
     VitalSignsRecorded,
 )
@@ -29,9 +32,12 @@ from services.dispatch.bodies import (
     Doubt,
     Examination,
     Finding,
+    Level,
     PositionLine,
     Reading,
+    Reattribution,
     Refusal,
+    Retraction,
     Taken,
     Treatment,
     UnitFix,
@@ -39,13 +45,14 @@ from services.dispatch.bodies import (
     VitalsTaken,
 )
 from services.dispatch.directory import Directory
+from services.dispatch.history import Stretch, samples
 from services.dispatch.raw import RawReader
 from services.dispatch.telemetry import offsets_of, position_event, read_lines, vitals_event
 from services.kit import failpoint, kafka, postgres, runtime
 from services.kit import observability as seen
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
-from services.kit.errors import Rejected
+from services.kit.errors import Rejected, nothing_here
 from services.kit.http import Access, IdempotencyKey, create_app, event_id_for
 from services.kit.patience import patiently
 from services.kit.problems import problem
@@ -63,6 +70,8 @@ UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send
 
 router = APIRouter(prefix="/v1")
 Crew = Annotated[Principal, Depends(Access(Role.CREW))]
+#: A clinic acts for the patients it has opened itself, and for no others.
+Bedside = Annotated[Principal, Depends(Access(Role.CREW, Role.PRIMARY_CARE))]
 
 
 @router.post(
@@ -149,11 +158,13 @@ async def take_reading(
     request: Request,
     encounter_id: Identifier,
     body: Reading,
-    caller: Crew,
+    caller: Bedside,
     idempotency_key: IdempotencyKey = None,
 ) -> VitalsTaken:
     """Vital signs that a human vouches for."""
-    taken = await _enter(request, body, idempotency_key, VitalSignsRecorded, method="reading")
+    taken = await _enter(
+        request, body, idempotency_key, caller, VitalSignsRecorded, method="reading"
+    )
     return VitalsTaken(event_id=taken.event_id, invalid=body.vitals.invalid)
 
 
@@ -162,11 +173,11 @@ async def take_finding(
     request: Request,
     encounter_id: Identifier,
     body: Finding,
-    caller: Crew,
+    caller: Bedside,
     idempotency_key: IdempotencyKey = None,
 ) -> Taken:
     """Something the crew observed."""
-    return await _enter(request, body, idempotency_key, FindingRecorded)
+    return await _enter(request, body, idempotency_key, caller, FindingRecorded)
 
 
 @router.post("/encounters/{encounter_id}/examinations", status_code=202)
@@ -174,11 +185,11 @@ async def take_examination(
     request: Request,
     encounter_id: Identifier,
     body: Examination,
-    caller: Crew,
+    caller: Bedside,
     idempotency_key: IdempotencyKey = None,
 ) -> Taken:
     """An examination the crew made."""
-    return await _enter(request, body, idempotency_key, ExaminationDone)
+    return await _enter(request, body, idempotency_key, caller, ExaminationDone)
 
 
 @router.post("/encounters/{encounter_id}/treatments", status_code=202)
@@ -186,11 +197,59 @@ async def take_treatment(
     request: Request,
     encounter_id: Identifier,
     body: Treatment,
-    caller: Crew,
+    caller: Bedside,
     idempotency_key: IdempotencyKey = None,
 ) -> Taken:
     """A treatment the crew gave."""
-    return await _enter(request, body, idempotency_key, TreatmentGiven)
+    return await _enter(request, body, idempotency_key, caller, TreatmentGiven)
+
+
+@router.post("/encounters/{encounter_id}/level", status_code=202)
+async def take_level(
+    request: Request,
+    encounter_id: Identifier,
+    body: Level,
+    caller: Crew,
+    idempotency_key: IdempotencyKey = None,
+) -> Taken:
+    """The crew's own level, up or down: from now on the worst known."""
+    told = {"overridden_by": caller.name, "role": "crew"}
+    return await _enter(request, body, idempotency_key, caller, LevelOverridden, **told)
+
+
+@router.post("/encounters/{encounter_id}/retractions", status_code=202)
+async def take_retraction(
+    request: Request,
+    encounter_id: Identifier,
+    body: Retraction,
+    caller: Bedside,
+    idempotency_key: IdempotencyKey = None,
+) -> Taken:
+    """Take back what was entered: it stays in the log, and counts no more."""
+    told = {"retracted_by": caller.name}
+    return await _enter(request, body, idempotency_key, caller, ObservationRetracted, **told)
+
+
+@router.post("/encounters/{encounter_id}/reattributions", status_code=202)
+async def take_reattribution(
+    request: Request,
+    encounter_id: Identifier,
+    body: Reattribution,
+    caller: Bedside,
+    idempotency_key: IdempotencyKey = None,
+) -> Taken:
+    """What a monitor measured was another patient's: that one gets it, and this one loses it."""
+    await _known(request, encounter_id, caller)
+    if body.to_encounter_id is not None:
+        if body.to_encounter_id == encounter_id:
+            raise Rejected(422, "The same patient", "Name the patient whose samples these were.")
+        await _known(request, body.to_encounter_id, caller)
+        wanted = Stretch(encounter_id, body.device_id, body.since, body.until)
+        found = await samples(request.app.state.settings, wanted)
+        theirs = [e.model_copy(update={"encounter_id": body.to_encounter_id}) for e in found]
+        await _publish(request, theirs)
+    told = {"reported_by": caller.name}
+    return await _enter(request, body, idempotency_key, caller, ObservationReattributed, **told)
 
 
 def _given(body: Body) -> dict[str, Any]:
@@ -198,19 +257,33 @@ def _given(body: Body) -> dict[str, Any]:
 
 
 async def _enter(
-    request: Request, body: Body, key: str | None, kind: type[EncounterEvent], **particulars: str
+    request: Request,
+    body: Body,
+    key: str | None,
+    caller: Principal,
+    kind: type[EncounterEvent],
+    **particulars: str,
 ) -> Taken:
-    """What a crew enters about the patient in the path."""
+    """What a crew or a clinic enters about the patient in the path."""
     encounter_id = request.path_params["encounter_id"]
-    directory: Directory = request.app.state.directory
-    await directory.caught_up(WAIT_S)
-    known = directory.attachments.encounters
-    if not await directory.wait_until(lambda: encounter_id in known, WAIT_S):
-        raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
+    await _known(request, encounter_id, caller)
     event_id = event_id_for(request, body, key)
     event = kind(event_id=event_id, encounter_id=encounter_id, **particulars, **_given(body))
     await _publish(request, [event])
     return Taken(event_id=event_id)
+
+
+async def _known(request: Request, encounter_id: str, caller: Principal) -> None:
+    """Raises 404 for a patient whom nobody has opened, or who is not this clinic's."""
+    directory: Directory = request.app.state.directory
+    await directory.caught_up(WAIT_S)
+    known = directory.attachments.encounters
+    if caller.role is Role.PRIMARY_CARE:
+        # Another's patient is waited for as long as nobody: the time tells nothing either.
+        if not await directory.wait_until(lambda: caller.is_of(known.get(encounter_id)), WAIT_S):
+            raise nothing_here()
+    elif not await directory.wait_until(lambda: encounter_id in known, WAIT_S):
+        raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
 
 
 def _resolve(
@@ -253,7 +326,7 @@ async def main(settings: Settings) -> None:
         return directory.ready and raw.ready
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=TELEMETRY_LIMIT)
-    app.state.directory, app.state.producer = directory, producer
+    app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
     try:
         await runtime.together([runtime.serve(app, settings), directory.run, raw.run])
     finally:

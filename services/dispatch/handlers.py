@@ -13,8 +13,9 @@ from services.kit.work import Consumption, Received
 
 
 def handle_movement(unit: Unit | None, received: Received) -> tuple[Unit | None, Sequence[Event]]:
-    """A movement that GPS showed."""
-    assert isinstance(received.event, UnitDeparted)  # noqa: S101 (the topic holds nothing else)
+    """A movement that GPS showed. What is announced and of no use here yet is passed over."""
+    if not isinstance(received.event, UnitDeparted):
+        return unit, ()
     return see_departure(unit, received.event, received.recorded_at)
 
 

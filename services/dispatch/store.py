@@ -8,7 +8,8 @@ from schemas.event import Event
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Leg, Unit
-from services.kit.postgres import Connection, Row, Table
+from services.kit.errors import Rejected
+from services.kit.postgres import Connection, Row, State, Table
 from services.kit.work import Received
 
 INCIDENTS = Table("incidents", Incident)
@@ -34,6 +35,18 @@ _INDICATOR = """
            count(*) FILTER (WHERE departed IS NULL) AS missing
       FROM legs
 """
+
+
+def known(row: Row[State]) -> State:
+    """What stands in a row. Raises ``Rejected`` 404 when nothing does."""
+    if row.state is None:
+        raise Rejected(404, "Unknown", "Open it first, or check the number.")
+    return row.state
+
+
+async def incident(connection: Connection, incident_id: str) -> Incident:
+    """An incident as it stands, for reading."""
+    return known((await INCIDENTS.load(connection, [incident_id], lock=False))[incident_id])
 
 
 class EncounterStore:

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.event import Identifier
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.postgres import Pool, transaction
-from services.kit.role import Role
+from services.kit.role import CONFINED, Role
 from services.kit.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ class Principal:
     name: str
     role: Role
     facility: str | None = None
+
+    def is_of(self, facility: str | None) -> bool:
+        """Whether the caller belongs to this facility. Who names none belongs to none."""
+        return facility is not None and self.facility == facility
 
 
 def unauthorised(detail: str) -> Rejected:
@@ -172,8 +176,9 @@ def check_client(name: str, role: Role, facility: str | None) -> None:
     except ValidationError as error:
         wanted = "Names are 1 to 64 of A-Z a-z 0-9 . _ : - and begin with a letter or digit."
         raise Rejected(422, "Name", wanted) from error
-    if (role is Role.CENTRE) != (facility is not None):
-        raise Rejected(422, "Facility", "A centre needs --facility, and only a centre has one.")
+    if (role in CONFINED) != (facility is not None):
+        wanted = f"{' and '.join(sorted(CONFINED))} need --facility, and no one else has one."
+        raise Rejected(422, "Facility", wanted)
 
 
 async def add_client(pool: Pool, name: str, role: Role, facility: str | None) -> str:

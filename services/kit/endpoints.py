@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -15,7 +15,7 @@ from typing import Any
 from schemas.topics import registry
 from services.kit.broker import as_user, environment
 from services.kit.process import ROOT, write_whole
-from services.kit.role import Role
+from services.kit.role import CONFINED, Role
 from services.kit.roles import ROLES, role_dsn
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
@@ -34,14 +34,17 @@ def passwords(file: Path) -> dict[str, str]:
     return {**fresh, **kept}
 
 
-def tokens(jwks: Path, facilities: Iterable[str]) -> dict[str, Any]:
-    """A token for each role, and for the centre role one for each facility; the key that verifies
-    them goes into ``jwks``, the one that signs is forgotten."""
+def tokens(jwks: Path, facilities: Iterable[str], clinics: Sequence[str]) -> dict[str, Any]:
+    """A token for each role, and for who belongs to a facility one for each; ``primary_care`` is
+    that of the first clinic. The key that verifies them goes into ``jwks``, the one that signs is
+    forgotten."""
     key, settings = SigningKey(), Settings()
     write_whole(jwks, key.key_set())
-    plain = {role.value: key.token(settings, role) for role in Role if role is not Role.CENTRE}
+    plain = {role.value: key.token(settings, role) for role in Role if role not in CONFINED}
     centre = {name: key.token(settings, Role.CENTRE, name) for name in facilities}
-    return {**plain, Role.CENTRE.value: centre}
+    clinic = {name: key.token(settings, Role.PRIMARY_CARE, name) for name in clinics}
+    first = {Role.PRIMARY_CARE.value: clinic[clinics[0]]}
+    return {**plain, **first, Role.CENTRE.value: centre, "clinic": clinic}
 
 
 def observed(broker: Settings, dsn: str, password: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from services.kit.errors import Rejected, TransientFailure, nothing_here
 from services.kit.openapi import describe
 from services.kit.patience import pause
 from services.kit.problems import BodyLimit, add_problems, problem
-from services.kit.role import Role
+from services.kit.role import CONFINED, Role
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,11 +77,8 @@ class Access:
             allowed = ", ".join(sorted(self.roles))
             raise Rejected(403, "Not allowed", f"This needs one of the roles: {allowed}.")
         facility = request.path_params.get("facility_id")
-        if (
-            facility is not None
-            and principal.role is Role.CENTRE
-            and principal.facility != facility
-        ):
+        confined = facility is not None and principal.role in CONFINED
+        if confined and not principal.is_of(facility):
             raise nothing_here()
         return principal
 

@@ -64,7 +64,9 @@ def client() -> None:
 @client.command(cls=_OnDatabase)
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
-@click.option("--facility", metavar="ID", help="with --role centre: whose queue it sees")
+@click.option(
+    "--facility", metavar="ID", help="with --role centre or primary_care: whose patients it sees"
+)
 def add(name: str, role: str, facility: str | None) -> None:
     """Make a key for NAME; it is shown once and stored hashed."""
     from services.kit.auth import add_client, check_client

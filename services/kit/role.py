@@ -14,3 +14,7 @@ class Role(StrEnum):
     PRIMARY_CARE = "primary_care"
     OPS = "ops"
     ADMIN = "admin"
+
+
+#: Who belongs to a facility, and sees nothing of another.
+CONFINED = frozenset({Role.CENTRE, Role.PRIMARY_CARE})

@@ -59,11 +59,15 @@ class Options:
     calls_per_hour: float | None = None
     vitals_per_second: float | None = None
     live_encounters: int | None = None
+    stories: tuple[str, ...] = ()
+    pace: float | None = None
 
     def for_simulator(self) -> list[str]:
-        names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters")
+        names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters",
+                 "pace")  # fmt: skip
         given = [("for", self.seconds), *((name, getattr(self, name)) for name in names)]
         asked = [(f"--{name.replace('_', '-')}", str(v)) for name, v in given if v is not None]
+        asked += [("--story", name) for name in self.stories]
         return [word for pair in asked for word in pair]
 
 
@@ -102,7 +106,9 @@ class Run:
         self.ports["web"] = options.port or free_port()
         places = yaml.safe_load((ROOT / "simulator/places.yaml").read_text("utf-8"))
         facilities = [place["id"] for place in places["facilities"]]
-        self.tokens = endpoints.tokens(data / "jwks.json", facilities)
+        # A clinic sends its patients on, and so may any hospital.
+        clinics = [place["id"] for place in places["clinics"]] + facilities
+        self.tokens = endpoints.tokens(data / "jwks.json", facilities, clinics)
         self.fleet, self.versions = Fleet(self.publish, click.echo), endpoints.versions()
         self.private = data / "endpoints.internal.json"
         self.public = options.endpoints or data / "endpoints.json"

@@ -25,7 +25,7 @@ from services.triage.protocol import Protocols, protocols_from
 from services.triage.store import PictureStore
 
 SERVICE = "triage"
-TOPICS = ["dispatch-encounters", "ambulance-vitals", "ambulance-findings"]
+TOPICS = ["dispatch-encounters", "ambulance-vitals", "ambulance-findings", "bridge-handoffs"]
 
 
 def load_protocols() -> Protocols:

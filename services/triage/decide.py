@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from schemas.clinical import LevelOverridden
 from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.triage import (
@@ -28,8 +29,9 @@ from services.triage.picture import (
     fold,
     is_streamed,
     latest,
+    measured,
 )
-from services.triage.protocol import Indicator, Protocol, Protocols
+from services.triage.protocol import Indicator, Protocol, Protocols, Sign
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
 REFRESH = timedelta(seconds=5)
@@ -47,7 +49,8 @@ GCS_PARTS = {"gcs_eye": 4, "gcs_verbal": 5, "gcs_motor": 6}
 
 class Assessment(NamedTuple):
     """What the picture says at one moment. ``reached`` is for ``worst``: it may come from a human's
-    word or a sample about an earlier moment, where ``current`` goes by newer values."""
+    word or a sample about an earlier moment, where ``current`` goes by newer values; and what a
+    clinician has weighed when setting a level does not count again."""
 
     current: TriageLevel
     reached: TriageLevel
@@ -62,12 +65,12 @@ def step(
     """Take in one event. What a human did goes out at once, streamed values when they changed
     something, and as a refresh."""
     before = picture or Picture(encounter_id=encounter_id)
-    protocol = protocols.for_patient(before.patient.age, now)
+    protocol = protocols.for_patient(before.patient, now)
     stale = timedelta(seconds=protocol.stream.stale_s) if protocol else STALE
     after = fold(before, event, now, stale)
     if after is before:
         return before, ()
-    protocol = protocols.for_patient(after.patient.age, now)
+    protocol = protocols.for_patient(after.patient, now)
     found = assess(after, protocol, protocols, now)
     said = as_streamed(before, after, event) if is_streamed(event) else as_said(after, event, now)
     if said is not None and said is not after:
@@ -75,35 +78,51 @@ def step(
     changed = not is_streamed(event) or _has_changed(after.decided, found)
     if not changed and not _is_due(after, now):
         return after, ()
-    decision = _decision(after, found, protocol, now, changed=changed)
-    return after.model_copy(update={"decided": decision, "pending": ()}), [decision]
+    if isinstance(event, LevelOverridden):
+        weighed, worst = tuple(reason.rule for reason in found.reasons), TriageLevel(event.level)
+    else:
+        weighed, worst = _still_weighed(after, found), _worst(after.decided, found)
+    decision = _decision(after, found._replace(reached=worst), protocol, now, changed=changed)
+    decided = {"decided": decision, "pending": (), "weighed": weighed}
+    return after.model_copy(update=decided), [decision]
 
 
 def assess(
     picture: Picture, protocol: Protocol | None, protocols: Protocols, now: datetime
 ) -> Assessment:
     """The level that the values of ``picture`` reach, why, and what is missing."""
-    concern = concerned(picture, protocols.centres_at(now))
+    centres = protocols.centres_at(now)
+    decided = picture.decided.worst if picture.decided else TriageLevel.NOT_YET
     if protocol is None:
-        not_yet = TriageLevel.NOT_YET
-        return Assessment(not_yet, not_yet, (), ("protocol",), concern)
+        concern = concerned(picture, centres, decided, now)
+        return Assessment(TriageLevel.NOT_YET, TriageLevel.NOT_YET, (), ("protocol",), concern)
     reasons = _most_urgent_first(_reasons(picture, protocol))
     missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
     if "gcs" in protocol.indicators and _is_gcs_begun(picture):
         missing = (*missing, "gcs")
-    if reasons:
-        current = reasons[0].level
-    else:
-        current = TriageLevel.NOT_YET if missing else TriageLevel.NON_URGENT
-    return Assessment(current, current, reasons, missing, concern)
+    nothing = TriageLevel.NOT_YET if missing else TriageLevel.NON_URGENT
+    current = reasons[0].level if reasons else nothing
+    new = (reason.level for reason in reasons if reason.rule not in picture.weighed)
+    reached = next(new, TriageLevel.NOT_YET) if picture.weighed else current
+    worst = max(reached, decided, key=lambda level: level.urgency)
+    concern = concerned(picture, centres, worst, now)
+    return Assessment(current, reached, reasons, missing, concern)
 
 
 def _with_said(found: Assessment, said: Assessment) -> Assessment:
     """What newer values say, with the reasons of an older word that is no less urgent."""
-    if said.current.urgency < found.current.urgency:
+    if said.reached.urgency < found.reached.urgency:
         return found
     reasons = _most_urgent_first(dict.fromkeys((*found.reasons, *said.reasons)))
-    return found._replace(reached=said.current, reasons=reasons)
+    return found._replace(reached=said.reached, reasons=reasons)
+
+
+def _still_weighed(picture: Picture, found: Assessment) -> tuple[str, ...]:
+    """What a clinician weighed counts again once it was gone in between."""
+    if not picture.weighed:
+        return ()
+    firing = {reason.rule for reason in found.reasons}
+    return tuple(rule for rule in picture.weighed if rule in firing)
 
 
 def _most_urgent_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
@@ -112,6 +131,8 @@ def _most_urgent_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
 
 def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
     """Every rule that speaks for more than non-urgent."""
+    if protocol.baseline is not None:
+        yield _sign("baseline", protocol.baseline)
     for name, indicator in protocol.indicators.items():
         reason = _of_indicator(picture, protocol, name, indicator)
         if reason is not None:
@@ -128,13 +149,13 @@ def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
             )
     for name, sign in protocol.signs.items():
         if picture.shows(name):
-            yield Reason(
-                rule=name,
-                level=sign.level,
-                text=sign.text,
-                source=sign.source,
-                evidence=sign.evidence,
-            )
+            yield _sign(name, sign)
+
+
+def _sign(name: str, sign: Sign) -> Reason:
+    return Reason(
+        rule=name, level=sign.level, text=sign.text, source=sign.source, evidence=sign.evidence
+    )
 
 
 def _of_indicator(
@@ -146,12 +167,22 @@ def _of_indicator(
     if known is None:
         return None
     sample, method = known
+    if _is_too_early(picture, indicator, sample):
+        return None
     if method == "streamed":
-        value = _confirmed(picture.streams[name], protocol, indicator)
+        value = _confirmed(measured(picture, name), protocol, indicator)
         return _reason(name, indicator, value) if value is not None else None
     if sample.value == "unmeasurable":
         return _unmeasurable(name, indicator, protocol)
     return _reason(name, indicator, float(sample.value))  # type: ignore[arg-type]
+
+
+def _is_too_early(picture: Picture, indicator: Indicator, sample: Sample) -> bool:
+    """Whether a newborn was too young for this rule when it was measured."""
+    born = picture.patient.birth_time
+    if not indicator.from_minute or born is None:
+        return False
+    return sample.at - born < timedelta(minutes=indicator.from_minute)
 
 
 def _confirmed(samples: Sequence[Sample], protocol: Protocol, indicator: Indicator) -> float | None:
@@ -226,7 +257,7 @@ def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
         return known[0].value in protocol.words[name].levels
     if known[1] == "reading":
         return True
-    return _confirmed(picture.streams[name], protocol, protocol.indicators[name]) is not None
+    return _confirmed(measured(picture, name), protocol, protocol.indicators[name]) is not None
 
 
 def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
@@ -244,12 +275,17 @@ def _is_due(picture: Picture, now: datetime) -> bool:
     )
 
 
+def _worst(last: TriageDecided | None, found: Assessment) -> TriageLevel:
+    """It only rises here: no value and no lack of one lowers it."""
+    return max(last.worst if last else found.reached, found.reached, key=lambda lv: lv.urgency)
+
+
 def _decision(
     picture: Picture, found: Assessment, protocol: Protocol | None, now: datetime, *, changed: bool
 ) -> TriageDecided:
+    """``found.reached`` is the worst by now."""
     last = picture.decided
     number = last.number + 1 if last else 1
-    worst = max(last.worst if last else found.reached, found.reached, key=lambda lv: lv.urgency)
     questions = found.concern.questions if protocol else (NO_PROTOCOL, *found.concern.questions)
     return TriageDecided(
         event_id=derived_id("decision", picture.encounter_id, number),
@@ -258,7 +294,7 @@ def _decision(
         encounter_id=picture.encounter_id,
         number=number,
         changed=changed,
-        worst=worst,
+        worst=found.reached,
         current=found.current,
         trend=_trend(last, found.current),
         protocol=ProtocolVersion(protocol=protocol.protocol, version=protocol.version)
@@ -270,6 +306,7 @@ def _decision(
         invalid=tuple(i for _, i in sorted(picture.impossible.items())),
         questions=questions,
         centres=found.concern.centres,
+        override=picture.override,
         folded=picture.pending,
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime
 
@@ -13,6 +13,9 @@ from schemas.clinical import (
     ExaminationDone,
     FindingRecorded,
     Invalid,
+    LevelOverridden,
+    ObservationReattributed,
+    ObservationRetracted,
     TreatmentGiven,
     VitalSigns,
     VitalSignsRecorded,
@@ -21,13 +24,23 @@ from schemas.clinical import (
 from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated, Patient
 from schemas.event import Event, Identifier, Value
 from schemas.repeats import digest_of
-from schemas.triage import Input, TriageDecided
+from schemas.triage import Input, Override, TriageDecided, TriageLevel
 
 #: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
 #: stale: from then on its time alone keeps a repeat from deciding anything.
 REMEMBERED = timedelta(hours=24)
 #: Samples kept of each streamed value; a protocol that looks at more does not load.
 KEPT = 3
+#: What a decision accounts for.
+CLINICAL = (
+    VitalSignsRecorded,
+    FindingRecorded,
+    ExaminationDone,
+    TreatmentGiven,
+    ObservationRetracted,
+    ObservationReattributed,
+    LevelOverridden,
+)
 
 
 class Sample(Value):
@@ -37,6 +50,8 @@ class Sample(Value):
     at: AwareDatetime
     #: The device's own time, where its clock had to be corrected.
     device_time: AwareDatetime | None = None
+    #: Of a reading: the event that said so, by which it can be taken back.
+    said_by: Identifier | None = None
 
 
 class Word(Value):
@@ -44,6 +59,7 @@ class Word(Value):
 
     present: bool
     at: AwareDatetime
+    said_by: Identifier | None = None
 
 
 class Picture(Value):
@@ -63,7 +79,12 @@ class Picture(Value):
     impossible: Mapping[str, Input] = {}
     #: Findings and what examinations showed.
     signs: Mapping[str, Word] = {}
-    examined: tuple[str, ...] = ()
+    #: What was examined, with the event that said so.
+    examinations: Mapping[str, Identifier] = {}
+    #: The last level a clinician set, and the rules that had fired then and still do: what they
+    #: say was known to the clinician.
+    override: Override | None = None
+    weighed: tuple[str, ...] = ()
     #: Ids taken lately, shortened, with the second until which a repeat is told by them.
     taken: Mapping[str, int] = {}
     #: Clinical events taken in since the last decision.
@@ -95,9 +116,13 @@ def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Pic
     if update is None:
         return picture
     until = second + int((stale if streamed else REMEMBERED).total_seconds()) + 1
-    taken = {i: end for i, end in picture.taken.items() if end >= second}
-    update["taken"] = {**taken, short: until}
-    if isinstance(event, VitalSignsRecorded | FindingRecorded | ExaminationDone | TreatmentGiven):
+    # Forgotten by the clock of the samples' own log alone: where it is read late, other topics run
+    # ahead, and by their time all that may still come twice would be forgotten.
+    kept = picture.taken
+    if streamed:
+        kept = {i: end for i, end in kept.items() if end >= second}
+    update["taken"] = {**kept, short: until}
+    if isinstance(event, CLINICAL):
         update["pending"] = (*picture.pending, event.event_id)
     return picture.model_copy(update=update)
 
@@ -141,42 +166,107 @@ def as_streamed(before: Picture, after: Picture, event: Event) -> Picture | None
     return after.model_copy(update={"streams": {**after.streams, **late}, "readings": bare})
 
 
-def _update(  # noqa: PLR0911
-    picture: Picture, event: Event, at: datetime
-) -> dict[str, object] | None:
-    if isinstance(event, VitalSignsRecorded):
-        if is_streamed(event):
-            update = _streamed(picture, event, at)
-        else:
-            update = {"readings": _read(picture.readings, event, at)}
-        invalid = event.vitals.invalid
-        if invalid or picture.impossible:  # seldom: most samples pay nothing for it
-            after = picture.model_copy(update=update)
-            update["impossible"] = _impossible(after, event, invalid, at)
-        return update
-    if isinstance(event, FindingRecorded):
-        return {"signs": _signed(picture.signs, event.finding.value, event.present, at)}
-    if isinstance(event, ExaminationDone):
-        signs = picture.signs
-        for shown in event.shows:
-            signs = _signed(signs, shown, True, at)
-        # One that nobody can read is asked for again.
-        done = [event.examination] if set(event.shows) - {"not_readable"} else []
-        return {"signs": signs, "examined": tuple(dict.fromkeys((*picture.examined, *done)))}
-    if isinstance(event, TreatmentGiven):
-        return {}
-    if isinstance(event, EncounterOpened | EncounterUpdated):
-        return {"patient": event.patient}
-    if isinstance(event, EncounterEnded):
-        return {"ended": True}
-    return None
+def _update(picture: Picture, event: Event, at: datetime) -> dict[str, object] | None:
+    """What changes; nothing for what only has to be accounted for, None for what is not ours."""
+    change = _CHANGES.get(type(event))
+    return change(picture, event, at) if change else None
 
 
-def _signed(signs: Mapping[str, Word], name: str, present: bool, at: datetime) -> dict[str, Word]:
+def _known(picture: Picture, event: EncounterOpened, at: datetime) -> dict[str, object]:
+    return {"patient": event.patient}
+
+
+def _ended(picture: Picture, event: EncounterEnded, at: datetime) -> dict[str, object]:
+    return {"ended": True}
+
+
+def _treated(picture: Picture, event: TreatmentGiven, at: datetime) -> dict[str, object]:
+    return {}
+
+
+def _found(picture: Picture, event: FindingRecorded, at: datetime) -> dict[str, object]:
+    word = Word.model_construct(present=event.present, at=at, said_by=event.event_id)
+    return {"signs": _signed(picture.signs, event.finding.value, word)}
+
+
+def _measured(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, object]:
+    if is_streamed(event):
+        update = _streamed(picture, event, at)
+    else:
+        update = {"readings": _read(picture.readings, event, at)}
+    invalid = event.vitals.invalid
+    if invalid or picture.impossible:  # seldom: most samples pay nothing for it
+        after = picture.model_copy(update=update)
+        update["impossible"] = _impossible(after, event, invalid, at)
+    return update
+
+
+def _examined(picture: Picture, event: ExaminationDone, at: datetime) -> dict[str, object]:
+    signs, done = picture.signs, dict(picture.examinations)
+    word = Word.model_construct(present=True, at=at, said_by=event.event_id)
+    for shown in event.shows:
+        signs = _signed(signs, shown, word)
+    if set(event.shows) - {"not_readable"}:  # one that nobody can read is asked for again
+        done[event.examination] = event.event_id
+    return {"signs": signs, "examinations": done}
+
+
+def _retracted(picture: Picture, event: ObservationRetracted, at: datetime) -> dict[str, object]:
+    """What the observation said is not known any more, whatever it had replaced."""
+    gone = event.observation_id
+    if event.observation == "vitals":
+        return {"readings": {n: s for n, s in picture.readings.items() if s.said_by != gone}}
+    return {
+        "signs": {n: w for n, w in picture.signs.items() if w.said_by != gone},
+        "examinations": {n: by for n, by in picture.examinations.items() if by != gone},
+    }
+
+
+def _reattributed(
+    picture: Picture, event: ObservationReattributed, at: datetime
+) -> dict[str, object]:
+    """Every streamed value of that stretch goes: of two monitors the other speaks again at once."""
+
+    def left(streams: Mapping[str, tuple[Sample, ...]]) -> dict[str, tuple[Sample, ...]]:
+        kept = {
+            name: tuple(s for s in samples if not event.since <= s.at < event.until)
+            for name, samples in streams.items()
+        }
+        return {name: samples for name, samples in kept.items() if samples}
+
+    return {"streams": left(picture.streams), "late": left(picture.late)}
+
+
+def _overridden(picture: Picture, event: LevelOverridden, at: datetime) -> dict[str, object]:
+    override = Override(
+        level=TriageLevel(event.level),
+        reason=event.reason,
+        overridden_by=event.overridden_by,
+        role=event.role,
+        occurred_at=at,
+    )
+    return {"override": override}
+
+
+_CHANGES: Mapping[type[Event], Callable[[Picture, Any, datetime], dict[str, object]]] = {
+    VitalSignsRecorded: _measured,
+    FindingRecorded: _found,
+    ExaminationDone: _examined,
+    TreatmentGiven: _treated,
+    ObservationRetracted: _retracted,
+    ObservationReattributed: _reattributed,
+    LevelOverridden: _overridden,
+    EncounterOpened: _known,
+    EncounterUpdated: _known,
+    EncounterEnded: _ended,
+}
+
+
+def _signed(signs: Mapping[str, Word], name: str, word: Word) -> dict[str, Word]:
     known = signs.get(name)
-    if known is not None and known.at > at:
+    if known is not None and known.at > word.at:
         return dict(signs)
-    return {**signs, name: Word.model_construct(present=present, at=at)}
+    return {**signs, name: word}
 
 
 def _device_of(event: Event) -> str:
@@ -221,7 +311,9 @@ def _read(
         known = changed.get(name)
         if known is None or known.at <= at:
             said = event.occurred_at if event.occurred_at > at else None
-            changed[name] = Sample.model_construct(value=value, at=at, device_time=said)
+            changed[name] = Sample.model_construct(
+                value=value, at=at, device_time=said, said_by=event.event_id
+            )
     return changed
 
 
@@ -264,3 +356,12 @@ def latest(picture: Picture, name: str) -> tuple[Sample, Method] | None:
     if stream and (reading is None or reading.at < stream[-1].at):
         return stream[-1], "streamed"
     return (reading, "reading") if reading else None
+
+
+def measured(picture: Picture, name: str) -> Sequence[Sample]:
+    """The last streamed values of an indicator, oldest first, with the human's reading among them:
+    it bears out what a monitor says next, above all a cuff that measures every few minutes."""
+    stream, reading = picture.streams[name], picture.readings.get(name)
+    if reading is None or not isinstance(reading.value, int | float):
+        return stream
+    return sorted((*stream, reading), key=lambda sample: sample.at)[-KEPT:]

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from schemas.clinical import ExaminationCode, FindingCode, Shown, VitalSigns
-from schemas.encounter import Age, Complaint
-from schemas.triage import Activation, Bilingual, Centre, TriageLevel
+from schemas.encounter import Complaint, Patient
+from schemas.triage import Activation, Bilingual, Centre, DirectTo, TriageLevel
 from services.triage.picture import KEPT
 
 #: A number from memory (M) never drives a protocol: such a file does not load.
@@ -30,6 +39,38 @@ def _one_of(*known: str) -> AfterValidator:
 
 VitalName: TypeAlias = Annotated[str, _one_of(*VitalSigns.model_fields, "gcs")]
 SignName: TypeAlias = Annotated[str, _one_of(*FindingCode, *get_args(Shown))]
+ItemName: TypeAlias = Annotated[str, _one_of(*get_args(ExaminationCode), *VitalSigns.model_fields)]
+
+#: The length of a unit of age in years.
+_YEARS = {"d": 1 / 365.25, "mo": 1 / 12, "y": 1.0}
+#: After a birth a woman is an obstetric patient for so long (clinical_facts 3.4: 42 days).
+POSTPARTUM_DAYS = 42
+
+
+def _in_years(raw: Any) -> Any:
+    """An age as a clinician writes it: ``28 d``, ``3 mo``, ``14 y``."""
+    if not isinstance(raw, str):
+        return raw
+    number, _, unit = raw.partition(" ")
+    if unit not in _YEARS:
+        raise ValueError("an age is written like 28 d, 3 mo or 14 y")
+    return float(number) * _YEARS[unit]
+
+
+Years: TypeAlias = Annotated[float, BeforeValidator(_in_years)]
+
+
+def age_of(patient: Patient, at: datetime) -> float | None:
+    """The age in years at a moment: by the time of birth where it is known."""
+    if patient.birth_time is not None:
+        return max(0.0, (at - patient.birth_time).total_seconds() / 86_400 / 365.25)
+    return patient.age.years if patient.age else None
+
+
+def is_obstetric(patient: Patient) -> bool:
+    """Pregnant, or delivered lately."""
+    days = patient.postpartum_days
+    return patient.pregnant == "yes" or (days is not None and days <= POSTPARTUM_DAYS)
 
 
 class _Rule(BaseModel):
@@ -65,6 +106,8 @@ class Indicator(_Rule):
     source: str
     evidence: Evidence
     bands: Annotated[tuple[Band, ...], Field(min_length=2)]
+    #: Not looked at in the first minutes of life.
+    from_minute: float = 0
 
     @model_validator(mode="after")
     def _check(self) -> Indicator:
@@ -127,11 +170,15 @@ class StreamRule(_Rule):
 
 
 class AgeRange(_Rule):
-    """Whom a protocol is for, in years; ``unknown`` says whether an unknown age fits."""
+    """Ages from one (included) to another (excluded); whether an unknown age fits."""
 
-    from_: Annotated[float, Field(alias="from")] = 0
-    to: float = float("inf")
+    from_: Annotated[Years, Field(alias="from")] = 0
+    to: Years = float("inf")
     unknown: bool = False
+
+    def holds(self, years: float | None) -> bool:
+        """Whether this age lies within."""
+        return self.unknown if years is None else self.from_ <= years < self.to
 
 
 class Unmeasurable(_Rule):
@@ -147,7 +194,11 @@ class Protocol(_Rule):
     version: str
     effective_from: AwareDatetime
     name: Bilingual
-    age_years: AgeRange
+    ages: AgeRange
+    #: For women who are pregnant or have lately given birth, whatever their age.
+    obstetric: bool = False
+    #: The least level of anyone this protocol is for.
+    baseline: Sign | None = None
     stream: StreamRule
     indicators: Mapping[VitalName, Indicator]
     words: Mapping[VitalName, Words]
@@ -162,23 +213,49 @@ class Protocol(_Rule):
             raise ValueError(f"required but not defined: {sorted(stray)}")
         return self
 
-    def is_for(self, age: Age | None) -> bool:
-        """Whether a patient of this age belongs here."""
-        if age is None:
-            return self.age_years.unknown
-        return self.age_years.from_ <= age.years < self.age_years.to
+    def is_for(self, years: float | None, obstetric: bool) -> bool:
+        """Whether somebody of this age belongs here."""
+        return self.obstetric if obstetric else not self.obstetric and self.ages.holds(years)
+
+
+class Limit(_Rule):
+    """A measured value beyond a limit; what a human could not measure is below any."""
+
+    name: VitalName
+    below: float | None = None
+    above: float | None = None
+    at_least: float | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Limit:
+        if [self.below, self.above, self.at_least].count(None) != 2:
+            raise ValueError("one limit: below, above or at_least")
+        return self
+
+    def is_passed(self, value: float) -> bool:
+        """Whether ``value`` lies beyond the limit."""
+        if self.below is not None:
+            return value < self.below
+        return value > self.above if self.above is not None else value >= (self.at_least or 0)
 
 
 class CentreCondition(_Rule):
-    """What concerns a centre: exactly one of these."""
+    """What concerns a centre: all that is named here, together."""
 
     complaint: Complaint | None = None
-    sign: SignName | None = None
+    any_sign: tuple[SignName, ...] = ()
+    limit: Limit | None = None
+    #: The first of the two is the greater.
+    exceeds: tuple[VitalName, VitalName] | None = None
+    ages: AgeRange | None = None
+    obstetric: bool | None = None
+    #: The worst level so far is at least this.
+    level: TriageLevel | None = None
 
     @model_validator(mode="after")
     def _check(self) -> CentreCondition:
-        if (self.complaint is None) is (self.sign is None):
-            raise ValueError("a condition is a complaint or a sign")
+        if not self.model_fields_set:
+            raise ValueError("a condition names something")
         return self
 
 
@@ -190,12 +267,13 @@ class CentreRule(_Rule):
     text: Bilingual
     source: str
     evidence: Evidence
+    direct_to: DirectTo | None = None
 
 
 class Need(_Rule):
     """Something a centre needs to know, as a question for the crew."""
 
-    item: ExaminationCode
+    item: ItemName
     question: Bilingual
     source: str
     evidence: Evidence
@@ -213,26 +291,33 @@ class Centres(_Rule):
 
     version: str
     effective_from: AwareDatetime
+    stream: StreamRule
     centres: Mapping[Centre, CentreProtocol]
 
 
 class Protocols(_Rule):
     """Everything triage knows: every version of every protocol."""
 
-    ages: tuple[Protocol, ...]
+    all: tuple[Protocol, ...]
     centres: Annotated[tuple[Centres, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check(self) -> Protocols:
-        begun = [(p.protocol, p.effective_from) for p in self.ages]
+        begun = [(p.protocol, p.effective_from) for p in self.all]
         begun += [("centres", c.effective_from) for c in self.centres]
         if len(set(begun)) < len(begun):
             raise ValueError("two versions begin at the same moment")
+        newest = {p.protocol: p for p in sorted(self.all, key=lambda p: p.effective_from)}
+        ages = sorted((p.ages for p in newest.values() if not p.obstetric), key=lambda a: a.from_)
+        ends = [0.0, *(end for age in ages for end in (age.from_, age.to)), float("inf")]
+        if any(a != b for a, b in list(pairwise(ends))[::2]) or sum(a.unknown for a in ages) != 1:
+            raise ValueError("every age belongs to one protocol, and so does an unknown age")
         return self
 
-    def for_patient(self, age: Age | None, at: datetime) -> Protocol | None:
-        """The version in force at ``at`` of the protocol for this age; none when none fits."""
-        fitting = [p for p in self.ages if p.is_for(age) and p.effective_from <= at]
+    def for_patient(self, patient: Patient, at: datetime) -> Protocol | None:
+        """The version in force at ``at`` of the protocol for this patient; none when none fits."""
+        years, obstetric = age_of(patient, at), is_obstetric(patient)
+        fitting = [p for p in self.all if p.is_for(years, obstetric) and p.effective_from <= at]
         return max(fitting, key=lambda p: p.effective_from, default=None)
 
     def centres_at(self, at: datetime) -> Centres:
@@ -245,7 +330,22 @@ class Protocols(_Rule):
 
 def protocols_from(documents: Sequence[Mapping[str, Any]]) -> Protocols:
     """Read parsed YAML documents. Raises ``pydantic.ValidationError`` naming what is wrong."""
+    ages = [part for d in documents if "centres" not in d for part in _by_age(d)]
     return Protocols(
-        ages=tuple(Protocol.model_validate(d) for d in documents if "centres" not in d),
+        all=tuple(Protocol.model_validate(d) for d in ages),
         centres=tuple(Centres.model_validate(d) for d in documents if "centres" in d),
     )
+
+
+def _by_age(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A document whose indicators differ by age is a protocol for each age."""
+    shared = {name: part for name, part in document.items() if name != "by_age"}
+    return [
+        {
+            **shared,
+            "protocol": f"{shared['protocol']}.{name}",
+            "ages": part["ages"],
+            "indicators": {**shared["indicators"], **part["indicators"]},
+        }
+        for name, part in document.get("by_age", {}).items()
+    ] or [document]

@@ -41,6 +41,8 @@ SERVICES = ("dispatch", "gateway", "tracker", "triage", "bridge")
 MARK = "Zz7Mark"
 FACILITY = "F-001"
 GARBAGE = b"\x80\x81" + MARK.encode() + b"\xff"
+#: Read only when a monitor's samples are given to another patient.
+READS_BACK = ("gateway", "ambulance-vitals")
 #: Who reads a topic anew at each start: they skip what they cannot read, and log its place.
 FOLLOWERS = {"gateway": "dispatch-encounters", "tracker": "dispatch-units"}
 TEN_MB = 10 * 1024 * 1024
@@ -314,6 +316,8 @@ async def test_what_no_consumer_can_read_is_set_down_by_each_and_the_next_flows(
     for topic in readable():
         key = unit if registry().topics[topic].key == "unit_id" else patient.encounter
         for consumer in registry().topics[topic].readers:
+            if (consumer, topic) == READS_BACK:
+                continue
             if FOLLOWERS.get(consumer) == topic:
                 await until(partial(house.is_logged, consumer, f"{topic}/"))
                 continue
@@ -339,9 +343,8 @@ def are_set_down(house: House, consumer: str, topic: str, key: str) -> bool:
 
 
 def reasons(topic: str) -> set[str]:
-    events = registry().topics[topic].events
     return {
-        f"ce_type is none of {', '.join(events)}",
+        f"ce_type is none of {', '.join(registry().topics[topic].holds)}",
         "unknown version of EncounterOpened; known: 1",
     }
 

@@ -169,7 +169,8 @@ async def test_a_plug_is_pulled_by_this_page_and_by_no_other(page: Page) -> None
 
 async def test_a_watcher_gets_a_snapshot_and_then_changes(page: Page) -> None:
     told = await read(page, "snapshot")
-    assert set(told) >= {"now", "as_of", "ready", "calls", "queues", "units", "judge", "services"}
+    sections = {"calls", "queue", "centres", "units", "judge", "services"}
+    assert set(told) >= {"now", "as_of", "ready", *sections}
     assert (told["ready"], told["as_of"]) == (False, None)
     assert told["city"]["facilities"]
     assert [row["state"] for row in told["services"]] == ["starting"] * len(SERVICES)

@@ -28,11 +28,11 @@ from services.bridge import api as bridge
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
 from services.dispatch.directory import Directory
-from services.kit import auth, postgres
+from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
 from services.kit.errors import Rejected
 from services.kit.http import create_app, routes_of
-from services.kit.role import Role
+from services.kit.role import CONFINED, Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
@@ -46,6 +46,9 @@ SIGNED_IN = frozenset(Role)
 DISPATCHER = frozenset({Role.DISPATCHER})
 CREW = frozenset({Role.CREW})
 FIELD = frozenset({Role.DISPATCHER, Role.CREW})
+BEDSIDE = FIELD | {Role.PRIMARY_CARE}
+ENTERING = frozenset({Role.CREW, Role.PRIMARY_CARE})
+CLINIC = frozenset({Role.PRIMARY_CARE})
 CENTRE = frozenset({Role.CENTRE})
 
 ALWAYS = {
@@ -56,22 +59,35 @@ ALWAYS = {
 }
 ENCOUNTER = "/v1/encounters/{encounter_id}"
 FACILITY = "/v1/facilities/{facility_id}"
+#: What a facility does about a patient that is bound for it.
+FACILITY_ACTS = (
+    "acknowledgement", "acceptance", "redirect-request", "activation", "direct-to",
+    "direct-to/revoked", "bed", "identity", "level", "arrival", "milestones", "transfer", "outcome",
+)  # fmt: skip
 #: The access matrix: who is let in where. A route that is not here fails the tests.
 TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
     "dispatch": {
         **ALWAYS,
         "POST /v1/incidents": DISPATCHER,
         "GET /v1/incidents/{incident_id}": DISPATCHER,
+        "PUT /v1/incidents/{incident_id}/location": DISPATCHER,
+        "PUT /v1/incidents/{incident_id}/classification": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/merge": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/closed": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/encounters": FIELD,
         "POST /v1/incidents/{incident_id}/units": DISPATCHER,
         "POST /v1/units/{unit_id}/stamps": FIELD,
-        f"GET {ENCOUNTER}": FIELD,
-        f"PUT {ENCOUNTER}/patient": FIELD,
+        f"GET {ENCOUNTER}": BEDSIDE,
+        f"PUT {ENCOUNTER}/patient": BEDSIDE,
         f"POST {ENCOUNTER}/reached": FIELD,
-        f"POST {ENCOUNTER}/devices": FIELD,
-        f"POST {ENCOUNTER}/devices/{{device_id}}/detached": FIELD,
+        f"POST {ENCOUNTER}/devices": BEDSIDE,
+        f"POST {ENCOUNTER}/devices/{{device_id}}/detached": BEDSIDE,
         f"POST {ENCOUNTER}/destination": DISPATCHER,
         f"POST {ENCOUNTER}/boarding": FIELD,
-        f"POST {ENCOUNTER}/outcome": FIELD,
+        f"POST {ENCOUNTER}/handed-to-unit": FIELD,
+        f"POST {ENCOUNTER}/outcome": BEDSIDE,
+        f"POST {FACILITY}/encounters": CLINIC,
+        f"POST {FACILITY}/encounters/{{encounter_id}}/transfer-request": CLINIC,
         "GET /v1/indicators": frozenset({Role.DISPATCHER, Role.OPS}),
     },
     "gateway": {
@@ -79,18 +95,19 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "POST /v1/telemetry": CREW,
         "POST /v1/devices/{device_id}/vitals": CREW,
         "POST /v1/units/{unit_id}/positions": CREW,
-        f"POST {ENCOUNTER}/vitals": CREW,
-        f"POST {ENCOUNTER}/findings": CREW,
-        f"POST {ENCOUNTER}/examinations": CREW,
-        f"POST {ENCOUNTER}/treatments": CREW,
+        f"POST {ENCOUNTER}/vitals": ENTERING,
+        f"POST {ENCOUNTER}/findings": ENTERING,
+        f"POST {ENCOUNTER}/examinations": ENTERING,
+        f"POST {ENCOUNTER}/treatments": ENTERING,
+        f"POST {ENCOUNTER}/level": CREW,
+        f"POST {ENCOUNTER}/retractions": ENTERING,
+        f"POST {ENCOUNTER}/reattributions": ENTERING,
     },
     "bridge": {
         **ALWAYS,
         f"GET {FACILITY}/queue": CENTRE,
         f"GET {FACILITY}/feed": CENTRE,
-        f"POST {FACILITY}/encounters/{{encounter_id}}/acknowledgement": CENTRE,
-        f"POST {FACILITY}/encounters/{{encounter_id}}/arrival": CENTRE,
-        f"POST {FACILITY}/encounters/{{encounter_id}}/transfer": CENTRE,
+        **{f"POST {FACILITY}/encounters/{{encounter_id}}/{act}": CENTRE for act in FACILITY_ACTS},
     },
 }
 ROUTERS: Mapping[str, APIRouter] = {
@@ -107,6 +124,8 @@ NOBODY = {
     "device_id": "M-none",
     "facility_id": OWN,
 }
+#: Who is let in here sees nothing of a patient that is not theirs.
+HIDING = {(Role.PRIMARY_CARE, f"GET {ENCOUNTER}")}
 
 
 class EmptyFeeds:
@@ -126,14 +145,31 @@ class House:
     apps: Mapping[str, FastAPI]
     bearers: Mapping[Role, str]
 
-    async def ask(self, service: str, route: str, bearer: str | None, **names: str) -> Answer:
+    async def ask(
+        self,
+        service: str,
+        route: str,
+        bearer: str | None,
+        body: dict[str, Any] | None = None,
+        **names: str,
+    ) -> Answer:
         method, path = route.split(" ")
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
         transport = httpx.ASGITransport(app=self.apps[service])
         async with httpx.AsyncClient(transport=transport, base_url="http://house") as http:
-            body: dict[str, Any] | None = {} if method in {"POST", "PUT"} else None
+            said = body or {} if method in {"POST", "PUT"} else None
             url = path.format(**{**NOBODY, **names})
-            return Answer(await http.request(method, url, json=body, headers=headers))
+            return Answer(await http.request(method, url, json=said, headers=headers))
+
+    async def do(
+        self, service: str, route: str, role: Role, body: dict[str, Any] | None, **names: str
+    ) -> dict[str, Any]:
+        """What is answered to who may, with what they say being right."""
+        token = self.key.token(self.settings, role, facility_of(role))
+        answer = await self.ask(service, route, token, body, **names)
+        assert answer.http.is_success, answer.http.text
+        told: dict[str, Any] = answer.http.json()
+        return told
 
 
 @dataclass(frozen=True)
@@ -194,17 +230,20 @@ async def house(
             asyncpg.create_pool(platform.admin_dsn, min_size=1, max_size=1)
         )
         bearers = {
-            role: await add_client(
-                clients, f"client-{role}", role, OWN if role is Role.CENTRE else None
-            )
+            role: await add_client(clients, f"client-{role}", role, facility_of(role))
             for role in Role
         }
         yield House(key, settings, clients, apps, bearers)
         await clients.execute("DELETE FROM access.clients")
+        await pools["dispatch"].execute("DELETE FROM outbox")
 
 
 async def is_ready() -> bool:
     return True
+
+
+def facility_of(role: Role) -> str | None:
+    return OWN if role in CONFINED else None
 
 
 # -- the table -------------------------------------------------------------------------------------
@@ -271,9 +310,9 @@ async def test_a_token_opens_what_its_role_may_enter(
 ) -> None:
     allowed = TABLE[service][route]
     for role in Role:
-        facility = OWN if role is Role.CENTRE else None
-        answer = await house.ask(service, route, house.key.token(house.settings, role, facility))
-        expect(answer, allowed == ANYONE or role in allowed)
+        token = house.key.token(house.settings, role, facility_of(role))
+        answer = await house.ask(service, route, token)
+        expect(answer, allowed == ANYONE or role in allowed, (role, route) in HIDING)
 
 
 @pytest.mark.parametrize(("service", "route"), ROUTES)
@@ -283,11 +322,13 @@ async def test_a_client_key_opens_what_its_role_may_enter(
     allowed = TABLE[service][route]
     for role, bearer in house.bearers.items():
         answer = await house.ask(service, route, bearer)
-        expect(answer, allowed == ANYONE or role in allowed)
+        expect(answer, allowed == ANYONE or role in allowed, (role, route) in HIDING)
 
 
-def expect(answer: Answer, granted: bool) -> None:
-    if granted:
+def expect(answer: Answer, granted: bool, hides: bool = False) -> None:
+    if hides:
+        assert (answer.status, answer.problem) == (404, NOTHING_HERE)
+    elif granted:
         assert answer.is_granted, answer.http.text
     else:
         assert answer.status == 403
@@ -297,17 +338,22 @@ def expect(answer: Answer, granted: bool) -> None:
 # -- own and other facility ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("route", [r for r in TABLE["bridge"] if FACILITY in r])
-async def test_another_facility_does_not_exist(house: House, route: str) -> None:
-    token = house.key.token(house.settings, Role.CENTRE, OTHER)
-    nowhere = house.key.token(house.settings, Role.CENTRE)
+CONFINING = [(service, route) for service, route in ROUTES if FACILITY in route]
+
+
+@pytest.mark.parametrize(("service", "route"), CONFINING)
+async def test_another_facility_does_not_exist(house: House, service: str, route: str) -> None:
+    (role,) = TABLE[service][route]
+    assert role in CONFINED
+    token = house.key.token(house.settings, role, OTHER)
+    nowhere = house.key.token(house.settings, role)
     for bearer, facility in (
         (token, OWN),
         (token, "F-999"),
         (nowhere, OWN),
-        (house.bearers[Role.CENTRE], OTHER),
+        (house.bearers[role], OTHER),
     ):
-        answer = await house.ask("bridge", route, bearer, facility_id=facility)
+        answer = await house.ask(service, route, bearer, facility_id=facility)
         assert answer.status == 404
         assert answer.problem == NOTHING_HERE
 
@@ -339,7 +385,9 @@ async def test_another_facilitys_patient_looks_like_one_who_does_not_exist(house
             assert answer.problem == NOTHING_HERE
 
 
-@pytest.mark.parametrize(("service", "route"), [r for r in GUARDED if r[0] != "bridge"])
+@pytest.mark.parametrize(
+    ("service", "route"), [r for r in GUARDED if r[0] != "bridge" and r not in CONFINING]
+)
 async def test_a_facility_makes_no_difference_where_none_is_asked_for(
     house: House, service: str, route: str
 ) -> None:
@@ -349,6 +397,126 @@ async def test_a_facility_makes_no_difference_where_none_is_asked_for(
             service, route, house.key.token(house.settings, Role.CENTRE, facility)
         )
         expect(answer, allowed == SIGNED_IN)
+
+
+# -- a clinic's own patients -----------------------------------------------------------------------
+
+AT = {"occurred_at": "2026-03-09T06:12:00Z"}
+WHERE = {"latitude": 34.19, "longitude": 117.28}
+#: A body for each route on an encounter that a clinic may use.
+BEDSIDE_BODIES: Mapping[str, dict[str, Any] | None] = {
+    f"GET {ENCOUNTER}": None,
+    f"PUT {ENCOUNTER}/patient": {"patient": {}},
+    f"POST {ENCOUNTER}/devices": {"device_id": "M-1"},
+    f"POST {ENCOUNTER}/devices/{{device_id}}/detached": {},
+    f"POST {ENCOUNTER}/outcome": {"outcome": "refused_transport"},
+    f"POST {ENCOUNTER}/vitals": {"vitals": {"pain": 3}},
+    f"POST {ENCOUNTER}/findings": {"finding": "shock", "present": True},
+    f"POST {ENCOUNTER}/examinations": {"examination": "ecg_12_lead", "shows": ["not_readable"]},
+    f"POST {ENCOUNTER}/treatments": {"treatment": "oxygen"},
+    f"POST {ENCOUNTER}/retractions": {
+        "observation": "finding", "observation_id": "x", "reason": "artefact",
+    },
+    f"POST {ENCOUNTER}/reattributions": {
+        "device_id": "M-1", "since": "2026-03-09T06:00:00Z", "until": "2026-03-09T06:10:00Z",
+    },
+    f"POST {FACILITY}/encounters/{{encounter_id}}/transfer-request": {
+        "location": WHERE, "consent": "given",
+    },
+}  # fmt: skip
+CLINICS_ROUTES = [
+    (service, route)
+    for service, route in ROUTES
+    if Role.PRIMARY_CARE in TABLE[service][route] and "{encounter_id}" in route
+]
+
+
+@dataclass(frozen=True)
+class Patients:
+    """An encounter that a clinic opened, and one of a call."""
+
+    clinic: str
+    call: str
+
+
+@pytest.fixture(scope="module")
+async def patients(house: House) -> Patients:
+    clinic = await house.do(
+        "dispatch", f"POST {FACILITY}/encounters", Role.PRIMARY_CARE, {**AT, "patient": {}}
+    )
+    call = await house.do(
+        "dispatch", "POST /v1/incidents", Role.DISPATCHER, {**AT, "location": WHERE}
+    )
+    found = Patients(clinic["encounter_id"], call["encounter_ids"][0])
+    known = house.apps["gateway"].state.directory.attachments.encounters
+    known.update({found.clinic: OWN, found.call: None})
+    return found
+
+
+def test_every_route_of_a_clinic_on_a_patient_is_tried() -> None:
+    assert {route for _, route in CLINICS_ROUTES} == BEDSIDE_BODIES.keys()
+
+
+@pytest.mark.parametrize(("service", "route"), CLINICS_ROUTES)
+async def test_for_a_clinic_only_the_patients_exist_that_it_has_opened(
+    house: House, patients: Patients, service: str, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the same words for another clinic's patient, for one of a call, and for nobody; also
+    with a token that names no facility, as a call's encounter names none."""
+    monkeypatch.setattr(gateway, "WAIT_S", 0.0)
+    settings, said = house.settings, BEDSIDE_BODIES[route]
+    own, other, nowhere = (
+        house.key.token(settings, Role.PRIMARY_CARE, facility) for facility in (OWN, OTHER, None)
+    )
+    body = None if said is None else {**AT, **said}
+    for bearer, facility, encounter in (
+        (own, OWN, patients.call),
+        (own, OWN, "E-none"),
+        (other, OTHER, patients.clinic),
+        (other, OTHER, patients.call),
+        (nowhere, OWN, patients.clinic),
+        (nowhere, OWN, patients.call),
+        (nowhere, OWN, "E-none"),
+    ):
+        answer = await house.ask(
+            service, route, bearer, body, encounter_id=encounter, facility_id=facility
+        )
+        assert (answer.status, answer.problem) == (404, NOTHING_HERE)
+
+
+@pytest.mark.parametrize(
+    ("service", "route"), [r for r in CLINICS_ROUTES if not r[1].endswith("/outcome")]
+)
+async def test_a_clinic_acts_for_the_patient_it_has_opened(
+    house: House, patients: Patients, service: str, route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = list[Any]()
+
+    async def publish(_: Any, messages: list[Any]) -> None:
+        sent.extend(messages)
+
+    monkeypatch.setattr(kafka, "publish", publish)
+    if route.endswith("/detached"):
+        path, on = f"POST {ENCOUNTER}/devices", {**AT, "device_id": NOBODY["device_id"]}
+        await house.do("dispatch", path, Role.PRIMARY_CARE, on, encounter_id=patients.clinic)
+    said = BEDSIDE_BODIES[route]
+    body = None if said is None else {**AT, **said}
+    await house.do(service, route, Role.PRIMARY_CARE, body, encounter_id=patients.clinic)
+    assert {message.key for message in sent} <= {patients.clinic.encode()}
+    assert len(sent) == (1 if service == "gateway" else 0)
+
+
+async def test_samples_are_given_to_no_patient_that_is_not_the_clinics(
+    house: House, patients: Patients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gateway, "WAIT_S", 0.0)
+    route = f"POST {ENCOUNTER}/reattributions"
+    token = house.key.token(house.settings, Role.PRIMARY_CARE, OWN)
+    for to, status in ((patients.call, 404), ("E-none", 404), (patients.clinic, 422)):
+        body = {**AT, **(BEDSIDE_BODIES[route] or {}), "to_encounter_id": to}
+        answer = await house.ask("gateway", route, token, body, encounter_id=patients.clinic)
+        assert answer.status == status
+        assert (answer.problem == NOTHING_HERE) == (status == 404)
 
 
 # -- bearers that are none -------------------------------------------------------------------------
@@ -447,10 +615,6 @@ async def test_a_revoked_client_key_opens_nothing(house: House, service: str, ro
         assert (await house.ask(service, route, key)).status == 401
 
 
-def facility_of(role: Role) -> str | None:
-    return OWN if role is Role.CENTRE else None
-
-
 async def test_a_key_in_use_stops_working_once_it_is_looked_up_again(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -497,6 +661,7 @@ async def test_the_operator_makes_and_revokes_a_key_by_the_command(
     ("name", "role", "facility"),
     [
         ("board-8", Role.CENTRE, None),
+        ("clinic-8", Role.PRIMARY_CARE, None),
         ("tablet-8", Role.CREW, OWN),
         ("王医生", Role.CREW, None),
         ("", Role.CREW, None),

@@ -124,17 +124,21 @@ def test_nobody_has_a_device_that_nobody_attached() -> None:
     assert holders([detached("A", 90), attached("A", 95, "M-2")], 100) == [None]
 
 
-def test_encounters_are_known_from_their_opening_on() -> None:
+def test_encounters_are_known_from_their_opening_on_with_the_clinic_that_opened_them() -> None:
     attachments = Attachments()
-    opened = EncounterOpened(
-        event_id="opened", occurred_at=at(0), encounter_id="E-1", patient=Patient()
-    )
+    opened, walked_in = (
+        EncounterOpened(
+            event_id=f"opened-{who}", occurred_at=at(0), encounter_id=who, patient=Patient(),
+            facility_id=clinic,
+        )
+        for who, clinic in (("E-1", None), ("E-3", "C-001"))
+    )  # fmt: skip
     reached = PatientReached(
         event_id="reached", occurred_at=at(9), encounter_id="E-2", unit_id="U-1"
     )
-    for event in (opened, opened, reached):
+    for event in (opened, opened, reached, walked_in):
         attachments.take(event)
-    assert attachments.encounters == {"E-1"}
+    assert attachments.encounters == {"E-1": None, "E-3": "C-001"}
 
 
 @st.composite

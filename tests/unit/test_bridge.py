@@ -15,17 +15,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.clinical import ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
+from schemas.clinical import (
+    ExaminationDone,
+    FindingRecorded,
+    Invalid,
+    ObservationRetracted,
+    TreatmentGiven,
+)
 from schemas.encounter import (
     Age,
     DestinationSelected,
     DeviceAttached,
+    EmergencyTransferRequested,
     EncounterEnded,
     EncounterOpened,
     EncounterUpdated,
     Outcome,
     Patient,
     PatientBoarded,
+    PatientHandedToUnit,
     PatientReached,
 )
 from schemas.envelope import encode
@@ -33,6 +41,7 @@ from schemas.event import Event
 from schemas.handoff import (
     Acknowledged,
     Admission,
+    AdmissionCancelled,
     AdmissionOpened,
     CareTransferred,
     HandoffEvent,
@@ -46,13 +55,15 @@ from schemas.triage import (
     Centre,
     CentreConcern,
     Input,
+    Override,
     TriageDecided,
     TriageLevel,
     TriagePaused,
 )
-from services.bridge.admission import admit, day_of, number_for
+from services.bridge.acts import act
+from services.bridge.admission import CANCELS, admit, day_of, number_for
 from services.bridge.case import Case, Handoff
-from services.bridge.handoff import SHELF, act, hear
+from services.bridge.handoff import SHELF, hear
 from services.bridge.record import record_of
 from services.kit.errors import Rejected
 from services.kit.outbox import MOST_BYTES
@@ -110,12 +121,21 @@ def decided(
     *,
     changed: bool = True,
     centres: Sequence[CentreConcern] = (),
+    override: Override | None = None,
 ) -> Event:
     event: Event = made(
         TriageDecided, f"decided-{number}", number=number, changed=changed, worst=worst,
         current=worst, trend="worse", reasons=(), inputs=(), missing=("pain",),
         invalid=DOUBTED, questions=(),
-        centres=tuple(centres), folded=(),
+        centres=tuple(centres), override=override, folded=(),
+    )  # fmt: skip
+    return event
+
+
+def retracted(observation: str, observation_id: str, name: str = "retracted") -> Event:
+    event: Event = made(
+        ObservationRetracted, name, observation=observation, observation_id=observation_id,
+        reason="wrong_patient", retracted_by="crew-1",
     )  # fmt: skip
     return event
 
@@ -138,6 +158,10 @@ class Told:
     @property
     def admissions(self) -> list[AdmissionOpened]:
         return [e for e in self.out if isinstance(e, AdmissionOpened)]
+
+    @property
+    def cancelled(self) -> list[AdmissionCancelled]:
+        return [e for e in self.out if isinstance(e, AdmissionCancelled)]
 
     @property
     def last(self) -> PreArrivalNotified:
@@ -165,7 +189,13 @@ INPUTS: list[Event] = [
     found(),
     made(ExaminationDone, "examined", examination="ecg_12_lead", shows=("st_elevation",)),
     made(TreatmentGiven, "treated", treatment="aspirin", dose=300, unit="mg"),
-]
+    made(PatientHandedToUnit, "handed", unit_id="U-1", to_unit_id="U-2", reason="breakdown"),
+    made(
+        EmergencyTransferRequested, "asked", incident_id="I-1", from_facility_id="C-001",
+        requested_by="doctor-3", consent="given",
+    ),
+    retracted("finding", "found"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("event", INPUTS, ids=lambda event: type(event).__name__)
@@ -209,9 +239,11 @@ def test_a_patient_nobody_told_of_begins_with_the_first_event() -> None:
 
 
 def test_the_record_is_complete_in_itself() -> None:
-    record = tell(*INPUTS[:5], *INPUTS[6:], bound("H-1")).last.record
+    record = tell(*INPUTS[:5], *INPUTS[6:11], bound("H-1")).last.record
     assert record.patient == Patient(age=Age(years=60))
-    assert record.unit_id == "U-1"
+    assert record.unit_id == "U-2"
+    assert record.transfer == INPUTS[10]
+    assert record.override is None
     assert (record.worst, record.current, record.trend) == ("urgent", "urgent", "worse")
     assert not record.triage_paused
     assert record.missing == ("pain",)
@@ -415,7 +447,7 @@ def test_the_way_there_and_back_numbers_no_version_and_no_withdrawal_twice() -> 
 
 def test_the_new_facility_begins_its_handoff_anew() -> None:
     told = tell(bound("H-1"))
-    seen, _ = act(told.case, made(Acknowledged, "ack", facility_id="H-1", staff_id="n-1"))
+    seen, _ = act(told.case, made(Acknowledged, "ack", facility_id="H-1", staff_id="n-1"), at(0))
     assert seen.handoff.acknowledged_by == "n-1"
     anew = tell(bound("H-2"), case=seen).case
     assert anew.handoff == Handoff(notified_at=at(1000))
@@ -437,9 +469,12 @@ def test_the_facility_was_told_at_its_first_version_however_many_follow() -> Non
 
 
 @pytest.mark.parametrize("outcome", Outcome)
-def test_every_end_but_the_handover_withdraws_the_record(outcome: Outcome) -> None:
+def test_every_end_but_the_handover_and_a_death_on_the_way_withdraws_the_record(
+    outcome: Outcome,
+) -> None:
     told = tell(bound("H-1"), ended(outcome), found(), decided(1))
-    assert len(told.withdrawn) == (0 if outcome is Outcome.TRANSPORTED else 1)
+    comes = outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
+    assert len(told.withdrawn) == (0 if comes else 1)
     assert [e.version for e in told.notified] == [1]
     assert told.case.ended
 
@@ -448,12 +483,102 @@ def test_an_end_before_any_choice_tells_nobody() -> None:
     assert tell(opened(), ended()).out == []
 
 
+@pytest.mark.parametrize("outcome", Outcome)
+def test_the_admission_of_who_does_not_come_is_cancelled_and_of_who_died_on_the_way_is_kept(
+    outcome: Outcome,
+) -> None:
+    told = tell(bound("H-1"), boarded(), ended(outcome), ended(outcome))
+    kept = {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE, Outcome.DEAD_ON_SCENE,
+            Outcome.HANDED_TO_UNIT}  # fmt: skip
+    assert set(Outcome) - kept == CANCELS
+    admission = Admission(admission_number=NUMBER, admitted_at=at(60))
+    if outcome in kept:
+        assert (told.cancelled, told.case.admission) == ([], admission)
+        return
+    (cancelled,) = told.cancelled
+    assert (cancelled.admission, cancelled.because) == (admission, outcome)
+    assert (cancelled.facility_id, cancelled.occurred_at) == ("H-1", at(1020))
+    assert told.case.admission is None
+    assert [type(e).__name__ for e in told.out[-2:]] == [
+        "PreArrivalWithdrawn",
+        "AdmissionCancelled",
+    ]
+
+
+def test_nothing_is_cancelled_where_nobody_was_admitted_or_no_hospital_chosen() -> None:
+    assert tell(bound("H-1"), ended(Outcome.NO_PATIENT)).cancelled == []
+    (cancelled,) = tell(boarded(), ended(Outcome.REFUSED_TRANSPORT)).cancelled
+    assert cancelled.facility_id is None
+
+
+# -- what is shown, and shown no more -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("observation", "event"), [("finding", INPUTS[6]), ("examination", INPUTS[7]),
+                               ("treatment", INPUTS[8])],
+)  # fmt: skip
+def test_what_was_taken_back_leaves_the_shelf_and_the_facility_is_told(
+    observation: str, event: Event
+) -> None:
+    shelf = f"{observation}s"
+    told = tell(bound("H-1"), event, retracted(observation, event.event_id))
+    assert [len(getattr(e.record, shelf)) for e in told.notified] == [0, 1, 0]
+    assert [e.changed for e in told.notified] == [True, True, True]
+
+
+def test_of_several_findings_only_the_one_taken_back_goes() -> None:
+    told = tell(found("a"), found("b"), retracted("finding", "a"), retracted("finding", "z", "r"))
+    assert [f.event_id for f in told.case.findings] == ["b"]
+
+
+def test_a_reading_taken_back_is_triages_and_changes_no_record_here() -> None:
+    told = tell(bound("H-1"), found("a"), retracted("vitals", "a"))
+    assert [f.event_id for f in told.case.findings] == ["a"]
+    assert [e.version for e in told.notified] == [1, 2]
+
+
+def test_two_retractions_under_one_key_are_two_acts_of_the_crew() -> None:
+    """The gateway keeps no record: a used key with other content is another act."""
+    told = tell(found("a"), found("b"), retracted("finding", "a"), retracted("finding", "b"))
+    assert told.case.findings == ()
+
+
+def test_the_unit_that_goes_on_with_the_patient_is_shown() -> None:
+    told = tell(bound("H-1"), boarded(), INPUTS[9])
+    assert [e.record.unit_id for e in told.notified] == [None, "U-1", "U-2"]
+    assert len(told.admissions) == 1
+    assert told.last.record.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+
+
+def test_a_clinicians_level_is_shown_with_its_reason() -> None:
+    override = Override(
+        level=TriageLevel.URGENT, reason="x", overridden_by="crew-1", role="crew",
+        occurred_at=at(5),
+    )  # fmt: skip
+    told = tell(bound("H-1"), decided(1, override=override))
+    assert told.last.record.override == override
+
+
 # -- whatever comes -------------------------------------------------------------------------------
 
 SOME = st.one_of(
     st.sampled_from(["H-1", "H-2", "H-3"]).map(lambda f: ("bound", f)),
     st.sampled_from(
-        ["opened", "updated", "reached", "boarded", "paused", "found", "examined", "ended", "over"]
+        [
+            "opened",
+            "updated",
+            "reached",
+            "boarded",
+            "handed",
+            "asked",
+            "paused",
+            "found",
+            "examined",
+            "retracted",
+            "ended",
+            "over",
+        ]
     ).map(lambda name: (name, "")),
     st.tuples(st.just("decided"), st.sampled_from(["changed", "refreshed"])),
 )
@@ -469,6 +594,9 @@ def numbered(chosen: Sequence[tuple[str, str]]) -> Iterator[Event]:
         "paused": lambda n: made(TriagePaused, n, worst=TriageLevel.URGENT),
         "found": lambda n: found(n),
         "examined": lambda n: made(ExaminationDone, n, examination="ecg_12_lead", shows=()),
+        "handed": lambda n: INPUTS[9].model_copy(update={"event_id": n}),
+        "asked": lambda n: INPUTS[10].model_copy(update={"event_id": n}),
+        "retracted": lambda n: retracted("finding", "e-1", n),
         "ended": lambda n: made(EncounterEnded, n, outcome=Outcome.NO_PATIENT),
         "over": lambda n: made(EncounterEnded, n, outcome=Outcome.TRANSPORTED),
     }
@@ -592,7 +720,7 @@ def doing(name: str, facility: str = "H-1", event_id: str = "") -> HandoffEvent:
 def case_after(done: str) -> Case:
     case = tell(bound("H-1")).case
     for name in filter(None, done.strip("-").split(",")):
-        case, _ = act(case, doing(name))
+        case, _ = act(case, doing(name), at(301))
     return case
 
 
@@ -603,9 +731,9 @@ def test_what_an_act_does_after_what_was_done(done: str, name: str, mark: str) -
     if mark != "+":
         reason = "409 Done before" if mark == "twice" else "409 Handed over"
         with pytest.raises(Rejected, match=reason):
-            act(before, again)
+            act(before, again, at(301))
         return
-    after, events = act(before, again)
+    after, events = act(before, again, at(301))
     assert list(events) == [again]
     stamps = {stamp for _, stamp in ACTS.values()}
     changed = {s for s in stamps if getattr(after.handoff, s) != getattr(before.handoff, s)}
@@ -619,23 +747,23 @@ def test_an_act_that_is_sent_again_changes_nothing_whatever_came_between(
 ) -> None:
     case = tell(bound("H-1")).case
     for number, name in enumerate(way[: way.index("transfer") + 1]):
-        case, _ = act(case, doing(name))
+        case, _ = act(case, doing(name), at(301))
         for repeated in way[: number + 1]:
-            assert act(case, doing(repeated)) == (case, ())
+            assert act(case, doing(repeated), at(302)) == (case, ())
 
 
 def test_a_key_that_stood_for_another_act_is_refused() -> None:
     case = case_after("arrive")
     other = doing("arrive").model_copy(update={"occurred_at": at(400)})
     with pytest.raises(Rejected, match="409 Key used before"):
-        act(case, other)
+        act(case, other, at(401))
 
 
 def test_the_same_key_at_another_facility_is_another_act() -> None:
-    first, _ = act(tell(bound("H-1")).case, doing("acknowledge"))
+    first, _ = act(tell(bound("H-1")).case, doing("acknowledge"), at(301))
     redirected = tell(bound("H-2"), case=first).case
     other = doing("acknowledge", "H-2")
-    after, events = act(redirected, other)
+    after, events = act(redirected, other, at(301))
     assert list(events) == [other]
     assert after.handoff.acknowledged_at == at(300)
 
@@ -660,13 +788,16 @@ def test_an_act_bears_the_names_of_those_who_did_it() -> None:
 )
 def test_for_a_facility_that_was_not_told_there_is_nothing(case: Case | None, name: str) -> None:
     with pytest.raises(Rejected, match="404 Not found: There is nothing here for you\\."):
-        act(case, doing(name))
+        act(case, doing(name), at(301))
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_after_the_transport_was_reported_the_facility_may_still_sign(name: str) -> None:
-    over = tell(bound("H-1"), ended(Outcome.TRANSPORTED)).case
-    assert list(act(over, doing(name))[1]) == [doing(name)]
+@pytest.mark.parametrize("outcome", [Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE])
+def test_after_the_transport_was_reported_the_facility_may_still_sign(
+    name: str, outcome: Outcome
+) -> None:
+    over = tell(bound("H-1"), ended(outcome)).case
+    assert list(act(over, doing(name), at(301))[1]) == [doing(name)]
 
 
 def test_versions_go_on_after_an_act() -> None:

@@ -18,6 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from schemas.clinical import (
     ExaminationDone,
     FindingRecorded,
+    LevelOverridden,
+    ObservationReattributed,
+    ObservationRetracted,
     Shown,
     TreatmentGiven,
     VitalSigns,
@@ -33,12 +36,12 @@ from schemas.encounter import (
     Patient,
 )
 from schemas.event import Event
-from schemas.triage import Activation, Centre, TriageDecided, TriageLevel
+from schemas.triage import Activation, Centre, DirectTo, TriageDecided, TriageLevel
 from services.triage.app import load_protocols
 from services.triage.decide import GCS_PARTS, step
 from services.triage.protocol import Indicator
 
-ADULT = Path(__file__).parents[1] / "cases" / "adult"
+FOLDER = Path(__file__).parents[1] / "cases"
 PROTOCOLS = load_protocols()
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 #: How finely each value is read off: the two sides of an edge are so far apart.
@@ -51,11 +54,19 @@ class Strict(BaseModel):
 
 class KnownPatient(Strict):
     age: float | None = None
+    born: float | None = Field(None, description="the second of birth")
+    pregnant: bool = False
+    postpartum_days: int | None = None
     complaint: Complaint = Complaint.UNKNOWN
 
     def patient(self) -> Patient:
-        age = None if self.age is None else Age(years=self.age)
-        return Patient(age=age, complaint=self.complaint)
+        return Patient(
+            age=None if self.age is None else Age(years=self.age),
+            birth_time=None if self.born is None else BEGIN + timedelta(seconds=self.born),
+            pregnant="yes" if self.pregnant else "unknown",
+            postpartum_days=self.postpartum_days,
+            complaint=self.complaint,
+        )
 
 
 class Happening(Strict):
@@ -69,6 +80,10 @@ class Happening(Strict):
     streamed: dict[str, Any] | None = None
     finding: dict[str, bool] | None = None
     ecg: tuple[Shown, ...] | None = None
+    fast: tuple[Shown, ...] | None = None
+    retracted: dict[str, int] | None = Field(None, description="the number of what is taken back")
+    reattributed: tuple[float, float] | None = Field(None, description="from and until")
+    level: str | None = Field(None, description="set by the crew")
     treatment: dict[str, str] | None = None
     ended: Outcome | None = None
 
@@ -104,6 +119,19 @@ def _treatment(common: Mapping[str, Any], said: Mapping[str, str]) -> Event:
     return TreatmentGiven.model_validate({**common, **given})
 
 
+def _retraction(common: Mapping[str, Any], said: Mapping[str, int]) -> Event:
+    ((kind, number),) = said.items()
+    told = {"observation": kind, "observation_id": f"event-{number}", "retracted_by": "crew-1"}
+    return ObservationRetracted.model_validate({**common, **told, "reason": "wrong_patient"})
+
+
+def _reattribution(common: Mapping[str, Any], said: tuple[float, float]) -> Event:
+    since, until = (BEGIN + timedelta(seconds=second) for second in said)
+    return ObservationReattributed(
+        **common, device_id="M-1", since=since, until=until, reported_by="crew-1"
+    )
+
+
 _MADE: Mapping[str, Any] = {
     "opened": lambda common, said: EncounterOpened(**common, patient=said.patient()),
     "updated": lambda common, said: EncounterUpdated(**common, patient=said.patient()),
@@ -111,6 +139,14 @@ _MADE: Mapping[str, Any] = {
     "streamed": lambda common, said: _vitals(common, "streamed", said),
     "finding": _finding,
     "ecg": lambda common, said: ExaminationDone(**common, examination="ecg_12_lead", shows=said),
+    "fast": lambda common, said: ExaminationDone(
+        **common, examination="ultrasound_fast", shows=said
+    ),
+    "retracted": _retraction,
+    "reattributed": _reattribution,
+    "level": lambda common, said: LevelOverridden(
+        **common, level=said, reason="examined", overridden_by="crew-1", role="crew"
+    ),
     "treatment": _treatment,
     "ended": lambda common, said: EncounterEnded(**common, outcome=said),
 }
@@ -124,6 +160,8 @@ class Expected(Strict):
     reasons: tuple[str, ...] | None = Field(None, description="ids of rules, most urgent first")
     missing: tuple[str, ...] | None = None
     centres: dict[Centre, Activation] | None = None
+    direct_to: dict[Centre, DirectTo] | None = None
+    override: TriageLevel | None = None
     asks: tuple[str, ...] | None = Field(None, description="the questions in English")
     trend: Literal["worse", "same", "better"] | None = None
     protocol: str | None = None
@@ -137,7 +175,7 @@ class Case(Strict):
 
 
 def cases() -> Iterator[Case]:
-    for file in sorted(ADULT.glob("*.yaml")):
+    for file in sorted(FOLDER.glob("*/*.yaml")):
         for told in yaml.safe_load(file.read_text("utf-8")):
             yield Case.model_validate(told)
 
@@ -164,6 +202,8 @@ def said(decisions: list[TriageDecided]) -> dict[str, Any]:
         "reasons": tuple(reason.rule for reason in last.reasons),
         "missing": last.missing,
         "centres": {c.centre: c.activation for c in last.centres},
+        "direct_to": {c.centre: c.direct_to for c in last.centres if c.direct_to},
+        "override": last.override.level if last.override else None,
         "asks": tuple(question.en for question in last.questions),
         "trend": last.trend,
         "protocol": last.protocol.protocol if last.protocol else "none",
@@ -199,7 +239,7 @@ def single_values(name: str) -> set[float]:
 
 
 def edges() -> Iterator[tuple[str, Indicator, float]]:
-    for protocol in PROTOCOLS.ages:
+    for protocol in (p for p in PROTOCOLS.all if p.protocol == "adult"):
         for name, indicator in protocol.indicators.items():
             for band in indicator.bands[:-1]:
                 end = band.through if band.below is None else band.below

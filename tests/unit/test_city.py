@@ -7,21 +7,22 @@ from random import Random
 
 import pytest
 
-from simulator.city import City, Station, load, metres, point_along, waits
+from simulator.city import City, Mission, Place, Station, load, metres, point_along, waits
 
 
 def city() -> City:
     return load()
 
 
-def test_two_centres_two_townships_three_hospitals() -> None:
+def test_two_centres_two_townships_three_hospitals_two_clinics() -> None:
     assert [s.kind for s in city().stations] == ["county_centre"] * 2 + ["township"] * 2
     assert [f.id for f in city().facilities] == ["F-001", "F-002", "F-003"]
+    assert [c.id for c in city().clinics] == ["T-001", "T-002"]
 
 
 def test_every_place_lies_within_the_bounds() -> None:
     bounds = city().bounds
-    points = [p.point for p in (*city().stations, *city().facilities)]
+    points = [p.point for p in (*city().stations, *city().facilities, *city().clinics)]
     for latitude, longitude in [*points, *(p for road in city().roads for p in road.points)]:
         assert bounds["south"] < latitude < bounds["north"]
         assert bounds["west"] < longitude < bounds["east"]
@@ -42,19 +43,52 @@ def test_vehicles_are_shared_out_over_the_stations() -> None:
     assert [v.station.id for v in vehicles[:5]] == ["S-01", "S-02", "S-03", "S-04", "S-01"]
 
 
-@pytest.mark.parametrize("station", city().stations, ids=lambda s: s.id)
-def test_a_mission_leads_from_the_station_by_the_scene_to_the_nearest_hospital(
+def test_every_monitor_of_every_vehicle_has_a_name_of_its_own() -> None:
+    vehicles = city().vehicles(10)
+    assert [vehicles[0].monitor(number) for number in (1, 2)] == ["M-0001", "M-0001-2"]
+    assert len({v.monitor(number) for v in vehicles for number in (1, 2)}) == 20
+
+
+STATIONS = pytest.mark.parametrize("station", city().stations, ids=lambda s: s.id)
+
+
+@STATIONS
+def test_a_mission_names_the_scene_and_the_two_hospitals_that_are_nearest_to_it(
     station: Station,
 ) -> None:
     for seed in range(20):
         mission = city().mission(Random(seed), station)
-        assert mission.to_scene[0] == station.point
         assert mission.address.endswith("号")
-        assert mission.to_scene[-1] == mission.to_facility[0] == mission.scene
-        assert mission.to_facility[-1] == mission.facility.point
-        distances = [metres(f.point, mission.scene) for f in city().facilities]
-        assert metres(mission.facility.point, mission.scene) == min(distances)
         assert 500 < metres(station.point, mission.scene) < 7_000
+        near, other, far = (metres(place.point, mission.scene) for place in ordered(mission))
+        assert near <= other <= far
+
+
+def ordered(mission: Mission) -> list[Place]:
+    """The hospitals: the nearest, the other, and the one that nobody is taken to."""
+    (far,) = set(city().facilities) - {mission.near, mission.other}
+    return [mission.near, mission.other, far]
+
+
+@STATIONS
+def test_the_roads_lead_from_the_station_by_the_scene_to_the_hospital(station: Station) -> None:
+    for seed in range(20):
+        mission = city().mission(Random(seed), station)
+        to_scene = city().path(station.point, mission.scene)
+        to_hospital = city().path(mission.scene, mission.near.point)
+        assert to_scene[0] == station.point
+        assert to_scene[-1] == to_hospital[0] == mission.scene
+        assert to_hospital[-1] == mission.near.point
+
+
+@STATIONS
+def test_who_walked_in_is_fetched_at_the_clinic_that_is_nearest(station: Station) -> None:
+    mission = city().mission(Random(7), station, at_clinic=True)
+    assert (mission.scene, mission.address) == (mission.clinic.point, mission.clinic.name.zh)
+    away = {metres(place.point, station.point): place for place in city().clinics}
+    assert mission.clinic == away[min(away)] == city().mission(Random(8), station).clinic
+    distances = sorted(metres(place.point, mission.scene) for place in city().facilities)
+    assert metres(mission.near.point, mission.scene) == distances[0]
 
 
 def test_the_same_seed_makes_the_same_mission() -> None:

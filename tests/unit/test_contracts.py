@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 from pydantic import TypeAdapter, ValidationError
 
-from schemas import clinical, encounter, generate, handoff, incident, triage, unit
+from schemas import capacity, clinical, encounter, generate, handoff, incident, triage, unit
 from schemas.clinical import Invalid, VitalSigns
 from schemas.encounter import EncounterEvent
 from schemas.envelope import (
@@ -33,7 +33,8 @@ from schemas.envelope import (
     topic_of,
 )
 from schemas.event import Event
-from schemas.handoff import HandoffEvent
+from schemas.handoff import CentreEvent, HandoffEvent
+from schemas.incident import IncidentEvent
 from schemas.topics import Topic, dead_letters_of, registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,8 +44,8 @@ VALID = [*STORY, *sorted((EXAMPLES / "other").glob("*.json"))]
 INVALID = sorted((EXAMPLES / "invalid").glob("*.json"))
 TOPICS = registry().topics
 #: What others build on: no event is only this.
-ABSTRACT = {Event, EncounterEvent, HandoffEvent}
-MODULES = (clinical, encounter, handoff, incident, triage, unit)
+ABSTRACT = {Event, IncidentEvent, EncounterEvent, HandoffEvent, CentreEvent}
+MODULES = (capacity, clinical, encounter, handoff, incident, triage, unit)
 
 
 def name_of(path: Path) -> str:
@@ -106,9 +107,18 @@ def test_every_event_is_on_a_topic_and_every_topic_holds_known_events() -> None:
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Event) and kind not in ABSTRACT
     }
-    listed = {name for topic in TOPICS.values() for name in topic.events}
+    listed = {name for topic in TOPICS.values() for name in topic.holds}
     assert classes ^ listed == set()
     assert set(event_types()) == listed
+
+
+@pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS.keys())
+def test_what_is_announced_is_not_written_yet_and_a_topic_holds_nothing_twice(
+    topic: Topic,
+) -> None:
+    assert len(set(topic.holds)) == len(topic.events) + len(topic.announced)
+    for name in topic.announced:
+        assert registry().holding(name) == (topic,)
 
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS.keys())
@@ -123,18 +133,39 @@ def test_a_topic_has_its_writers_and_its_readers(topic: Topic) -> None:
 
 @pytest.mark.parametrize("topic", TOPICS.values(), ids=TOPICS.keys())
 def test_a_key_is_a_field_that_every_event_of_the_topic_must_have(topic: Topic) -> None:
-    for name in topic.events:
+    for name in topic.holds:
         assert event_types()[name].model_fields[topic.key].is_required()
 
 
-def test_an_event_goes_to_one_topic_unless_its_centre_says_which() -> None:
-    for name, kind in event_types().items():
-        holding = registry().holding(name)
-        assert len(holding) == 1 or "centre" in kind.model_fields
+@pytest.mark.parametrize("name", event_types())
+def test_an_event_goes_to_one_topic_unless_it_says_itself_to_which(name: str) -> None:
+    kind, holding = event_types()[name], registry().holding(name)
+    assert holding
+    assert (len(holding) > 1) == isinstance(getattr(kind, "topic", None), property)
+
+
+#: Of each event that says itself where it goes: the field that decides.
+DECIDES = {
+    "PreArrivalNotified": "centre",
+    "PreArrivalWithdrawn": "centre",
+    "ObservationRetracted": "observation",
+    "LevelOverridden": "role",
+}
+
+
+def test_an_event_that_says_its_topic_names_each_that_holds_it_and_no_other() -> None:
+    assert DECIDES.keys() == {n for n in event_types() if len(registry().holding(n)) > 1}
+    for name, field in DECIDES.items():
+        kind = event_types()[name]
+        event = next(e for e in (record(read(p)).decoded() for p in VALID) if type(e) is kind)
+        decides: Any = kind.model_fields[field].annotation
+        words = get_args(decides) or tuple(decides)
+        named = {topic_of(event.model_copy(update={field: word})).name for word in words}
+        assert named == {topic.name for topic in registry().holding(name)}
 
 
 def test_a_dead_letter_finds_room_and_time() -> None:
-    consumers = {reader for t in TOPICS.values() for reader in t.readers if t.events}
+    consumers = {reader for t in TOPICS.values() for reader in t.readers if t.holds}
     assert {dead_letters_of(consumer) for consumer in consumers} <= TOPICS.keys()
     for consumer in consumers:
         dead = TOPICS[dead_letters_of(consumer)]
@@ -199,7 +230,7 @@ def test_a_schema_refuses_a_number_out_of_its_range() -> None:
 
 def test_every_event_has_an_example_on_every_topic_that_may_hold_it() -> None:
     shown = {(d["topic"], type(record(d).decoded()).__name__) for d in map(read, VALID)}
-    assert shown == {(topic.name, name) for topic in TOPICS.values() for name in topic.events}
+    assert shown == {(topic.name, name) for topic in TOPICS.values() for name in topic.holds}
 
 
 @pytest.mark.parametrize("path", VALID, ids=name_of)

@@ -1,4 +1,4 @@
-"""A call and its patients: every act is recorded once, and refused after the outcome."""
+"""A patient as dispatch knows them: every act is recorded once, and refused after the outcome."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from schemas.encounter import (
     DestinationSelected,
@@ -14,20 +15,40 @@ from schemas.encounter import (
     DeviceDetached,
     EncounterEnded,
     EncounterEvent,
-    EncounterOpened,
     EncounterUpdated,
     Outcome,
     Patient,
     PatientBoarded,
+    PatientHandedToUnit,
     PatientReached,
 )
-from schemas.handoff import Acknowledged, Admission, AdmissionOpened, CareTransferred
-from schemas.incident import Call, IncidentOpened, Location
+from schemas.handoff import (
+    Accepted,
+    Acknowledged,
+    Admission,
+    AdmissionCancelled,
+    AdmissionOpened,
+    BedReserved,
+    CareTransferred,
+    DirectToConfirmed,
+    DirectToRevoked,
+    HandoffEvent,
+    MilestoneReached,
+    RedirectRequested,
+)
 from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import TriageDecided, TriageLevel
 from services.dispatch import encounter as encounters
-from services.dispatch.encounter import Encounter, open_encounter, record
-from services.dispatch.incident import Intake, incident_id_of, open_incident
+from services.dispatch.encounter import (
+    Answers,
+    Encounter,
+    Opening,
+    encounter_id_of,
+    is_repeated,
+    open_encounter,
+    record,
+)
+from services.dispatch.requests import EndEncounter, HandToUnit
 from services.kit.errors import Rejected
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -37,56 +58,13 @@ def at(second: float) -> datetime:
     return BEGIN + timedelta(seconds=second)
 
 
-def intake(event_id: str = "call-1", patients: int = 2) -> Intake:
-    return Intake(
-        event_id=event_id,
-        occurred_at=at(0),
-        external_number="0012-A",
-        call=Call(accepted_at=at(-5)),
-        location=Location(latitude=31.25, longitude=121.5, address="somewhere"),
-        classification="emergency",
-        patients=(Patient(),) * patients,
-    )
-
-
-def test_a_call_opens_one_incident_and_one_encounter_for_each_presumed_patient() -> None:
-    incident, patients, events = open_incident(intake(), at(1))
-    opened, *others = events
-    assert isinstance(opened, IncidentOpened)
-    assert opened.external_number == "0012-A"
-    assert (opened.occurred_at, opened.recorded_at) == (at(0), at(1))
-    assert opened.encounter_ids == incident.encounter_ids
-    told = [other for other in others if isinstance(other, EncounterOpened)]
-    assert [p.encounter_id for p in patients] == [o.encounter_id for o in told]
-    assert len(set(incident.encounter_ids)) == len(told) == len(others) == 2
-    assert {o.incident_id for o in told} == {incident.incident_id}
-
-
-def test_the_same_call_sent_again_is_the_same_incident_with_the_same_events() -> None:
-    once, again = open_incident(intake(), at(1)), open_incident(intake(), at(1))
-    assert once == again
-    assert incident_id_of("call-1") == once[0].incident_id
-    assert incident_id_of("call-2") != once[0].incident_id
-
-
-def test_no_two_calls_share_an_encounter_or_an_event() -> None:
-    one, other = (open_incident(intake(name), at(1)) for name in ("call-1", "call-2"))
-    assert not set(one[0].encounter_ids) & set(other[0].encounter_ids)
-    assert not {e.event_id for e in one[2]} & {e.event_id for e in other[2]}
-
-
-def test_ids_hold_nothing_of_the_call() -> None:
-    incident, _, _ = open_incident(intake("0012-A"), at(1))
-    assert re.fullmatch("I-[0-9a-f]{16}", incident.incident_id)
-    assert "0012" not in "".join((incident.incident_id, *incident.encounter_ids))
-    assert incident.encounter_ids == (
-        f"E-{incident.incident_id[2:]}-1",
-        f"E-{incident.incident_id[2:]}-2",
-    )
+def opening(**more: Any) -> Opening:
+    given = {"encounter_id": "E-1", "occurred_at": at(0), "patient": Patient()}
+    return Opening.model_validate({**given, **more})
 
 
 def patient() -> Encounter:
-    return open_encounter("I-1", "E-1", Patient(), (at(0), at(1)))[0]
+    return open_encounter(opening(incident_id="I-1"), at(1))[0]
 
 
 def act(kind: type[EncounterEvent], name: str = "act-1", second: float = 60, **more: Any) -> Any:
@@ -100,6 +78,7 @@ ACTS = [
     act(DeviceAttached, device_id="M-1"),
     act(DestinationSelected, facility_id="H-1", selected_by="crew-1"),
     act(PatientBoarded, unit_id="U-1"),
+    act(PatientHandedToUnit, unit_id="U-1", to_unit_id="U-2", reason="breakdown"),
     act(EncounterEnded, outcome=Outcome.REFUSED_TRANSPORT),
 ]
 DETACHED = act(DeviceDetached, "act-2", device_id="M-1")
@@ -113,7 +92,8 @@ DETACHED = act(DeviceDetached, "act-2", device_id="M-1")
         (ACTS[2], {"devices": ("M-1",)}),
         (ACTS[3], {"destination": "H-1"}),
         (ACTS[4], {"boarded_at": at(60), "unit_id": "U-1"}),
-        (ACTS[5], {"outcome": Outcome.REFUSED_TRANSPORT, "ended_at": at(60)}),
+        (ACTS[5], {"unit_id": "U-2"}),
+        (ACTS[6], {"outcome": Outcome.REFUSED_TRANSPORT, "ended_at": at(60)}),
     ],
     ids=[type(event).__name__ for event in ACTS],
 )
@@ -121,8 +101,8 @@ def test_an_act_changes_what_it_is_about_and_is_told_as_it_is(
     event: EncounterEvent, expected: dict[str, Any]
 ) -> None:
     after, events = record(patient(), event)
-    taken = {"taken": Repeats(acts=((name_of(event), digest_of(event)),))}
-    assert after == patient().model_copy(update={**expected, **taken})
+    taken = Repeats(acts=(*patient().taken.acts, (name_of(event), digest_of(event))))
+    assert after == patient().model_copy(update={**expected, "taken": taken})
     assert list(events) == [event]
     assert record(after, event) == (after, ())
 
@@ -179,28 +159,25 @@ def decision(number: int, worst: TriageLevel) -> TriageDecided:
     return event
 
 
-def test_the_level_of_a_patient_is_the_worst_that_triage_decided_and_never_falls() -> None:
+def test_the_level_of_a_patient_is_the_worst_by_the_last_decision_up_and_down() -> None:
+    """Triage never lowers it by itself; a clinician does, and then the next decision says so."""
     known: Encounter | None = patient()
-    levels = []
-    for number, level in enumerate(TriageLevel, start=1):
+    for number, level in enumerate((*TriageLevel, TriageLevel.CRITICAL), start=1):
         known, events = encounters.hear(known, decision(number, level), at(60))
-        assert known is not None
+        assert known == patient().model_copy(update={"level": level})
         assert events == ()
-        levels.append(known.level.urgency)
-    assert levels == sorted(levels)
-    assert known == patient().model_copy(update={"level": TriageLevel.CRITICAL})
     again, _ = encounters.hear(known, decision(9, TriageLevel.CRITICAL), at(61))
     assert again is known, "what is as it was need not be stored"
 
 
-def test_the_admission_number_is_kept() -> None:
-    opened = act(
-        AdmissionOpened,
-        admission=Admission(admission_number="GC-20260301-0001", admitted_at=at(60)),
-    )
+def test_the_admission_number_is_kept_until_the_admission_is_cancelled() -> None:
+    admission = Admission(admission_number="GC-20260301-0001", admitted_at=at(60))
+    opened = act(AdmissionOpened, admission=admission)
     known, events = encounters.hear(patient(), opened, at(61))
     assert known == patient().model_copy(update={"admission_number": "GC-20260301-0001"})
     assert events == ()
+    cancelled = act(AdmissionCancelled, admission=admission, because=Outcome.NO_PATIENT)
+    assert encounters.hear(known, cancelled, at(62)) == (patient(), ())
 
 
 def test_care_handed_over_ends_the_encounter_once() -> None:
@@ -218,9 +195,161 @@ def test_care_handed_over_ends_the_encounter_once() -> None:
     assert encounters.hear(known, over, at(62)) == (known, ())
 
 
-def test_what_is_not_for_dispatch_or_about_nobody_changes_nothing() -> None:
+def test_care_handed_over_after_the_outcome_changes_nothing() -> None:
+    """Who died on the way is handed over too; the outcome was said before."""
+    died, _ = record(patient(), act(EncounterEnded, outcome=Outcome.DIED_EN_ROUTE))
+    over = act(CareTransferred, facility_id="H-1", staff_id="n-1", handed_over_by="crew-1")
+    assert encounters.hear(died, over, at(62)) == (died, ())
+
+
+def test_what_is_about_nobody_changes_nothing() -> None:
     seen_by = act(Acknowledged, facility_id="H-1", staff_id="n-1")
-    assert encounters.hear(patient(), seen_by, at(61)) == (patient(), ())
     over = act(CareTransferred, facility_id="H-1", staff_id="n-1", handed_over_by="crew-1")
     for event in (seen_by, over, decision(1, TriageLevel.CRITICAL)):
         assert encounters.hear(None, event, at(61)) == (None, ())
+
+
+# -- how a patient is first heard of ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"incident_id": "I-1"},
+        {"incident_id": "I-1", "origin": "scene"},
+        {"incident_id": "I-1", "origin": "birth", "mother_id": "E-0"},
+        {"facility_id": "C-1", "origin": "clinic", "continues": "E-0"},
+    ],
+    ids=lambda how: str(how.get("origin", "call")),
+)
+def test_how_a_patient_was_first_heard_of_is_told_and_kept(how: dict[str, Any]) -> None:
+    encounter, opened = open_encounter(opening(**how), at(1))
+    for name in ("origin", "incident_id", "facility_id", "mother_id", "continues"):
+        expected = how.get(name, "call" if name == "origin" else None)
+        assert (getattr(encounter, name), getattr(opened, name)) == (expected, expected)
+    assert (opened.encounter_id, opened.occurred_at, opened.recorded_at) == ("E-1", at(0), at(1))
+    assert encounter.opened_at == at(0)
+
+
+def test_the_same_opening_again_is_a_repeat_and_another_one_is_refused() -> None:
+    assert is_repeated(patient(), opening(incident_id="I-1"))
+    with pytest.raises(Rejected, match="409 Key used before"):
+        is_repeated(patient(), opening(incident_id="I-1", patient=Patient(sex="male")))
+
+
+def test_the_same_words_name_the_same_patient_and_say_nothing() -> None:
+    name = encounter_id_of("F-001", "walk-in-7")
+    assert name == encounter_id_of("F-001", "walk-in-7")
+    assert len({name, encounter_id_of("F-002", "walk-in-7"), encounter_id_of("F-001", "8")}) == 3
+    assert re.fullmatch("E-[0-9a-f]{16}", name)
+
+
+# -- from unit to unit -----------------------------------------------------------------------------
+
+
+def handed(name: str, unit: str, to: str) -> Any:
+    return act(PatientHandedToUnit, name, 120, unit_id=unit, to_unit_id=to, reason="relay")
+
+
+def test_a_patient_goes_from_unit_to_unit_and_boarded_once() -> None:
+    aboard, _ = record(patient(), act(PatientBoarded, unit_id="U-1"))
+    second, _ = record(aboard, handed("a", "U-1", "U-2"))
+    third, events = record(second, handed("b", "U-2", "U-3"))
+    assert (third.unit_id, third.boarded_at) == ("U-3", at(60))
+    assert list(events) == [handed("b", "U-2", "U-3")]
+    assert record(third, handed("a", "U-1", "U-2")) == (third, ())
+    with pytest.raises(Rejected, match="409 Already aboard"):
+        record(third, act(PatientBoarded, "again", 180, unit_id="U-3"))
+
+
+def test_a_unit_that_does_not_have_the_patient_hands_nobody_on() -> None:
+    second, _ = record(patient(), handed("a", "U-1", "U-2"))
+    with pytest.raises(Rejected, match=r"409 Another unit: The patient is with U-2\."):
+        record(second, handed("b", "U-1", "U-3"))
+    with pytest.raises(Rejected, match="409 Key used before"):
+        record(second, handed("a", "U-1", "U-3"))
+
+
+def test_a_unit_hands_the_patient_to_another_one() -> None:
+    body = {"occurred_at": at(0), "unit_id": "U-1", "reason": "relay"}
+    assert HandToUnit.model_validate({**body, "to_unit_id": "U-2"}).to_unit_id == "U-2"
+    with pytest.raises(ValidationError, match="to another one"):
+        HandToUnit.model_validate({**body, "to_unit_id": "U-1"})
+
+
+def test_handing_to_a_unit_is_no_end_of_the_encounter() -> None:
+    for outcome in Outcome:
+        body = {"occurred_at": at(0), "outcome": outcome}
+        if outcome is Outcome.HANDED_TO_UNIT:
+            with pytest.raises(ValidationError, match="handed-to-unit"):
+                EndEncounter.model_validate(body)
+        else:
+            assert EndEncounter.model_validate(body).outcome is outcome
+
+
+# -- what the facility answers ---------------------------------------------------------------------
+
+
+def said(kind: type[HandoffEvent], facility: str = "H-1", **more: Any) -> Any:
+    return act(kind, f"{kind.__name__}-{facility}", facility_id=facility, staff_id="n-1", **more)
+
+
+def bound(facility: str, known: Encounter | None = None) -> Encounter:
+    chosen = act(DestinationSelected, f"to-{facility}", facility_id=facility, selected_by="d-1")
+    return record(known or patient(), chosen)[0]
+
+
+CONFIRMED = said(DirectToConfirmed, direct_to="cath_lab", phone="555-0142", gate="北门")
+REDIRECT = said(RedirectRequested, reason="no_bed", alternative_facility_id="H-2")
+
+
+@pytest.mark.parametrize(
+    ("event", "answers"),
+    [
+        (said(Acknowledged), Answers(acknowledged_at=at(60))),
+        (said(Accepted), Answers(accepted_at=at(60))),
+        (CONFIRMED, Answers(direct_to=CONFIRMED)),
+        (REDIRECT, Answers(redirect=REDIRECT)),
+        (said(DirectToRevoked, direct_to="cath_lab"), Answers()),
+        (said(BedReserved, department="ccu"), Answers()),
+        (said(MilestoneReached, milestone="wire"), Answers()),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, HandoffEvent) else "",
+)
+def test_what_the_facility_answers_is_kept_for_crew_and_dispatch(
+    event: HandoffEvent, answers: Answers
+) -> None:
+    known, events = encounters.hear(bound("H-1"), event, at(61))
+    assert known == bound("H-1").model_copy(update={"answers": answers})
+    assert events == ()
+    assert encounters.hear(known, event, at(62)) == (known, ())
+
+
+def answered(known: Encounter, *events: HandoffEvent) -> Encounter:
+    for event in events:
+        heard, _ = encounters.hear(known, event, at(61))
+        assert heard is not None
+        known = heard
+    return known
+
+
+def test_a_way_that_is_revoked_is_shown_no_more_and_the_other_answers_stay() -> None:
+    known = answered(bound("H-1"), said(Acknowledged), CONFIRMED, REDIRECT)
+    known = answered(known, said(DirectToRevoked, direct_to="cath_lab"))
+    assert known.answers == Answers(acknowledged_at=at(60), redirect=REDIRECT)
+
+
+def test_the_answers_are_forgotten_when_another_destination_is_chosen_and_only_then() -> None:
+    known = answered(bound("H-1"), said(Acknowledged), said(Accepted), CONFIRMED, REDIRECT)
+    same = act(DestinationSelected, "same", facility_id="H-1", selected_by="d-1")
+    assert record(known, same)[0].answers == known.answers
+    assert bound("H-2", known).answers == Answers()
+
+
+@pytest.mark.parametrize(
+    "event", [said(Acknowledged), said(Accepted), CONFIRMED, REDIRECT],
+    ids=lambda event: type(event).__name__,
+)  # fmt: skip
+def test_a_facility_that_is_not_the_destination_is_not_listened_to(event: HandoffEvent) -> None:
+    for known in (patient(), bound("H-2"), bound("H-2", bound("H-1"))):
+        assert encounters.hear(known, event, at(61)) == (known, ())

@@ -12,52 +12,74 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from schemas import clinical, encounter, incident, triage, unit
+from schemas import clinical, encounter, handoff, incident, triage, unit
+from services.bridge import requests as bridge
 from services.bridge.case import Handoff
-from services.bridge.item import Item
+from services.bridge.item import Item, Queue
 from services.cli import main, run
-from services.dispatch import api, bodies
-from services.dispatch.encounter import Encounter
+from services.dispatch import bodies
+from services.dispatch import requests as dispatch
+from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Leg, Stamp, Unit
+from services.kit.body import Body
 from services.kit.settings import Misconfigured, Settings, described, from_environment
 from simulator.report import report
 from simulator.verdict import Verdict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HTTP, RUNNING = ((DOCS / name).read_text("utf-8") for name in ("http.md", "running.md"))
+BODIES = tuple(
+    each
+    for module in (dispatch, bridge, bodies)
+    for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, Body) and each.__module__ == module.__name__
+)
 MODELS = (
-    api.OpenIncident, api.AssignUnit, api.StampUnit, api.UpdatePatient, api.ByUnit,
-    api.AttachDevice, api.SelectDestination, api.EndEncounter, bodies.Reading, bodies.Finding,
-    bodies.Examination, bodies.Treatment, bodies.DeviceSample, bodies.UnitFix,
-    bodies.VitalsLine, bodies.PositionLine, bodies.Delivery, bodies.Refusal,
-    bodies.Doubt, bodies.Taken, bodies.VitalsTaken, clinical.VitalSigns,
-    encounter.Patient, encounter.Age, incident.Call, incident.Location, Incident, Encounter, Unit,
-    Leg, Stamp, Item, Handoff,
+    *BODIES, bodies.Delivery, bodies.Refusal, bodies.Doubt, bodies.Taken, bodies.VitalsTaken,
+    clinical.VitalSigns, encounter.Patient, encounter.Age, incident.Call, incident.Location,
+    Incident, Encounter, Answers, Unit, Leg, Stamp, Item, Queue, Handoff,
+    handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
+    handoff.BedReserved, handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip
 UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "points"}
 #: Fields with few words, by their row.
 CODES: Mapping[str, Any] = {
     "classification": incident.CallClass,
+    "an incident's `origin`": incident.IncidentOrigin,
+    "an encounter's `origin`": encounter.Origin,
+    "a location's `source`": incident.LocationSource,
     "sex": encounter.Patient.model_fields["sex"].annotation,
     "pregnant": encounter.Patient.model_fields["pregnant"].annotation,
     "identity": encounter.Patient.model_fields["identity"].annotation,
     "complaint": encounter.Complaint,
+    "consent": dispatch.RequestTransfer.model_fields["consent"].annotation,
+    "`reason` of a hand-over to a unit": dispatch.HandToUnit.model_fields["reason"].annotation,
     "outcome": encounter.Outcome,
     "level": triage.TriageLevel,
+    "a clinician's `level`": bodies.Level.model_fields["level"].annotation,
     "finding": clinical.FindingCode,
     "examination": clinical.ExaminationCode,
     "shows": clinical.Shown,
     "treatment": bodies.Treatment.model_fields["treatment"].annotation,
+    "observation": bodies.Retraction.model_fields["observation"].annotation,
+    "`reason` of a retraction": bodies.Retraction.model_fields["reason"].annotation,
     "status": set(unit.UnitStatus),
     "source": unit.StampSource,
     "unit": get_args(bodies.Treatment.model_fields["unit"].annotation)[0],
+    "centre": triage.Centre,
+    "activation": bridge.ActivatedCentre.model_fields["activation"].annotation,
+    "direct_to": triage.DirectTo,
+    "department": handoff.Department,
+    "milestone": handoff.Milestone,
+    "`reason` of a redirect request": handoff.RedirectReason,
+    "the hospital's `outcome`": handoff.HospitalOutcome,
 }
 
 
 def cells(first: str, document: str = HTTP) -> list[str]:
-    """The cells of the one row whose first cell begins with this name."""
-    start = f"| `{first}`"
+    """The cells of the one row whose first cell begins with this name, or is these words."""
+    start = f"| {first} |" if "`" in first else f"| `{first}`"
     (row,) = (line for line in document.splitlines() if line.startswith(start))
     return [cell.strip() for cell in row.strip("|").split("|")]
 

@@ -17,13 +17,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ROLES = {
     "schemas": {"generate"},
     "services/dispatch": {
-        "api", "app", "cli", "directory", "gateway", "handlers", "raw", "store", "tracker",
+        "api", "app", "callers", "cli", "clinic_api", "directory", "encounter_api", "gateway",
+        "handlers", "history", "incident_api", "raw", "store", "tracker", "unit_api",
     },
     "services/triage": {"app", "cli", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
-        "acts", "api", "cast", "crew", "department", "endpoints", "feed", "journal", "judge",
-        "metrics", "outside", "people", "play", "sender", "witness",
+        "acts", "api", "cast", "crew", "department", "endpoints", "feed", "illustrate", "journal",
+        "judge", "metrics", "outside", "people", "play", "sender", "witness",
     },
     "web": {"app", "audience", "guard", "plugs", "reader"},
 }  # fmt: skip

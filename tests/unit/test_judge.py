@@ -48,7 +48,14 @@ def test_a_good_run_is_counted() -> None:
     assert [result[name] for name in counted] == [1, 1, 1, 1, 1]
     assert result["vitals_sent"] == 8
     assert result["coalesced"] == 3
-    assert result["prearrivals"] == {"emergency": 5, "chest_pain": 5}
+    assert result["prearrivals"] == {
+        "emergency": 5,
+        "chest_pain": 5,
+        "stroke": 0,
+        "trauma": 0,
+        "maternal": 0,
+        "neonatal": 0,
+    }
     assert result["dispatch_within_3min"] == {"numerator": 1, "denominator": 1, "missing": 0}
     assert set(result["dead_letters"].values()) == {0}
     assert result["live_encounters"] == pytest.approx(51 / 60, abs=0.01)
@@ -75,6 +82,8 @@ def test_latencies_are_from_sending_to_reading() -> None:
         pytest.param(without("AdmissionOpened"), {"lost": 1}, id="an admission is dropped"),
         pytest.param(without("Acknowledged"), {"lost": 1}, id="an acknowledgement is dropped"),
         pytest.param(without("UnitStatusChanged"), {"lost": 1}, id="a stamp is dropped"),
+        pytest.param(without("IncidentOpened"), {"lost": 1}, id="an incident is dropped"),
+        pytest.param(without("EncounterOpened"), {"lost": 1}, id="an encounter is dropped"),
         pytest.param(again("vital 3"), {}, id="a vital is redelivered"),
         pytest.param(again("decision 3"), {}, id="a decision is redelivered"),
         pytest.param(again("AdmissionOpened"), {}, id="an admission is redelivered"),
@@ -250,6 +259,17 @@ def test_records_may_be_read_before_the_decision_they_show() -> None:
     run = [*run[:place], *run[place + 1 : place + 4], run[place], *run[place + 4 :]]
     assert count(run)["ground_truth"] == NOTHING
     assert count(run)["latency_ms"]["vitals_to_queue"]["n"] == 2
+
+
+def test_a_sample_may_be_read_after_the_decision_that_names_it() -> None:
+    run = good_run()
+    sample, named = (
+        next(h for h in run if isinstance(h, Read) and h.name == name)
+        for name in ("vital 3", "decision 5")
+    )
+    rest = [h for h in run if h is not sample]
+    place = rest.index(named) + 1
+    assert count([*rest[:place], sample, *rest[place:]])["ground_truth"] == NOTHING
 
 
 def test_a_withdrawn_item_of_a_feed_shows_no_level() -> None:

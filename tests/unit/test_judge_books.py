@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,9 @@ def second_patient(verdict: Verdict) -> None:
         for h in good_run()
         if isinstance(h, Told) and isinstance(h.line, truth.EncounterBegan)
     )
-    verdict.tell(replace(began, handle="r1-2", encounter_id="E-2", incident_id="I-2"))
+    call: dict[str, Any] = {"id": "r1-2.call", "handle": "r1-2"}
+    verdict.tell(truth.IncidentBegan(t=began.t, **call, incident_id="I-2"))
+    verdict.tell(replace(began, **call, encounter_id="E-2"))
 
 
 def test_a_vital_that_goes_to_another_patient_is_lost_and_said() -> None:

@@ -21,13 +21,16 @@ from simulator.endpoints import Endpoints
 from simulator.feed import Feed, Parser
 from simulator.journal import Follower, Journal
 from simulator.outside import Outside, Refused, Request
-from simulator.patient import HOME_S, Line, Pace, moment
+from simulator.pace import Line, Pace, moment
 from simulator.people import People
 from simulator.reading import effect_key
 from simulator.sender import Sender
-from simulator.story import load as load_story
+from simulator.story import Hold, Step, Story, every
+from simulator.tale import HOME_S
 from simulator.telemetry import Telemetry
-from tests.simulated import Answer, endpoints, patient, service
+from tests.simulated import CLINICS, HOSPITALS, Answer, endpoints, monitor, service
+from tests.simulated import step as step_of
+from tests.simulated import tale as tale_of
 
 
 def lines_of(path: Path) -> list[truth.TruthLine]:
@@ -37,8 +40,14 @@ def lines_of(path: Path) -> list[truth.TruthLine]:
 # -- what monitors and vehicles say ----------------------------------------------------------
 
 
+def acting_of(line: Line, now: float | None = None) -> truth.Acting | None:
+    """What a sample proves when it is sent, at once unless it is said when."""
+    assert line.proves is not None
+    return line.proves.acting(line, line.made if now is None else now)
+
+
 def test_a_sample_is_what_the_contract_takes() -> None:
-    line = patient().sample(1041.0)
+    line = monitor().sample(1041.0)
     told = json.loads(line.text + "}")
     assert (told["event_id"], told["device_id"]) == ("r-1.1", "M-0001")
     vitals = VitalSigns.model_validate(told["vitals"])
@@ -46,15 +55,23 @@ def test_a_sample_is_what_the_contract_takes() -> None:
     assert told["occurred_at"] == moment(1041.0)
 
 
+def test_what_a_monitor_cannot_measure_is_not_in_its_sample() -> None:
+    hold = Hold(at=16, heart_rate=88, respiratory_rate=None, spo2=None)
+    told = json.loads(monitor().sample(1041.0, hold).text + "}")
+    assert told["vitals"] == {"heart_rate": 88}
+    nothing = Hold(at=16, heart_rate=None, respiratory_rate=None, spo2=None)
+    assert json.loads(monitor().sample(1041.0, nothing).text + "}")["vitals"] == {}
+
+
 def test_a_position_is_what_the_contract_takes() -> None:
-    told = json.loads(patient().van.report(1009.0).text + "}")
+    told = json.loads(tale_of().van("unit").report(1009.0).text + "}")
     PositionReported.model_validate({**told, "event_id": "p"})
 
 
 def test_the_second_sample_of_a_marked_hold_acts_and_no_other() -> None:
-    someone = patient()
-    someone.is_destined = True
-    acting = [someone.sample(1000.0 + second).acting for second in range(32, 60)]
+    each = monitor()
+    each.entered.facility = "F-001"
+    acting = [acting_of(each.sample(1000.0 + second)) for second in range(32, 60)]
     found = [mark for mark in acting if mark is not None]
     assert [(mark.level, mark.destined) for mark in found] == [("severe", True), ("critical", True)]
     assert acting.index(found[0]) == 5  # 36 s is the first at 47, 37 s the second
@@ -62,11 +79,17 @@ def test_the_second_sample_of_a_marked_hold_acts_and_no_other() -> None:
 
 
 def test_samples_of_a_fast_forward_count_towards_the_mark() -> None:
-    someone = patient()
-    hold = someone.story.hold_at(40)
-    lines = [someone.sample(1000.0 + n / 10, hold) for n in range(2)]
-    assert [line.acting is not None for line in lines] == [False, True]
-    assert someone.sample(1041.0).acting is None
+    each = monitor()
+    tale = each.wearer.tale
+    hold = tale.story.hold_at("patient", 40)
+    tale.is_forwarding = True
+    lines = [each.sample(1000.0 + n / 10, hold) for n in range(2)]
+    found = [acting_of(line) for line in lines]
+    assert found[0] is None
+    assert found[1] is not None
+    assert not found[1].timely
+    tale.is_forwarding = False
+    assert acting_of(each.sample(1041.0)) is None
 
 
 def test_a_slow_story_is_stretched_evenly() -> None:
@@ -88,28 +111,30 @@ async def test_nothing_of_a_mission_is_older_than_the_end_of_the_one_before(
     async with service(answer) as url:
         journal = Journal(tmp_path / "truth.ndjson")
         people = People(endpoints(url), journal)
-        someone = patient()
-        someone.is_forwarding = True
-        assigned = next(step for step in someone.story.steps if step.act == "assign")
-        someone.van.free_since = 0.0
-        await people.act(someone, assigned)
-        someone.van.free_since = someone.pace.due(assigned.at) + 60
-        await people.act(someone, assigned)
+        tale = tale_of()
+        tale.is_forwarding = True
+        assigned = step_of(tale, "assigned")
+        van = tale.van("unit")
+        van.free_since = 0.0
+        await people.act(tale, assigned)
+        van.free_since = tale.pace.due(assigned.at) + 60
+        await people.act(tale, assigned)
         await people.close()
         journal.close()
     told = [body["occurred_at"] for body in asked]
-    assert told == [moment(someone.pace.due(assigned.at)), moment(someone.van.free_since)]
+    assert told == [moment(tale.pace.due(assigned.at)), moment(van.free_since)]
 
 
 def test_a_vehicle_stands_drives_and_comes_home() -> None:
-    someone = patient()
-    van, mission = someone.van, someone.mission
+    tale = tale_of()
+    van, mission = tale.van("unit"), tale.mission
     assert van.position(1001.0) == van.vehicle.station.point
     assert van.is_moving(1008.0)
     assert van.position(1030.0) == mission.scene
-    assert van.position(1080.0) == mission.facility.point
-    van.home, van.home_since, van.patient = mission.to_home, 1080.0, None
-    assert van.position(1080.0) == mission.facility.point
+    assert van.position(1080.0) == mission.near.point
+    van.home = tale.city.path(mission.near.point, van.vehicle.station.point)
+    van.home_since, van.tale = 1080.0, None
+    assert van.position(1080.0) == mission.near.point
     assert van.is_moving(1080.0 + HOME_S / 2)
     assert van.position(1080.0 + HOME_S) == van.vehicle.station.point
     assert not van.is_moving(1080.0 + HOME_S)
@@ -120,34 +145,33 @@ def test_a_total_rate_is_shared_out_evenly_within_bounds(
     rate: float | None, expected: float
 ) -> None:
     telemetry = Telemetry(rate, [])
-    everyone = [patient(number) for number in range(1, 5)]
+    everyone = [monitor(number) for number in range(1, 5)]
     for each in everyone:
         telemetry.attach(each)
     telemetry.begin(1000.0)
     lines = [line for tick in range(1, 101) for line in telemetry.until(1000.0 + tick / 10)]
     assert len(lines) == pytest.approx(10 * expected, abs=1)
-    counts = [each.sent for each in everyone]
+    counts = [each.entered.sent for each in everyone]
     assert max(counts) - min(counts) <= 1
     times = [line.made for line in lines]
     assert times == sorted(times)
 
 
 def test_nothing_is_streamed_before_the_beginning_after_the_end_or_by_those_who_are_over() -> None:
-    someone = patient()
-    telemetry = Telemetry(None, [someone.van])
-    telemetry.attach(someone)
+    each = monitor()
+    telemetry = Telemetry(None, [each.van])
+    telemetry.attach(each)
     assert telemetry.until(1000.0) == []
     telemetry.begin(1000.0)
     assert any(line.handle for line in telemetry.until(1002.0))
-    someone.is_over = True
+    each.wearer.is_over = True
     assert not any(line.handle for line in telemetry.until(1004.0))
     telemetry.end()
     assert telemetry.until(1100.0) == []
 
 
 def test_a_moving_vehicle_reports_each_second_a_standing_one_every_ten() -> None:
-    someone = patient()
-    telemetry = Telemetry(None, [someone.van])
+    telemetry = Telemetry(None, [tale_of().van("unit")])
     telemetry.begin(1000.0)
     reports = [t for t in range(1, 47) if telemetry.until(1000.0 + t)]
     assert len([t for t in reports if 5 < t < 14]) >= 4
@@ -157,20 +181,200 @@ def test_a_moving_vehicle_reports_each_second_a_standing_one_every_ten() -> None
 # -- what people press -----------------------------------------------------------------------
 
 
-def test_every_act_of_the_story_has_a_door_and_a_body() -> None:
-    someone = patient()
-    for step in load_story("chest_pain").steps:
-        body = body_of(step, someone, 1000.0)
-        assert DOORS[step.act].path.format_map(about(someone, 1000.0)).startswith("/v1/")
+@pytest.mark.parametrize("story", every(), ids=lambda story: story.story)
+def test_every_act_of_a_story_has_a_door_and_a_body(story: Story) -> None:
+    tale = tale_of(story.story)
+    for step in story.steps:
+        body = body_of(tale, step, 1000.0)
+        tale.done[step.name] = 1000.0
+        path = DOORS[step.act].path.format_map(about(tale, step, 1000.0))
+        assert path.startswith("/v1/")
+        assert "//" not in path
+        assert not path.endswith("/")
         assert body["occurred_at"] == moment(1000.0)
-    assert body["handed_over_by"] == "crew-U-0001"
+        if step.act == "transfer":
+            assert body["handed_over_by"] == f"crew-{tale.van(step.unit).vehicle.unit_id}"
 
 
 def test_what_an_act_is_about_names_its_effect() -> None:
-    told = {**about(patient(), 1000.0), "status": "departed", "source": "crew"}
-    assert effect_key("UnitStatusChanged", told) == "UnitStatusChanged/U-0001/L-1/departed/crew"
+    tale = tale_of()
+    told = about(tale, step_of(tale, "departed"), 1000.0)
+    stamped = {**told, "status": "departed", "source": "crew"}
+    assert effect_key("UnitStatusChanged", stamped) == "UnitStatusChanged/U-0001/L-1/departed/crew"
     assert effect_key("UnitAssigned", told) == "UnitAssigned/U-0001/I-1"
     assert effect_key("EncounterUpdated", told) == "EncounterUpdated/E-1/1000000"
+    assert effect_key("Acknowledged", {**told, "facility_id": "F-2"}) == "Acknowledged/E-1/F-2"
+
+
+@pytest.mark.parametrize(
+    ("story", "name", "said"),
+    [
+        ("chest_pain", "assigned", {"unit_id": "U-0001"}),
+        ("unit_broken_down", "relief_assigned", {"unit_id": "U-0002"}),
+        ("unit_broken_down", "handed_on", {"unit_id": "U-0001", "to_unit_id": "U-0002"}),
+        ("unit_broken_down", "reattached", {"device_id": "M-0002"}),
+        ("two_unknown", "woman_attached", {"device_id": "M-0001-2"}),
+        ("monitors_swapped", "older_attached", {"device_id": "M-0001-2"}),
+        ("monitors_swapped", "older_given_back", {"device_id": "M-0001", "to_encounter_id": "E-1"}),
+        ("monitors_swapped", "younger_given_back", {"to_encounter_id": "E-2"}),
+        ("duplicate_calls", "merged", {"into": "I-1"}),
+        ("birth_on_the_way", "born", {"mother_id": "E-1"}),
+        ("two_transfers", "opened_again", {"continues": "E-1"}),
+        ("second_patient", "destination", {"facility_id": "near"}),
+        ("second_patient", "second_destination", {"facility_id": "other"}),
+    ],
+)
+def test_a_request_repeats_whom_and_what_it_is_about(
+    story: str, name: str, said: dict[str, str]
+) -> None:
+    tale = tale_of(story)
+    tale.done["call"] = 1000.0
+    places = {name: tale.facility(name).id for name in ("near", "other")}
+    body = body_of(tale, step_of(tale, name), 1040.0)
+    assert {key: body[key] for key in said} == {k: places.get(v, v) for k, v in said.items()}
+
+
+def test_samples_are_given_back_from_before_the_first_of_them() -> None:
+    tale = tale_of("monitors_swapped")
+    tale.done |= {"call": 1000.0, "older_attached": 1016.0}
+    body = body_of(tale, step_of(tale, "older_given_back"), 1052.0)
+    assert (body["since"], body["until"]) == (moment(995.0), moment(1052.0))
+
+
+def test_what_is_taken_back_is_named_by_the_id_that_it_was_sent_under() -> None:
+    tale = tale_of()
+    tale.ids["aspirin"] = "r-1.aspirin"
+    told = {"at": 40, "name": "back", "act": "retraction", "by": "crew", "about": "aspirin"}
+    body = body_of(tale, Step.model_validate(told), 1040.0)
+    assert body["observation_id"] == "r-1.aspirin"
+
+
+async def acted(tmp_path: Path, story: str, name: str, answer: Any) -> tuple[Any, Any, list[Any]]:
+    """One act of a story: the request that was made, the tale after it, the journal."""
+    asked: list[web.Request] = []
+
+    def say(request: web.Request) -> Any:
+        asked.append(request)
+        return answer
+
+    async with service(say) as url:
+        journal = Journal(tmp_path / "truth.ndjson")
+        people = People(endpoints(url), journal)
+        tale = tale_of(story)
+        await people.act(tale, step_of(tale, name))
+        await people.close()
+        journal.close()
+    assert len(asked) == 1
+    return asked[0], tale, lines_of(tmp_path / "truth.ndjson")
+
+
+@pytest.mark.parametrize(
+    ("story", "name", "bearer"),
+    [
+        ("chest_pain", "destination", "d"),
+        ("chest_pain", "boarded", "c"),
+        ("chest_pain", "arrived", "of {near}"),
+        ("redirection_after_boarding", "accepted", "of {other}"),
+        ("township_walk_in", "speech", "from {clinic}"),
+        ("two_transfers", "asked_again", "from {near}"),
+    ],
+)
+async def test_everybody_signs_with_what_is_theirs(
+    tmp_path: Path, story: str, name: str, bearer: str
+) -> None:
+    answer = {"incident_id": "I-9"}
+    request, tale, _ = await acted(tmp_path, story, name, answer)
+    places = {name: tale.facility(name).id for name in ("near", "other", "clinic")}
+    assert request.headers["Authorization"] == f"Bearer {bearer.format_map(places)}"
+    assert {places["near"], places["other"]} < set(HOSPITALS)
+    assert places["clinic"] in CLINICS
+
+
+async def test_a_call_opens_its_incident_and_then_each_of_its_patients(tmp_path: Path) -> None:
+    answer = {"incident_id": "I-7", "encounter_ids": ["E-8", "E-9"]}
+    _, tale, told = await acted(tmp_path, "two_unknown", "call", answer)
+    assert tale.incidents["call"] == "I-7"
+    assert [patient.encounter_id for patient in tale.patients.values()] == ["E-8", "E-9"]
+    incident, *begun = told
+    assert isinstance(incident, truth.IncidentBegan)
+    assert (incident.id, incident.handle, incident.incident_id) == ("r-1.call", "r-1", "I-7")
+    assert all(isinstance(line, truth.EncounterBegan) for line in begun)
+    assert [(line.id, line.handle, line.encounter_id) for line in begun] == [
+        ("r-1.call", "r-1", "E-8"),
+        ("r-1.call", "r-2", "E-9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("story", "name", "handle"),
+    [
+        ("second_patient", "one_more", "r-2"),
+        ("birth_on_the_way", "born", "r-2"),
+        ("township_walk_in", "walked_in", "r-1"),
+        ("two_transfers", "opened_again", "r-2"),
+    ],
+)
+async def test_who_is_found_born_or_walks_in_begins_without_a_call(
+    tmp_path: Path, story: str, name: str, handle: str
+) -> None:
+    _, tale, told = await acted(tmp_path, story, name, {"encounter_id": "E-9"})
+    (began,) = told
+    assert isinstance(began, truth.EncounterBegan)
+    assert (began.id, began.handle, began.encounter_id) == (f"{handle}.{name}", handle, "E-9")
+    (patient,) = (each for each in tale.patients.values() if each.handle == handle)
+    assert patient.encounter_id == "E-9"
+    person = tale.story.patients[patient.role]
+    assert (began.story, began.first_level) == (story, person.first_level.value)
+    assert list(began.centres) == list(person.centres)
+
+
+async def test_a_request_for_transfer_is_told_and_then_what_it_opened(tmp_path: Path) -> None:
+    _, tale, told = await acted(tmp_path, "two_transfers", "asked_again", {"incident_id": "I-9"})
+    assert tale.incidents["second"] == "I-9"
+    assert [type(line) for line in told] == [
+        truth.ActSent,
+        truth.IncidentBegan,
+        truth.Acknowledged,
+    ]
+    assert (told[1].id, told[1].handle) == ("r-2.asked_again", "r-2")
+
+
+async def test_an_act_says_where_its_patient_was_bound_and_whether_aboard(tmp_path: Path) -> None:
+    async with service(lambda request: {"incident_id": "I", "leg": {"leg_id": "L"}}) as url:
+        journal = Journal(tmp_path / "truth.ndjson")
+        people = People(endpoints(url), journal)
+        tale = tale_of("redirection_after_boarding")
+        names = ("first_reading", "destination", "boarded", "redirected", "accepted")
+        for name in names:
+            await people.act(tale, step_of(tale, name))
+        await people.close()
+        journal.close()
+    acts = [a for a in lines_of(tmp_path / "truth.ndjson") if isinstance(a, truth.ActSent)]
+    near, other = tale.mission.near.id, tale.mission.other.id
+    assert [(act.facility, act.boarded) for act in acts] == [
+        ("", False),
+        ("", False),
+        (near, False),
+        (near, True),
+        (other, True),
+    ]
+    assert [acts[n].about["facility_id"] for n in (1, 3, 4)] == [near, other, other]
+    assert [act.level for act in acts] == ["severe", None, None, None, None]
+
+
+async def test_only_a_clinicians_level_sets_it(tmp_path: Path) -> None:
+    _, _, told = await acted(tmp_path, "refusal_of_transport", "lowered", {})
+    assert (told[0].level, told[0].sets) == ("non_urgent", True)
+
+
+async def test_an_act_proves_no_more_than_its_level(tmp_path: Path) -> None:
+    _, _, told = await acted(tmp_path, "refusal_of_transport", "first_reading", {})
+    assert (told[0].level, told[0].sets) == ("critical", False)
+
+
+async def test_an_end_says_which(tmp_path: Path) -> None:
+    _, _, told = await acted(tmp_path, "refusal_of_transport", "refused", {})
+    assert told[0].about["outcome"] == "refused_transport"
 
 
 async def test_a_request_is_sent_again_under_its_key_until_it_is_answered() -> None:
@@ -235,7 +439,7 @@ def once(lines: list[Line]) -> Callable[[float], list[Line]]:
 async def test_the_truth_is_told_before_the_sending_and_the_same_lines_go_again(
     tmp_path: Path,
 ) -> None:
-    someone = patient()
+    someone = monitor()
     bodies: list[list[str]] = []
     known: list[int] = []
 
@@ -256,7 +460,7 @@ async def test_the_truth_is_told_before_the_sending_and_the_same_lines_go_again(
 
 
 async def test_an_unknown_device_is_waited_for_and_its_lines_go_first(tmp_path: Path) -> None:
-    someone = patient()
+    someone = monitor()
     bodies: list[list[str]] = []
 
     async def answer(request: web.Request) -> Any:
@@ -274,7 +478,7 @@ async def test_an_unknown_device_is_waited_for_and_its_lines_go_first(tmp_path: 
 
 
 async def test_a_line_refused_for_good_is_written_down(tmp_path: Path) -> None:
-    someone = patient()
+    someone = monitor()
 
     async def answer(request: web.Request) -> Any:
         refused = [{"line": 1, "status": 422, "detail": "x"}]
@@ -289,7 +493,7 @@ async def test_a_line_refused_for_good_is_written_down(tmp_path: Path) -> None:
 async def test_what_was_measured_while_the_gateway_was_away_is_marked_as_late(
     tmp_path: Path,
 ) -> None:
-    someone = patient()
+    someone = monitor()
     old = someone.sample(time.time() - 30)
 
     async def answer(request: web.Request) -> Any:
@@ -325,9 +529,9 @@ def test_a_journal_goes_on_after_a_crash_and_knows_what_was_abandoned(tmp_path: 
     begun = [
         truth.EncounterBegan(
             t=2.0,
+            id=f"r-{n}.call",
             handle=f"r-{n}",
             encounter_id=f"E-{n}",
-            incident_id=f"I-{n}",
             story="chest_pain",
             first_level="not_yet",
             centres=[],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -12,13 +12,14 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from schemas.encounter import Age
+from schemas.encounter import Age, Patient
 from schemas.triage import TriageLevel
 from services.triage.app import load_protocols
 from services.triage.protocol import Band, Indicator, Protocols, protocols_from
 
 Document = dict[str, Any]
 PROTOCOLS = load_protocols()
+(ADULT,) = (protocol for protocol in PROTOCOLS.all if protocol.protocol == "adult")
 
 
 def document(name: str) -> Document:
@@ -39,6 +40,15 @@ def with_(name: str, path: str, value: Any) -> Document:
     else:
         place[last] = value
     return spoiled
+
+
+NAMES = ("adult", "centres", "child", "newborn", "obstetric")
+
+
+def with_others(*changed: tuple[str, Document]) -> list[Document]:
+    """These documents, with every other one as it is committed."""
+    names = {name for name, _ in changed}
+    return [made for _, made in changed] + [document(n) for n in NAMES if n not in names]
 
 
 BANDS = "indicators.pain.bands"
@@ -118,15 +128,45 @@ WRONG = [
     pytest.param("adult", "stream.stale_s", 0, "greater than 0", id="nothing is fresh"),
     pytest.param("adult", "stream", ..., "Field required", id="no rule for streams"),
     pytest.param("adult", "colour", "red", "Extra inputs", id="a word nobody knows"),
-    pytest.param("centres", CONDITION, {}, "a complaint or a sign", id="no condition"),
+    pytest.param("centres", CONDITION, {}, "names something", id="no condition"),
+    pytest.param(
+        "centres", CONDITION, {"any_sign": ["st_depresion"]}, "unknown", id="a sign misspelt"
+    ),
     pytest.param(
         "centres",
         CONDITION,
-        {"complaint": "chest_pain", "sign": "st_elevation"},
-        "a complaint or a sign",
-        id="two conditions in one",
+        {"limit": {"name": "pulse", "below": 1}},
+        "unknown",
+        id="no such vital",
     ),
-    pytest.param("centres", CONDITION, {"sign": "st_depresion"}, "unknown", id="a sign misspelt"),
+    pytest.param(
+        "centres", CONDITION, {"limit": {"name": "spo2"}}, "one limit", id="a limit without end"
+    ),
+    pytest.param(
+        "centres",
+        CONDITION,
+        {"limit": {"name": "spo2", "below": 1, "above": 2}},
+        "one limit",
+        id="a limit with two ends",
+    ),
+    pytest.param(
+        "centres",
+        CONDITION,
+        {"ages": {"to": "28 days"}},
+        "28 d, 3 mo or 14 y",
+        id="an age misspelt",
+    ),
+    pytest.param(
+        "adult", "ages", {"from": "15 y", "unknown": True}, "every age belongs", id="a gap of ages"
+    ),
+    pytest.param(
+        "adult", "ages", {"from": "13 y", "unknown": True}, "every age belongs", id="ages twice"
+    ),
+    pytest.param("adult", "ages", {"from": "14 y"}, "every age belongs", id="unknown age nowhere"),
+    pytest.param(
+        "newborn", "ages", {"to": "28 d", "unknown": True}, "every age belongs", id="unknown twice"
+    ),
+    pytest.param("newborn", "baseline.evidence", "M", "'V', 'V2'", id="a baseline from memory"),
     pytest.param("centres", CONDITION, {"complaint": "pain"}, "Input should", id="no complaint"),
     pytest.param(
         "centres", "centres.chest_pain.rules.0.evidence", "M", "'V', 'V2'", id="a rule from memory"
@@ -135,7 +175,7 @@ WRONG = [
         "centres", "centres.chest_pain.needs.0.evidence", "M", "'V', 'V2'", id="a need from memory"
     ),
     pytest.param(
-        "centres", "centres.chest_pain.needs.0.item", "ecg", "Input should", id="an unknown need"
+        "centres", "centres.chest_pain.needs.0.item", "ecg", "unknown", id="an unknown need"
     ),
     pytest.param("centres", "centres.burns", {"rules": []}, "Input should", id="an unknown centre"),
 ]
@@ -143,17 +183,17 @@ WRONG = [
 
 @pytest.mark.parametrize(("name", "path", "value", "complaint"), WRONG)
 def test_what_is_wrong_does_not_load(name: str, path: str, value: Any, complaint: str) -> None:
-    other = document("centres" if name == "adult" else "adult")
     with pytest.raises(ValidationError, match=complaint):
-        protocols_from([with_(name, path, value), other])
+        protocols_from(with_others((name, with_(name, path, value))))
 
 
 @pytest.mark.parametrize(
     ("documents", "complaint"),
     [
-        pytest.param(["adult"], "at least 1", id="no rules for centres"),
-        pytest.param(["adult", "adult", "centres"], "at the same moment", id="a version twice"),
-        pytest.param(["adult", "centres", "centres"], "at the same moment", id="centres twice"),
+        pytest.param([n for n in NAMES if n != "centres"], "at least 1", id="no rules for centres"),
+        pytest.param([*NAMES, "adult"], "at the same moment", id="a version twice"),
+        pytest.param([*NAMES, "centres"], "at the same moment", id="centres twice"),
+        pytest.param([n for n in NAMES if n != "child"], "every age belongs", id="no children"),
     ],
 )
 def test_what_does_not_fit_together_does_not_load(documents: list[str], complaint: str) -> None:
@@ -163,13 +203,11 @@ def test_what_does_not_fit_together_does_not_load(documents: list[str], complain
 
 def test_a_document_of_another_kind_is_not_passed_over() -> None:
     with pytest.raises(ValidationError, match="Field required"):
-        protocols_from([document("adult"), document("centres"), {"protocl": "child"}])
+        protocols_from([*map(document, NAMES), {"protocl": "child"}])
 
 
 def test_what_is_committed_loads() -> None:
-    loaded = protocols_from([document("adult"), document("centres")])
-    assert loaded == PROTOCOLS
-    assert len(loaded.ages) == len(loaded.centres) == 1
+    assert protocols_from([document(name) for name in NAMES]) == PROTOCOLS
 
 
 def clinical_values(place: Any, inherited: Document) -> Iterator[Document]:
@@ -185,7 +223,7 @@ def clinical_values(place: Any, inherited: Document) -> Iterator[Document]:
             yield from clinical_values(inner, inherited)
 
 
-@pytest.mark.parametrize("name", ["adult", "centres"])
+@pytest.mark.parametrize("name", NAMES)
 def test_everything_that_decides_has_its_source_and_evidence(name: str) -> None:
     found = list(clinical_values(document(name), {}))
     assert found
@@ -195,13 +233,13 @@ def test_everything_that_decides_has_its_source_and_evidence(name: str) -> None:
 
 
 def test_every_number_has_its_unit() -> None:
-    for protocol in PROTOCOLS.ages:
+    for protocol in PROTOCOLS.all:
         assert all(indicator.unit for indicator in protocol.indicators.values())
 
 
 def test_a_number_that_no_clinical_source_states_says_so() -> None:
-    (adult,) = PROTOCOLS.ages
-    assert adult.stream.evidence == adult.unmeasurable.evidence == "design"
+    for protocol in PROTOCOLS.all:
+        assert protocol.stream.evidence == protocol.unmeasurable.evidence == "design"
 
 
 def indicator(*bands: Document) -> Indicator:
@@ -233,7 +271,7 @@ def test_the_last_band_has_no_end() -> None:
 
 
 def test_no_value_falls_between_bands_however_they_were_made() -> None:
-    pain = PROTOCOLS.ages[0].indicators["pain"]
+    pain = ADULT.indicators["pain"]
     closed = pain.model_copy(update={"bands": (Band(below=1, level=TriageLevel.URGENT),)})
     with pytest.raises(AssertionError, match="the last band is open"):
         closed.level(2)
@@ -254,7 +292,7 @@ def test_a_band_is_told_in_mathematical_signs(ends: list[Document], texts: list[
 
 
 def test_the_most_urgent_band_of_an_indicator_is_known_wherever_it_stands() -> None:
-    urgencies = {n: i.most_urgent.value for n, i in PROTOCOLS.ages[0].indicators.items()}
+    urgencies = {n: i.most_urgent.value for n, i in ADULT.indicators.items()}
     assert urgencies["pain"] == "severe"
     assert urgencies["temperature"] == urgencies["heart_rate"] == "critical"
 
@@ -269,7 +307,7 @@ def versions() -> Protocols:
     documents = [
         {**document(name), "version": version, "effective_from": effective_from}
         for version, effective_from in (("new", NEW), ("old", OLD))
-        for name in ("adult", "centres")
+        for name in NAMES
     ]
     return protocols_from(documents)
 
@@ -286,7 +324,7 @@ def versions() -> Protocols:
 def test_the_version_in_force_is_chosen_by_the_time_of_the_event(
     at: datetime, version: str
 ) -> None:
-    protocol = versions().for_patient(None, at)
+    protocol = versions().for_patient(Patient(), at)
     assert protocol is not None
     assert protocol.version == version
     assert versions().centres_at(at).version == version
@@ -294,26 +332,59 @@ def test_the_version_in_force_is_chosen_by_the_time_of_the_event(
 
 def test_before_the_first_version_there_is_none() -> None:
     before = datetime(2019, 12, 31, tzinfo=UTC)
-    assert versions().for_patient(None, before) is None
+    assert versions().for_patient(Patient(), before) is None
     with pytest.raises(LookupError, match="no rules for centres"):
         versions().centres_at(before)
 
 
 @pytest.mark.parametrize(
-    ("years", "fits"), [(None, True), (0, False), (13.99, False), (14, True), (130, True)]
+    ("years", "name"),
+    [
+        (None, "adult"),
+        (0, "newborn"),
+        (27.9 / 365.25, "newborn"),
+        (28 / 365.25, "child.1-3-months"),
+        (0.25, "child.3-6-months"),
+        (0.999, "child.6-12-months"),
+        (1, "child.1-year"),
+        (9.99, "child.9-years"),
+        (10, "child.10-14-years"),
+        (13.99, "child.10-14-years"),
+        (14, "adult"),
+        (130, "adult"),
+    ],
 )
-def test_the_adult_protocol_is_from_14_years_on_and_for_an_unknown_age(
-    years: float | None, fits: bool
-) -> None:
-    age = None if years is None else Age(years=years)
-    assert (versions().for_patient(age, NEW) is not None) is fits
+def test_every_age_has_its_protocol(years: float | None, name: str) -> None:
+    patient = Patient(age=None if years is None else Age(years=years))
+    protocol = versions().for_patient(patient, NEW)
+    assert protocol is not None
+    assert protocol.protocol == name
 
 
-@pytest.mark.parametrize(("years", "fits"), [(2, False), (3, True), (5.9, True), (6, False)])
-def test_an_age_range_begins_with_its_first_year_and_ends_before_its_last(
-    years: float, fits: bool
+@pytest.mark.parametrize(
+    ("days", "name"), [(0, "newborn"), (27.99, "newborn"), (28, "child.1-3-months")]
+)
+def test_a_time_of_birth_counts_before_an_age(days: float, name: str) -> None:
+    born = NEW - timedelta(days=days)
+    protocol = versions().for_patient(Patient(birth_time=born, age=Age(years=40)), NEW)
+    assert protocol is not None
+    assert protocol.protocol == name
+
+
+@pytest.mark.parametrize(
+    ("patient", "is_obstetric"),
+    [
+        ({"pregnant": "yes"}, True),
+        ({"pregnant": "yes", "age": {"years": 13}}, True),
+        ({"pregnant": "no"}, False),
+        ({"pregnant": "unknown"}, False),
+        ({"pregnant": "no", "postpartum_days": 42}, True),
+        ({"postpartum_days": 43}, False),
+    ],
+)
+def test_pregnancy_and_the_six_weeks_after_it_count_before_any_age(
+    patient: Document, is_obstetric: bool
 ) -> None:
-    range_ = {**document("adult"), "age_years": {"from": 3, "to": 6}}
-    made = protocols_from([range_, document("centres")])
-    assert (made.for_patient(Age(years=years), NEW) is not None) is fits
-    assert made.for_patient(None, NEW) is None
+    protocol = versions().for_patient(Patient.model_validate(patient), NEW)
+    assert protocol is not None
+    assert (protocol.protocol == "obstetric") is is_obstetric

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from simulator import crew, department, story, truth
+from simulator import cast, crew, department, story, truth
 from simulator.api import Api, serving
 from simulator.endpoints import Endpoints, load
 from simulator.journal import Follower
@@ -39,6 +39,7 @@ class Services:
         self.refuse = ""
         #: Nothing has ever happened here: no unit is known.
         self.is_new = False
+        self._seen: dict[str, str] = {}
 
     async def answer(self, request: web.Request) -> Any:
         words = request.path.split("/")
@@ -60,14 +61,25 @@ class Services:
         if self.refuse and words[-1] == self.refuse:
             return web.Response(status=409, text="no")
         if words[-1] == "destination":
-            item = {"encounter_id": words[3], "facility_id": body["facility_id"], "version": 1}
-            for queue in self.feeds[body["facility_id"]]:
-                queue.put_nowait(json.dumps(item))
+            self._bind(words[3], body["facility_id"])
+        opened = body.get("patients", [{}])
         return {
             "incident_id": f"I-{key}",
-            "encounter_ids": [f"E-{key}"],
+            "encounter_ids": [f"E-{key}-{n}" for n in range(len(opened))],
+            "encounter_id": f"E-{key}",
             "leg": {"leg_id": key, "incident_id": f"I-{key}"},
         }
+
+    def _bind(self, encounter_id: str, facility: str) -> None:
+        """The hospital is shown the patient, and the one before that nobody comes."""
+        told = {"encounter_id": encounter_id, "version": 1}
+        before = self._seen.get(encounter_id, facility)
+        self._seen[encounter_id] = facility
+        shown = {before: {**told, "facility_id": before, "record": None}}
+        shown[facility] = {**told, "facility_id": facility, "record": {"worst": "urgent"}}
+        for place, item in shown.items():
+            for queue in self.feeds[place]:
+                queue.put_nowait(json.dumps(item))
 
     async def _feed(self, request: web.Request, facility: str) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -80,36 +92,44 @@ class Services:
             await response.write(told.encode())
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def sooner(item: Any, *names: str) -> Any:
+    """A part of a story, sixty times as fast."""
+    return item.model_copy(update={name: getattr(item, name) / 60 for name in names or ("at",)})
+
+
+def shortened(told: Story) -> Story:
     """A story that is over in a second or two."""
-    told = story.load("chest_pain")
-
-    def sooner(item: Any) -> Any:
-        return item.model_copy(update={"at": item.at / 60})
-
-    short: Story = told.model_copy(
+    return told.model_copy(
         update={
             "duration": told.duration / 60,
             "steps": tuple(map(sooner, told.steps)),
-            "streamed": tuple(map(sooner, told.streamed)),
+            "streamed": {n: tuple(map(sooner, holds)) for n, holds in told.streamed.items()},
+            "drives": tuple(sooner(drive, "start", "end") for drive in told.drives),
+            "dead_zones": tuple(sooner(zone, "start", "end") for zone in told.dead_zones),
         }
     )
-    monkeypatch.setattr(story, "load", lambda name: short)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every story is over in a second or two."""
+    short = {told.story: shortened(told) for told in story.every()}
+    monkeypatch.setattr(story, "load", short.__getitem__)
+    monkeypatch.setattr(story, "every", lambda: tuple(short.values()))
     monkeypatch.setattr(story, "SLOW_S", (1.5, 2.0))
-    monkeypatch.setattr("simulator.play.PHASES", (17 / 60, 70 / 60))
+    monkeypatch.setattr(cast, "_midst", lambda told: (17 / 60, 70 / 60))
     monkeypatch.setattr(crew, "HOME_S", 0.1)
     monkeypatch.setattr(crew, "LEADS_OFF_S", 0.05)
     monkeypatch.setattr(department, "REACTION_S", (0.01, 0.05))
 
 
+CHEST_PAIN = ("chest_pain",)
+
+
 def written(url: str, folder: Path) -> Path:
     known = endpoints(url).model_dump(mode="json")
-    tokens = {
-        "dispatcher": "d",
-        "crew": "c",
-        "centre": dict.fromkeys(known["tokens"]["centre"], "x"),
-    }
+    places = {kind: dict.fromkeys(known["tokens"][kind], "x") for kind in ("centre", "clinic")}
+    tokens = {"dispatcher": "d", "crew": "c", **places}
     path = folder / "endpoints.json"
     path.write_text(json.dumps({**known, "tokens": tokens}))
     return path
@@ -128,62 +148,150 @@ def kinds(told: list[truth.TruthLine]) -> Counter[str]:
     return Counter(line.KIND for line in told)
 
 
+def acts_of(told: list[truth.TruthLine]) -> list[truth.ActSent]:
+    return [line for line in told if isinstance(line, truth.ActSent)]
+
+
 @pytest.mark.usefixtures("quick")
 async def test_what_a_story_told_from_its_midst_had_behind_it_was_done_then(tmp_path: Path) -> None:
     """Only entered now; who answers in the hospital, and what follows, happens now."""
     services = Services()
     services.is_new = True
-    told = await played(tmp_path, services, live_encounters=6, calls_per_hour=0, seconds=0.3)
-    acts = [line for line in told if isinstance(line, truth.ActSent)]
+    told = await played(
+        tmp_path, services, live_encounters=6, calls_per_hour=0, seconds=0.3, stories=CHEST_PAIN
+    )
+    acts = acts_of(told)
     ages = {line.id: line.t - milliseconds(line.about["occurred_at"]) / 1000 for line in acts}
     behind = [i for i in ages if i.endswith(".assigned")]
     assert len(behind) == 6
     assert all(0.1 < ages[i] < 3 for i in behind), ages
-    seen = [i for i in ages if i.endswith(".acknowledged")]
+    seen = [i for i in ages if ".acknowledged_at_F-" in i]
+    assert len(seen) >= 3
     assert all(ages[i] < 0.01 for i in seen), ages
 
 
 @pytest.mark.usefixtures("quick")
 async def test_where_units_are_known_already_nothing_is_told_from_before(tmp_path: Path) -> None:
     """After a crash of ours, or in a kept folder: their monitors spoke for others until now."""
-    told = await played(tmp_path, Services(), live_encounters=6, calls_per_hour=0, seconds=0.3)
-    acts = [line for line in told if isinstance(line, truth.ActSent)]
+    told = await played(
+        tmp_path, Services(), live_encounters=6, calls_per_hour=0, seconds=0.3, stories=CHEST_PAIN
+    )
+    acts = acts_of(told)
     assert len(acts) > 6
     assert isinstance(told[0], truth.Epoch)
     assert all(milliseconds(line.about["occurred_at"]) / 1000 > told[0].t for line in acts)
 
 
-@pytest.mark.usefixtures("quick")
-async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path: Path) -> None:
-    services = Services()
-    told = await played(
-        tmp_path, services, live_encounters=3, calls_per_hour=3600, seconds=4.0, ambulances=40
-    )
-    assert isinstance(told[0], truth.Epoch)
-    assert isinstance(told[-1], truth.Ended)
-    assert kinds(told)["input"] == 1
-    assert kinds(told)["begin"] >= 4
-    assert kinds(told)["over"] >= 2
-    assert services.acts["transfer"] >= kinds(told)["over"]
-    assert services.acts["acknowledgement"] >= kinds(told)["over"]
-    acts = [line for line in told if isinstance(line, truth.ActSent)]
-    acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
-    assert {line.id for line in acts} <= acknowledged
-    sent = [
+def sent_in(told: list[truth.TruthLine]) -> list[str]:
+    """The ids of all samples that were sent."""
+    return [
         f"{handle}.{number}"
         for line in told
         if isinstance(line, truth.SamplesSent)
         for handle, numbers in line.numbers.items()
         for number in numbers
     ]
-    assert sorted(sent) == sorted(set(services.samples))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path: Path) -> None:
+    services = Services()
+    told = await played(
+        tmp_path,
+        services,
+        live_encounters=3,
+        calls_per_hour=3600,
+        seconds=4.0,
+        ambulances=40,
+        stories=CHEST_PAIN,
+    )
+    assert isinstance(told[0], truth.Epoch)
+    assert isinstance(told[-1], truth.Ended)
+    assert kinds(told)["input"] == 1
+    assert kinds(told)["begin"] >= 4
+    assert kinds(told)["incident"] == kinds(told)["begin"]
+    assert kinds(told)["over"] >= 2
+    assert services.acts["transfer"] >= kinds(told)["over"]
+    assert services.acts["acknowledgement"] >= kinds(told)["over"]
+    acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
+    assert {line.id for line in acts_of(told)} <= acknowledged
+    assert sorted(sent_in(told)) == sorted(set(services.samples))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_every_story_is_played_from_its_call_to_its_end(tmp_path: Path) -> None:
+    services, names = Services(), [told.story for told in story.every()]
+    asked = {"stories": names, "ambulances": 60, "calls_per_hour": 72_000.0}
+    told = await played(tmp_path, services, **asked, seconds=9.0)
+    assert kinds(told)["refused"] == 0
+    begun = {line.handle: line for line in told if isinstance(line, truth.EncounterBegan)}
+    over = {line.handle for line in told if isinstance(line, truth.EncounterOver)}
+    assert {begun[handle].story for handle in over} == set(names)
+    done: defaultdict[str, set[str]] = defaultdict(set)
+    for line in acts_of(told):
+        handle, _, name = line.id.rpartition(".")
+        done[begun[handle].story].add(name)
+    for each in story.every():
+        steps = {step.name for step in each.steps if step.act not in {"call", "found", "walk_in"}}
+        assert steps <= done[each.story]
+    acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
+    assert {line.id for line in acts_of(told) if line.handle in over} <= acknowledged
+    assert sorted(sent_in(told)) == sorted(set(services.samples))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_redirected_patient_is_acknowledged_by_who_is_told_in_time(tmp_path: Path) -> None:
+    asked = {"stories": ["redirection_after_boarding"], "calls_per_hour": 1.0, "seconds": 4.0}
+    told = await played(tmp_path, Services(), **asked)
+    signed = [line for line in acts_of(told) if line.act == "acknowledgement"]
+    bound = [line for line in acts_of(told) if line.act == "destination"]
+    assert [line.about["facility_id"] for line in signed] == [
+        line.about["facility_id"] for line in bound
+    ]
+    assert len({line.about["facility_id"] for line in bound}) == 2
+    assert [line.facility for line in signed] == [line.about["facility_id"] for line in signed]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_what_is_done_in_a_dead_zone_is_told_afterwards_as_done_then(tmp_path: Path) -> None:
+    asked = {"stories": ["dead_zone"], "calls_per_hour": 1.0, "seconds": 3.5}
+    told = await played(tmp_path, Services(), **asked)
+    ages = {
+        line.id.rpartition(".")[2]: line.t - milliseconds(line.about["occurred_at"]) / 1000
+        for line in acts_of(told)
+    }
+    inside = ages.pop("worse")
+    assert inside == pytest.approx(10 / 60, abs=0.05)
+    assert max(ages.values()) < 0.05
+    assert ages.keys() >= {"left_scene", "at_destination", "transferred"}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_who_is_over_when_a_story_is_told_from_its_midst_is_not_live(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second call was merged long before: it is no encounter that is still to end."""
+    monkeypatch.setattr(cast, "_midst", lambda told: (40 / 60, 50 / 60))
+    asked = {"stories": ["duplicate_calls"], "live_encounters": 4, "calls_per_hour": 0}
+    told = await played(tmp_path, Services(), **asked, seconds=0.2)
+    begun = [line for line in told if isinstance(line, truth.EncounterBegan)]
+    over = {line.handle for line in told if isinstance(line, truth.EncounterOver)}
+    merged = {line.handle for line in acts_of(told) if line.act == "merge"}
+    assert len(begun) >= 8
+    assert len(merged) >= 4
+    assert merged <= over
+    before_input = told[: next(n for n, line in enumerate(told) if line.KIND == "input")]
+    live = kinds(before_input)["begin"] - kinds(before_input)["over"]
+    assert live >= 4
 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_story_that_is_refused_ends_and_the_run_goes_on(tmp_path: Path) -> None:
     services = Services()
     services.refuse = "units"
-    told = await played(tmp_path, services, live_encounters=1, calls_per_hour=3600, seconds=2.5)
+    told = await played(
+        tmp_path, services, live_encounters=1, calls_per_hour=3600, seconds=2.5, stories=CHEST_PAIN
+    )
     refused = [line for line in told if isinstance(line, truth.Refused)]
     assert refused
     assert {line.status for line in refused} == {409}
@@ -193,25 +301,29 @@ async def test_a_story_that_is_refused_ends_and_the_run_goes_on(tmp_path: Path) 
 
 @pytest.mark.usefixtures("quick")
 async def test_a_simulator_that_begins_again_leaves_what_was_abandoned(tmp_path: Path) -> None:
-    before = truth.EncounterBegan(
-        t=1.0,
-        handle="old-1",
-        encounter_id="E-old",
-        incident_id="I-old",
-        story="chest_pain",
-        first_level="not_yet",
-        centres=[],
-    )
     lines: list[truth.TruthLine] = [
         truth.Epoch(t=0.5, epoch="old", seed=1),
         truth.InputBegan(t=time.time()),
-        before,
+        began("old-1", "E-old", 1.0),
     ]
     (tmp_path / "truth.ndjson").write_text("".join(map(truth.encode, lines)))
     services = Services()
-    await played(tmp_path, services, live_encounters=1, calls_per_hour=0, seconds=1.0)
+    asked = {"live_encounters": 1, "calls_per_hour": 0, "seconds": 1.0, "stories": CHEST_PAIN}
+    await played(tmp_path, services, **asked)
     assert services.acts["outcome"] == 1
     assert any(key.endswith("U-0001.free") for key in services.keys)
+
+
+def began(handle: str, encounter_id: str, t: float) -> truth.EncounterBegan:
+    return truth.EncounterBegan(
+        t=t,
+        id=f"{handle}.call",
+        handle=handle,
+        encounter_id=encounter_id,
+        story="chest_pain",
+        first_level="not_yet",
+        centres=["emergency"],
+    )
 
 
 @pytest.mark.usefixtures("quick")
@@ -260,15 +372,7 @@ async def test_the_judge_counts_what_it_was_never_shown_as_lost(tmp_path: Path) 
     lines: list[truth.TruthLine] = [
         truth.Epoch(t=t, epoch="r", seed=1),
         truth.InputBegan(t=t),
-        truth.EncounterBegan(
-            t=t,
-            handle="r-1",
-            encounter_id="E-1",
-            incident_id="I-1",
-            story="chest_pain",
-            first_level="not_yet",
-            centres=["emergency"],
-        ),
+        began("r-1", "E-1", t),
         truth.SamplesSent(t=t, batch=1, numbers={"r-1": [1, 2]}),
         truth.Acknowledged(t=t, batch=1),
         truth.Ended(t=t - 14),

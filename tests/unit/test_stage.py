@@ -14,7 +14,7 @@ from schemas.event import Event
 from web import stage as bounds
 from web.fold import FOLDS, Record, take
 from web.stage import Stage
-from web.view import CALLS, CARDS, LEAVING_MS, sections
+from web.view import CALLS, CARDS, CHIPS, LEAVING_MS, sections
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 FACILITIES = {"F-001": (34.2110, 117.2870), "F-002": (34.1930, 117.2600)}
@@ -108,7 +108,7 @@ class Teller:
             triage_paused=False, reasons=self.reasons, inputs=(), missing=(), invalid=(),
             questions=(), centres=(), findings=(), examinations=(), treatments=(), admission=None,
         )  # fmt: skip
-        for centre in triage.Centre:
+        for centre in (triage.Centre.EMERGENCY, triage.Centre.CHEST_PAIN):
             self.tell(
                 handoff.PreArrivalNotified, at, facility_id=facility, centre=centre,
                 version=version, changed=True, record=record, decision=None,
@@ -164,12 +164,14 @@ def test_a_call_runs_its_ring_until_the_unit_departs_and_gps_confirms(teller: Te
 def test_the_queue_holds_what_the_facility_was_told(teller: Teller) -> None:
     teller.bring_to_queue()
     teller.decide(triage.TriageLevel.CRITICAL, "收缩压 68 < 70 mmHg", 70)
-    chest_pain, emergency = teller.see(71)["queues"]
-    (card,) = chest_pain["cards"]
-    assert (chest_pain["all"], emergency["all"], card["facility"]) == (1, 1, "F-001")
+    seen = teller.see(71)
+    (card,) = seen["queue"]["cards"]
+    assert (seen["queue"]["all"], card["facility"]) == (1, "F-001")
+    centres = {centre["centre"]: centre["all"] for centre in seen["centres"]}
+    assert centres == {"chest_pain": 1, "stroke": 0, "trauma": 0, "maternal": 0, "neonatal": 0}
     assert (card["level"], card["reason"]["zh"]) == ("severe", "心电图 ST 段抬高")
     teller.notify(72, version=2)
-    card = teller.see(73)["queues"][0]["cards"][0]
+    card = teller.see(73)["queue"]["cards"][0]
     assert (card["level"], card["version"], card["patient"]["sex"]) == ("critical", 2, "male")
     assert card["distance_km"] == pytest.approx(1.7, abs=0.1)
 
@@ -187,10 +189,10 @@ def test_the_card_turns_at_the_admission_with_the_milliseconds_since_boarding(
     teller: Teller,
 ) -> None:
     teller.bring_to_queue()
-    card = teller.see(79)["queues"][1]["cards"][0]
+    card = teller.see(79)["queue"]["cards"][0]
     assert (card["boarded"], card["admission"], card["after_ms"]) == (None, None, None)
     teller.board(80, admitted_ms=42)
-    card = teller.see(81)["queues"][1]["cards"][0]
+    card = teller.see(81)["queue"]["cards"][0]
     assert (card["admission"], card["after_ms"]) == ("GC-20261121-0001", 42)
     assert card["admitted"] == ms(80)
 
@@ -200,7 +202,7 @@ def test_a_page_that_catches_up_takes_the_time_of_the_record(teller: Teller) -> 
     teller.tell(encounter.PatientBoarded, 80, unit_id=teller.vehicle)
     admission = handoff.Admission(admission_number="GC-20261121-0001", admitted_at=when(80))
     teller.tell(handoff.AdmissionOpened, 80.05, 600_000, admission=admission, facility_id=None)
-    assert teller.see(700)["queues"][0]["cards"][0]["after_ms"] == 50
+    assert teller.see(700)["queue"]["cards"][0]["after_ms"] == 50
 
 
 def test_acknowledgement_and_transfer_close_the_card(teller: Teller) -> None:
@@ -209,14 +211,14 @@ def test_acknowledgement_and_transfer_close_the_card(teller: Teller) -> None:
     hand: dict[str, Any] = {"facility_id": "F-001", "staff_id": "nurse-li"}
     teller.tell(handoff.Acknowledged, 84, **hand)
     teller.tell(handoff.Acknowledged, 99, facility_id="F-001", staff_id="later")
-    card = teller.see(100)["queues"][0]["cards"][0]
+    card = teller.see(100)["queue"]["cards"][0]
     assert (card["acknowledged"], card["acknowledged_by"]) == (ms(84), "nurse-li")
     teller.tell(handoff.PatientArrived, 110, **hand)
     teller.tell(handoff.CareTransferred, 120, **hand, handed_over_by="c-1")
     teller.tell(encounter.EncounterEnded, 121, outcome=encounter.Outcome.TRANSPORTED)
-    assert teller.see(121)["queues"][0]["cards"][0]["transferred"] == ms(120)
+    assert teller.see(121)["queue"]["cards"][0]["transferred"] == ms(120)
     gone = teller.see(121 + LEAVING_MS / 1000)
-    assert [queue["all"] for queue in gone["queues"]] == [0, 0]
+    assert [queue["all"] for queue in (gone["queue"], *gone["centres"])] == [0] * 6
     assert gone["calls"]["shown"] == []
 
 
@@ -234,12 +236,12 @@ def test_what_ended_is_forgotten_after_a_minute_and_does_not_come_back(teller: T
 def test_only_the_facility_that_was_withdrawn_loses_the_card(teller: Teller) -> None:
     teller.bring_to_queue()
     teller.notify(70, facility="F-002")
-    for centre in triage.Centre:
+    for centre in (triage.Centre.EMERGENCY, triage.Centre.CHEST_PAIN):
         teller.tell(handoff.PreArrivalWithdrawn, 71, facility_id="F-001", centre=centre)
-    assert teller.see(72)["queues"][0]["cards"][0]["facility"] == "F-002"
-    for centre in triage.Centre:
+    assert teller.see(72)["queue"]["cards"][0]["facility"] == "F-002"
+    for centre in (triage.Centre.EMERGENCY, triage.Centre.CHEST_PAIN):
         teller.tell(handoff.PreArrivalWithdrawn, 73, facility_id="F-002", centre=centre)
-    assert teller.see(74)["queues"][0]["all"] == 0
+    assert teller.see(74)["queue"]["all"] == 0
 
 
 def test_what_is_told_again_changes_nothing(teller: Teller) -> None:
@@ -317,7 +319,7 @@ def test_what_cannot_be_read_or_is_not_known_changes_nothing(kind: str, value: b
     seen = sections(stage, FACILITIES, 2)
     assert seen["calls"]["shown"] == []
     assert seen["units"] == []
-    assert all(card["level"] == "not_yet" for queue in seen["queues"] for card in queue["cards"])
+    assert all(card["level"] == "not_yet" for card in seen["queue"]["cards"])
 
 
 def test_the_screen_and_the_memory_have_their_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +331,8 @@ def test_the_screen_and_the_memory_have_their_bounds(monkeypatch: pytest.MonkeyP
     seen = sections(stage, FACILITIES, ms(70))
     assert (len(stage.encounters), len(stage.incidents)) == (30, 30)
     assert len(seen["calls"]["shown"]) == CALLS
-    assert [(len(q["cards"]), q["all"]) for q in seen["queues"]] == [(CARDS, 30)] * 2
+    assert (len(seen["queue"]["cards"]), seen["queue"]["all"]) == (CARDS, 30)
+    assert (len(seen["centres"][0]["chips"]), seen["centres"][0]["all"]) == (CHIPS, 30)
     stage.forget(ms(63) + bounds.SILENT_MS + 1000)
     assert not stage.encounters
     assert not stage.units

@@ -10,10 +10,21 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from schemas.clinical import Invalid, VitalSigns, VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import InvalidMessage, decode, encode
-from services.dispatch.bodies import PositionLine, Refusal, VitalsLine
+from services.dispatch.bodies import (
+    LONGEST,
+    Examination,
+    Level,
+    PositionLine,
+    Reattribution,
+    Refusal,
+    Retraction,
+    Treatment,
+    VitalsLine,
+)
 from services.dispatch.device_clock import TOLERANCE, Corrected, correct, offset_of
 from services.dispatch.telemetry import (
     from_raw,
@@ -356,3 +367,56 @@ def test_what_a_vendor_wrote_is_a_line_like_any_other() -> None:
     )
     line = from_raw(measured)
     assert line == line_of(event_id="raw-1", sent_at=at(1).isoformat())
+
+
+# -- what is corrected ----------------------------------------------------------------------------
+
+
+def reattribution(since: datetime, until: datetime, **more: Any) -> Reattribution:
+    given = {"occurred_at": at(0), "device_id": "M-1", "since": since, "until": until}
+    return Reattribution.model_validate({**given, **more})
+
+
+def test_a_stretch_of_samples_has_a_beginning_and_an_end_at_most_four_hours_later() -> None:
+    assert timedelta(hours=4) == LONGEST
+    for until in (at(0.001), at(0) + LONGEST):
+        assert reattribution(at(0), until).to_encounter_id is None
+    for until in (at(0), at(-1), at(0.001) + LONGEST):
+        with pytest.raises(ValidationError, match="until comes after since, at most 4:00:00 later"):
+            reattribution(at(0), until)
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "field"),
+    [
+        (Level, {"level": "not_yet", "reason": "x"}, "level"),
+        (Level, {"level": "urgent", "reason": ""}, "reason"),
+        (Level, {"level": "urgent"}, "reason"),
+        (Retraction, {"observation": "level", "observation_id": "e-1", "reason": "artefact"},
+         "observation"),
+        (Retraction, {"observation": "vitals", "observation_id": "e-1", "reason": "other"},
+         "reason"),
+        (Examination, {"examination": "ultrasound_fast", "shows": ["free_fluid", "no_free_fluid"]},
+         "shows"),
+    ],
+)  # fmt: skip
+def test_what_says_nothing_or_contradicts_itself_is_refused_by_its_field(
+    body: Any, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        body.model_validate({"occurred_at": at(0), **given})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+
+
+def test_an_examination_may_show_several_things_and_a_dose_has_its_unit() -> None:
+    shown = {"examination": "ultrasound_fast", "shows": ["free_fluid", "not_readable"]}
+    assert Examination.model_validate({"occurred_at": at(0), **shown}).shows == tuple(
+        shown["shows"]
+    )
+    for dose, good in (({"dose": 1, "unit": "g"}, True), ({}, True), ({"dose": 1}, False)):
+        body = {"occurred_at": at(0), "treatment": "tranexamic_acid", **dose}
+        if good:
+            assert Treatment.model_validate(body).dose == dose.get("dose")
+        else:
+            with pytest.raises(ValidationError, match="a dose has its unit"):
+                Treatment.model_validate(body)

@@ -12,12 +12,15 @@ from schemas.event import Event
 from schemas.incident import Point
 from schemas.repeats import REMEMBERED, Repeats
 from schemas.unit import (
+    EtaUpdated,
     StampSource,
+    UnitArrived,
     UnitAssigned,
     UnitDeparted,
     UnitStatus,
     UnitStatusChanged,
 )
+from services.dispatch.handlers import handle_movement
 from services.dispatch.unit import (
     ASSIGNABLE,
     MAY_FOLLOW,
@@ -30,6 +33,7 @@ from services.dispatch.unit import (
     stamp,
 )
 from services.kit.errors import Rejected
+from services.kit.work import Received
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 STATION = Point(latitude=31.23, longitude=121.47)
@@ -251,6 +255,18 @@ def test_a_key_that_stood_for_another_stamp_or_order_is_refused() -> None:
 
 def test_gps_of_another_leg_stamps_nothing() -> None:
     assert see_departure(sent(), seen(leg_id="I-0.U-1.0"), at(55)) == (sent(), ())
+
+
+def test_a_movement_that_is_only_announced_yet_changes_nothing() -> None:
+    there = {"event_id": "m-1", "occurred_at": at(50), "unit_id": "U-1", "leg_id": "I-1.U-1.1",
+             "place": "scene", "distance_m": 12}  # fmt: skip
+    arrived = UnitArrived.model_validate(there)
+    expected = EtaUpdated.model_validate({**there, "arrives_at": at(300)})
+    for event in (arrived, expected):
+        received = Received("U-1", event, at(51), record=None)
+        assert handle_movement(sent(), received) == (sent(), ())
+    received = Received("U-1", seen(), at(51), record=None)
+    assert told(handle_movement(sent(), received)[1]) == [("departed", "gps", "I-1.U-1.1")]
 
 
 def test_repeats_are_remembered_for_the_last_acts() -> None:

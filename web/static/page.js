@@ -11,7 +11,7 @@ import { clock, language, person, recallLanguage, say, switchLanguage } from "./
 
 const QUIET_MS = 5000, SILENT_MS = 7000, TICK_MS = 500;
 
-const seen = { city: {}, queues: [], services: [], units: [], scenes: [] };
+const seen = { city: {}, centres: [], services: [], units: [], scenes: [] };
 const page = { heard: 0, refused: "", said: "", admitted: new Set() };
 
 function Live() {
@@ -35,7 +35,7 @@ function Head() {
 function Page() {
   const names = Object.fromEntries((seen.city.facilities || []).map((f) => [f.id, f.name]));
   const patient = seen.featured;
-  const cards = seen.queues.flatMap((queue) => queue.cards);
+  const cards = seen.queue ? seen.queue.cards : [];
   const flips = cards.filter((card) => card.admission && now() - card.admitted_seen < 4000);
   return html`
     <${Head} />
@@ -46,7 +46,7 @@ function Page() {
         <${City} city=${seen.city} units=${seen.units} scenes=${seen.scenes} followed=${patient && patient.unit} flips=${flips} />
         <${Followed} patient=${patient} names=${names} />
       </div>
-      <${Queues} queues=${seen.queues} names=${names} />
+      <${Queues} queue=${seen.queue} centres=${seen.centres} names=${names} />
     </main>
     <${Foot} score=${seen.judge} services=${seen.services} pull=${pull} refused=${page.refused} />
     <p class="unseen" aria-live="polite">${page.said}</p>`;
@@ -80,7 +80,7 @@ async function pull(service) {
 
 // Says aloud who was admitted since the last change; on arrival here it says nothing.
 function announce(first) {
-  for (const card of seen.queues.flatMap((queue) => queue.cards)) {
+  for (const card of seen.queue ? seen.queue.cards : []) {
     if (!card.admission || page.admitted.has(card.admission)) continue;
     page.admitted.add(card.admission);
     if (!first) page.said = say("announce", { who: person(card.patient), number: card.admission, ms: Math.round(card.after_ms) });

@@ -1,9 +1,10 @@
-// The queues in the hospitals; a card turns over at the moment its patient is admitted.
+// The queue of the emergency departments, and the centres that some of its patients concern; a card
+// turns over at the moment its patient is admitted.
 
 import { Component, Fitted, html, now, Shape } from "./base.js";
 import { both, clock, complaint, minute, person, say } from "./words.js";
 
-const CARD = 118, TITLE = 50, NONE = 48, STACKED = 8, JUST_MS = 4000;
+const CARD = 118, TITLE = 50, CENTRES = 216, NONE = 48, STACKED = 6, JUST_MS = 4000;
 
 // The second line of a card, on two sides. A card that comes to be seen just after the admission
 // shows its first side for a moment and then turns.
@@ -63,24 +64,34 @@ function Card({ card, names }) {
 
 function Queue({ queue, room, names }) {
   const cards = queue.cards.slice(0, room);
-  return html`<section class="queue" aria-label=${say(`${queue.centre}_centre`)}>
-    <h2>${say(`${queue.centre}_centre`)} <b>${queue.all}</b><span class="aside">${say("admitted_of", { n: queue.admitted })}</span></h2>
+  return html`<section class="queue" aria-label=${say("emergency_centre")}>
+    <h2>${say("emergency_centre")} <b>${queue.all}</b><span class="aside">${say("admitted_of", { n: queue.admitted })}</span></h2>
     <ul>${cards.map((card) => html`<${Card} key=${card.id} card=${card} names=${names} />`)}</ul>
     ${cards.length === 0 && html`<p class="none">${say("queue_none")}</p>`}
     ${queue.all > cards.length && html`<p class="more">${say("more_patients", { n: queue.all - cards.length })}</p>`}
   </section>`;
 }
 
-// As many cards as the column has room for; both queues get their share.
-export function Queues({ queues, names }) {
-  const [first, second] = queues;
-  if (!first || !second) return html`<div class="queues"></div>`;
+// Who of them concerns a centre: a shape for each, lined where admitted.
+function Centre({ centre }) {
+  const name = say(`${centre.centre}_centre`);
+  return html`<li aria-label=${`${name} ${centre.all}`}>
+    <span class="name">${name}</span>
+    <span class="chips">${centre.chips.map((chip) => html`<i key=${chip.id} class=${`chip ${chip.admitted ? "in" : ""} ${chip.leaving ? "leaving" : ""}`}><${Shape} level=${chip.level} size=${17} bare=${true} /></i>`)}</span>
+    <b class=${centre.all ? "" : "zero"}>${centre.all}</b>
+  </li>`;
+}
+
+// As many cards as the column has room for above the centres.
+export function Queues({ queue, centres, names }) {
+  if (!queue) return html`<div class="queues"></div>`;
   const fill = (height) => {
-    const empty = [first, second].filter((queue) => queue.cards.length === 0).length;
-    const room = height == null ? STACKED : Math.max(2, Math.floor((height - 2 * TITLE - empty * NONE) / CARD));
-    const upper = Math.max(Math.ceil(room / 2), room - second.cards.length);
-    return html`<${Queue} queue=${first} room=${upper} names=${names} />
-      <${Queue} queue=${second} room=${room - Math.min(upper, first.cards.length)} names=${names} />`;
+    const room = height == null ? STACKED : Math.max(1, Math.floor((height - TITLE - CENTRES - (queue.cards.length ? 0 : NONE)) / CARD));
+    return html`<${Queue} queue=${queue} room=${room} names=${names} />
+      <section class="centres" aria-label=${say("centres")}>
+        <h2>${say("centres")}<span class="aside">${say("centres_long")}</span></h2>
+        <ul>${(centres || []).map((centre) => html`<${Centre} key=${centre.centre} centre=${centre} />`)}</ul>
+      </section>`;
   };
   return html`<${Fitted} kind="queues" fill=${fill} />`;
 }

@@ -85,7 +85,13 @@ const WORDS = {
   step_transferred: ["交接", "Transfer"],
 
   queues: ["院内队列", "Queues in the hospitals"],
-  chest_pain_centre: ["胸痛中心", "Chest-pain centre"],
+  chest_pain_centre: ["胸痛中心", "Chest pain"],
+  stroke_centre: ["卒中中心", "Stroke"],
+  trauma_centre: ["创伤中心", "Trauma"],
+  maternal_centre: ["危重孕产妇", "Mothers"],
+  neonatal_centre: ["危重儿童和新生儿", "Children and newborns"],
+  centres: ["五大中心", "Five centres"],
+  centres_long: ["急诊之外还涉及谁", "whom else the patient concerns"],
   emergency_centre: ["急诊", "Emergency department"],
   admitted_of: ["已入院 {n}", "{n} admitted"],
   queue_none: ["队列为空", "Nobody in this queue"],
@@ -93,10 +99,23 @@ const WORDS = {
   female: ["女", "Female"],
   sex_unknown: ["性别不详", "Sex unknown"],
   years: ["{n} 岁", "{n}"],
+  days: ["{n} 天", "{n} d"],
+  weeks: ["{n} 周", "{n} wk"],
+  months: ["{n} 月", "{n} mo"],
   about_years: ["约 {n} 岁", "~{n}"],
   age_unknown: ["年龄不详", "age ?"],
   identity_unknown: ["身份未知", "unidentified"],
   chest_pain: ["胸痛", "Chest pain"],
+  stroke: ["疑似卒中", "Suspected stroke"],
+  trauma: ["外伤", "Injury"],
+  obstetric: ["孕产妇", "Obstetric"],
+  newborn: ["新生儿", "Newborn"],
+  fever: ["发热", "Fever"],
+  dyspnoea: ["呼吸困难", "Dyspnoea"],
+  bleeding: ["出血", "Bleeding"],
+  seizure: ["抽搐", "Seizure"],
+  unconscious: ["意识不清", "Unconscious"],
+  abdominal_pain: ["腹痛", "Abdominal pain"],
   other: ["其他", "Other"],
   unknown: ["情况不明", "Cause unknown"],
   at_scene: ["现场", "on scene"],
@@ -198,8 +217,16 @@ export function person(patient) {
   const p = patient || {};
   const sex = say(p.sex === "male" || p.sex === "female" ? p.sex : "sex_unknown");
   if (!p.age) return column === 0 ? `${sex} · ${say("age_unknown")}` : `${sex}, ${say("age_unknown")}`;
+  if (p.age.years < 2) return `${sex}${column === 0 ? " " : ", "}${young(p.age.years)}`;
   const years = say(p.age.estimated ? "about_years" : "years", { n: Math.round(p.age.years) });
   return column === 0 ? `${sex} ${years}` : `${sex}, ${years}`;
+}
+
+// The first two years are told in days, weeks or months.
+function young(years) {
+  const days = Math.round(years * 365.25);
+  if (days < 28) return say("days", { n: days });
+  return days < 90 ? say("weeks", { n: Math.round(days / 7) }) : say("months", { n: Math.round(years * 12) });
 }
 
 // The same where there is little room: M, ~58.
@@ -212,5 +239,5 @@ export function complaint(patient) {
   const p = patient || {};
   const code = say(p.complaint || "unknown");
   if (!p.text) return code;
-  return p.complaint === "chest_pain" && column === 1 ? code : p.text;
+  return column === 1 && p.complaint && p.complaint !== "other" && p.complaint !== "unknown" ? code : p.text;
 }

@@ -1,0 +1,68 @@
+"""Who may ask dispatch for what, and how an act on an encounter is stored."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from schemas.encounter import EncounterEvent
+from services.dispatch import store
+from services.dispatch.encounter import Encounter, record
+from services.kit import failpoint, outbox
+from services.kit.auth import Principal
+from services.kit.body import Body
+from services.kit.errors import Rejected, nothing_here
+from services.kit.http import Access, event_id_for
+from services.kit.postgres import Row, transaction
+from services.kit.role import Role
+
+#: Part of the state, and of no answer.
+OURS = {"taken"}
+
+Dispatcher = Annotated[Principal, Depends(Access(Role.DISPATCHER))]
+FieldStaff = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.CREW))]
+#: A clinic acts for the patients it has opened itself, and for no others.
+BedsideStaff = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.CREW, Role.PRIMARY_CARE))]
+Clinic = Annotated[Principal, Depends(Access(Role.PRIMARY_CARE))]
+Viewer = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.OPS))]
+
+
+async def act(
+    request: Request,
+    body: Body,
+    key: str | None,
+    caller: Principal,
+    kind: type[EncounterEvent],
+    **particulars: Any,
+) -> Encounter:
+    """Record an act on the encounter in the path, in one transaction."""
+    encounter_id = request.path_params["encounter_id"]
+    event = kind(
+        event_id=event_id_for(request, body, key),
+        occurred_at=body.occurred_at,
+        recorded_at=datetime.now(UTC),
+        encounter_id=encounter_id,
+        **particulars,
+    )
+    async with transaction(request.app.state.pool) as connection:
+        rows = await store.ENCOUNTERS.load(connection, [encounter_id])
+        before = known(rows, caller)
+        after, events = record(before, event)
+        if after is not before:
+            row = Row(after, rows[encounter_id].version)
+            await store.ENCOUNTERS.save(connection, {encounter_id: row})
+            await outbox.append(connection, "dispatch", events)
+        failpoint.reach("request.decided")
+    return after
+
+
+def known(rows: dict[str, Row[Encounter]], caller: Principal) -> Encounter:
+    """The one encounter. 404 when there is none, or none that this caller may see."""
+    (row,) = rows.values()
+    if caller.role is Role.PRIMARY_CARE and not (row.state and caller.is_of(row.state.facility_id)):
+        raise nothing_here()
+    if row.state is None:
+        raise Rejected(404, "Unknown encounter", "Open an incident first, or check the number.")
+    return row.state

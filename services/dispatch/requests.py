@@ -1,0 +1,130 @@
+"""What dispatch is asked for by 120 software, crews and clinics."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from schemas.encounter import Outcome, Patient
+from schemas.event import Identifier, Moment, Text
+from schemas.incident import Call, CallClass, Location, LocationSource, Point
+from schemas.unit import UnitStatus
+from services.kit.body import Body, Exactly
+
+
+class OpenIncident(Body):
+    """An accepted call."""
+
+    external_number: Identifier | None = None
+    call: Exactly[Call] = Call()
+    location: Exactly[Location]
+    classification: CallClass = "emergency"
+    patients: tuple[Exactly[Patient], ...] = Field((Patient(),), min_length=1, max_length=50)
+
+
+class LocateIncident(Body):
+    """Where the patient is, as now known."""
+
+    location: Exactly[Location]
+    source: LocationSource = "dispatcher"
+
+
+class ClassifyIncident(Body):
+    """Of what class the call is, as now known."""
+
+    classification: CallClass
+
+
+class MergeIncident(Body):
+    """This call was about the same as another, which goes on."""
+
+    into: Identifier
+
+
+class AddPatient(Body):
+    """One more patient: found on scene, or born on the way."""
+
+    patient: Exactly[Patient] = Patient()
+    mother_id: Identifier | None = None
+
+
+class AssignUnit(Body):
+    """A unit is told to go, from its station."""
+
+    unit_id: Identifier
+    station: Exactly[Point]
+
+
+class StampUnit(Body):
+    """A status stamp of a unit."""
+
+    status: UnitStatus
+
+
+class UpdatePatient(Body):
+    """The whole patient as now known."""
+
+    patient: Exactly[Patient]
+
+
+class ByUnit(Body):
+    """An act of the crew of this unit."""
+
+    unit_id: Identifier
+
+
+class HandToUnit(ByUnit):
+    """This unit hands the patient to another one."""
+
+    to_unit_id: Identifier
+    reason: Literal["breakdown", "relay", "capability"]
+
+    @model_validator(mode="after")
+    def _is_another(self) -> Self:
+        if self.to_unit_id == self.unit_id:
+            raise ValueError("a unit hands the patient to another one")
+        return self
+
+
+class AttachDevice(Body):
+    """A monitor is put on the patient."""
+
+    device_id: Identifier
+
+
+class SelectDestination(Body):
+    """A human chose the hospital."""
+
+    facility_id: Identifier
+
+
+class EndEncounter(Body):
+    """How it ended."""
+
+    outcome: Outcome
+
+    @field_validator("outcome")
+    @classmethod
+    def _ends(cls, outcome: Outcome) -> Outcome:
+        if outcome is Outcome.HANDED_TO_UNIT:
+            raise ValueError("the encounter goes on with the other unit: use …/handed-to-unit")
+        return outcome
+
+
+class OpenEncounter(Body):
+    """A patient walked into a clinic, or is to go on from a hospital."""
+
+    patient: Exactly[Patient] = Patient()
+    continues: Identifier | None = None
+
+
+class RequestTransfer(Body):
+    """The patient has to be taken on, now. ``location``: where the vehicle is to come."""
+
+    location: Exactly[Location]
+    arrived_at: Moment | None = None
+    to_facility_id: Identifier | None = None
+    accepted_by: Identifier | None = None
+    consent: Literal["given", "not_obtainable"]
+    reason: Text | None = None

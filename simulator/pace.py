@@ -1,0 +1,48 @@
+"""Pace and lines: when a story reaches its offsets, and what its monitors and vehicles say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from simulator.tale import Proof
+
+
+def moment(t: float) -> str:
+    """A time of the wall clock as the contract writes it, to the millisecond."""
+    return datetime.fromtimestamp(t, UTC).isoformat(timespec="milliseconds")
+
+
+class Line(NamedTuple):
+    """A line of telemetry without its closing brace; a position has no ``id``."""
+
+    text: str
+    made: float
+    handle: str = ""
+    number: int = 0
+    timely: bool = True
+    proves: Proof | None = None
+
+    @property
+    def id(self) -> str:
+        """The event's id."""
+        return f"{self.handle}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a story is told: ``stretch`` seconds for each of its own, from ``phase`` on."""
+
+    began: float
+    phase: float = 0.0
+    stretch: float = 1.0
+
+    def offset(self, now: float) -> float:
+        """Where the story is at ``now``."""
+        return self.phase + (now - self.began) / self.stretch
+
+    def due(self, offset: float) -> float:
+        """When the story reaches ``offset``."""
+        return self.began + (offset - self.phase) * self.stretch

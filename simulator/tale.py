@@ -1,0 +1,219 @@
+"""One telling of a story: its patients, vehicles and monitors, and where each of them is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from simulator.city import City, Mission, Path, Place, Spot, Vehicle, point_along
+from simulator.pace import Line, Pace, moment
+from simulator.story import UNIT, Drive, Hold, Name, Step, Story
+from simulator.truth import Acting
+
+#: A unit drives home within this many seconds, whatever the pace of its story was.
+HOME_S = 12.0
+#: A streamed sample sent later than this decides nothing any more; near it, nobody knows.
+STALE_S, STALE_MARGIN_S = 120.0, 5.0
+
+Facility = Literal["near", "other", "clinic"]
+
+
+@dataclass(slots=True, eq=False)
+class Van:
+    """An ambulance in or between tales, and when it last said where it is."""
+
+    vehicle: Vehicle
+    next_look: float = 0.0
+    reported: float = 0.0
+    tale: Tale | None = None
+    role: Name = UNIT
+    home: Path = ()
+    home_since: float = 0.0
+    #: Since when it may be sent again: nothing of its next mission is older.
+    free_since: float = 0.0
+
+    def is_moving(self, now: float) -> bool:
+        """Whether it drives, in a tale or home."""
+        if self.tale is not None:
+            return self.tale.story.is_driving(self.role, self.tale.pace.offset(now))
+        return now - self.home_since < HOME_S
+
+    def is_dark(self, now: float) -> bool:
+        """Whether nothing it says gets out."""
+        if self.tale is None or self.tale.is_forwarding:
+            return False
+        return self.tale.story.zone_at(self.role, self.tale.pace.offset(now)) is not None
+
+    def position(self, now: float) -> Spot:
+        """Where it is."""
+        if self.tale is not None:
+            return self.tale.place_of(self.role, self.tale.pace.offset(now))
+        part = (now - self.home_since) / HOME_S
+        if self.home and part < 1:
+            return point_along(self.home, part)
+        return self.vehicle.station.point
+
+    def report(self, now: float) -> Line:
+        """Where it is, as a line of telemetry."""
+        latitude, longitude = self.position(now)
+        where = f'"latitude":{latitude:.6f},"longitude":{longitude:.6f},"accuracy_m":8'
+        text = f'{{"unit_id":"{self.vehicle.unit_id}","occurred_at":"{moment(now)}",{where}'
+        return Line(text, now)
+
+
+@dataclass(slots=True, eq=False)
+class Patient:
+    """One encounter as its sender knows it."""
+
+    handle: str
+    role: Name
+    tale: Tale
+    encounter_id: str = ""
+    #: The facility that dispatch has acknowledged: from now on it must see them.
+    facility: str = ""
+    boarded: bool = False
+    #: Nothing more is measured.
+    is_over: bool = False
+    sent: int = 0
+    #: Samples sent of each hold, of whoever wears the monitor that is entered for this patient.
+    held: Counter[tuple[Name, float]] = field(default_factory=Counter)
+
+
+@dataclass(slots=True, eq=False)
+class Monitor:
+    """A monitor that somebody wears, and the patient for whom the crew has entered it."""
+
+    device_id: str
+    van: Van
+    wearer: Patient
+    entered: Patient
+    #: Another monitor has taken its place.
+    is_off: bool = False
+
+    def sample(self, t: float, hold: Hold | None = None) -> Line:
+        """What it measures at ``t``: by the story, or what it held when it is told."""
+        tale = self.wearer.tale
+        shown = hold or tale.story.hold_at(self.wearer.role, tale.pace.offset(t))
+        entered = self.entered
+        entered.sent += 1
+        measured = {
+            "heart_rate": shown.heart_rate,
+            "respiratory_rate": shown.respiratory_rate,
+            "spo2": shown.spo2,
+        }
+        values = ",".join(f'"{n}":{v}' for n, v in measured.items() if v is not None)
+        text = (
+            f'{{"event_id":"{entered.handle}.{entered.sent}","device_id":"{self.device_id}",'
+            f'"occurred_at":"{moment(t)}","vitals":{{{values}}}'
+        )
+        return Line(
+            text,
+            t,
+            entered.handle,
+            entered.sent,
+            timely=not tale.is_forwarding,
+            proves=Proof(entered, self.wearer.role, shown),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a sample may prove, once it is sent."""
+
+    patient: Patient
+    role: Name
+    hold: Hold
+
+    def acting(self, line: Line, now: float) -> Acting | None:
+        """The level that this sample completes, when it is sent at ``now``; in order of sending."""
+        if now - line.made > STALE_S - STALE_MARGIN_S:
+            return None
+        patient, hold = self.patient, self.hold
+        patient.held[self.role, hold.at] += 1
+        if hold.then is None or patient.held[self.role, hold.at] != hold.then.after_sample:
+            return None
+        return Acting(line.id, hold.then.worst.value, patient.facility != "", line.timely)
+
+
+@dataclass(slots=True, eq=False)
+class Tale:
+    """A story that is being told."""
+
+    story: Story
+    city: City
+    mission: Mission
+    pace: Pace
+    vans: dict[Name, Van]
+    patients: dict[Name, Patient] = field(default_factory=dict)
+    incidents: dict[Name, str] = field(default_factory=dict)
+    legs: dict[Name, str] = field(default_factory=dict)
+    monitors: dict[str, Monitor] = field(default_factory=dict)
+    #: When each act was done, by the name of its step; and the ids of what was answered.
+    done: dict[Name, float] = field(default_factory=dict)
+    ids: dict[Name, str] = field(default_factory=dict)
+    #: The first steps are sent at once, to begin in the midst of the story.
+    is_forwarding: bool = False
+    _ways: dict[tuple[Name, float], Path] = field(default_factory=dict)
+
+    def patient(self, name: Name) -> Patient:
+        """A patient by its name; the first where a story has no such name."""
+        return self.patients.get(name) or next(iter(self.patients.values()))
+
+    def van(self, name: Name) -> Van:
+        """A vehicle by its name."""
+        return self.vans.get(name) or next(iter(self.vans.values()))
+
+    def facility(self, name: Facility) -> Place:
+        """A hospital or the clinic of this telling."""
+        place: Place = getattr(self.mission, name)
+        return place
+
+    def attach(self, step: Step) -> Monitor:
+        """The monitor of this step is on: worn by the patient, entered for whom the crew says."""
+        van, patient = self.van(step.unit), self.patient(step.patient)
+        entered = van.vehicle.monitor(step.monitor)
+        worn = van.vehicle.monitor(step.wears or step.monitor)
+        for device_id in (worn, entered):
+            if device_id not in self.monitors:
+                self.monitors[device_id] = Monitor(device_id, van, patient, patient)
+        for monitor in self.monitors.values():
+            if monitor.wearer is patient and monitor.device_id not in {entered, worn}:
+                monitor.is_off = monitor.entered is patient
+        self.monitors[worn].wearer = patient
+        self.monitors[entered].entered = patient
+        return self.monitors[entered]
+
+    def monitor_of(self, name: Name) -> Monitor | None:
+        """The monitor that is entered for a patient, lately."""
+        patient = self.patients[name]
+        mine = [m for m in self.monitors.values() if m.entered is patient]
+        return mine[-1] if mine else None
+
+    def place_of(self, unit: Name, offset: float) -> Spot:
+        """Where a vehicle is at an offset."""
+        here = self.van(unit).vehicle.station.point
+        for drive in self.story.drives_of(unit):
+            if drive.start > offset:
+                break
+            way = self._way(unit, drive, here)
+            share = min(1.0, (offset - drive.start) / (drive.end - drive.start))
+            here = point_along(way, share * drive.part)
+        return here
+
+    def _way(self, unit: Name, drive: Drive, start: Spot) -> Path:
+        key = (unit, drive.start)
+        if key not in self._ways:
+            self._ways[key] = self.city.path(start, self._goal(unit, drive))
+        return self._ways[key]
+
+    def _goal(self, unit: Name, drive: Drive) -> Spot:
+        match drive.towards:
+            case "station":
+                return self.van(unit).vehicle.station.point
+            case "scene":
+                return self.mission.scene
+            case "unit":
+                return self.place_of(self.story.units[0], drive.start)
+            case place:
+                return self.facility(place).point

@@ -1,0 +1,364 @@
+"""What a facility does about its patient, in any order, until care is handed over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas.clinical import FindingRecorded, LevelOverridden
+from schemas.encounter import DestinationSelected, EncounterEnded, Outcome
+from schemas.envelope import topic_of
+from schemas.event import Event
+from schemas.handoff import (
+    Accepted,
+    Acknowledged,
+    BedReserved,
+    CareTransferred,
+    CentreActivated,
+    CentreEvent,
+    DirectToConfirmed,
+    DirectToRevoked,
+    HandoffEvent,
+    IdentityBound,
+    MilestoneReached,
+    OutcomeReported,
+    PatientArrived,
+    PreArrivalNotified,
+    RedirectRequested,
+)
+from schemas.repeats import digest_of, name_of
+from schemas.triage import Activation, Centre
+from services.bridge.acts import AFTER_TRANSFER, MOST, act
+from services.bridge.case import Case, Handoff
+from services.bridge.handoff import hear
+from services.bridge.item import Item, item_of
+from services.bridge.requests import (
+    ActivatedCentre,
+    DirectWay,
+    OverriddenLevel,
+    ReachedMilestone,
+    Redirection,
+    ReportedOutcome,
+)
+from services.kit.errors import Rejected
+
+BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def at(second: float) -> datetime:
+    return BEGIN + timedelta(seconds=second)
+
+
+def made(kind: type[Event], name: str, second: float = 0, **more: Any) -> Any:
+    common = {"event_id": name, "encounter_id": "E-1", "occurred_at": at(second)}
+    return kind.model_validate({**common, **more})
+
+
+def bound(facility: str = "H-1", case: Case | None = None) -> Case:
+    """A patient on the way to this facility, which was told so."""
+    chosen = made(DestinationSelected, f"to-{facility}", facility_id=facility, selected_by="d-1")
+    return hear(case, "E-1", chosen, at(0))[0]
+
+
+def after(*events: Any, case: Case | None = None) -> Case:
+    case = case or bound()
+    for event in events:
+        case, _ = act(case, event, at(301))
+    return case
+
+
+#: What each act says besides who did it, and another thing that the same key could stand for.
+SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
+    Acknowledged: ({}, {"staff_id": "n-2"}),
+    Accepted: ({}, {"staff_id": "n-2"}),
+    RedirectRequested: (
+        {"reason": "no_bed", "alternative_facility_id": "H-2", "note": "满"},
+        {"reason": "other"},
+    ),
+    CentreActivated: (
+        {"centre": "chest_pain", "activation": "activate"},
+        {"activation": "alert"},
+    ),
+    DirectToConfirmed: (
+        {"direct_to": "cath_lab", "phone": "555-0142", "gate": "北门"},
+        {"direct_to": "ct"},
+    ),
+    BedReserved: ({"department": "ccu", "bed": "CCU-04"}, {"bed": "CCU-05"}),
+    IdentityBound: ({"reference": "V-20260301-88", "provisional": True}, {"provisional": False}),
+    LevelOverridden: (
+        {"level": "severe", "reason": "looks worse", "role": "receiving_clinician"},
+        {"level": "urgent"},
+    ),
+    PatientArrived: ({}, {"staff_id": "n-2"}),
+    MilestoneReached: ({"milestone": "needle"}, {"milestone": "wire"}),
+    CareTransferred: ({"handed_over_by": "crew-1"}, {"handed_over_by": "crew-2"}),
+    OutcomeReported: ({"outcome": "intensive_care"}, {"outcome": "died"}),
+    DirectToRevoked: ({"direct_to": "cath_lab"}, {"direct_to": "ct"}),
+}
+
+
+def doing(kind: type[Event], name: str = "", second: float = 300, **more: Any) -> Any:
+    by = {"overridden_by": "n-1"} if kind is LevelOverridden else {"staff_id": "n-1"}
+    given = {"facility_id": "H-1", **by, **SAYS[kind][0], **more}
+    return made(kind, name or kind.__name__, second, **given)
+
+
+def ready(kind: type[Event]) -> Case:
+    """Bound for the facility, with what this act needs to come before it."""
+    before: dict[type[Event], type[Event]] = {
+        DirectToRevoked: DirectToConfirmed,
+        OutcomeReported: CareTransferred,
+    }
+    return after(doing(before[kind])) if kind in before else bound()
+
+
+def expected(kind: type[Event]) -> dict[str, Any]:
+    """What the act leaves in the handoff."""
+    stamps: dict[type[Event], dict[str, Any]] = {
+        Acknowledged: {"acknowledged_at": at(300), "acknowledged_by": "n-1"},
+        Accepted: {"accepted_at": at(300)},
+        RedirectRequested: {"redirect": doing(kind)},
+        CentreActivated: {"activations": (doing(kind),)},
+        DirectToConfirmed: {"direct_to": doing(kind)},
+        DirectToRevoked: {"direct_to": None},
+        BedReserved: {"beds": (doing(kind),)},
+        IdentityBound: {"identity": doing(kind)},
+        LevelOverridden: {},
+        PatientArrived: {"arrived_at": at(300)},
+        MilestoneReached: {"milestones": (doing(kind),)},
+        CareTransferred: {
+            "transferred_at": at(300),
+            "received_by": "n-1",
+            "handed_over_by": "crew-1",
+        },
+        OutcomeReported: {"outcome": doing(kind)},
+    }
+    return stamps[kind]
+
+
+kinds = pytest.mark.parametrize("kind", SAYS, ids=lambda kind: str(kind.__name__))
+
+
+def test_every_act_of_a_facility_is_tried_here() -> None:
+    def below(kind: type[HandoffEvent]) -> set[type[Event]]:
+        return {kind for each in kind.__subclasses__() for kind in {each, *below(each)}}
+
+    assert below(HandoffEvent) | {LevelOverridden} == SAYS.keys()
+
+
+@kinds
+def test_an_act_leaves_what_it_says_and_is_told_as_it_is(kind: type[Event]) -> None:
+    before, event = ready(kind), doing(kind)
+    case, events = act(before, event, at(301))
+    handoff = before.handoff.model_copy(update=expected(kind))
+    assert case.handoff == handoff
+    assert events[0] == event
+    assert case.taken.digest(name_of(event)) == digest_of(event)
+    assert topic_of(event).name == "bridge-handoffs"
+
+
+@kinds
+def test_the_same_act_again_changes_nothing_and_its_key_stands_for_no_other(
+    kind: type[Event],
+) -> None:
+    case = after(doing(kind), case=ready(kind))
+    assert act(case, doing(kind), at(400)) == (case, ())
+    for other in (SAYS[kind][1], {"second": 305}):
+        with pytest.raises(Rejected, match="409 Key used before"):
+            act(case, doing(kind, **other), at(400))
+
+
+def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
+    """Senders number for themselves."""
+    case = bound()
+    for kind in [kind for kind in SAYS if kind is not DirectToRevoked]:
+        case, (first, *_) = act(case, doing(kind, "night-shift-1"), at(301))
+        assert (type(first), first.event_id) == (kind, "night-shift-1")
+
+
+@kinds
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(None, id="unknown"),
+        pytest.param(Case(encounter_id="E-1"), id="not bound"),
+        pytest.param(bound("H-2"), id="bound for another"),
+        pytest.param(bound("H-2", bound("H-1")), id="redirected"),
+        pytest.param(
+            hear(bound(), "E-1", made(EncounterEnded, "end", outcome=Outcome.NO_PATIENT), at(9))[0],
+            id="withdrawn",
+        ),
+    ],
+)
+def test_for_a_facility_that_was_not_told_there_is_nothing(
+    kind: type[Event], case: Case | None
+) -> None:
+    with pytest.raises(Rejected, match="404 Not found: There is nothing here for you"):
+        act(case, doing(kind), at(301))
+
+
+@kinds
+def test_after_the_transfer_of_care_only_what_the_hospital_learns_later_is_added(
+    kind: type[Event],
+) -> None:
+    case = after(doing(DirectToConfirmed), doing(CareTransferred))
+    if kind is CareTransferred or kind not in AFTER_TRANSFER:
+        with pytest.raises(Rejected, match="409 Handed over"):
+            act(case, doing(kind, "later"), at(400))
+        return
+    later, events = act(case, doing(kind, "later"), at(400))
+    assert [e.event_id for e in events] == ["later"]
+    assert later.handoff.transferred_at == at(300)
+    assert set(AFTER_TRANSFER) == {MilestoneReached, IdentityBound, OutcomeReported}
+
+
+@pytest.mark.parametrize("kind", [Acknowledged, Accepted, RedirectRequested, PatientArrived])
+def test_some_acts_are_done_once(kind: type[Event]) -> None:
+    with pytest.raises(Rejected, match="409 Done before"):
+        act(after(doing(kind)), doing(kind, "again"), at(400))
+
+
+# -- another hospital is proposed ------------------------------------------------------------------
+
+
+def test_a_hospital_that_proposes_another_stays_responsible() -> None:
+    case = after(doing(RedirectRequested))
+    assert (case.facility_id, case.centres) == ("H-1", (Centre.EMERGENCY,))
+    case = after(doing(Acknowledged), doing(Accepted), doing(PatientArrived), case=case)
+    assert case.handoff.redirect == doing(RedirectRequested)
+
+
+def test_who_has_arrived_is_treated_first_and_sent_on_afterwards() -> None:
+    with pytest.raises(Rejected, match="409 Arrived: The patient is here"):
+        act(after(doing(PatientArrived)), doing(RedirectRequested), at(400))
+
+
+def test_the_hospital_chosen_instead_begins_anew() -> None:
+    asked = after(*(doing(kind) for kind in (RedirectRequested, CentreActivated, BedReserved)))
+    assert bound("H-2", asked).handoff == Handoff(notified_at=at(0))
+
+
+# -- teams, ways, beds -----------------------------------------------------------------------------
+
+
+def test_a_centre_that_is_activated_gets_the_record_in_its_queue() -> None:
+    before = bound()
+    event = doing(CentreActivated)
+    case, (first, *notified) = act(before, event, at(301))
+    assert first == event
+    records = [e for e in notified if isinstance(e, PreArrivalNotified)]
+    assert [(e.centre, e.version) for e in records] == [
+        (Centre.EMERGENCY, before.version + 1),
+        (Centre.CHEST_PAIN, before.version + 1),
+    ]
+    assert len(records) == len(notified)
+    assert all(topic_of(e).name == e.centre.topic for e in records)
+    assert case.centres == (Centre.EMERGENCY, Centre.CHEST_PAIN)
+    found = made(FindingRecorded, "found", finding="diaphoresis", present=True)
+    told = [e.centre for e in hear(case, "E-1", found, at(310))[1] if isinstance(e, CentreEvent)]
+    assert told == list(case.centres)
+
+
+def test_a_centre_whose_queue_has_the_record_already_is_told_no_second_time() -> None:
+    case = after(doing(CentreActivated, activation="alert"))
+    louder = doing(CentreActivated, "louder")
+    case, events = act(case, louder, at(400))
+    assert list(events) == [louder]
+    activations = [a.activation for a in case.handoff.activations]
+    assert activations == [Activation.ALERT, Activation.ACTIVATE]
+    emergency = doing(CentreActivated, "emergency", centre="emergency")
+    assert list(act(case, emergency, at(401))[1]) == [emergency]
+
+
+@pytest.mark.parametrize("kind", [CentreActivated, BedReserved])
+def test_very_many_of_a_kind_for_one_patient_are_a_slip(kind: type[Event]) -> None:
+    case = after(*(doing(kind, f"n-{n}") for n in range(MOST)))
+    with pytest.raises(Rejected, match=f"409 Too many: {MOST} of these"):
+        act(case, doing(kind, "one-more"), at(400))
+    assert act(case, doing(kind, "n-0"), at(400)) == (case, ())
+
+
+def test_another_way_takes_the_place_of_the_first_and_only_the_one_that_stands_is_revoked() -> None:
+    case = after(doing(DirectToConfirmed), doing(DirectToConfirmed, "b", direct_to="ct"))
+    assert case.handoff.direct_to == doing(DirectToConfirmed, "b", direct_to="ct")
+    with pytest.raises(Rejected, match="409 Not confirmed"):
+        act(case, doing(DirectToRevoked), at(400))
+    case = after(doing(DirectToRevoked, "c", direct_to="ct"), case=case)
+    assert case.handoff.direct_to is None
+    with pytest.raises(Rejected, match="409 Not confirmed"):
+        act(case, doing(DirectToRevoked, "d", direct_to="ct"), at(400))
+
+
+# -- what the hospital learns ----------------------------------------------------------------------
+
+
+def test_a_milestone_or_an_outcome_told_again_is_corrected() -> None:
+    case = after(
+        doing(MilestoneReached, "a", milestone="ct_done"),
+        doing(MilestoneReached, "b"),
+        doing(CareTransferred),
+        doing(MilestoneReached, "c", 280, milestone="ct_done"),
+        doing(OutcomeReported, "d"),
+        doing(OutcomeReported, "e", outcome="died"),
+    )
+    told = [(m.milestone.value, m.event_id) for m in case.handoff.milestones]
+    assert told == [("needle", "b"), ("ct_done", "c")]
+    assert case.handoff.outcome == doing(OutcomeReported, "e", outcome="died")
+
+
+def test_a_number_of_the_facility_that_was_provisional_is_replaced() -> None:
+    case = after(
+        doing(IdentityBound), doing(IdentityBound, "b", reference="P-7", provisional=False)
+    )
+    assert case.handoff.identity == doing(IdentityBound, "b", reference="P-7", provisional=False)
+
+
+def test_before_care_was_handed_over_there_is_no_outcome_in_the_hospital() -> None:
+    with pytest.raises(Rejected, match="409 Not handed over"):
+        act(bound(), doing(OutcomeReported), at(301))
+
+
+@pytest.mark.parametrize(
+    ("role", "topic"), [("crew", "ambulance-findings"), ("receiving_clinician", "bridge-handoffs")]
+)
+def test_a_level_goes_to_the_topic_of_whose_word_it_is(role: str, topic: str) -> None:
+    assert topic_of(doing(LevelOverridden, role=role)).name == topic
+
+
+# -- what is sent and shown ------------------------------------------------------------------------
+
+
+def test_an_item_shows_everything_that_was_answered() -> None:
+    acts = [doing(kind) for kind in SAYS if kind not in (DirectToRevoked, OutcomeReported)]
+    case = after(*acts, doing(OutcomeReported))
+    shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
+    assert shown == case.handoff
+    unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}
+    assert unanswered == set()
+
+
+@pytest.mark.parametrize(
+    ("body", "given", "field"),
+    [
+        (ActivatedCentre, {"centre": "burns", "activation": "alert"}, "centre"),
+        (ActivatedCentre, {"centre": "stroke", "activation": "notice"}, "activation"),
+        (DirectWay, {"direct_to": "ct", "phone": "call Zhang"}, "phone"),
+        (DirectWay, {"direct_to": "ct", "phone": "1"}, "phone"),
+        (DirectWay, {"direct_to": "roof"}, "direct_to"),
+        (OverriddenLevel, {"level": "not_yet", "reason": "x"}, "level"),
+        (OverriddenLevel, {"level": "urgent", "reason": ""}, "reason"),
+        (ReachedMilestone, {"milestone": "lunch"}, "milestone"),
+        (Redirection, {"reason": "full"}, "reason"),
+        (ReportedOutcome, {"outcome": "well"}, "outcome"),
+    ],
+)
+def test_what_no_department_can_mean_is_refused_by_its_field(
+    body: Any, given: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        body.model_validate({"occurred_at": at(0), **given})
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
