@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -68,7 +69,7 @@ def report(verdict: Verdict, now: float) -> dict[str, Any]:
         "versions": versions(),
         "refused": tally.refused,
         "redelivered_of": dict(tally.redelivered),
-        "findings": [*tally.findings, *lost][:FINDINGS],
+        "findings": _of_each_kind([*tally.findings, *lost]),
     }
 
 
@@ -113,6 +114,17 @@ def _has_boarded(verdict: Verdict, boarding: ActSent) -> bool:
     """Acknowledged to the crew, or stored although its answer was lost."""
     item = verdict.ledger.cases[boarding.about["encounter_id"]].acts[boarding.id]
     return item.acked is not None or not item.lacks & EFFECTS[0]
+
+
+def _of_each_kind(findings: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """The first of each kind: hundreds of one must not hide the others."""
+    seen: Counter[str] = Counter()
+    told = []
+    for finding in findings:
+        seen[finding["what"]] += 1
+        if seen[finding["what"]] <= FINDINGS:
+            told.append(finding)
+    return told
 
 
 def _finding(about: str, sentence: str) -> dict[str, str]:

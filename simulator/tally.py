@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from simulator.histogram import Latencies
 
-#: The report describes this many of the things that went wrong, and counts them all.
+#: The report describes this many of each kind of thing that went wrong, and counts them all.
 FINDINGS = 50
 
 
@@ -57,5 +57,5 @@ class Tally:
 
     def find(self, what: str, about: str, sentence: str) -> None:
         """Describe something that went wrong, while there is room."""
-        if len(self.findings) < FINDINGS:
+        if sum(found["what"] == what for found in self.findings) < FINDINGS:
             self.findings.append({"what": what, "id": about, "finding": sentence})

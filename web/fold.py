@@ -205,9 +205,11 @@ def _know(encounter: Encounter, name: str, value: Any, at: float) -> None:
 
 
 def weightiest(reasons: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The three reasons of the highest levels, as the page shows them."""
+    """The three reasons of the highest levels, as the page shows them: what several signs say in
+    the same words is said once."""
     ordered = sorted(reasons, key=lambda reason: -URGENCY[reason["level"]])
-    return tuple({"level": r["level"], "text": r["text"]} for r in ordered[:3])
+    said = {r["text"]["zh"]: {"level": r["level"], "text": r["text"]} for r in reversed(ordered)}
+    return tuple(reversed(said.values()))[:3]
 
 
 def _vitals(stage: Stage, record: Record) -> None:

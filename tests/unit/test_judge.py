@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -285,3 +286,13 @@ def test_a_record_may_stand_in_the_queue_before_any_decision() -> None:
     run = [shown if isinstance(h, Read) and h.name == "emergency 1" else h for h in good_run()]
     run = [h for h in run if isinstance(h, Told) or h.name not in {"chest_pain 1", "feed 1"}]
     assert count(run)["ground_truth"] == NOTHING
+
+
+def test_hundreds_of_one_kind_do_not_hide_another() -> None:
+    verdict = judged(good_run())
+    for number in range(200):
+        verdict.tally.double(f"d-{number}", "again")
+    for number in range(60):
+        verdict.tally.find("lost", f"l-{number}", "nowhere")
+    kinds = Counter(finding["what"] for finding in report(verdict, BASE)["findings"])
+    assert kinds == {"duplicated": 50, "lost": 50}

@@ -12,7 +12,7 @@ from schemas import clinical, encounter, handoff, incident, triage, unit
 from schemas.envelope import encode
 from schemas.event import Event
 from web import stage as bounds
-from web.fold import FOLDS, Record, take
+from web.fold import FOLDS, Record, take, weightiest
 from web.stage import Stage
 from web.view import CALLS, CARDS, CHIPS, LEAVING_MS, sections
 
@@ -342,3 +342,13 @@ def test_a_unit_without_a_call_keeps_its_status(teller: Teller) -> None:
     teller.stamp(unit.UnitStatus.OUT_OF_SERVICE, 1)
     assert teller.stage.units[teller.vehicle].status == "out_of_service"
     assert not teller.stage.incidents
+
+
+def test_what_several_signs_say_in_the_same_words_is_said_once() -> None:
+    def reason(level: str, zh: str) -> dict[str, Any]:
+        return {"rule": zh, "level": level, "text": {"zh": zh, "en": zh}}
+
+    told = [reason("urgent", "a"), reason("severe", "b"), reason("severe", "b")]
+    told += [reason("critical", "c"), reason("urgent", "d")]
+    assert [r["text"]["zh"] for r in weightiest(told)] == ["c", "b", "a"]
+    assert [r["level"] for r in weightiest(told)] == ["critical", "severe", "urgent"]

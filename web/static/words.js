@@ -89,7 +89,7 @@ const WORDS = {
   stroke_centre: ["卒中中心", "Stroke"],
   trauma_centre: ["创伤中心", "Trauma"],
   maternal_centre: ["危重孕产妇", "Mothers"],
-  neonatal_centre: ["危重儿童和新生儿", "Children and newborns"],
+  neonatal_centre: ["儿童和新生儿", "Children"],
   centres: ["五大中心", "Five centres"],
   centres_long: ["急诊之外还涉及谁", "whom else the patient concerns"],
   emergency_centre: ["急诊", "Emergency department"],
