@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -151,6 +152,11 @@ class Case:
     bound: dict[str, int] = field(default_factory=dict)
     #: Of a facility that was left, the last version told there.
     told: dict[str, int] = field(default_factory=dict)
+    #: When care was handed over, or the patient left it: no queue shows what is decided later.
+    left: float = math.inf
+    #: Samples that nobody owed a decision about when it was over. A triage that was far behind
+    #: names them all the same, once.
+    let_go: set[str] = field(default_factory=set)
     #: Encounters that were given some of its samples.
     given: set[str] = field(default_factory=set)
     #: ``occurred_at`` of the latest decision, and the last place in the log that one has named.

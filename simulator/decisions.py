@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from schemas.triage import TriageLevel
 from simulator.case import ALL_QUEUES, FOLDED, MEMORY_S, SEEN, Case, Expected, Item
-from simulator.ledger import Ledger
+from simulator.ledger import LATE_S, Ledger
 from simulator.reading import DecisionSeen, QueueSeen, SampleSeen
 
 
@@ -66,6 +66,9 @@ class Decisions:
         before = ""
         trigger: Item | None = None
         for id_ in seen.folded:
+            if id_ in case.let_go:
+                case.let_go.discard(id_)
+                continue
             item = case.item(id_)
             is_new = item is not None and item.folded is None
             trigger = item if is_new else None
@@ -87,8 +90,11 @@ class Decisions:
         case = item.case
         item.folded = seen.number
         case.folded_to = max(case.folded_to, item.offset)
-        if item.level is not None and item.is_new:
+        acts = item.level is not None and item.is_new
+        if acts and item.level is not None:
             case.worst = item.level
-        else:  # what was proven before need not be shown anew
+        if not acts or seen.appended > case.left - LATE_S:
+            # What was proven before need not be shown anew; nor what was late when care was
+            # handed over, for then the record is locked.
             self._ledger.settle(item, ALL_QUEUES, seen.t)
         self._ledger.settle(item, FOLDED, seen.t)

@@ -61,8 +61,9 @@ class Outside:
     async def act(self, request: Request) -> dict[str, Any]:
         """Send until it is answered. Raises ``Refused`` when the answer is no.
 
-        A 404 counts as no only after a while: gateway and bridge learn of a patient from the
-        broker, a moment after dispatch has answered.
+        What another service knows comes from the broker, a moment after that one has answered: so
+        gateway's and bridge's 404 counts as no only after a while, and dispatch's 409 when a call
+        is to be closed whose patient was just handed over.
         """
         waited, attempt = 0.0, 0
         while True:
@@ -70,7 +71,10 @@ class Outside:
                 status, text = await self._send(request)
             if 200 <= status < 300:
                 return dict(json.loads(text))
-            may_come = status == 404 and request.service != "dispatch" and waited < SOON_S
+            may_come = waited < SOON_S and (
+                (status == 404 and request.service != "dispatch")
+                or (status == 409 and request.path.endswith("/closed"))
+            )
             if status not in AGAIN and not may_come:
                 raise Refused(status, text[:200])
             pause = PAUSES_S[min(attempt, len(PAUSES_S) - 1)]

@@ -26,13 +26,14 @@ class SampleSeen(NamedTuple):
 
 
 class DecisionSeen(NamedTuple):
-    """A decision of triage."""
+    """A decision of triage; ``decided`` is the time of what it is about."""
 
     t: float
     id: str
     encounter_id: str
     number: int
     decided: float
+    appended: float
     worst: str
     folded: Sequence[str]
 
@@ -192,12 +193,12 @@ def read(record: Record, t: float) -> Reading | None:
         is_vital = kind == "VitalSignsRecorded"
         return SampleSeen(t, event_id, record.key.decode(), appended, record.offset, is_vital)
     try:
-        return _read(kind, event_id, json.loads(record.value), t)
+        return _read(kind, event_id, json.loads(record.value), record.timestamp / 1000, t)
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _read(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Reading:
+def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t: float) -> Reading:
     match kind:
         case "TriageDecided":
             return DecisionSeen(
@@ -206,6 +207,7 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Readin
                 encounter_id=body["encounter_id"],
                 number=body["number"],
                 decided=milliseconds(body["occurred_at"]) / 1000,
+                appended=appended,
                 worst=body["worst"],
                 folded=body["folded"],
             )

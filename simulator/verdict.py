@@ -119,4 +119,5 @@ class Verdict:
             _, case = over.popleft()
             for item in [item for item in case.samples.values() if item.is_excused]:
                 self.ledger.settle(item, FOLDED | ALL_QUEUES, now)
+                case.let_go.add(item.id)
             case.forget(now)

@@ -53,7 +53,7 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()
-    if case.handoff.transferred_at is not None and not isinstance(event, AFTER_TRANSFER):
+    if case.is_locked and not isinstance(event, AFTER_TRANSFER):
         raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
     changed = case.model_copy(

@@ -71,5 +71,12 @@ class Case(Value):
 
     @property
     def is_open(self) -> bool:
-        """Whether a facility is waiting for this patient."""
-        return self.facility_id is not None and not self.ended
+        """Whether a facility is waiting for this patient: until care is handed over, or it was
+        told that nobody comes."""
+        is_told = bool(self.centres) or not self.ended
+        return self.facility_id is not None and is_told and not self.is_locked
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether care was handed over: the record stays as it was then."""
+        return self.handoff.transferred_at is not None

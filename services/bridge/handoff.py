@@ -53,7 +53,9 @@ def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> D
         if isinstance(event, TriageDecided)
         else before.model_copy(update={"taken": before.taken.with_(name)})
     )
-    return handler(taken, event, now)
+    return (
+        (taken, ()) if before.is_locked and type(event) in _RECORD else handler(taken, event, now)
+    )
 
 
 def _known(case: Case, event: EncounterOpened | EncounterUpdated, now: datetime) -> Decision:
@@ -67,7 +69,7 @@ def _reached(case: Case, event: PatientReached, now: datetime) -> Decision:
 def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
     """A human chose: the facility before forgets the patient, the new one is told. Whoever was
     handed over stays where they are; another journey is another encounter."""
-    if case.facility_id == event.facility_id or case.handoff.transferred_at is not None:
+    if case.facility_id == event.facility_id or case.is_locked:
         return case, ()
     left, withdrawn = withdraw(case, now)
     told, notified = notify(left.model_copy(update={"facility_id": event.facility_id}), now)
@@ -93,7 +95,7 @@ def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
     """Who was brought, or died on the way, stays in the queue until care is handed over; every
     other end withdraws."""
     stays = event.outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
-    if stays or case.handoff.transferred_at is not None:
+    if stays or case.is_locked:
         return case.model_copy(update={"ended": True}), ()
     left, withdrawn = withdraw(case, now)
     after, cancelled = cancel(left, event.outcome, now)
@@ -135,6 +137,8 @@ _SHELF: Mapping[type[Event], str] = {
     ExaminationDone: "examinations",
     TreatmentGiven: "treatments",
 }
+#: What the record says of the patient's state.
+_RECORD = frozenset({*_SHELF, ObservationRetracted, TriageDecided, TriagePaused})
 _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     EncounterOpened: _known,
     EncounterUpdated: _known,

@@ -63,7 +63,7 @@ class RawReader:
     async def run(self) -> None:
         """Read for ever."""
         settings = self._settings
-        await patiently(settings, GROUP, lambda: self._directory.caught_up(WAIT_S))
+        await self._known()
         self._consumer = await patiently(
             settings, GROUP, lambda: kafka.started(lambda: kafka.consumer(settings, GROUP))
         )
@@ -76,6 +76,10 @@ class RawReader:
             self.ready = False
             await kafka.stop(self._consumer)
 
+    async def _known(self) -> None:
+        """Wait until it is known who wears which monitor now."""
+        await patiently(self._settings, GROUP, lambda: self._directory.caught_up(WAIT_S))
+
     def forget(self) -> None:
         """Whoever has the partitions now reads again what waits here, after the batch in hand:
         as long as it waits, no offset goes beyond it."""
@@ -85,6 +89,7 @@ class RawReader:
         if not records and not self._waiting:
             return
         failpoint.reach("raw.received")
+        await self._known()
         if self._forgets:
             self._forgets, self._waiting = False, []
         messages = self._messages(records)

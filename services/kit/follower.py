@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -15,6 +15,7 @@ from schemas.envelope import InvalidMessage, decode
 from schemas.event import Event
 from services.kit import kafka
 from services.kit.errors import TransientFailure
+from services.kit.freshness import Freshness
 from services.kit.patience import patiently
 from services.kit.settings import Settings
 
@@ -37,6 +38,7 @@ class Follower:
         self._take = take
         self._window = window
         self._changed = asyncio.Event()
+        self._freshness = Freshness()
         self.ready = False
 
     async def run(self) -> None:
@@ -60,8 +62,10 @@ class Follower:
                 fetched = await consumer.getmany(timeout_ms=200, max_records=500)
                 for record in (record for part in fetched.values() for record in part):
                     self._take_record(record)
-                caught_up = all([await consumer.position(p) >= ends[p] for p in places])
-                if fetched or caught_up is not self.ready:
+                reached = {place: await consumer.position(place) for place in places}
+                caught_up = all(reached[place] >= ends[place] for place in places)
+                has_news = _has_answered(consumer, reached, self._freshness) or bool(fetched)
+                if has_news or caught_up is not self.ready:
                     self.ready = self.ready or caught_up
                     self._tell()
                 await asyncio.sleep(0)  # what is buffered is had without waiting
@@ -98,6 +102,9 @@ class Follower:
         else:
             self._take(event)
 
+    def _is_fresh(self) -> bool:
+        return self._freshness.is_fresh(round(time.time() * 1000))
+
     def _tell(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
@@ -114,7 +121,16 @@ class Follower:
         return True
 
     async def caught_up(self, seconds: float) -> None:
-        """Return once all that was there at the start is known. Raises ``TransientFailure``: until
-        then what is known may be what held before."""
-        if not await self.wait_until(lambda: self.ready, seconds):
+        """Return once all that was there at the start is known, and what came since. Raises
+        ``TransientFailure``: until then what is known may be what held before."""
+        if not await self.wait_until(lambda: self.ready and self._is_fresh(), seconds):
             raise TransientFailure(f"{self._topic} is still being read")
+
+
+def _has_answered(
+    consumer: AIOKafkaConsumer, reached: Mapping[TopicPartition, int], freshness: Freshness
+) -> bool:
+    """Whether the broker has said something new, and all that it said has been read."""
+    if any(position < (consumer.highwater(place) or 0) for place, position in reached.items()):
+        return False
+    return freshness.answered(min(consumer.last_poll_timestamp(p) or 0 for p in reached))

@@ -12,7 +12,6 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -28,13 +27,12 @@ from services.kit.patience import patiently, pause
 from services.kit.positions import Positions, moves_of
 from services.kit.postgres import Connection, Pool, Row, State, transaction
 from services.kit.settings import Settings
+from services.kit.supply import Supply
 from services.kit.work import Consumption, Received, Record, place_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-BATCH = 500
-FETCH_MS = 200
 #: The broker's offsets follow at most this often.
 FOLLOW_S = 1.0
 #: Handlers run this many records before the event loop gets a turn.
@@ -52,6 +50,7 @@ class Loop(Generic[State]):
         self._work = work
         self._turn = asyncio.Lock()
         self._positions = Positions(pool, work.group)
+        self._supply = Supply(self._positions)
         self._intake = Intake(work.service, work.group)
         self._aside = Aside(pool, work)
         self._in_doubt = False
@@ -76,6 +75,7 @@ class Loop(Generic[State]):
                 lambda: kafka.started(lambda: kafka.consumer(settings, group))
             )
             try:
+                self._supply.consumer = self._consumer
                 self._consumer.subscribe(self._work.topics, listener=_Listener(self))
                 while True:
                     await self._round()
@@ -93,16 +93,13 @@ class Loop(Generic[State]):
             return
         term = self._term
         # Outside the turn: while partitions are given out anew, this waits until they have been.
-        fetched = await self._consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
+        fetched = await self._supply.fetch()
         async with self._turn:
             if term == self._term:
-                records = [record for part in fetched.values() for record in part]
-                await self._take(
-                    [r for r in records if not self._positions.is_behind(*place_of(r))]
-                )
+                await self._take(self._supply.take(fetched))
                 await self._follow()
             elif self.ready:
-                self._seek()  # fetched before, and what was fetched may have gone elsewhere
+                self._supply.seek()  # fetched before, and what was fetched may have gone elsewhere
         await asyncio.sleep(0)
 
     # -- one batch: decode, transact, follow -------------------------------------------------
@@ -174,7 +171,7 @@ class Loop(Generic[State]):
 
     async def _decide(self, connection: Connection, good: Sequence[Received]) -> None:
         by_key: dict[str, list[Received]] = defaultdict(list)
-        for received in _in_order(good):
+        for received in good:
             by_key[received.key].append(received)
         stopped = [r.record for key in self._aside.keys & by_key.keys() for r in by_key.pop(key)]
         await self._intake.set_down("set_aside", [(r, "the key is set aside") for r in stopped])
@@ -243,13 +240,9 @@ class Loop(Generic[State]):
         last = await self._consumer.end_offsets(places)
         await self._patiently(lambda: self._positions.settle(first, last))
         await self._aside.load()
-        self._seek()
+        self._supply.seek()
         self._untold = dict(self._positions.held)  # what was not told before the last end
         self.ready = True
-
-    def _seek(self) -> None:
-        for place, position in self._positions.held.items():
-            self._consumer.seek(place, position)
 
     async def unsettle(self) -> None:
         """Finish the batch in hand; then others may have the partitions."""
@@ -273,19 +266,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._loop.settle(assigned)
         except Exception as fault:
             self._loop.fault = fault
-
-
-def _in_order(batch: Sequence[Received]) -> list[Received]:
-    """By the broker's times across partitions, and within a partition as it stands there: a clock
-    that was set back moves nothing."""
-    latest: dict[tuple[str, int], datetime] = {}
-    timed = []
-    for received in batch:
-        topic, partition, _ = received.place
-        at = max(received.recorded_at, latest.get((topic, partition), received.recorded_at))
-        latest[topic, partition] = at
-        timed.append((at, received))
-    return [received for _, received in sorted(timed, key=lambda pair: pair[0])]
 
 
 def _may_be_logged(bug: Exception) -> bool:

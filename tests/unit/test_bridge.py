@@ -462,6 +462,14 @@ def test_whoever_was_handed_over_stays_where_they_are() -> None:
     assert told.case.ended
 
 
+def test_the_record_is_locked_when_care_was_handed_over() -> None:
+    """Triage or the crew's words may come late: the record stays what the hospital signed for."""
+    case = case_after("acknowledge,arrive,transfer")
+    told = tell(found(), decided(9), case=case)
+    assert told.out == []
+    assert record_of(told.case) == record_of(case)
+
+
 def test_the_facility_was_told_at_its_first_version_however_many_follow() -> None:
     told = tell(bound("H-1"), found(), boarded())
     assert told.case.handoff.notified_at == at(1000)
@@ -475,7 +483,7 @@ def test_every_end_but_the_handover_and_a_death_on_the_way_withdraws_the_record(
     told = tell(bound("H-1"), ended(outcome), found(), decided(1))
     comes = outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
     assert len(told.withdrawn) == (0 if comes else 1)
-    assert [e.version for e in told.notified] == [1]
+    assert [e.version for e in told.notified] == ([1, 2, 3] if comes else [1])
     assert told.case.ended
 
 

@@ -184,6 +184,18 @@ def test_a_forgotten_sample_that_is_folded_again_is_doubled() -> None:
     assert verdict.tally.doubled == 1
 
 
+def test_what_nobody_owed_may_still_be_named_once() -> None:
+    """Triage was minutes behind: the encounter was over before it came to the last samples."""
+    verdict = judged(good_run())
+    verdict.close_cases(BASE + 200)
+    for number, doubled in ((7, 0), (8, 1)):
+        late = decision(201, number, "critical", "7")
+        reading = read(record_of(late.event, 201), BASE + 201)
+        assert reading is not None
+        verdict.read(reading)
+        assert verdict.tally.doubled == doubled
+
+
 def test_a_series_knows_new_again_and_doubled() -> None:
     series = Series()
     assert [series.note(1, "a", 0), series.note(1, "a", 1)] == ["new", "again"]

@@ -243,6 +243,29 @@ def test_who_still_comes_stays_admitted_and_in_the_queue(outcome: str) -> None:
     assert found([*up_to(46.9), *told_act(50, "brought", "outcome", **told), over, *ended()])
 
 
+# -- a triage that is behind ------------------------------------------------------------------
+
+
+def handed_over(decided: float) -> Run:
+    """The critical sample of second 41 is decided on at ``decided``, and shown nowhere; care was
+    handed over at second 56."""
+    bound: dict[str, Any] = {"about": {"facility_id": "F-001"}, "facility": "F-001"}
+    late = decision(41.02, 5, "critical", "3", "4")
+    late = replace(late, t=decided + 0.03, appended=decided + 0.02)
+    signed = {"facility_id": "F-001", "staff_id": "nurse", "handed_over_by": "crew"}
+    over = [
+        *told_act(56, "transferred", "transfer", **bound),
+        of_patient(handoff.CareTransferred, 56, **signed),
+    ]
+    in_turn = [late, *over] if decided < 56 else [*over, late]
+    return [*without("decision 5", up_to(41.055)), *in_turn, *ended()]
+
+
+def test_nobody_is_told_any_more_once_care_was_handed_over() -> None:
+    assert found(handed_over(57))
+    assert found(handed_over(45), lost=1)
+
+
 # -- two at once -----------------------------------------------------------------------------
 
 

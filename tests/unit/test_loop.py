@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -124,21 +123,6 @@ async def test_a_partition_lost_on_the_way_ends_it_there() -> None:
     assert loop.set_aside == [(3, "ZeroDivisionError")]
 
 
-async def test_a_clock_that_was_set_back_does_not_reorder_a_partition() -> None:
-    """Two partitions; in the first the time falls by ten seconds after its first record."""
-
-    def at(offset: int, partition: int, second: int) -> Received:
-        one = received(offset)
-        record = dataclasses.replace(one.record, partition=partition)
-        return dataclasses.replace(
-            one, key="E-1", record=record, recorded_at=NOW + timedelta(seconds=second)
-        )
-
-    batch = [at(1, 0, 20), at(2, 0, 10), at(3, 0, 15), at(4, 1, 5), at(5, 1, 30)]
-    places = [r.place[2] for r in loop_module._in_order(batch)]
-    assert places == [4, 1, 2, 3, 5]
-
-
 class Broker:
     """Takes offsets, or does not."""
 
@@ -166,7 +150,7 @@ async def test_offsets_that_the_broker_refused_are_told_with_the_next(
     monkeypatch.setattr(loop_module, "FOLLOW_S", 0.01)
     loop = Rigged(lambda *_: None)
     broker: Any = Broker(KafkaError(), TimeoutError(), None)
-    loop._consumer = broker
+    loop._consumer = loop._supply.consumer = broker
     one, other = TopicPartition("dispatch-encounters", 0), TopicPartition("dispatch-encounters", 1)
     loop._untold = {one: 7}
     await loop._follow()
@@ -185,7 +169,7 @@ async def test_where_it_goes_on_is_told_even_if_nothing_comes(
     loop = Rigged(lambda *_: None)
     broker: Any = Broker(None)
     place = TopicPartition("dispatch-encounters", 0)
-    loop._consumer = broker
+    loop._consumer = loop._supply.consumer = broker
 
     async def settle(first: Any, last: Any) -> None:
         loop._positions.held = {place: 20}
