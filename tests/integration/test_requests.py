@@ -31,7 +31,6 @@ from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
-from services.dispatch.directory import Directory
 from services.dispatch.history import Stretch, samples
 from services.kit import kafka, postgres
 from services.kit.auth import Gate
@@ -41,6 +40,7 @@ from services.kit.postgres import Row, transaction
 from services.kit.role import CONFINED, Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
+from tests.given import GivenDirectory
 from tests.platform import Platform
 
 #: Of this file alone: the queues of others stay as they are.
@@ -459,8 +459,7 @@ async def door(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
     async with await postgres.connect(settings, "access", size=1) as pool:
         app = create_app("gateway", Gate(settings, pool), [gateway.router], is_ready)
         producer = await kafka.started(lambda: kafka.producer(settings))
-        directory = Directory(settings)
-        directory.ready = True
+        directory = GivenDirectory(settings)
         directory.attachments.encounters.update(dict.fromkeys(("E-history", "E-other")))
         app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
         async with httpx.AsyncClient(

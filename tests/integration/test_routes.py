@@ -27,7 +27,6 @@ from fastapi import APIRouter, FastAPI
 from services.bridge import api as bridge
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
-from services.dispatch.directory import Directory
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
 from services.kit.errors import Rejected
@@ -35,6 +34,7 @@ from services.kit.http import create_app, routes_of
 from services.kit.role import CONFINED, Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
+from tests.given import GivenDirectory
 from tests.platform import Platform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,8 +223,7 @@ async def house(
             apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
             apps[service].state.pool = pools[service]
         apps["bridge"].state.feeds = EmptyFeeds()
-        directory = apps["gateway"].state.directory = Directory(settings)
-        directory.ready = True
+        apps["gateway"].state.directory = GivenDirectory(settings)
         apps["gateway"].state.producer = None
         clients = await stack.enter_async_context(
             asyncpg.create_pool(platform.admin_dsn, min_size=1, max_size=1)

@@ -408,6 +408,23 @@ async def test_not_found_is_an_answer_of_dispatch_and_a_pause_elsewhere() -> Non
     assert seen == ["/v1/a", "/v1/b", "/v1/b"]
 
 
+async def test_a_call_is_closed_when_dispatch_has_heard_that_its_patient_was_handed_over() -> None:
+    seen: list[str] = []
+
+    def answer(request: web.Request) -> Any:
+        seen.append(request.path)
+        return {} if len(seen) > 2 else web.Response(status=409, text="not over")
+
+    async with service(answer) as url:
+        outside = Outside(endpoints(url))
+        with pytest.raises(Refused):
+            await outside.act(Request("dispatch", "POST", "/v1/x/units", SecretStr("t"), "k", {}))
+        closed = Request("dispatch", "POST", "/v1/x/closed", SecretStr("t"), "k", {})
+        assert await outside.act(closed) == {}
+        await outside.close()
+    assert seen == ["/v1/x/units", "/v1/x/closed", "/v1/x/closed"]
+
+
 # -- the sender ------------------------------------------------------------------------------
 
 
