@@ -29,7 +29,6 @@ class Topic(BaseModel):
     partitions: int
     retention_days: int
     max_message_kb: int
-    timestamp: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
 
     @property
     def holds(self) -> tuple[str, ...]:
@@ -42,7 +41,7 @@ class Topic(BaseModel):
             "cleanup.policy": "delete",
             "retention.ms": str(self.retention_days * 86_400_000),
             "max.message.bytes": str(self.max_message_kb * 1024),
-            "message.timestamp.type": self.timestamp,
+            "message.timestamp.type": "LogAppendTime",  # the broker's clock orders the topics
         }
 
 

@@ -152,7 +152,9 @@ class Case:
     bound: dict[str, int] = field(default_factory=dict)
     #: Of a facility that was left, the last version told there.
     told: dict[str, int] = field(default_factory=dict)
-    #: When care was handed over, or the patient left it: no queue shows what is decided later.
+    #: When care was handed over: no queue shows what happens later.
+    handed_over: float = math.inf
+    #: When the patient left otherwise, and was withdrawn: no queue shows what is decided later.
     left: float = math.inf
     #: Samples that nobody owed a decision about when it was over. A triage that was far behind
     #: names them all the same, once.
@@ -179,6 +181,10 @@ class Case:
     def facility(self) -> str | None:
         """Where it is bound for now."""
         return next(reversed(self.bound), None)
+
+    def is_shown(self, happened: float, decided: float) -> bool:
+        """Whether a facility must be told of what happened and was decided then."""
+        return happened < self.handed_over and decided < self.left
 
     def may_be_told(self, facility: str, version: int) -> bool:
         """Whether this facility may be told this version: it is the one, or was until then.

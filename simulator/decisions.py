@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from schemas.triage import TriageLevel
 from simulator.case import ALL_QUEUES, FOLDED, MEMORY_S, SEEN, Case, Expected, Item
-from simulator.ledger import LATE_S, Ledger
+from simulator.ledger import Ledger
 from simulator.reading import DecisionSeen, QueueSeen, SampleSeen
 
 
@@ -93,8 +93,7 @@ class Decisions:
         acts = item.level is not None and item.is_new
         if acts and item.level is not None:
             case.worst = item.level
-        if not acts or seen.appended > case.left - LATE_S:
-            # What was proven before need not be shown anew; nor what was late when care was
-            # handed over, for then the record is locked.
+        if not acts or not case.is_shown(seen.decided, seen.appended):
+            # What was proven before need not be shown anew, and nothing to those who took over.
             self._ledger.settle(item, ALL_QUEUES, seen.t)
         self._ledger.settle(item, FOLDED, seen.t)

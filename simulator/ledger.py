@@ -55,8 +55,8 @@ FOLLOWS: Mapping[str, Sequence[str]] = {
     "transfer": ("CareTransferred",),
     "report": ("OutcomeReported",),
 }
-#: Acts after which nobody waits for the patient any more.
-LEAVES = frozenset({"transfer", "outcome", "merge"})
+#: Acts after which nobody waits for the patient any more, other than the handover.
+LEAVES = frozenset({"outcome", "merge"})
 #: Ends after which the patient still comes to the facility.
 COMES = frozenset({"transported", "died_en_route"})
 
@@ -176,7 +176,9 @@ class Ledger:
             self.tally.vitals_sent += item.vital
         keys += self._consequences(line, case)
         self._enter(item)
-        if line.act in LEAVES and line.about.get("outcome") not in COMES:
+        if line.act == "transfer":
+            case.handed_over = line.t
+        elif line.act in LEAVES and line.about.get("outcome") not in COMES:
             case.left = line.t
         if line.level is not None:
             destined = line.facility != ""

@@ -56,8 +56,10 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     if case.is_locked and not isinstance(event, AFTER_TRANSFER):
         raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
+    locked_at = now if isinstance(event, CareTransferred) else case.locked_at
     changed = case.model_copy(
         update={
+            "locked_at": locked_at,
             "handoff": case.handoff.model_copy(update=update),
             "taken": case.taken.with_(name, digest_of(event)),
         }
@@ -77,7 +79,9 @@ def _told(
 
 def _once(handoff: Handoff, stamp: str) -> None:
     if getattr(handoff, stamp) is not None:
-        raise Rejected(409, "Done before", f"{stamp} was recorded before.")
+        done = stamp.removesuffix("_at").replace("_", " ")
+        wanted = f"{done} was recorded before: nothing is left to do. To repeat a request, send it"
+        raise Rejected(409, "Done before", f"{wanted} with the same Idempotency-Key.")
 
 
 def _acknowledged(handoff: Handoff, event: Acknowledged) -> Update:

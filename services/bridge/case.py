@@ -67,16 +67,16 @@ class Case(Value):
     centres: tuple[Centre, ...] = ()
     notified_at: AwareDatetime | None = None
     ended: bool = False
+    #: When we learned that care was handed over.
+    locked_at: AwareDatetime | None = None
     taken: Repeats = Repeats()
 
     @property
     def is_open(self) -> bool:
-        """Whether a facility is waiting for this patient: until care is handed over, or it was
-        told that nobody comes."""
-        is_told = bool(self.centres) or not self.ended
-        return self.facility_id is not None and is_told and not self.is_locked
+        """Whether a facility is told of this patient: it was not told that nobody comes."""
+        return self.facility_id is not None and (bool(self.centres) or not self.ended)
 
     @property
     def is_locked(self) -> bool:
-        """Whether care was handed over: the record stays as it was then."""
-        return self.handoff.transferred_at is not None
+        """Whether care was handed over."""
+        return self.locked_at is not None

@@ -53,9 +53,18 @@ def hear(case: Case | None, encounter_id: str, event: Event, now: datetime) -> D
         if isinstance(event, TriageDecided)
         else before.model_copy(update={"taken": before.taken.with_(name)})
     )
-    return (
-        (taken, ()) if before.is_locked and type(event) in _RECORD else handler(taken, event, now)
-    )
+    return (taken, ()) if _is_too_late(before, event, now) else handler(taken, event, now)
+
+
+def _is_too_late(case: Case, event: Event, now: datetime) -> bool:
+    """Whether this happened after the handover: the record stays as it was then.
+
+    What happened before and is learned late still completes it, above all what triage makes of it.
+    """
+    if case.locked_at is None or type(event) in _ALWAYS:
+        return False
+    is_triage = isinstance(event, TriageDecided | TriagePaused)
+    return (event.occurred_at if is_triage else now) >= case.locked_at
 
 
 def _known(case: Case, event: EncounterOpened | EncounterUpdated, now: datetime) -> Decision:
@@ -137,8 +146,8 @@ _SHELF: Mapping[type[Event], str] = {
     ExaminationDone: "examinations",
     TreatmentGiven: "treatments",
 }
-#: What the record says of the patient's state.
-_RECORD = frozenset({*_SHELF, ObservationRetracted, TriageDecided, TriagePaused})
+#: Heard even after the handover: whoever boarded is admitted, and every journey ends.
+_ALWAYS = frozenset[type[Event]]((PatientBoarded, EncounterEnded))
 _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     EncounterOpened: _known,
     EncounterUpdated: _known,

@@ -16,6 +16,7 @@ from schemas.event import Event
 from services.kit import kafka
 from services.kit.errors import TransientFailure
 from services.kit.freshness import Freshness
+from services.kit.heartbeat import HEART
 from services.kit.patience import patiently
 from services.kit.settings import Settings
 
@@ -39,6 +40,8 @@ class Follower:
         self._window = window
         self._changed = asyncio.Event()
         self._freshness = Freshness()
+        #: As of which waking everything is known, if it is.
+        self._known: int | None = None
         self.ready = False
 
     async def run(self) -> None:
@@ -64,8 +67,8 @@ class Follower:
                     self._take_record(record)
                 reached = {place: await consumer.position(place) for place in places}
                 caught_up = all(reached[place] >= ends[place] for place in places)
-                has_news = _has_answered(consumer, reached, self._freshness) or bool(fetched)
-                if has_news or caught_up is not self.ready:
+                has_answered = self._look_at(consumer, reached)
+                if fetched or has_answered or caught_up is not self.ready:
                     self.ready = self.ready or caught_up
                     self._tell()
                 await asyncio.sleep(0)  # what is buffered is had without waiting
@@ -102,8 +105,20 @@ class Follower:
         else:
             self._take(event)
 
+    def _look_at(self, consumer: AIOKafkaConsumer, reached: Mapping[TopicPartition, int]) -> bool:
+        """Note what is known now; whether the broker has answered since the last time."""
+        wakings = HEART.wakings()
+        answered = {place: consumer.last_poll_timestamp(place) or 0 for place in reached}
+        has_answered = self._freshness.note(wakings, answered)
+        is_known = all(
+            self._freshness.is_known(place) and position >= (consumer.highwater(place) or 0)
+            for place, position in reached.items()
+        )
+        self._known = wakings if is_known else None
+        return has_answered
+
     def _is_fresh(self) -> bool:
-        return self._freshness.is_fresh(round(time.time() * 1000))
+        return self._known == HEART.wakings()
 
     def _tell(self) -> None:
         self._changed.set()
@@ -125,12 +140,3 @@ class Follower:
         ``TransientFailure``: until then what is known may be what held before."""
         if not await self.wait_until(lambda: self.ready and self._is_fresh(), seconds):
             raise TransientFailure(f"{self._topic} is still being read")
-
-
-def _has_answered(
-    consumer: AIOKafkaConsumer, reached: Mapping[TopicPartition, int], freshness: Freshness
-) -> bool:
-    """Whether the broker has said something new, and all that it said has been read."""
-    if any(position < (consumer.highwater(place) or 0) for place, position in reached.items()):
-        return False
-    return freshness.answered(min(consumer.last_poll_timestamp(p) or 0 for p in reached))

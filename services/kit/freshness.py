@@ -1,35 +1,37 @@
-"""How old what was read is. Pure: the caller says what time it is, in milliseconds."""
+"""Of which partitions it is known what the broker has now. Pure."""
 
 from __future__ import annotations
 
-#: What the broker has not been asked about for so long may be out of date.
-STALE_MS = 1_000
+from collections import Counter
+from collections.abc import Mapping
+
+from aiokafka import TopicPartition
 
 
 class Freshness:
-    """Whether what is known is as of now.
+    """Counts answers, by partition.
 
-    A process that stood still wakes up to an answer that the broker gave before: only the one after
+    A process that stood still wakes up to answers that the brokers gave before: only the one after
     it tells what has happened since.
     """
 
     def __init__(self) -> None:
-        self._answers = 0
-        self._last = 0
-        self._due = 0
+        self._wakings = 0
+        self._last: dict[TopicPartition, int] = {}
+        self._answers: Counter[TopicPartition] = Counter()
+        self._due: dict[TopicPartition, int] = {}
 
-    def answered(self, at: int) -> bool:
-        """The broker's last answer came then, and was read. False when that was told before."""
-        if at == self._last:
-            return False
-        self._answers += 1
-        if at - self._last > STALE_MS:
-            self._due = max(self._due, self._answers + 1)
-        self._last = at
-        return True
+    def note(self, wakings: int, answered: Mapping[TopicPartition, int]) -> bool:
+        """How often the process has woken up, and when each partition was last answered about (0:
+        never). Whether there was any answer since the last time."""
+        if wakings != self._wakings:
+            self._wakings = wakings
+            self._due = {place: number + 2 for place, number in self._answers.items()}
+        new = {p: at for p, at in answered.items() if at and at != self._last.get(p)}
+        self._last.update(new)
+        self._answers.update(new.keys())
+        return bool(new)
 
-    def is_fresh(self, now: int) -> bool:
-        """Whether nothing that happened by now is likely to be missing."""
-        if self._answers >= self._due and now - self._last > STALE_MS:
-            self._due = self._answers + 2
-        return self._answers >= self._due
+    def is_known(self, place: TopicPartition) -> bool:
+        """Whether the last answer about it was given after we last woke up."""
+        return self._answers[place] >= self._due.get(place, 1)

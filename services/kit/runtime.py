@@ -15,6 +15,7 @@ import uvloop
 from fastapi import FastAPI
 
 from services.kit import failpoint
+from services.kit.heartbeat import HEART
 from services.kit.observability import log_as_json
 from services.kit.settings import Misconfigured, Settings, from_environment
 
@@ -106,7 +107,7 @@ def on_signal(do: Callable[[], None]) -> None:
 
 async def together(parts: Sequence[Part]) -> None:
     """Run all parts for ever; when one ends or fails, end the others and raise."""
-    tasks = [asyncio.ensure_future(part()) for part in parts]
+    tasks = [asyncio.ensure_future(part()) for part in (*parts, HEART.run)]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from services.kit.freshness import Freshness
+from services.kit.heartbeat import HEART
 from services.kit.merge import Merge
 from services.kit.positions import Positions
 from services.kit.work import Record, place_of
@@ -15,9 +18,11 @@ from services.kit.work import Record, place_of
 #: At most so many records at once.
 BATCH = 500
 FETCH_MS = 200
-#: A partition that does not deliver what the broker has of it is waited for this long, counted in
-#: fetches that had room for it: a process that stood still has not waited.
-PATIENCE_S = 10.0
+#: A partition that does not deliver what it may have is waited for this long: longer than it takes
+#: to fetch from all the others when all have much. What was waited is counted by rounds, none for
+#: more than ``ROUND_S``, for a process that stood still has not waited.
+PATIENCE_S = 20.0
+ROUND_S = 0.4
 #: Partitions that the broker was asked about within this time of each other are known as of one
 #: moment. Less than the client's pause before it asks for some while others are not consumed.
 TOGETHER_MS = 50
@@ -33,13 +38,19 @@ class Supply:
         self._merge = Merge()
         #: When the broker was asked for what waits.
         self._asked: dict[TopicPartition, int] = {}
-        #: Partitions that lack what the broker has of them: how long each was fetched in vain.
+        self._freshness = Freshness()
+        #: Partitions that may have what has not come yet; how long each was fetched in vain, and
+        #: when the broker had last answered about it.
+        self._behind: set[TopicPartition] = set()
         self._in_vain: dict[TopicPartition, float] = {}
+        self._answered: dict[TopicPartition, int] = {}
+        self._looked = 0.0
         self._is_full = False
 
     def seek(self) -> None:
         """Begin anew at the positions."""
         self._merge.clear()
+        self._behind.clear()
         self._in_vain.clear()
         for place, position in self._positions.held.items():
             self.consumer.seek(place, position)
@@ -48,24 +59,27 @@ class Supply:
         """What comes next of the partitions of which nothing waits."""
         places = self._positions.held.keys() - self._merge.waiting()
         if not places:
+            if not self._positions.held:  # more workers than partitions
+                await asyncio.sleep(FETCH_MS / 1000)
             return {}
-        patience, began = 0 if self._is_full else FETCH_MS, time.monotonic()
         fetched: Mapping[TopicPartition, Sequence[Record]] = await self.consumer.getmany(
-            *places, timeout_ms=patience, max_records=BATCH
+            *places, timeout_ms=0 if self._is_full else FETCH_MS, max_records=BATCH
         )
-        self._asked |= {place: self._last_asked(place) for place in fetched}
-        waited = min(time.monotonic() - began, 2 * FETCH_MS / 1000)
-        had_room = sum(map(len, fetched.values())) < BATCH
-        for place in self._in_vain:
-            if place in fetched or place not in places:
-                self._in_vain[place] = 0.0
-            elif had_room:
-                self._in_vain[place] += waited
+        self._count_waiting(fetched.keys())
         return fetched
+
+    def _count_waiting(self, came: Collection[TopicPartition]) -> None:
+        now = time.monotonic()
+        waited, self._looked = min(now - self._looked, ROUND_S), now
+        for place in self._behind.difference(came, self._merge.waiting()):
+            self._in_vain[place] = self._in_vain.get(place, 0.0) + waited
+        for place in came:
+            self._in_vain.pop(place, None)
 
     def take(self, fetched: Mapping[TopicPartition, Sequence[Record]]) -> list[Record]:
         """Add what was fetched, and take the next records that are not behind the positions."""
         is_behind = self._positions.is_behind
+        self._asked |= {place: self._last_asked(place) for place in fetched}
         self._merge.put(
             {
                 place: [record for record in records if not is_behind(*place_of(record))]
@@ -79,17 +93,27 @@ class Supply:
     def _awaited(self) -> set[TopicPartition]:
         """Partitions that may have something older than what else waits of their number, once
         what waits of them is taken."""
+        held = self._positions.held
+        answered = {place: self._last_asked(place) for place in held}
+        self._freshness.note(HEART.wakings(), answered)
         newest: dict[int, int] = defaultdict(int)
         for place in self._merge.waiting():
             newest[place.partition] = max(newest[place.partition], self._asked[place])
-        behind = [
+        lagging = {
             place
-            for place, position in self._positions.held.items()
+            for place, position in held.items()
             if self._merge.end(place, position) < (self.consumer.highwater(place) or 0)
-            or self._last_asked(place) < newest[place.partition] - TOGETHER_MS
-        ]
-        self._in_vain = {place: self._in_vain.get(place, 0.0) for place in behind}
-        return {place for place, waited in self._in_vain.items() if waited < PATIENCE_S}
+        }
+        unknown = {
+            place
+            for place, at in answered.items()
+            if at < newest[place.partition] - TOGETHER_MS or not self._freshness.is_known(place)
+        }
+        for place, at in answered.items():
+            if place not in lagging and at != self._answered.get(place):
+                self._in_vain.pop(place, None)  # it answers, and has nothing
+        self._behind, self._answered = lagging | unknown, answered
+        return {p for p in self._behind if self._in_vain.get(p, 0.0) < PATIENCE_S}
 
     def _last_asked(self, place: TopicPartition) -> int:
         """When the broker last said what it has of this partition, in milliseconds."""

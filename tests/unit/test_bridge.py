@@ -462,12 +462,32 @@ def test_whoever_was_handed_over_stays_where_they_are() -> None:
     assert told.case.ended
 
 
-def test_the_record_is_locked_when_care_was_handed_over() -> None:
-    """Triage or the crew's words may come late: the record stays what the hospital signed for."""
+def test_what_happens_after_the_handover_changes_no_record() -> None:
     case = case_after("acknowledge,arrive,transfer")
-    told = tell(found(), decided(9), case=case)
-    assert told.out == []
-    assert record_of(told.case) == record_of(case)
+    assert case.locked_at is not None
+    later = case.locked_at + timedelta(seconds=1)
+    update = {"occurred_at": later}
+    for event in (found(), decided(9).model_copy(update=update), opened(identity="known")):
+        told, out = hear(case, "E-1", event, later)
+        assert (list(out), record_of(told)) == ([], record_of(case))
+
+
+def test_what_happened_before_it_completes_the_record_however_late_it_is_learned() -> None:
+    """The crew's last finding reaches the hospital at once, and triage's decision a moment later:
+    no record is left that names a cardiac arrest and no level."""
+    case = case_after("acknowledge,arrive,transfer")
+    assert case.locked_at is not None
+    update = {"occurred_at": case.locked_at - timedelta(seconds=1)}
+    event = decided(9).model_copy(update=update)
+    told, out = hear(case, "E-1", event, case.locked_at + timedelta(seconds=9))
+    assert [e.version for e in out if isinstance(e, PreArrivalNotified)] == [case.version + 1]
+    assert told.decision == event
+
+
+def test_who_had_boarded_is_admitted_even_when_it_is_learned_after_the_handover() -> None:
+    case = case_after("acknowledge,arrive,transfer")
+    assert case.admission is None
+    assert tell(boarded(), case=case).case.admission is not None
 
 
 def test_the_facility_was_told_at_its_first_version_however_many_follow() -> None:

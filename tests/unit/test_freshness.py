@@ -2,56 +2,57 @@
 
 from __future__ import annotations
 
-from services.kit.freshness import STALE_MS, Freshness
+from aiokafka import TopicPartition
 
-AGO = 100
+from services.kit.freshness import Freshness
+from services.kit.heartbeat import STANDSTILL_S, Heartbeat
+
+A, B = TopicPartition("dispatch-encounters", 0), TopicPartition("ambulance-vitals", 0)
 
 
-def fresh() -> Freshness:
-    """Answered every 100 ms until second 10."""
+def test_a_partition_is_known_from_its_first_answer_on() -> None:
     freshness = Freshness()
-    for at in range(9_000, 10_001, AGO):
-        freshness.answered(at)
-    return freshness
+    assert not freshness.note(0, {A: 0, B: 0})
+    assert not freshness.is_known(A)
+    assert freshness.note(0, {A: 100, B: 0})
+    assert (freshness.is_known(A), freshness.is_known(B)) == (True, False)
+    assert not freshness.note(0, {A: 100, B: 0}), "told before"
 
 
-def test_the_first_answer_of_all_is_not_enough() -> None:
+def test_after_a_standstill_the_first_answer_may_have_been_given_before() -> None:
     freshness = Freshness()
-    assert not freshness.is_fresh(9_000)
-    assert freshness.answered(9_000)
-    assert not freshness.is_fresh(9_000)
-    assert freshness.answered(9_100)
-    assert freshness.is_fresh(9_100)
+    freshness.note(0, {A: 100})
+    known = []
+    for at in (100, 9_000, 9_000, 9_020):
+        freshness.note(1, {A: at})
+        known.append(freshness.is_known(A))
+    assert known == [False, False, False, True]
 
 
-def test_what_was_read_lately_is_fresh() -> None:
-    freshness = fresh()
-    assert freshness.is_fresh(10_000 + STALE_MS)
-    assert not freshness.answered(10_000), "told before"
+def test_an_answer_noticed_together_with_the_waking_is_not_believed_either() -> None:
+    freshness = Freshness()
+    freshness.note(0, {A: 100})
+    freshness.note(1, {A: 9_000})
+    assert not freshness.is_known(A)
 
 
-def test_after_a_standstill_two_answers_are_needed() -> None:
-    freshness = fresh()
-    assert not freshness.is_fresh(14_000)
-    freshness.answered(14_001)
-    assert not freshness.is_fresh(14_001), "it may have been given before"
-    freshness.answered(14_020)
-    assert freshness.is_fresh(14_020)
+def test_each_partition_has_its_own_answers() -> None:
+    """They may lie with several brokers: what one says tells nothing of the other's."""
+    freshness = Freshness()
+    freshness.note(0, {A: 100, B: 100})
+    for at in (9_000, 9_005, 9_010):
+        freshness.note(1, {A: at, B: 9_001})
+    assert (freshness.is_known(A), freshness.is_known(B)) == (True, False)
 
 
-def test_an_answer_that_comes_first_after_a_standstill_is_not_believed_either() -> None:
-    freshness = fresh()
-    freshness.answered(14_000)
-    assert not freshness.is_fresh(14_000)
-    freshness.answered(14_100)
-    assert freshness.is_fresh(14_100)
+def test_slow_answers_are_answers() -> None:
+    freshness = Freshness()
+    for at in range(1_000, 60_000, 1_100):
+        freshness.note(0, {A: at})
+        assert freshness.is_known(A)
 
 
-def test_who_asks_often_does_not_put_it_off() -> None:
-    freshness = fresh()
-    for now in (14_000, 14_001, 14_002):
-        assert not freshness.is_fresh(now)
-    freshness.answered(14_003)
-    assert not freshness.is_fresh(14_003)
-    freshness.answered(14_103)
-    assert freshness.is_fresh(14_103)
+def test_a_heart_that_beats_has_not_stood_still() -> None:
+    clock = iter([0.0, 0.1, 0.9, 0.9 + STANDSTILL_S, 9.0, 9.1, 60.0])
+    heart = Heartbeat(lambda: next(clock))
+    assert [heart.wakings() for _ in range(6)] == [0, 0, 0, 1, 1, 2]

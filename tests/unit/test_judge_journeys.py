@@ -246,24 +246,44 @@ def test_who_still_comes_stays_admitted_and_in_the_queue(outcome: str) -> None:
 # -- a triage that is behind ------------------------------------------------------------------
 
 
-def handed_over(decided: float) -> Run:
-    """The critical sample of second 41 is decided on at ``decided``, and shown nowhere; care was
-    handed over at second 56."""
-    bound: dict[str, Any] = {"about": {"facility_id": "F-001"}, "facility": "F-001"}
-    late = decision(41.02, 5, "critical", "3", "4")
-    late = replace(late, t=decided + 0.03, appended=decided + 0.02)
-    signed = {"facility_id": "F-001", "staff_id": "nurse", "handed_over_by": "crew"}
-    over = [
-        *told_act(56, "transferred", "transfer", **bound),
-        of_patient(handoff.CareTransferred, 56, **signed),
-    ]
-    in_turn = [late, *over] if decided < 56 else [*over, late]
+def late(happened: float, decided: float) -> Read:
+    """The decision on the critical sample of second 41."""
+    made = decision(happened, 5, "critical", "3", "4")
+    return replace(made, t=decided + 0.03, appended=decided + 0.02)
+
+
+def gone(decided: Read, *over: Happening) -> Run:
+    """The decision is shown nowhere, and at second 47 the patient goes."""
+    in_turn = [decided, *over] if decided.t < 47 else [*over, decided]
     return [*without("decision 5", up_to(41.055)), *in_turn, *ended()]
 
 
-def test_nobody_is_told_any_more_once_care_was_handed_over() -> None:
-    assert found(handed_over(57))
-    assert found(handed_over(45), lost=1)
+def handed_over(happened: float, decided: float) -> Run:
+    bound: dict[str, Any] = {"about": {"facility_id": "F-001"}, "facility": "F-001"}
+    signed = {"facility_id": "F-001", "staff_id": "nurse", "handed_over_by": "crew"}
+    return gone(
+        late(happened, decided),
+        *told_act(47, "transferred", "transfer", **bound),
+        of_patient(handoff.CareTransferred, 47, **signed),
+    )
+
+
+def test_what_happens_after_the_handover_is_told_to_nobody() -> None:
+    assert found(handed_over(47.1, 47.2))
+
+
+@pytest.mark.parametrize("decided", [41.1, 46.9, 47.1, 57])
+def test_what_happened_before_it_is_owed_however_late_it_was_decided(decided: float) -> None:
+    assert found(handed_over(41.02, decided), lost=1)
+
+
+@pytest.mark.parametrize(("decided", "says"), [(46, {"lost": 1}), (48, {})])
+def test_who_was_withdrawn_is_told_of_no_more(decided: float, says: dict[str, int]) -> None:
+    told: dict[str, Any] = {"about": {"outcome": "refused_transport"}, "facility": "F-001"}
+    over = of_patient(encounter.EncounterEnded, 47, outcome=Outcome.REFUSED_TRANSPORT)
+    refused = told_act(47, "refused", "outcome", **told)
+    run = gone(late(41.02, decided), *refused, over, *left(47.02, "F-001"))
+    assert found(run, **says)
 
 
 # -- two at once -----------------------------------------------------------------------------

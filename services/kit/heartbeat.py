@@ -1,0 +1,44 @@
+"""Notices that this process stood still: stopped, starved, or on a machine that slept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+BEAT_S = 0.1
+#: A heart that misses this many seconds has stood still.
+STANDSTILL_S = 1.0
+#: A clock that goes on while the machine sleeps, where there is one.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)
+
+
+class Heartbeat:
+    """Counts how often the process woke up."""
+
+    def __init__(self, clock: Callable[[], float] = _now) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._wakings = 0
+
+    def wakings(self) -> int:
+        """How often it has woken up until now."""
+        now = self._clock()
+        if now - self._last > STANDSTILL_S:
+            self._wakings += 1
+        self._last = now
+        return self._wakings
+
+    async def run(self) -> None:
+        """Beat for ever: who asks seldom would take the time between for a standstill."""
+        while True:
+            self.wakings()
+            await asyncio.sleep(BEAT_S)
+
+
+#: This process's.
+HEART = Heartbeat()
