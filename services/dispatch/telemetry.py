@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.clinical import VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import complaint, event_id_of
 from schemas.unit import PositionReported
-from services.dispatch.bodies import PositionLine, Refusal, Status, VitalsLine
+from services.dispatch.bodies import PositionLine, Refusal, VitalsLine
 from services.dispatch.device_clock import correct, offset_of
 
 Holder = Callable[[str, datetime], str | None]
@@ -28,8 +28,10 @@ def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | R
         try:
             yield number, adapter.validate_json(raw)
         except ValidationError as error:
-            status: Status = 400 if error.errors()[0]["type"] == "json_invalid" else 422
-            yield number, Refusal(line=number, status=status, detail=complaint(error))
+            if error.errors()[0]["type"] == "json_invalid":
+                yield number, Refusal(line=number, status=400, detail="the line is not JSON")
+            else:
+                yield number, Refusal(line=number, status=422, detail=complaint(error))
 
 
 def offsets_of(lines: Sequence[VitalsLine], received_at: datetime) -> dict[str, timedelta]:

@@ -64,7 +64,7 @@ async def stamp_unit(
     async with transaction(request.app.state.pool) as connection:
         before = (await store.UNITS.load(connection, [unit_id]))[unit_id]
         if before.state is None:
-            raise Rejected(404, "Unknown unit", "No unit of this name was ever assigned.")
+            raise Rejected(404, "Unknown unit", "No unit of this name was ever assigned: check it.")
         decision = unit.stamp(before.state, given, event_id, datetime.now(UTC))
         return await _save(connection, before, decision)
 

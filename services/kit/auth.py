@@ -133,7 +133,10 @@ class Gate:
         except jwt.ExpiredSignatureError as error:
             raise unauthorised("The token has expired. Sign in again.") from error
         except (jwt.InvalidTokenError, ValueError) as error:
-            raise unauthorised("The token is not valid here.") from error
+            wanted = (
+                "ask for a new one; issuer, audience, key or role are not those of this service"
+            )
+            raise unauthorised(f"The token is not valid here: {wanted}.") from error
 
     async def _client(self, bearer: str) -> Principal:
         hashed = hash_of(bearer)

@@ -73,7 +73,8 @@ def _not_json() -> Response:
 
 
 def _too_large() -> Response:
-    return problem(413, "Too large", "Send the same in smaller pieces.")
+    wanted = "Send less at once: telemetry in several requests, notes in fewer words."
+    return problem(413, "Too large", wanted)
 
 
 class BodyLimit:

@@ -89,8 +89,8 @@ def test_empty_lines_are_passed_over_and_the_others_keep_their_numbers() -> None
 @pytest.mark.parametrize(
     ("raw", "status", "detail"),
     [
-        pytest.param(b"not json", 400, "Invalid JSON", id="no JSON"),
-        pytest.param(b"\xff\xfe", 400, "Invalid JSON", id="no text"),
+        pytest.param(b"not json", 400, "is not JSON", id="no JSON"),
+        pytest.param(b"\xff\xfe", 400, "is not JSON", id="no text"),
         pytest.param(b"[]", 422, "body", id="no object"),
         pytest.param(ndjson({**sample(), "device_id": ""}), 422, "device_id", id="no device"),
         pytest.param(

@@ -64,11 +64,11 @@ export function Calls({ calls, followed }) {
   const fill = (height) => {
     const fitting = fitted(shown, height == null ? STACKED : Math.floor((height - MORE - HINT) / CALL));
     return html`${shown.length > 0 && html`<p class="hint line">${say("ring_hint")}</p>`}<ul>${fitting.map((call) => html`<${Call} key=${call.id} call=${call} featured=${call.encounters.includes(followed)} />`)}</ul>
-      ${shown.length === 0 && html`<p class="none">${say("calls_none")}</p>`}
+      ${calls && shown.length === 0 && html`<p class="none">${say("calls_none")}</p>`}
       ${open > fitting.length && html`<p class="more">${say("more_calls", { n: open - fitting.length })}</p>`}`;
   };
   return html`<section class="calls" aria-labelledby="calls">
-    <h2 id="calls">${say("calls")} <b>${open}</b>
+    <h2 id="calls">${say("calls")} <b>${calls ? open : "–"}</b>
       ${departures.all > 0 && html`<span class="aside">${say("within")} <b>${departures.within}/${departures.all}</b></span>`}
     </h2>
     <${Fitted} kind="list" fill=${fill} />

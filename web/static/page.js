@@ -41,12 +41,12 @@ function Page() {
     <${Head} />
     ${seen.ready === false && html`<p class="notice" role="status">${say("starting_long")}</p>`}
     <main>
-      <${Calls} calls=${seen.calls} followed=${patient && patient.id} />
+      <${Calls} calls=${seen.as_of == null ? null : seen.calls} followed=${patient && patient.id} />
       <div class="middle">
         <${City} city=${seen.city} units=${seen.units} scenes=${seen.scenes} followed=${patient && patient.unit} flips=${flips} />
         <${Followed} patient=${patient} names=${names} />
       </div>
-      <${Queues} queue=${seen.queue} centres=${seen.centres} names=${names} />
+      <${Queues} queue=${seen.as_of == null ? null : seen.queue} centres=${seen.centres} names=${names} />
     </main>
     <${Foot} score=${seen.judge} services=${seen.services} pull=${pull} refused=${page.refused} />
     <p class="unseen" aria-live="polite">${page.said}</p>`;

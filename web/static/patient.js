@@ -75,13 +75,21 @@ function Why({ patient }) {
   </p>`;
 }
 
+// The first with its time, the others by how long after it they came.
+function since(first, at) {
+  const seconds = Math.round((at - first) / 1000);
+  const sign = seconds < 0 ? "−" : "+", whole = Math.abs(seconds);
+  return `${sign}${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
 function Steps({ patient }) {
   const { stamps, admission, after_ms } = patient;
+  const told = (step) => !stamps[step] ? "" : step === "accepted" || !stamps.accepted ? clock(stamps[step]) : since(stamps.accepted, stamps[step]);
   const last = STEPS.reduce((found, step, i) => (stamps[step] ? i : found), -1);
   return html`<ol class="steps">${STEPS.map((step, i) => html`
     <li class=${`${stamps[step] ? "done" : i < last ? "passed" : ""} ${step === "boarded" && admission ? "admitted" : ""} ${i === last ? "last" : ""}`}>
       <b>${say(`step_${step}`)}</b>
-      <span>${stamps[step] ? clock(stamps[step]) : ""}</span>
+      <span title=${clock(stamps[step]) || ""}>${told(step)}</span>
       ${step === "boarded" && admission && after_ms != null && html`<em>+${Math.round(after_ms)} ms</em>`}
     </li>`)}</ol>`;
 }

@@ -80,7 +80,7 @@ const WORDS = {
   step_reached: ["到患者", "Reached"],
   step_destination: ["定医院", "Hospital"],
   step_boarded: ["上车即入院", "Admitted"],
-  step_acknowledged: ["医院确认", "Seen"],
+  step_acknowledged: ["已确认", "Seen"],
   step_arrived: ["到院", "Arrived"],
   step_transferred: ["交接", "Transfer"],
 
