@@ -30,7 +30,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	$(IN_VENV) pip check
 
 test: $(TESTS) ## all tests, with coverage
-	$(IN_VENV) pytest $(ARGS) --cov
+	$(IN_VENV) pytest --numprocesses 2 --dist loadgroup $(ARGS) --cov
 
 schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, the stories' page
 	$(IN_VENV) schemas.generate
