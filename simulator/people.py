@@ -43,7 +43,9 @@ class People:
         t = time.time()
         is_told = tale.is_forwarding and step.by != "department"  # who answers, answers now
         free_since = tale.van(step.unit).free_since
-        when = max(tale.pace.due(step.at), free_since) if is_told else done or t
+        # What was due before the vehicle was free is told one after the other all the same.
+        first = free_since + step.at / 1000
+        when = max(tale.pace.due(step.at), first) if is_told else done or t
         patient = tale.patient(_subject(step))
         key = f"{patient.handle}.{step.name}"
         tale.done[step.name], tale.ids[step.name] = when, key

@@ -147,6 +147,7 @@ _SAME: Mapping[str, tuple[str, ...]] = {
 }
 #: Of these there is one for each time it happened; so it is of every kind that is not named.
 _TIMED: Mapping[str, tuple[str, ...]] = {
+    "DestinationSelected": ("encounter_id", "facility_id"),
     "IncidentLocated": ("incident_id",),
     "IncidentClassified": ("incident_id",),
     "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
