@@ -111,6 +111,17 @@ def _told(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tupl
     return names
 
 
+def _realism(_: click.Context, __: click.Parameter, given: str | None) -> tuple[str, ...]:
+    """Faults by name, with commas between them; ``all`` of them."""
+    from simulator.realism import FAULTS
+
+    names = tuple(FAULTS) if given == "all" else tuple((given or "").split(",")) if given else ()
+    for name in names:
+        if name not in FAULTS:
+            raise click.BadParameter(f"{name} is none of {', '.join(FAULTS)}; or all")
+    return names
+
+
 def _load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
@@ -131,6 +142,12 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
             metavar="NAME",
             callback=_told,
             help="this one, and again for more: one after the other [all, by weight]",
+        ),
+        click.option(
+            "--realism",
+            metavar="LIST",
+            callback=_realism,
+            help="what goes wrong with telemetry, with commas; or all [nothing]",
         ),
         click.option("--pace", type=MORE, metavar="X", help="stories are told X times faster [1]"),
         click.option(

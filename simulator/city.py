@@ -59,6 +59,11 @@ class Vehicle(NamedTuple):
     device_id: str
     station: Station
 
+    @property
+    def number(self) -> int:
+        """The how manieth it is."""
+        return int(self.unit_id.removeprefix("U-"))
+
     def monitor(self, number: int) -> str:
         """The name of its first or second monitor."""
         return self.device_id if number == 1 else f"{self.device_id}-{number}"

@@ -16,7 +16,11 @@ def moment(t: float) -> str:
 
 
 class Line(NamedTuple):
-    """A line of telemetry without its closing brace; a position has no ``id``."""
+    """A line of telemetry without its closing brace; a position has no ``id``.
+
+    ``clock``: how far the device's clock is ahead, in seconds; none where it does not tell when it
+    sends. ``by_kafka``: its vendor writes to the broker itself.
+    """
 
     text: str
     made: float
@@ -24,6 +28,18 @@ class Line(NamedTuple):
     number: int = 0
     timely: bool = True
     proves: Proof | None = None
+    clock: float | None = None
+    by_kafka: bool = False
+
+    def whole(self, now: float) -> str:
+        """As it is sent now: its device says what time it believes it is."""
+        if self.clock is None:
+            return self.text + "}"
+        return f'{self.text},"sent_at":"{moment(now + self.clock)}"}}'
+
+    def again(self) -> Line:
+        """The same line once more: nobody counts it, for it is the same event."""
+        return self._replace(handle="", number=0, proves=None)
 
     @property
     def id(self) -> str:

@@ -23,9 +23,11 @@ from simulator.journal import Journal
 from simulator.outside import Refused
 from simulator.pace import Pace
 from simulator.people import People
+from simulator.realism import Realism
 from simulator.sender import Sender
 from simulator.tale import Patient, Tale, Van
 from simulator.telemetry import Telemetry
+from simulator.vendor import Vendor
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,8 @@ class Options:
     stories: Sequence[str] = ()
     #: How many times faster than their own seconds calls are told.
     pace: float = 1.0
+    #: What goes wrong with telemetry, by name.
+    realism: Sequence[str] = ()
     #: None: until a signal comes.
     seconds: float | None = None
 
@@ -92,8 +96,10 @@ class Run:
             facility: Department(known, facility, self._people, self._cast.rng(facility))
             for facility in known.tokens.centre
         }
-        self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans)
-        self._sender = Sender(known, self._journal, self._telemetry.until)
+        realism = Realism(options.realism, self._cast.rng)
+        self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans, realism)
+        self._vendor = Vendor(known, self._journal) if realism.has("vendors") else None
+        self._sender = Sender(known, self._journal, self._telemetry.until, self._vendor)
         self._crew = Crew(
             self._people,
             self._departments,
@@ -264,6 +270,8 @@ class Run:
         lives = [asyncio.wait(begun, timeout=GRACE_S)] if begun else []
         await asyncio.gather(*lives, *(each.stop(GRACE_S) for each in self._departments.values()))
         await self._sender.flush(FLUSH_S)
+        if self._vendor is not None:
+            self._vendor.close(FLUSH_S)
         left = (*tasks, *self._lives)
         for task in left:
             task.cancel()

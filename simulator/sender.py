@@ -1,4 +1,4 @@
-"""A vendor's platform: sends telemetry as it is made, in order, until it is acknowledged."""
+"""A platform's gateway: sends telemetry as it is made, in order, until it is acknowledged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from simulator import truth
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import AGAIN, AWAY, bearer, client
-from simulator.pace import Line, moment
+from simulator.pace import Line
+from simulator.telemetry import told
+from simulator.vendor import Vendor
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +27,6 @@ EVERY_S = 0.1
 #: Lines in one request: well below what a gateway takes.
 AT_ONCE = 1000
 PAUSE_S = 0.2
-#: Sent later than this after it was measured, a sample came from a store.
-FRESH_S = 1.0
 #: A device that is still unknown after this long was never attached: its sample is given up.
 ATTACHED_S = 120.0
 
@@ -37,10 +37,15 @@ class Sender:
     """One ordered stream of requests. What was not acknowledged goes again before all later."""
 
     def __init__(
-        self, endpoints: Endpoints, journal: Journal, source: Callable[[float], list[Line]]
+        self,
+        endpoints: Endpoints,
+        journal: Journal,
+        source: Callable[[float], list[Line]],
+        vendor: Vendor | None = None,
     ) -> None:
         self._journal = journal
         self._source = source
+        self._vendor = vendor
         self._client = client(endpoints.http["gateway"])
         kind = {"Content-Type": "application/x-ndjson"}
         self._headers = {**bearer(endpoints.tokens.crew), **kind}
@@ -70,7 +75,10 @@ class Sender:
         while True:
             turn = max(turn + EVERY_S, time.monotonic())
             await asyncio.sleep(turn - time.monotonic())
-            self._queue.extend(self._source(time.time()))
+            said = self._source(time.time())
+            if self._vendor is not None:
+                self._vendor.send([line for line in said if line.by_kafka])
+            self._queue.extend(line for line in said if not line.by_kafka)
             await self._send_next()
             while len(self._queue) > AT_ONCE:  # the gateway was away
                 await self._send_next()
@@ -85,7 +93,7 @@ class Sender:
             return
         self._batch += 1
         if any(line.handle for line in fresh):  # positions are not judged
-            self._journal.write(_told(self._batch, fresh, time.time()))
+            self._journal.write(told(self._batch, fresh, time.time()))
         self._settle(lines, await self._until_answered(lines), self._batch)
 
     async def _until_answered(self, lines: Sequence[Line]) -> dict[str, Any]:
@@ -139,24 +147,6 @@ class Sender:
         await self._client.close()
 
 
-def _told(batch: int, fresh: Sequence[Line], now: float) -> truth.SamplesSent:
-    numbers: dict[str, list[int]] = {}
-    acting = []
-    for line in fresh:
-        if not line.handle:
-            continue
-        numbers.setdefault(line.handle, []).append(line.number)
-        proven = line.proves.acting(line, now) if line.proves else None
-        if proven is not None:
-            acting.append(proven._replace(timely=_is_timely(line, now)))
-    is_timely = all(_is_timely(line, now) for line in fresh)
-    return truth.SamplesSent(t=now, batch=batch, numbers=numbers, acting=acting, timely=is_timely)
-
-
-def _is_timely(line: Line, now: float) -> bool:
-    return line.timely and now - line.made <= FRESH_S
-
-
 def _body(lines: Sequence[Line]) -> bytes:
-    sent_at = f',"sent_at":"{moment(time.time())}"}}'
-    return "\n".join(line.text + (sent_at if line.handle else "}") for line in lines).encode()
+    now = time.time()
+    return "\n".join(line.whole(now) for line in lines).encode()

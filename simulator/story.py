@@ -140,6 +140,16 @@ class Hold(Part):
     spo2: int | None
     then: Mark | None = None
 
+    @property
+    def measured(self) -> dict[str, float]:
+        """What it shows, by name."""
+        every = {
+            "heart_rate": self.heart_rate,
+            "respiratory_rate": self.respiratory_rate,
+            "spo2": self.spo2,
+        }
+        return {name: value for name, value in every.items() if value is not None}
+
 
 class Drive(Part):
     """The vehicle moves between two offsets and stands otherwise; ``part`` of the way is driven."""

@@ -8,6 +8,7 @@ from typing import Literal
 
 from simulator.city import City, Mission, Path, Place, Spot, Vehicle, point_along
 from simulator.pace import Line, Pace, moment
+from simulator.realism import FLAWLESS, Realism, Values
 from simulator.story import UNIT, Drive, Hold, Name, Step, Story
 from simulator.truth import Acting
 
@@ -15,6 +16,8 @@ from simulator.truth import Acting
 HOME_S = 12.0
 #: A streamed sample sent later than this decides nothing any more; near it, nobody knows.
 STALE_S, STALE_MARGIN_S = 120.0, 5.0
+#: Samples after which a held value has settled, and the seconds before it changes again.
+SETTLED, SETTLED_S = 3, 20.0
 
 Facility = Literal["near", "other", "clinic"]
 
@@ -91,21 +94,20 @@ class Monitor:
     #: Another monitor has taken its place.
     is_off: bool = False
 
-    def sample(self, t: float, hold: Hold | None = None) -> Line:
+    def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
         tale = self.wearer.tale
         shown = hold or tale.story.hold_at(self.wearer.role, tale.pace.offset(t))
         entered = self.entered
         entered.sent += 1
-        measured = {
-            "heart_rate": shown.heart_rate,
-            "respiratory_rate": shown.respiratory_rate,
-            "spo2": shown.spo2,
-        }
-        values = ",".join(f'"{n}":{v}' for n, v in measured.items() if v is not None)
+        measured: Values = shown.measured
+        if hold is None and self._is_settled(shown, t):
+            measured = realism.measured(self.device_id, measured, t)
+        values = ",".join(f'"{n}":{v}' for n, v in measured.items())
+        clock = realism.clock(self.device_id)
         text = (
             f'{{"event_id":"{entered.handle}.{entered.sent}","device_id":"{self.device_id}",'
-            f'"occurred_at":"{moment(t)}","vitals":{{{values}}}'
+            f'"occurred_at":"{moment(t + clock)}","vitals":{{{values}}}'
         )
         return Line(
             text,
@@ -114,7 +116,19 @@ class Monitor:
             entered.sent,
             timely=not tale.is_forwarding,
             proves=Proof(entered, self.wearer.role, shown),
+            clock=clock,
+            by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),
         )
+
+    def _is_settled(self, shown: Hold, t: float) -> bool:
+        """Whether what is held has proven all it will, and goes on for a while: no level hangs on
+        a single sample then."""
+        wearer = self.wearer
+        proven = shown.then.after_sample if shown.then else 1
+        ends = min((h.at for h in wearer.tale.story.streamed[wearer.role] if h.at > shown.at),
+                   default=wearer.tale.story.duration)  # fmt: skip
+        goes_on = wearer.tale.pace.due(ends) - t
+        return self.entered.held[wearer.role, shown.at] >= proven + SETTLED and goes_on > SETTLED_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from simulator import truth
 from simulator.pace import Line
+from simulator.realism import FLAWLESS, Realism
 from simulator.tale import Monitor, Van
 
 #: Samples a second that one monitor can make.
@@ -14,14 +16,22 @@ FASTEST_HZ = 10.0
 SLOWEST_HZ = 0.2
 MOVING_S = 1.0
 STANDING_S = 10.0
+#: Sent later than this after it was measured, a sample came from a store.
+FRESH_S = 1.0
 
 
 class Telemetry:
     """Monitors take turns, so that any total rate is smooth and shared out evenly."""
 
-    def __init__(self, vitals_per_second: float | None, vans: Sequence[Van]) -> None:
+    def __init__(
+        self,
+        vitals_per_second: float | None,
+        vans: Sequence[Van],
+        realism: Realism = FLAWLESS,
+    ) -> None:
         self._rate = vitals_per_second
         self._vans = vans
+        self._realism = realism
         self._monitors: deque[Monitor] = deque()
         #: What was said where nothing gets out, by vehicle.
         self._stored: dict[Van, list[Line]] = {}
@@ -49,22 +59,26 @@ class Telemetry:
             return []
         said = [*self._samples(self._last, now), *self._positions(now)]
         self._last = now
-        return [
+        lines = [
             *self._brought_out(now),
             *(line for van, line in said if self._gets_out(van, line, now)),
         ]
+        return self._realism.on_the_way(lines, now)
 
     def _gets_out(self, van: Van, line: Line, now: float) -> bool:
         """Whether it is sent as it is said; else the vehicle keeps it."""
-        if not van.is_dark(now):
+        if not self._is_dark(van, now):
             return True
         self._stored.setdefault(van, []).append(line)
         return False
 
     def _brought_out(self, now: float) -> list[Line]:
         """What vehicles had kept, once they are where it gets out."""
-        outside = [van for van in self._stored if not van.is_dark(now)]
+        outside = [van for van in self._stored if not self._is_dark(van, now)]
         return [line for van in outside for line in self._stored.pop(van)]
+
+    def _is_dark(self, van: Van, now: float) -> bool:
+        return van.is_dark(now) or self._realism.is_dark(van.vehicle.unit_id, now)
 
     def _samples(self, last: float, now: float) -> list[tuple[Van, Line]]:
         monitors = len(self._monitors)
@@ -78,7 +92,8 @@ class Telemetry:
             monitor = self._next()
             if monitor is None:
                 break
-            lines.append((monitor.van, monitor.sample(last + (now - last) * turn / turns)))
+            t = last + (now - last) * turn / turns
+            lines.append((monitor.van, monitor.sample(t, realism=self._realism)))
         return lines
 
     def _next(self) -> Monitor | None:
@@ -96,7 +111,28 @@ class Telemetry:
             if van.next_look > now:
                 continue
             van.next_look = now + MOVING_S
+            if self._realism.is_lost(van.vehicle.unit_id, now):
+                continue
             if van.is_moving(now) or now - van.reported >= STANDING_S:
                 lines.append((van, van.report(now)))
                 van.reported = now
         return lines
+
+
+def told(batch: int, fresh: Sequence[Line], now: float) -> truth.SamplesSent:
+    """The journal's line about samples that are about to be sent."""
+    numbers: dict[str, list[int]] = {}
+    acting = []
+    for line in fresh:
+        if not line.handle:
+            continue
+        numbers.setdefault(line.handle, []).append(line.number)
+        proven = line.proves.acting(line, now) if line.proves else None
+        if proven is not None:
+            acting.append(proven._replace(timely=_is_timely(line, now)))
+    is_timely = all(_is_timely(line, now) for line in fresh)
+    return truth.SamplesSent(t=now, batch=batch, numbers=numbers, acting=acting, timely=is_timely)
+
+
+def _is_timely(line: Line, now: float) -> bool:
+    return line.timely and now - line.made <= FRESH_S

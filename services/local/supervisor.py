@@ -61,6 +61,7 @@ class Options:
     live_encounters: int | None = None
     stories: tuple[str, ...] = ()
     pace: float | None = None
+    realism: tuple[str, ...] = ()
 
     def for_simulator(self) -> list[str]:
         names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters",
@@ -68,6 +69,7 @@ class Options:
         given = [("for", self.seconds), *((name, getattr(self, name)) for name in names)]
         asked = [(f"--{name.replace('_', '-')}", str(v)) for name, v in given if v is not None]
         asked += [("--story", name) for name in self.stories]
+        asked += [("--realism", ",".join(self.realism))] if self.realism else []
         return [word for pair in asked for word in pair]
 
 

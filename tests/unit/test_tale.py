@@ -10,10 +10,9 @@ import pytest
 
 from simulator.city import Spot, metres, point_along
 from simulator.pace import Line, Pace
-from simulator.sender import FRESH_S
 from simulator.story import Hold, Story, every
 from simulator.tale import STALE_MARGIN_S, STALE_S, Monitor, Tale
-from simulator.telemetry import Telemetry
+from simulator.telemetry import FRESH_S, Telemetry
 from simulator.truth import Acting
 from tests.simulated import step, tale
 

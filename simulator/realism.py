@@ -1,0 +1,161 @@
+"""What goes wrong in a real city before telemetry reaches anybody, each by a name to switch it on.
+
+Pure; every choice comes from the seed. Nothing here hides the truth: what is spoilt proves nothing,
+and is spoilt only where the story's own timeline does not hang on that one sample.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import count
+from random import Random
+from typing import NamedTuple, TypeAlias
+
+from schemas.triage import Bilingual
+from simulator.pace import Line
+
+Values: TypeAlias = Mapping[str, float]
+#: Chance of its own for each purpose.
+Chance: TypeAlias = Callable[[str], Random]
+
+FAULTS: Mapping[str, Bilingual] = {
+    "leads_off": Bilingual(
+        zh="导联脱落：数值变 0 或缺失", en="leads come off: values are 0, or missing"
+    ),
+    "artefacts": Bilingual(zh="单个伪差", en="single artefacts, as of a movement"),
+    "lost_gps": Bilingual(zh="定位丢失", en="no position for a while"),
+    "dead_zones": Bilingual(
+        zh="信号盲区，出来后补传", en="nothing gets out for a while, and is sent later"
+    ),
+    "device_clocks": Bilingual(zh="监护仪时钟快或慢数分钟", en="monitors minutes ahead or behind"),
+    "duplicates": Bilingual(zh="重复上传", en="samples sent twice"),
+    "reordering": Bilingual(zh="乱序到达", en="samples that overtake each other"),
+    "vendors": Bilingual(
+        zh="半数车辆的厂商直接写入 Kafka",
+        en="the vendor of every other ambulance writes to Kafka itself",
+    ),
+}
+
+
+class Spell(NamedTuple):
+    """How often something is out of order, and for how long each time, in seconds."""
+
+    apart: float
+    lasts: tuple[float, float]
+
+
+LEADS_OFF = Spell(90.0, (4.0, 20.0))
+LOST_GPS = Spell(180.0, (10.0, 60.0))
+#: Shorter than a sample may be late and still decide something.
+DEAD_ZONES = Spell(300.0, (5.0, 45.0))
+
+#: One sample in so many is an artefact; and so many between two.
+ARTEFACT_OF, ARTEFACTS_APART = 40, 10
+ARTEFACTS: Sequence[Values] = (
+    {"heart_rate": 277.0},
+    {"heart_rate": 24.0},
+    {"respiratory_rate": 68.0},
+    {"spo2": 51.0},
+    {"heart_rate": 31.0, "spo2": 60.0},
+)
+#: A clock is wrong by so many seconds, or right. Less than the least nobody corrects.
+CLOCKS_S = (0.0, 0.0, 0.0, 0.0, 185.0, 612.0, -150.0, -431.0)
+#: One line in so many is held up, for so many seconds; or sent a second time after so many.
+HELD_UP_OF, HELD_UP_S = 50, (0.3, 3.0)
+TWICE_OF, TWICE_S = 50, (0.0, 20.0)
+
+
+class Spells:
+    """Times in which something is out of order."""
+
+    def __init__(self, rng: Random, spell: Spell) -> None:
+        self._rng = rng
+        self._spell = spell
+        self._begins = self._ends = float("-inf")
+
+    def is_on(self, t: float) -> bool:
+        """Whether it is at ``t``, which does not go back."""
+        while self._ends <= t:
+            after = t if self._ends == float("-inf") else self._ends
+            self._begins = after + self._rng.expovariate(1 / self._spell.apart)
+            self._ends = self._begins + self._rng.uniform(*self._spell.lasts)
+        return t >= self._begins
+
+
+class Realism:
+    """The faults that are switched on."""
+
+    def __init__(self, faults: Collection[str], chance: Chance) -> None:
+        self._faults = frozenset(faults)
+        self._chance = chance
+        self._spells: dict[tuple[str, str], Spells] = {}
+        self._way = chance("way")
+        self._values: dict[str, Random] = {}
+        self._since_artefact: dict[str, int] = {}
+        self._held_up: list[tuple[float, int, Line]] = []
+        self._order: Iterator[int] = count()
+
+    def has(self, fault: str) -> bool:
+        """Whether this one is switched on."""
+        return fault in self._faults
+
+    def is_by_kafka(self, vehicle: int) -> bool:
+        """Whether the vendor of the nth ambulance writes to the broker itself."""
+        return "vendors" in self._faults and vehicle % 2 == 0
+
+    def _is_in_spell(self, fault: str, whose: str, spell: Spell, t: float) -> bool:
+        if fault not in self._faults:
+            return False
+        key = (fault, whose)
+        if key not in self._spells:
+            self._spells[key] = Spells(self._chance(f"{fault}/{whose}"), spell)
+        return self._spells[key].is_on(t)
+
+    def is_dark(self, unit_id: str, t: float) -> bool:
+        """Whether nothing this vehicle says gets out."""
+        return self._is_in_spell("dead_zones", unit_id, DEAD_ZONES, t)
+
+    def is_lost(self, unit_id: str, t: float) -> bool:
+        """Whether this vehicle does not know where it is."""
+        return self._is_in_spell("lost_gps", unit_id, LOST_GPS, t)
+
+    def clock(self, device_id: str) -> float:
+        """How far this monitor's clock is ahead, in seconds."""
+        if "device_clocks" not in self._faults:
+            return 0.0
+        return self._chance(f"clock/{device_id}").choice(CLOCKS_S)
+
+    def measured(self, device_id: str, values: Values, t: float) -> Values:
+        """What a monitor makes of what there is to measure, where nothing hangs on it."""
+        rng = self._values.setdefault(device_id, self._chance(f"values/{device_id}"))
+        if self._is_in_spell("leads_off", device_id, LEADS_OFF, t):
+            return dict.fromkeys(values, 0.0) if rng.random() < 0.5 else {}
+        since = self._since_artefact.get(device_id, 0)
+        is_one = "artefacts" in self._faults and since >= ARTEFACTS_APART
+        if is_one and rng.randrange(ARTEFACT_OF) == 0:
+            self._since_artefact[device_id] = 0
+            return {**values, **rng.choice(ARTEFACTS)}
+        self._since_artefact[device_id] = since + 1
+        return values
+
+    def on_the_way(self, lines: Sequence[Line], now: float) -> list[Line]:
+        """What arrives now of what was sent, and of what was held up before."""
+        arrived = []
+        for line in lines:
+            if "duplicates" in self._faults and self._way.randrange(TWICE_OF) == 0:
+                self._hold(line.again(), now + self._way.uniform(*TWICE_S))
+            if "reordering" in self._faults and self._way.randrange(HELD_UP_OF) == 0:
+                self._hold(line, now + self._way.uniform(*HELD_UP_S))
+            else:
+                arrived.append(line)
+        while self._held_up and self._held_up[0][0] <= now:
+            arrived.append(heapq.heappop(self._held_up)[2])
+        return arrived
+
+    def _hold(self, line: Line, until: float) -> None:
+        heapq.heappush(self._held_up, (until, next(self._order), line))
+
+
+#: Nothing goes wrong.
+FLAWLESS = Realism((), Random)
