@@ -67,7 +67,7 @@ class _More(click.FloatRange):
         return number
 
 
-MORE = _More(min=0, min_open=True)
+MORE, MORE_OR_NONE = _More(min=0, min_open=True), _More(min=0)
 
 
 def _in_a_folder(_: click.Context, __: click.Parameter, file: Path | None) -> Path | None:
@@ -134,7 +134,9 @@ def _load(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--vitals-per-second", type=MORE, metavar="X", help="by all monitors [one each]"
         ),
-        click.option("--calls-per-hour", type=MORE, metavar="X", help=f"[{CALLS_PER_HOUR:g}]"),
+        click.option(
+            "--calls-per-hour", type=MORE_OR_NONE, metavar="X", help=f"[{CALLS_PER_HOUR:g}]"
+        ),
         click.option(
             "--story",
             "stories",
@@ -227,6 +229,45 @@ def judge(**asked: Any) -> None:
     from simulator.judge import judge as preside
 
     sys.exit(uvloop.run(preside(Options(**asked))))
+
+
+@main.command()
+@click.argument("name", type=click.Choice(["lincoln", "ktas", "numerics"]))
+@click.option(
+    "--endpoints", type=FILE, help="of the running system that shall take them; must be given"
+)
+@click.option(
+    "--file",
+    "files",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="PATH",
+    help="the records, and again for more [those in ../shared/data]",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="rows of each file [all]")
+@click.option("--all", "everyone", is_flag=True, help="ktas: not only who came by ambulance")
+@click.option(
+    "--minute",
+    "minute_s",
+    type=MORE,
+    default=0.02,
+    show_default=True,
+    metavar="SECONDS",
+    help="numerics: how long a recorded minute lasts",
+)
+@click.option("--report", type=FILE, callback=_in_a_folder, help="what became of them, as JSON")
+def replay(**asked: Any) -> None:
+    """回放真实记录 · published records through the services, each row accounted for."""
+    import uvloop
+
+    from simulator.replay import CannotReplay, Options
+    from simulator.replay import replay as send
+
+    try:
+        sys.exit(uvloop.run(send(Options(**asked))))
+    except CannotReplay as error:
+        click.echo(f"✗ {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

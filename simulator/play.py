@@ -27,7 +27,7 @@ from simulator.realism import Realism
 from simulator.sender import Sender
 from simulator.tale import Patient, Tale, Van
 from simulator.telemetry import Telemetry
-from simulator.vendor import Vendor
+from simulator.raw_vendor import RawVendor
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ class Run:
         }
         realism = Realism(options.realism, self._cast.rng)
         self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans, realism)
-        self._vendor = Vendor(known, self._journal) if realism.has("vendors") else None
+        self._vendor = RawVendor(known, self._journal) if realism.has("vendors") else None
         self._sender = Sender(known, self._journal, self._telemetry.until, self._vendor)
         self._crew = Crew(
             self._people,

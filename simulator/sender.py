@@ -19,7 +19,7 @@ from simulator.journal import Journal
 from simulator.outside import AGAIN, AWAY, bearer, client
 from simulator.pace import Line
 from simulator.telemetry import told
-from simulator.vendor import Vendor
+from simulator.raw_vendor import RawVendor
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Sender:
         endpoints: Endpoints,
         journal: Journal,
         source: Callable[[float], list[Line]],
-        vendor: Vendor | None = None,
+        vendor: RawVendor | None = None,
     ) -> None:
         self._journal = journal
         self._source = source

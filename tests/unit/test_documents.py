@@ -16,7 +16,7 @@ from schemas import clinical, encounter, handoff, incident, triage, unit
 from services.bridge import requests as bridge
 from services.bridge.case import Handoff
 from services.bridge.item import Item, Queue
-from services.cli import main, run
+from services.cli import main, replay, run
 from services.dispatch import bodies
 from services.dispatch import requests as dispatch
 from services.dispatch.encounter import Answers, Encounter
@@ -136,8 +136,9 @@ def test_every_variable_of_the_environment_is_documented_and_may_be_set_to_its_d
     assert from_environment() == Settings()
 
 
-def test_every_option_of_a_run_is_documented() -> None:
-    names = {o.opts[0] for o in run.params if isinstance(o, click.Option)}
+@pytest.mark.parametrize("command", [run, replay], ids=["run", "replay"])
+def test_every_option_of_a_run_and_of_a_replay_is_documented(command: click.Command) -> None:
+    names = {o.opts[0] for o in command.params if isinstance(o, click.Option)}
     assert {name for name in names if f"`{name}" not in RUNNING} == set()
 
 
@@ -190,6 +191,8 @@ GOOD, BAD = 0, 2
         ("--postgres", "postgresql://h:99999", BAD),
         ("--postgres", "postgresql:///x", BAD),
         ("--for", "0", BAD),
+        ("--calls-per-hour", "0", GOOD),
+        ("--calls-per-hour", "-1", BAD),
         ("--calls-per-hour", "nan", BAD),
         ("--calls-per-hour", "inf", BAD),
         ("--report", "/no/such/folder/r.json", BAD),
