@@ -23,11 +23,11 @@ from simulator.journal import Journal
 from simulator.outside import Refused
 from simulator.pace import Pace
 from simulator.people import People
+from simulator.raw_vendor import RawVendor
 from simulator.realism import Realism
 from simulator.sender import Sender
 from simulator.tale import Patient, Tale, Van
 from simulator.telemetry import Telemetry
-from simulator.raw_vendor import RawVendor
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import AGAIN, AWAY, bearer, client
 from simulator.pace import Line
-from simulator.telemetry import told
 from simulator.raw_vendor import RawVendor
+from simulator.telemetry import told
 
 log = logging.getLogger(__name__)
 
