@@ -42,6 +42,7 @@ class Crew:
         self._telemetry = telemetry
         self._sender = sender
         self._over = over
+        self._realism = telemetry.realism
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
@@ -107,9 +108,37 @@ class Crew:
         if step.act in ENDS:
             tale.patient(step.patient).is_over = True
             await asyncio.sleep(LEADS_OFF_S)
+        if step.act == "attach" and self._is_simple(tale, step):
+            await self._attach(tale, step, due)
+            return
+        if step.by == "crew" and (late := self._realism.presses_late(_name(tale, step))):
+            await self._wait_until(time.time() + late)
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
             self._telemetry.attach(tale.attach(step))
+
+    def _is_simple(self, tale: Tale, step: Step) -> bool:
+        """Whether the story does not hang on how this monitor is entered."""
+        attachments = sum(each.act == "attach" for each in tale.story.steps)
+        is_late = self._realism.has("late_monitors") or self._realism.has("forgotten_monitors")
+        return is_late and attachments == 1 and step.wears is None
+
+    async def _attach(self, tale: Tale, step: Step, due: float) -> None:
+        """The monitor speaks from now on; the crew enters it now, later with the time it was, or
+        never. A vendor that writes to the broker itself cannot be told to wait: it is entered."""
+        handle = tale.patient(step.patient).handle
+        by_kafka = self._realism.is_by_kafka(tale.van(step.unit).vehicle.number)
+        forgets = not by_kafka and self._realism.forgets(handle)
+        late = 0.0 if by_kafka else self._realism.enters_late(handle)
+        if not forgets and not late:
+            await self._people.act(tale, step)
+        monitor = tale.attach(step)
+        monitor.is_entered = not forgets and not late
+        self._telemetry.attach(monitor)
+        if late and not forgets:
+            await self._wait_until(time.time() + late)
+            await self._people.act(tale, step, due)
+            monitor.is_entered = True
 
     async def _until_seen(self, tale: Tale, step: Step) -> None:
         """Nobody at a hospital does anything for whom they were not told of."""
@@ -136,3 +165,7 @@ class Crew:
         except TimeoutError:
             return
         raise Stopped
+
+
+def _name(tale: Tale, step: Step) -> str:
+    return f"{tale.patient(step.patient).handle}.{step.name}"

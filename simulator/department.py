@@ -11,6 +11,7 @@ from simulator.endpoints import Endpoints
 from simulator.feed import Feed
 from simulator.outside import Refused
 from simulator.people import People
+from simulator.realism import FLAWLESS, Realism
 from simulator.story import Step
 from simulator.tale import Patient
 
@@ -21,11 +22,19 @@ REACTION_S = (2.0, 5.0)
 class Department:
     """Acknowledges every patient of the simulator's own that its feed shows, once."""
 
-    def __init__(self, endpoints: Endpoints, facility: str, people: People, rng: Random) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        facility: str,
+        people: People,
+        rng: Random,
+        realism: Realism = FLAWLESS,
+    ) -> None:
         self._feed = Feed(endpoints, facility)
         self._facility = facility
         self._people = people
         self._rng = rng
+        self._realism = realism
         self._seen: dict[str, asyncio.Event] = {}
         self._acts: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
@@ -41,7 +50,7 @@ class Department:
             if seen.is_set() or patient is None:
                 continue
             seen.set()
-            if not self._stopping.is_set():
+            if not self._stopping.is_set() and not self._realism.is_ignored(patient.handle):
                 self._begin(patient)
 
     def _begin(self, patient: Patient) -> None:

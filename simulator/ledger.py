@@ -243,9 +243,12 @@ class Ledger:
 
     def _refuse(self, line: truth.Refused) -> None:
         for id_ in line.ids:
-            self.tally.refused += 1
-            self.tally.find("refused", id_, f"the service answered {line.status}")
             item = self.open.pop(id_, None)  # a call that is refused never became one
+            if item is not None and item.streamed and line.status == 404:
+                self.tally.homeless += 1
+            else:
+                self.tally.refused += 1
+                self.tally.find("refused", id_, f"the service answered {line.status}")
             if item is not None:
                 item.lacks = 0
                 self.tally.sent -= 1

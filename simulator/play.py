@@ -92,11 +92,11 @@ class Run:
         begun = self._journal.epochs
         self._cast = Cast(options.seed, self._epoch, begun, number, options.stories)
         self._people = People(known, self._journal)
+        realism = Realism(options.realism, self._cast.rng)
         self._departments = {
-            facility: Department(known, facility, self._people, self._cast.rng(facility))
+            facility: Department(known, facility, self._people, self._cast.rng(facility), realism)
             for facility in known.tokens.centre
         }
-        realism = Realism(options.realism, self._cast.rng)
         self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans, realism)
         self._vendor = RawVendor(known, self._journal) if realism.has("vendors") else None
         self._sender = Sender(known, self._journal, self._telemetry.until, self._vendor)

@@ -29,6 +29,12 @@ FAULTS: Mapping[str, Bilingual] = {
         zh="信号盲区，出来后补传", en="nothing gets out for a while, and is sent later"
     ),
     "device_clocks": Bilingual(zh="监护仪时钟快或慢数分钟", en="monitors minutes ahead or behind"),
+    "late_monitors": Bilingual(
+        zh="监护仪已接、登记较晚", en="a monitor speaks before the crew enters it"
+    ),
+    "forgotten_monitors": Bilingual(zh="监护仪始终未登记", en="a monitor that nobody ever enters"),
+    "late_presses": Bilingual(zh="机组补按按钮", en="crews who press late"),
+    "no_answer": Bilingual(zh="急诊不确认", en="departments that never acknowledge"),
     "duplicates": Bilingual(zh="重复上传", en="samples sent twice"),
     "reordering": Bilingual(zh="乱序到达", en="samples that overtake each other"),
     "vendors": Bilingual(
@@ -61,6 +67,11 @@ ARTEFACTS: Sequence[Values] = (
 )
 #: A clock is wrong by so many seconds, or right. Less than the least nobody corrects.
 CLOCKS_S = (0.0, 0.0, 0.0, 0.0, 185.0, 612.0, -150.0, -431.0)
+#: A monitor is entered, a button pressed, so many seconds late.
+ENTERED_LATE_S, PRESSED_LATE_S = (4.0, 20.0), (1.0, 8.0)
+#: The share of patients whose monitor is entered late, or never; of acts that are done late; and
+#: of patients whom a department never acknowledges.
+ENTERED_LATE, FORGOTTEN, PRESSED_LATE, NO_ANSWER = 0.3, 0.1, 0.2, 0.15
 #: One line in so many is held up, for so many seconds; or sent a second time after so many.
 HELD_UP_OF, HELD_UP_S = 50, (0.3, 3.0)
 TWICE_OF, TWICE_S = 50, (0.0, 20.0)
@@ -103,6 +114,33 @@ class Realism:
     def is_by_kafka(self, vehicle: int) -> bool:
         """Whether the vendor of the nth ambulance writes to the broker itself."""
         return "vendors" in self._faults and vehicle % 2 == 0
+
+    def enters_late(self, patient: str) -> float:
+        """So many seconds pass until the crew enters the monitor of this patient."""
+        return self._delay("late_monitors", patient, ENTERED_LATE, ENTERED_LATE_S)
+
+    def presses_late(self, act: str) -> float:
+        """So many seconds pass until a crew does this."""
+        return self._delay("late_presses", act, PRESSED_LATE, PRESSED_LATE_S)
+
+    def forgets(self, patient: str) -> bool:
+        """Whether the crew never enters the monitor of this patient."""
+        return self._happens("forgotten_monitors", patient, FORGOTTEN) is not None
+
+    def is_ignored(self, patient: str) -> bool:
+        """Whether the department never acknowledges this patient."""
+        return self._happens("no_answer", patient, NO_ANSWER) is not None
+
+    def _delay(self, fault: str, whose: str, share: float, lasts: tuple[float, float]) -> float:
+        rng = self._happens(fault, whose, share)
+        return rng.uniform(*lasts) if rng else 0.0
+
+    def _happens(self, fault: str, whose: str, share: float) -> Random | None:
+        """Chance to go on with, where it does."""
+        if fault not in self._faults:
+            return None
+        rng = self._chance(f"{fault}/{whose}")
+        return rng if rng.random() < share else None
 
     def _is_in_spell(self, fault: str, whose: str, spell: Spell, t: float) -> bool:
         if fault not in self._faults:

@@ -104,6 +104,11 @@ def unknowable(verdict: Verdict) -> list[str]:
             f"{verdict.tally.before} items were sent before the judge began to look: their"
             " latencies, whether they came late, and what the feeds showed then"
         )
+    if verdict.tally.homeless:
+        said.append(
+            f"{verdict.tally.homeless} samples of monitors that no crew had entered: what they"
+            " would have proven"
+        )
     unread = sum(len(seen) for case in verdict.ledger.cases.values() for seen in case.waiting)
     if unread:
         said.append(f"{unread} decisions that records in queues show, but that were never read")

@@ -29,6 +29,8 @@ AT_ONCE = 1000
 PAUSE_S = 0.2
 #: A device that is still unknown after this long was never attached: its sample is given up.
 ATTACHED_S = 120.0
+#: More of them than these few are asked about again only after a pause.
+FEW, AGAIN_S = 20, 1.0
 
 LINES = Counter("greenchannel_simulator_lines_total", "Lines of telemetry by outcome", ["outcome"])
 
@@ -52,6 +54,7 @@ class Sender:
         self._queue: deque[Line] = deque()
         #: Lines of an unknown device: its attachment is still on its way to the gateway.
         self._waiting: list[Line] = []
+        self._again_at = 0.0
         self._arrivals: dict[str, asyncio.Event] = {}
         self._batch = 0
         self._idle = asyncio.Event()
@@ -86,15 +89,26 @@ class Sender:
                 self._idle.set()
 
     async def _send_next(self) -> None:
-        room = max(0, AT_ONCE - len(self._waiting))
+        waiting = self._due_again()
+        room = max(0, AT_ONCE - len(waiting))
         fresh = [self._queue.popleft() for _ in range(min(len(self._queue), room))]
-        lines = [*self._waiting, *fresh]
+        lines = [*waiting, *fresh]
         if not lines:
             return
         self._batch += 1
         if any(line.handle for line in fresh):  # positions are not judged
             self._journal.write(told(self._batch, fresh, time.time()))
-        self._settle(lines, await self._until_answered(lines), self._batch)
+        answer = await self._until_answered(lines)
+        self._settle(lines, len(waiting), answer, self._batch)
+
+    def _due_again(self) -> Sequence[Line]:
+        """Those whose device was unknown a moment ago, with patience."""
+        now = time.monotonic()
+        if now < self._again_at or not self._waiting:
+            return ()
+        self._again_at = now + (AGAIN_S if len(self._waiting) > FEW else 0.0)
+        waiting, self._waiting = self._waiting, []
+        return waiting
 
     async def _until_answered(self, lines: Sequence[Line]) -> dict[str, Any]:
         status, told = await self._post(lines)
@@ -115,12 +129,12 @@ class Sender:
         except (*AWAY, ValueError):
             return 503, {}
 
-    def _settle(self, lines: Sequence[Line], told: dict[str, Any], batch: int) -> None:
+    def _settle(
+        self, lines: Sequence[Line], held_back: int, told: dict[str, Any], batch: int
+    ) -> None:
         """Write down what became of each line."""
         now = time.time()
         refused = {said["line"] - 1: int(said["status"]) for said in told.get("refused", ())}
-        held_back = len(self._waiting)
-        self._waiting = []
         again: list[str] = []
         for place, status in sorted(refused.items()):
             line = lines[place]

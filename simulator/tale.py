@@ -93,6 +93,8 @@ class Monitor:
     entered: Patient
     #: Another monitor has taken its place.
     is_off: bool = False
+    #: The crew has said whose it is; until then nobody takes what it says.
+    is_entered: bool = True
 
     def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
@@ -114,7 +116,7 @@ class Monitor:
             t,
             entered.handle,
             entered.sent,
-            timely=not tale.is_forwarding,
+            timely=not tale.is_forwarding and self.is_entered,
             proves=Proof(entered, self.wearer.role, shown),
             clock=clock,
             by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),

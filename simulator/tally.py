@@ -19,6 +19,8 @@ class Tally:
     arrived: int = 0
     vitals_sent: int = 0
     refused: int = 0
+    #: Samples of monitors that nobody had entered: what they would have proven is unknowable.
+    homeless: int = 0
     coalesced: int = 0
     late: int = 0
     doubled: int = 0

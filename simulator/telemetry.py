@@ -31,7 +31,7 @@ class Telemetry:
     ) -> None:
         self._rate = vitals_per_second
         self._vans = vans
-        self._realism = realism
+        self.realism = realism
         self._monitors: deque[Monitor] = deque()
         #: What was said where nothing gets out, by vehicle.
         self._stored: dict[Van, list[Line]] = {}
@@ -63,7 +63,7 @@ class Telemetry:
             *self._brought_out(now),
             *(line for van, line in said if self._gets_out(van, line, now)),
         ]
-        return self._realism.on_the_way(lines, now)
+        return self.realism.on_the_way(lines, now)
 
     def _gets_out(self, van: Van, line: Line, now: float) -> bool:
         """Whether it is sent as it is said; else the vehicle keeps it."""
@@ -78,7 +78,7 @@ class Telemetry:
         return [line for van in outside for line in self._stored.pop(van)]
 
     def _is_dark(self, van: Van, now: float) -> bool:
-        return van.is_dark(now) or self._realism.is_dark(van.vehicle.unit_id, now)
+        return van.is_dark(now) or self.realism.is_dark(van.vehicle.unit_id, now)
 
     def _samples(self, last: float, now: float) -> list[tuple[Van, Line]]:
         monitors = len(self._monitors)
@@ -93,7 +93,7 @@ class Telemetry:
             if monitor is None:
                 break
             t = last + (now - last) * turn / turns
-            lines.append((monitor.van, monitor.sample(t, realism=self._realism)))
+            lines.append((monitor.van, monitor.sample(t, realism=self.realism)))
         return lines
 
     def _next(self) -> Monitor | None:
@@ -111,7 +111,7 @@ class Telemetry:
             if van.next_look > now:
                 continue
             van.next_look = now + MOVING_S
-            if self._realism.is_lost(van.vehicle.unit_id, now):
+            if self.realism.is_lost(van.vehicle.unit_id, now):
                 continue
             if van.is_moving(now) or now - van.reported >= STANDING_S:
                 lines.append((van, van.report(now)))

@@ -279,3 +279,18 @@ def test_every_line_of_the_journal_survives_its_codec() -> None:
         ),
         FeedSeen,
     )
+
+
+def test_samples_of_a_monitor_that_nobody_entered_are_unknowable_and_not_refused() -> None:
+    run = good_run()
+    place = next(
+        n for n, h in enumerate(run)
+        if isinstance(h, Told) and isinstance(h.line, truth.SamplesSent) and h.line.batch == 5
+    )  # fmt: skip
+    refused = Told(truth.Refused(t=BASE + 51.5, ids=[f"{HANDLE}.7"], status=404))
+    known = [h for h in run if isinstance(h, Told) or h.name != "vital 7"]
+    known = [h for h in known if not (isinstance(h, Told) and h.line.t == BASE + 51.02)]
+    result = count([*known[: place + 1], refused, *known[place + 1 :]])
+    assert result["ground_truth"] == NOTHING
+    assert result["refused"] == 0
+    assert "1 samples of monitors" in "".join(result["unknowable"])

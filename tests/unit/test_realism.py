@@ -163,3 +163,22 @@ def test_a_lost_vehicle_says_nothing_of_its_place() -> None:
     plain = Telemetry(None, [van], FLAWLESS)
     plain.begin(1000.0)
     assert 0 < len(reports) < len([t for t in range(1000, 3000) if plain.until(float(t))])
+
+
+@pytest.mark.parametrize("fault", ["late_monitors", "late_presses", "forgotten_monitors"])
+def test_what_crews_do_late_or_never_is_a_share_of_what_they_do(fault: str) -> None:
+    realism = made(fault)
+    whose = [f"p-{n}" for n in range(1000)]
+    late = sum(realism.enters_late(each) > 0 for each in whose)
+    pressed = sum(realism.presses_late(each) > 0 for each in whose)
+    forgotten = sum(realism.forgets(each) for each in whose)
+    expected = {"late_monitors": late, "late_presses": pressed, "forgotten_monitors": forgotten}
+    assert 50 < expected.pop(fault) < 400
+    assert set(expected.values()) == {0}
+    assert realism.forgets("p-1") is realism.forgets("p-1")
+
+
+def test_some_departments_never_answer() -> None:
+    realism = made("no_answer")
+    ignored = sum(realism.is_ignored(f"p-{n}") for n in range(1000))
+    assert 80 < ignored < 300
