@@ -24,8 +24,8 @@ ROLES = {
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
         "acts", "api", "cast", "crew", "department", "desk", "dispatcher", "endpoints", "feed",
-        "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people", "play",
-        "raw_vendor", "replay", "sender", "vendor", "witness",
+        "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
+        "play", "raw_vendor", "replay", "sender", "vendor", "witness",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},
