@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
-from simulator.outside import Service
 from simulator.pace import moment
 from simulator.story import Step
 from simulator.tale import Tale
+
+Service: TypeAlias = Literal["dispatch", "gateway", "bridge"]
 
 
 class Door(NamedTuple):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from itertools import pairwise
 from random import Random
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import yaml
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.event import Identifier
 from schemas.triage import Bilingual
@@ -86,6 +86,7 @@ class City(BaseModel):
 
     name: Bilingual
     bounds: dict[Literal["south", "west", "north", "east"], float]
+    calls_by_hour: Annotated[tuple[float, ...], Field(min_length=24, max_length=24)]
     stations: tuple[Station, ...]
     facilities: tuple[Place, ...]
     clinics: tuple[Place, ...]
@@ -158,9 +159,14 @@ def metres(a: Spot, b: Spot) -> float:
     return math.hypot(b[0] - a[0], east) * METRES_PER_DEGREE
 
 
+@lru_cache(1024)
+def _legs(path: Path) -> Sequence[float]:
+    return [metres(a, b) for a, b in pairwise(path)]
+
+
 def point_along(path: Sequence[Spot], part: float) -> Spot:
     """The point at ``part`` (0 to 1) of the length of ``path``."""
-    legs = [metres(a, b) for a, b in pairwise(path)]
+    legs = _legs(tuple(path))
     left = part * sum(legs)
     for (a, b), leg in zip(pairwise(path), legs, strict=True):
         if left <= leg and leg > 0:

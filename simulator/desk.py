@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from simulator.acts import Service
 from simulator.endpoints import Endpoints
-from simulator.outside import Outside, Refused, Request, Service
+from simulator.outside import Outside, Refused, Request
 from simulator.replays.account import Account, Fate
 
 #: The records hold no places, and the contract asks for one: everything is put at one point, and

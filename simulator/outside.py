@@ -6,15 +6,14 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import aiohttp
 from prometheus_client import Counter
 from pydantic import SecretStr
 
+from simulator.acts import Service
 from simulator.endpoints import Endpoints
-
-Service: TypeAlias = Literal["dispatch", "gateway", "bridge"]
 
 #: So many requests at a time to one service; the others wait here and not at its door.
 AT_ONCE = 32

@@ -103,6 +103,7 @@ class Realism:
         self._spells: dict[tuple[str, str], Spells] = {}
         self._way = chance("way")
         self._values: dict[str, Random] = {}
+        self._clocks: dict[str, float] = {}
         self._since_artefact: dict[str, int] = {}
         self._held_up: list[tuple[float, int, Line]] = []
         self._order: Iterator[int] = count()
@@ -162,11 +163,17 @@ class Realism:
         """How far this monitor's clock is ahead, in seconds."""
         if "device_clocks" not in self._faults:
             return 0.0
-        return self._chance(f"clock/{device_id}").choice(CLOCKS_S)
+        if device_id not in self._clocks:
+            self._clocks[device_id] = self._chance(f"clock/{device_id}").choice(CLOCKS_S)
+        return self._clocks[device_id]
 
     def measured(self, device_id: str, values: Values, t: float) -> Values:
         """What a monitor makes of what there is to measure, where nothing hangs on it."""
-        rng = self._values.setdefault(device_id, self._chance(f"values/{device_id}"))
+        if not self._faults:
+            return values
+        if device_id not in self._values:
+            self._values[device_id] = self._chance(f"values/{device_id}")
+        rng = self._values[device_id]
         if self._is_in_spell("leads_off", device_id, LEADS_OFF, t):
             return dict.fromkeys(values, 0.0) if rng.random() < 0.5 else {}
         since = self._since_artefact.get(device_id, 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
@@ -279,9 +279,14 @@ class Story(Part):
         every: list[Step | Held] = sorted([*self.steps, *held], key=lambda item: item.at)
         return (item for item in every if item.at < phase)
 
-    def drives_of(self, unit: Name) -> list[Drive]:
+    @cached_property
+    def _drives(self) -> Mapping[Name, Sequence[Drive]]:
+        in_order = sorted(self.drives, key=lambda drive: drive.start)
+        return {unit: [d for d in in_order if d.unit == unit] for unit in self.units}
+
+    def drives_of(self, unit: Name) -> Sequence[Drive]:
         """The ways a unit goes, in order of time."""
-        return sorted((d for d in self.drives if d.unit == unit), key=lambda drive: drive.start)
+        return self._drives.get(unit, ())
 
     def is_driving(self, unit: Name, offset: float) -> bool:
         """Whether a vehicle moves at ``offset``."""

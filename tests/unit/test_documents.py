@@ -16,7 +16,7 @@ from schemas import clinical, encounter, handoff, incident, triage, unit
 from services.bridge import requests as bridge
 from services.bridge.case import Handoff
 from services.bridge.item import Item, Queue
-from services.cli import main, replay, run
+from services.cli import main, run
 from services.dispatch import bodies
 from services.dispatch import requests as dispatch
 from services.dispatch.encounter import Answers, Encounter
@@ -24,6 +24,7 @@ from services.dispatch.incident import Incident
 from services.dispatch.unit import Leg, Stamp, Unit
 from services.kit.body import Body
 from services.kit.settings import Misconfigured, Settings, described, from_environment
+from simulator.commands import replay
 from simulator.report import report
 from simulator.verdict import Verdict
 

@@ -23,9 +23,9 @@ ROLES = {
     "services/triage": {"app", "cli", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
-        "acts", "api", "cast", "crew", "department", "desk", "dispatcher", "endpoints", "feed",
+        "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints", "feed",
         "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
-        "play", "raw_vendor", "replay", "sender", "vendor", "witness",
+        "play", "raw_vendor", "replay", "sender", "vendor", "witness", "writer",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},
