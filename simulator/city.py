@@ -61,7 +61,7 @@ class Vehicle(NamedTuple):
 
     @property
     def number(self) -> int:
-        """The how manieth it is."""
+        """Its number in the fleet, from 1."""
         return int(self.unit_id.removeprefix("U-"))
 
     def monitor(self, number: int) -> str:

@@ -50,7 +50,7 @@ def _realism(_: click.Context, __: click.Parameter, given: str | None) -> tuple[
     """Faults by name, with commas between them; ``all`` of them."""
     from simulator.realism import FAULTS
 
-    names = tuple(FAULTS) if given == "all" else tuple((given or "").split(",")) if given else ()
+    names = tuple(FAULTS) if given == "all" else tuple(given.split(",")) if given else ()
     for name in names:
         if name not in FAULTS:
             raise click.BadParameter(f"{name} is none of {', '.join(FAULTS)}; or all")
@@ -174,7 +174,11 @@ def replay(**asked: Any) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.argument(
+    "file",
+    type=click.Path(dir_okay=False, writable=True, allow_dash=True, path_type=Path),
+    callback=in_a_folder,
+)
 @click.option("--seed", type=int, default=7, show_default=True, metavar="N")
 @click.option("--hours", type=MORE, default=24.0, show_default=True, metavar="X")
 @click.option("--ambulances", type=click.IntRange(2), default=60, show_default=True, metavar="N")

@@ -133,7 +133,7 @@ class Crew:
         if not forgets and not late:
             await self._people.act(tale, step)
         monitor = tale.attach(step)
-        monitor.is_entered = not forgets and not late
+        monitor.is_entered, monitor.is_forgotten = not forgets and not late, forgets
         self._telemetry.attach(monitor)
         if late and not forgets:
             await self._wait_until(time.time() + late)

@@ -244,7 +244,7 @@ class Ledger:
     def _refuse(self, line: truth.Refused) -> None:
         for id_ in line.ids:
             item = self.open.pop(id_, None)  # a call that is refused never became one
-            if item is not None and item.streamed and line.status == 404:
+            if line.due:
                 self.tally.homeless += 1
             else:
                 self.tally.refused += 1

@@ -19,7 +19,8 @@ class Line(NamedTuple):
     """A line of telemetry without its closing brace; a position has no ``id``.
 
     ``clock``: how far the device's clock is ahead, in seconds; none where it does not tell when it
-    sends. ``by_kafka``: its vendor writes to the broker itself.
+    sends. ``by_kafka``: its vendor writes to the broker itself. ``forgotten``: the crew never
+    enters its monitor, so nobody will take it.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Line(NamedTuple):
     proves: Proof | None = None
     clock: float | None = None
     by_kafka: bool = False
+    forgotten: bool = False
 
     def whole(self, now: float) -> str:
         """As it is sent now: its device says what time it believes it is."""

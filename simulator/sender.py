@@ -144,7 +144,9 @@ class Sender:
                 LINES.labels("refused").inc()
                 log.error("a line is refused", extra={"action": "refused", "status": status})
                 ids = [line.id] if line.handle else []
-                self._journal.write(truth.Refused(t=now, ids=ids, status=status))
+                self._journal.write(
+                    truth.Refused(t=now, ids=ids, status=status, due=line.forgotten)
+                )
             again.append(line.id)
         accepted = [line.id for n, line in enumerate(lines[:held_back]) if n not in refused]
         if any(line.handle for line in lines):

@@ -95,6 +95,8 @@ class Monitor:
     is_off: bool = False
     #: The crew has said whose it is; until then nobody takes what it says.
     is_entered: bool = True
+    #: It never will.
+    is_forgotten: bool = False
 
     def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
@@ -119,6 +121,7 @@ class Monitor:
             timely=not tale.is_forwarding and self.is_entered,
             proves=Proof(entered, self.wearer.role, shown),
             clock=clock,
+            forgotten=self.is_forgotten,
             by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),
         )
 

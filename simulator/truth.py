@@ -127,12 +127,14 @@ class Acknowledged(Line):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Line):
-    """The service said no for good: nothing is owed for these."""
+    """The service said no for good: nothing is owed for these. ``due``: it had to, for nobody had
+    said whose monitor it was."""
 
     KIND: ClassVar[str] = "refused"
 
     ids: Sequence[str]
     status: int
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

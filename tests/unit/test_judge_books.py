@@ -287,10 +287,16 @@ def test_samples_of_a_monitor_that_nobody_entered_are_unknowable_and_not_refused
         n for n, h in enumerate(run)
         if isinstance(h, Told) and isinstance(h.line, truth.SamplesSent) and h.line.batch == 5
     )  # fmt: skip
-    refused = Told(truth.Refused(t=BASE + 51.5, ids=[f"{HANDLE}.7"], status=404))
+    refused = truth.Refused(t=BASE + 51.5, ids=[f"{HANDLE}.7"], status=404, due=True)
     known = [h for h in run if isinstance(h, Told) or h.name != "vital 7"]
     known = [h for h in known if not (isinstance(h, Told) and h.line.t == BASE + 51.02)]
-    result = count([*known[: place + 1], refused, *known[place + 1 :]])
+
+    def counted(line: truth.Refused) -> dict[str, Any]:
+        return count([*known[: place + 1], Told(line), *known[place + 1 :]])
+
+    result = counted(refused)
     assert result["ground_truth"] == NOTHING
     assert result["refused"] == 0
+    entered = counted(replace(refused, due=False))
+    assert (entered["refused"], entered["unknowable"]) == (1, []), "a gateway that forgot whose"
     assert "1 samples of monitors" in "".join(result["unknowable"])
