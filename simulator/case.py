@@ -159,6 +159,9 @@ class Case:
     #: Samples that nobody owed a decision about when it was over. A triage that was far behind
     #: names them all the same, once.
     let_go: set[str] = field(default_factory=set)
+    #: Samples that completed the evidence for a level, with when they were sent: they prove it for
+    #: whoever is given them.
+    proven: dict[str, tuple[TriageLevel, float]] = field(default_factory=dict)
     #: Encounters that were given some of its samples.
     given: set[str] = field(default_factory=set)
     #: ``occurred_at`` of the latest decision, and the last place in the log that one has named.
@@ -181,6 +184,10 @@ class Case:
     def facility(self) -> str | None:
         """Where it is bound for now."""
         return next(reversed(self.bound), None)
+
+    def comes_to(self, facility: str) -> bool:
+        """Whether the patient is still on the way to this facility, or there."""
+        return facility == self.facility and self.left == math.inf
 
     def is_shown(self, happened: float, decided: float) -> bool:
         """Whether a facility must be told of what happened and was decided then."""

@@ -14,7 +14,8 @@ from simulator.story import Held, Step
 from simulator.tale import HOME_S, Patient, Tale, Van
 from simulator.telemetry import Telemetry
 
-#: The leads come off this long before care is handed over: no sample is later than that.
+#: The leads come off this long before care is handed over, or a monitor goes to another patient:
+#: no sample is later than that.
 LEADS_OFF_S = 0.3
 #: Between the samples of a forwarded hold.
 APART_S = 0.2
@@ -113,6 +114,8 @@ class Crew:
             return
         if step.by == "crew" and (late := self._realism.presses_late(_name(tale, step))):
             await self._wait_until(time.time() + late)
+        if step.act == "attach" and tale.unplug(step):
+            await asyncio.sleep(LEADS_OFF_S)
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
             self._telemetry.attach(tale.attach(step))

@@ -72,6 +72,8 @@ class Decisions:
             item = case.item(id_)
             is_new = item is not None and item.folded is None
             trigger = item if is_new else None
+            if item is None and (given := self._ledger.given_level(id_, case, seen.decided)):
+                case.worst = max(case.worst, given, key=lambda level: level.urgency)
             if item is None or not is_new:
                 before = id_ if item is not None or case.is_own_sample(id_) else before
                 continue

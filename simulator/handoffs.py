@@ -64,8 +64,10 @@ class Handoffs:
 
     def feed(self, seen: FeedSeen, case: Case) -> None:
         """A facility's own feed shows the patient."""
-        if seen.worst is None and seen.facility in case.bound:
-            return  # it is told that nobody comes
+        if seen.worst is None and seen.facility in case.bound:  # it is told that nobody comes
+            if not case.comes_to(seen.facility):  # a feed tells what is: who came and went is gone
+                self._ledger.meet(f"feed/{seen.encounter_id}/{seen.facility}", seen.t)
+            return
         if case.may_be_told(seen.facility, seen.version):
             self._ledger.meet(f"feed/{seen.encounter_id}/{seen.facility}", seen.t)
             if seen.worst is not None:

@@ -18,6 +18,8 @@ from simulator.tally import Tally
 
 #: Seen longer than this after the acknowledgement is late.
 LATE_S = 10.0
+#: A sample that is older when it is given to another patient decides nothing there.
+DECIDES_S = 120.0
 #: Effects are remembered up to this number, to know them again when they come a second time.
 EFFECTS_KEPT = 60_000
 
@@ -210,6 +212,8 @@ class Ledger:
     def _mark(self, item: Item, acting: truth.Acting) -> None:
         item.level = TriageLevel(acting.level)
         item.timely = acting.timely
+        if item.streamed:
+            item.case.proven[item.id] = (item.level, item.sent)
         if acting.destined:
             for centre in item.case.centres:
                 item.lacks |= QUEUED[centre]
@@ -262,6 +266,15 @@ class Ledger:
         """Whether a sample may stand under another patient: its own gave it away."""
         case = self._handles.get(id_.rpartition(".")[0])
         return case is not None and encounter_id in case.given
+
+    def given_level(self, id_: str, case: Case, decided: float) -> TriageLevel | None:
+        """What a sample that another patient's record gave to this one proves here; none where it
+        was too old by then to decide anything."""
+        giver = self._handles.get(id_.rpartition(".")[0])
+        if giver is None or case.encounter_id not in giver.given or id_ not in giver.proven:
+            return None
+        level, sent = giver.proven[id_]
+        return level if decided - sent < DECIDES_S else None
 
     # -- what was seen -----------------------------------------------------------------------
 

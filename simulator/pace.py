@@ -27,6 +27,7 @@ class Line(NamedTuple):
     made: float
     handle: str = ""
     number: int = 0
+    device_id: str = ""
     timely: bool = True
     proves: Proof | None = None
     clock: float | None = None

@@ -27,16 +27,17 @@ EVERY_S = 0.1
 #: Lines in one request: well below what a gateway takes.
 AT_ONCE = 1000
 PAUSE_S = 0.2
-#: A device that is still unknown after this long was never attached: its sample is given up.
+#: A device that is still unknown after this long was never attached: its samples are given up.
 ATTACHED_S = 120.0
-#: More of them than these few are asked about again only after a pause.
-FEW, AGAIN_S = 20, 1.0
+#: Unknown devices are asked about again, each by its first sample, only after a pause.
+AGAIN_S = 0.2
 
 LINES = Counter("greenchannel_simulator_lines_total", "Lines of telemetry by outcome", ["outcome"])
 
 
 class Sender:
-    """One ordered stream of requests. What was not acknowledged goes again before all later."""
+    """One ordered stream of requests. What was not acknowledged goes again before all later; of a
+    device whose attachment is still on its way to the gateway everything waits, in its order."""
 
     def __init__(
         self,
@@ -52,11 +53,13 @@ class Sender:
         kind = {"Content-Type": "application/x-ndjson"}
         self._headers = {**bearer(endpoints.tokens.crew), **kind}
         self._queue: deque[Line] = deque()
-        #: Lines of an unknown device: its attachment is still on its way to the gateway.
-        self._waiting: list[Line] = []
+        #: Of unknown devices, by device; and of those that are known now: these go first.
+        self._waiting: dict[str, deque[Line]] = {}
+        self._released: deque[Line] = deque()
         self._again_at = 0.0
         self._arrivals: dict[str, asyncio.Event] = {}
         self._batch = 0
+        self._collected = asyncio.Event()
         self._idle = asyncio.Event()
 
     async def deliver(self, lines: Sequence[Line]) -> None:
@@ -73,7 +76,12 @@ class Sender:
                 await self._idle.wait()
 
     async def run(self) -> None:
-        """Send for ever, every tenth of a second what was measured since."""
+        """Collect and send for ever."""
+        await asyncio.gather(self._collect(), self._send())
+
+    async def _collect(self) -> None:
+        """Every tenth of a second what was measured since, whether the gateway answers or not: who
+        wears a monitor changes meanwhile."""
         turn = time.monotonic()
         while True:
             turn = max(turn + EVERY_S, time.monotonic())
@@ -82,33 +90,38 @@ class Sender:
             if self._vendor is not None:
                 self._vendor.send([line for line in said if line.by_kafka])
             self._queue.extend(line for line in said if not line.by_kafka)
+            self._collected.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._collected.wait()
+            self._collected.clear()
             await self._send_next()
-            while len(self._queue) > AT_ONCE:  # the gateway was away
+            while self._released or len(self._queue) > AT_ONCE:  # the gateway was away
                 await self._send_next()
-            if not self._queue and not self._waiting:
+            if not (self._queue or self._released or self._waiting):
                 self._idle.set()
 
     async def _send_next(self) -> None:
-        waiting = self._due_again()
-        room = max(0, AT_ONCE - len(waiting))
-        fresh = [self._queue.popleft() for _ in range(min(len(self._queue), room))]
-        lines = [*waiting, *fresh]
-        if not lines:
-            return
+        again = [*self._asked_again(), *_taken(self._released, AT_ONCE)]
+        fresh = _taken(self._queue, AT_ONCE - len(again))
         self._batch += 1
         if any(line.handle for line in fresh):  # positions are not judged
             self._journal.write(told(self._batch, fresh, time.time()))
-        answer = await self._until_answered(lines)
-        self._settle(lines, len(waiting), answer, self._batch)
+        behind = [line for line in fresh if line.device_id in self._waiting]
+        for line in behind:
+            self._waiting[line.device_id].append(line)
+        lines = [*again, *(line for line in fresh if line.device_id not in self._waiting)]
+        answer = await self._until_answered(lines) if lines else {}
+        self._settle(lines, len(again), answer, behind)
 
-    def _due_again(self) -> Sequence[Line]:
-        """Those whose device was unknown a moment ago, with patience."""
+    def _asked_again(self) -> Sequence[Line]:
+        """The first sample of each device that was unknown a moment ago."""
         now = time.monotonic()
-        if now < self._again_at or not self._waiting:
+        if now < self._again_at:
             return ()
-        self._again_at = now + (AGAIN_S if len(self._waiting) > FEW else 0.0)
-        waiting, self._waiting = self._waiting, []
-        return waiting
+        self._again_at = now + AGAIN_S
+        return [waiting[0] for waiting in self._waiting.values()][:AT_ONCE]
 
     async def _until_answered(self, lines: Sequence[Line]) -> dict[str, Any]:
         status, told = await self._post(lines)
@@ -130,33 +143,59 @@ class Sender:
             return 503, {}
 
     def _settle(
-        self, lines: Sequence[Line], held_back: int, told: dict[str, Any], batch: int
+        self, lines: Sequence[Line], again: int, told: dict[str, Any], behind: Sequence[Line]
     ) -> None:
-        """Write down what became of each line."""
+        """Write down what became of each line; the first ``again`` were sent before."""
         now = time.time()
         refused = {said["line"] - 1: int(said["status"]) for said in told.get("refused", ())}
-        again: list[str] = []
-        for place, status in sorted(refused.items()):
-            line = lines[place]
-            if status == 404 and now - line.made < ATTACHED_S:
-                self._waiting.append(line)
-            else:
-                LINES.labels("refused").inc()
-                log.error("a line is refused", extra={"action": "refused", "status": status})
-                ids = [line.id] if line.handle else []
-                self._journal.write(
-                    truth.Refused(t=now, ids=ids, status=status, due=line.forgotten)
-                )
-            again.append(line.id)
-        accepted = [line.id for n, line in enumerate(lines[:held_back]) if n not in refused]
-        if any(line.handle for line in lines):
-            known = truth.Acknowledged(t=now, ids=accepted, batch=batch, waiting=again)
+        for place, line in enumerate(lines):
+            status = refused.get(place)
+            if status is None:
+                self._accept(line)
+            elif status != 404 or now - line.made >= ATTACHED_S:
+                self._give_up(line, status)
+            elif not self._is_first_waiting(line):
+                self._waiting.setdefault(line.device_id, deque()).append(line)
+        waiting = [line.id for place, line in enumerate(lines) if place in refused]
+        waiting += [line.id for line in behind]
+        accepted = [line.id for place, line in enumerate(lines[:again]) if place not in refused]
+        if any(line.handle for line in (*lines, *behind)):
+            known = truth.Acknowledged(t=now, ids=accepted, batch=self._batch, waiting=waiting)
             self._journal.write(known)
-        LINES.labels("accepted").inc(len(lines) - len(refused))
-        if self._arrivals:
-            settled = {line.id for line in lines} - {line.id for line in self._waiting}
-            for id_ in settled & self._arrivals.keys():
-                self._arrivals.pop(id_).set()
+
+    def _accept(self, line: Line) -> None:
+        """Its device is known: what waits behind it goes next."""
+        if self._is_first_waiting(line):
+            _, *others = self._waiting.pop(line.device_id)
+            self._released.extend(others)
+        LINES.labels("accepted").inc()
+        self._arrive(line)
+
+    def _is_first_waiting(self, line: Line) -> bool:
+        waiting = self._waiting.get(line.device_id)
+        return waiting is not None and waiting[0] is line
+
+    def _give_up(self, line: Line, status: int) -> None:
+        """It is refused for good; with it what waits behind it and is as old."""
+        given_up = [line]
+        if self._is_first_waiting(line):
+            waiting = self._waiting[line.device_id]
+            waiting.popleft()
+            while waiting and time.time() - waiting[0].made >= ATTACHED_S:
+                given_up.append(waiting.popleft())
+            if not waiting:
+                del self._waiting[line.device_id]
+        LINES.labels("refused").inc(len(given_up))
+        log.error("lines are refused", extra={"action": "refused", "status": status})
+        ids = [each.id for each in given_up if each.handle]
+        now, due = time.time(), line.forgotten
+        self._journal.write(truth.Refused(t=now, ids=ids, status=status, due=due))
+        for each in given_up:
+            self._arrive(each)
+
+    def _arrive(self, line: Line) -> None:
+        if line.id in self._arrivals:
+            self._arrivals.pop(line.id).set()
 
     async def close(self) -> None:
         """Close the connection."""
@@ -166,3 +205,7 @@ class Sender:
 def _body(lines: Sequence[Line]) -> bytes:
     now = time.time()
     return "\n".join(line.whole(now) for line in lines).encode()
+
+
+def _taken(queue: deque[Line], most: int) -> list[Line]:
+    return [queue.popleft() for _ in range(min(len(queue), most))]

@@ -91,17 +91,20 @@ class Monitor:
     van: Van
     wearer: Patient
     entered: Patient
-    #: Another monitor has taken its place.
+    #: Another monitor has taken its place, or it goes from one patient to another.
     is_off: bool = False
     #: The crew has said whose it is; until then nobody takes what it says.
     is_entered: bool = True
     #: It never will.
     is_forgotten: bool = False
+    #: The hold it showed last, and how often.
+    _showed: Hold | None = None
+    _times: int = 0
 
     def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
         tale = self.wearer.tale
-        shown = hold or tale.story.hold_at(self.wearer.role, tale.pace.offset(t))
+        shown = hold or self._shown(t)
         entered = self.entered
         entered.sent += 1
         measured: Values = shown.measured
@@ -118,12 +121,24 @@ class Monitor:
             t,
             entered.handle,
             entered.sent,
+            self.device_id,
             timely=not tale.is_forwarding and self.is_entered,
             proves=Proof(entered, self.wearer.role, shown),
             clock=clock,
             forgotten=self.is_forgotten,
             by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),
         )
+
+    def _shown(self, t: float) -> Hold:
+        """What there is to see, until it has proven what it proves: no level rests on the samples
+        of two holds, however late the monitor was attached."""
+        tale, role, before = self.wearer.tale, self.wearer.role, self._showed
+        due = tale.story.hold_at(role, tale.pace.offset(t))
+        if before is not None and before is not due and before.then is not None:
+            is_unproven = self._times < before.then.after_sample
+            due = before if is_unproven and before in tale.story.streamed[role] else due
+        self._showed, self._times = due, self._times + 1 if before is due else 1
+        return due
 
     def _is_settled(self, shown: Hold, t: float) -> bool:
         """Whether what is held has proven all it will, and goes on for a while: no level hangs on
@@ -201,7 +216,16 @@ class Tale:
                 monitor.is_off = monitor.entered is patient
         self.monitors[worn].wearer = patient
         self.monitors[entered].entered = patient
+        self.monitors[entered].is_off = False
         return self.monitors[entered]
+
+    def unplug(self, step: Step) -> bool:
+        """A monitor that goes from one patient to another is off until it is entered anew."""
+        monitor = self.monitors.get(self.van(step.unit).vehicle.monitor(step.monitor))
+        moves = monitor is not None and monitor.entered is not self.patient(step.patient)
+        if monitor is not None and moves:
+            monitor.is_off = True
+        return moves
 
     def monitor_of(self, name: Name) -> Monitor | None:
         """The monitor that is entered for a patient, lately."""

@@ -44,6 +44,7 @@ from services.dispatch.bodies import (
     VitalsLine,
     VitalsTaken,
 )
+from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
 from services.dispatch.history import Stretch, samples
 from services.dispatch.raw import RawReader
@@ -85,6 +86,7 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
 
     It waits for nobody: a line of a device that is about to be attached is sent again.
     """
+    received_at = datetime.now(UTC)
     body = await request.body()
     if body.removesuffix(b"\n").count(b"\n") >= MOST_LINES:
         return problem(413, "Too many lines", f"Send at most {MOST_LINES} lines at once.")
@@ -97,7 +99,7 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     samples = [(number, line) for number, line in lines if isinstance(line, VitalsLine)]
     directory: Directory = request.app.state.directory
     await directory.caught_up(WAIT_S)
-    vitals, unknown = _resolve(directory, samples)
+    vitals, unknown = _resolve(request, samples, received_at)
     refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
     refused.sort(key=lambda refusal: refusal.line)
     await _publish(request, [*fixes, *vitals])
@@ -126,12 +128,13 @@ async def take_sample(
     idempotency_key: IdempotencyKey = None,
 ) -> VitalsTaken:
     """One set of vital signs from a monitor."""
+    received_at = datetime.now(UTC)
     event_id = event_id_for(request, body, idempotency_key)
-    line = VitalsLine(event_id=event_id, device_id=device_id, **_given(body))
+    lines = [(1, VitalsLine(event_id=event_id, device_id=device_id, **_given(body)))]
     directory: Directory = request.app.state.directory
     await directory.caught_up(WAIT_S)
-    await directory.wait_until(lambda: not _resolve(directory, [(1, line)])[1], WAIT_S)
-    events, unknown = _resolve(directory, [(1, line)])
+    await directory.wait_until(lambda: not _resolve(request, lines, received_at)[1], WAIT_S)
+    events, unknown = _resolve(request, lines, received_at)
     if unknown:
         raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
     await _publish(request, events)
@@ -287,10 +290,12 @@ async def _known(request: Request, encounter_id: str, caller: Principal) -> None
 
 
 def _resolve(
-    directory: Directory, lines: Sequence[tuple[int, VitalsLine]]
+    request: Request, lines: Sequence[tuple[int, VitalsLine]], received_at: datetime
 ) -> tuple[list[Event], list[Refusal]]:
     """Vital signs of patients, and the lines whose device nobody has."""
-    offsets = offsets_of([line for _, line in lines], datetime.now(UTC))
+    directory: Directory = request.app.state.directory
+    clocks: Clocks = request.app.state.clocks
+    offsets = offsets_of(clocks, [line for _, line in lines], received_at)
     events: list[Event] = []
     unknown = []
     for number, line in lines:
@@ -327,6 +332,7 @@ async def main(settings: Settings) -> None:
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=TELEMETRY_LIMIT)
     app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
+    app.state.clocks = Clocks()
     try:
         await runtime.together([runtime.serve(app, settings), directory.run, raw.run])
     finally:

@@ -19,7 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from schemas.clinical import VitalSignsMeasured
 from schemas.envelope import InvalidMessage, Message, decode, encode
 from services.dispatch.bodies import VitalsLine
-from services.dispatch.device_clock import offset_of
+from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
 from services.dispatch.telemetry import from_raw, vitals_event
 from services.kit import failpoint, kafka
@@ -56,6 +56,7 @@ class RawReader:
         self._directory = directory
         self._producer = producer
         self._consumer: AIOKafkaConsumer
+        self._clocks = Clocks()
         self._waiting: list[Waiting] = []
         self._forgets = False
         self.ready = False
@@ -109,7 +110,7 @@ class RawReader:
                 lines.append((record, from_raw(measured)))
             except InvalidMessage as invalid:
                 messages.append(self._dead(record, "invalid", invalid.reason))
-        offsets = _offsets(lines)
+        offsets = _offsets(self._clocks, lines)
         until = time.monotonic() + WAIT_S
         candidates += [Waiting(r, line, offsets[line.device_id], until) for r, line in lines]
         self._waiting = []
@@ -154,6 +155,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def _offsets(
+    clocks: Clocks,
     lines: Sequence[tuple[ConsumerRecord[bytes, bytes], VitalsLine]],
 ) -> dict[str, timedelta]:
     """The clock offset of each device, against the broker's time of its newest record."""
@@ -164,6 +166,6 @@ def _offsets(
         if known is None or known[1].occurred_at <= line.occurred_at:
             newest[line.device_id] = (appended, line)
     return {
-        device: offset_of([(line.occurred_at, line.sent_at)], appended)
+        device: clocks.offset_of(device, [(line.occurred_at, line.sent_at)], appended)
         for device, (appended, line) in newest.items()
     }

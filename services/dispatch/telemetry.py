@@ -12,7 +12,7 @@ from schemas.clinical import VitalSignsMeasured, VitalSignsRecorded
 from schemas.envelope import complaint, event_id_of
 from schemas.unit import PositionReported
 from services.dispatch.bodies import PositionLine, Refusal, VitalsLine
-from services.dispatch.device_clock import correct, offset_of
+from services.dispatch.device_clock import Clocks, correct
 
 Holder = Callable[[str, datetime], str | None]
 _VITALS = TypeAdapter(VitalsLine)
@@ -34,12 +34,17 @@ def read_lines(body: bytes) -> Iterator[tuple[int, VitalsLine | PositionLine | R
                 yield number, Refusal(line=number, status=422, detail=complaint(error))
 
 
-def offsets_of(lines: Sequence[VitalsLine], received_at: datetime) -> dict[str, timedelta]:
+def offsets_of(
+    clocks: Clocks, lines: Sequence[VitalsLine], received_at: datetime
+) -> dict[str, timedelta]:
     """The clock offset of each device in one delivery."""
     by_device: dict[str, list[tuple[datetime, datetime | None]]] = defaultdict(list)
     for line in lines:
         by_device[line.device_id].append((line.occurred_at, line.sent_at))
-    return {device: offset_of(samples, received_at) for device, samples in by_device.items()}
+    return {
+        device: clocks.offset_of(device, stamps, received_at)
+        for device, stamps in by_device.items()
+    }
 
 
 def vitals_event(line: VitalsLine, offset: timedelta, holder: Holder) -> VitalSignsRecorded | None:

@@ -1,6 +1,7 @@
 """Every story end to end, against the real services: the judge finds nothing lost or wrong.
 
-On the way each service stands still for a while, triage for so long that whole stories pass it by.
+Whatever goes wrong with telemetry does, and on the way each service stands still for a while,
+triage for so long that whole stories pass it by.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def test_every_story_is_told_to_its_end_and_nothing_is_lost_doubled_or_wrong(
         "vitals-per-second": 100,
         "live-encounters": 0,
         "ambulances": 100,
+        "realism": "all",
         "port": 0,
         "report": report,
         "endpoints": where,

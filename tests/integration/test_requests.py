@@ -31,6 +31,7 @@ from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
+from services.dispatch.device_clock import Clocks
 from services.dispatch.history import Stretch, samples
 from services.kit import kafka, postgres
 from services.kit.auth import Gate
@@ -462,6 +463,7 @@ async def door(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         directory = GivenDirectory(settings)
         directory.attachments.encounters.update(dict.fromkeys(("E-history", "E-other")))
         app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
+        app.state.clocks = Clocks()
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app=app),
             base_url="http://house",

@@ -170,6 +170,16 @@ def test_a_feed_that_says_that_nobody_comes_shows_nobody() -> None:
     assert report(verdict, BASE + 80)["ground_truth"] == {**NOTHING, "wrong_facility": 1}
 
 
+def test_a_feed_that_was_away_need_not_show_who_came_and_went() -> None:
+    gone = {"facility_id": "F-001", "encounter_id": ENCOUNTER, "version": 5, "record": None}
+    for run, comes in ((refused(boarded=True), False), (good_run(), True)):
+        unseen = [h for h in run if not isinstance(h, Feed)]
+        assert count(unseen)["ground_truth"] == {**NOTHING, "lost": 1}
+        verdict = judged(unseen)
+        verdict.read(read_item(gone, BASE + 54))
+        assert report(verdict, BASE + 80)["ground_truth"] == {**NOTHING, "lost": int(comes)}
+
+
 def test_the_hospital_before_must_be_told_that_nobody_comes() -> None:
     assert found(without("withdrawal", redirected()), lost=1)
 
@@ -491,6 +501,29 @@ def test_a_sample_that_was_given_to_another_patient_is_no_loss() -> None:
 
 def _ids(*names: str) -> tuple[str, ...]:
     return tuple(f"{HANDLE}.{name}" for name in names)
+
+
+def received(level: str, *, given: bool = True, at_second: float = 56.0) -> Run:
+    """The second patient is given the sample that proved critical for the first."""
+    run = swapped(given=given)[: -len(ended())]
+    first = decision(at_second, 1, level, "4")
+    event = first.event.model_copy(update={"encounter_id": "E-2", "event_id": "D-1 of E-2"})
+    return [*run, replace(first, event=event), *ended()]
+
+
+def test_a_sample_that_was_given_proves_for_who_got_it_what_it_had_proven() -> None:
+    assert found(received("critical"))
+    assert found(received("not_yet"), wrong_level=1)
+    assert found(received("severe"), wrong_level=1)
+
+
+def test_a_sample_that_was_too_old_when_it_was_given_proves_nothing_any_more() -> None:
+    assert found(received("not_yet", at_second=41 + 121))
+
+
+def test_a_sample_that_nobody_gave_proves_nothing_for_another() -> None:
+    assert count(received("not_yet", given=False))["ground_truth"]["wrong_level"] == 0
+    assert count(received("critical", given=False))["ground_truth"]["wrong_level"] == 1
 
 
 def test_a_sample_that_nobody_gave_away_is_lost_and_said() -> None:

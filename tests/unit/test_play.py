@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from simulator.outside import Outside, Refused, Request
 from simulator.pace import Line, Pace, moment
 from simulator.people import People
 from simulator.reading import effect_key
-from simulator.sender import Sender
+from simulator.sender import ATTACHED_S, Sender
 from simulator.story import Hold, Step, Story, every
 from simulator.tale import HOME_S
 from simulator.telemetry import Telemetry
@@ -477,22 +478,65 @@ async def test_the_truth_is_told_before_the_sending_and_the_same_lines_go_again(
     assert sum(isinstance(line, truth.SamplesSent) for line in told) == 1
 
 
-async def test_an_unknown_device_is_waited_for_and_its_lines_go_first(tmp_path: Path) -> None:
-    someone = monitor()
+async def test_behind_a_line_of_an_unknown_device_the_others_of_it_wait_in_their_order(
+    tmp_path: Path,
+) -> None:
+    someone, other = monitor(1), monitor(2)
     bodies: list[list[str]] = []
 
     async def answer(request: web.Request) -> Any:
-        lines = (await request.text()).split("\n")
-        bodies.append([json.loads(line)["event_id"] for line in lines])
-        refused = [{"line": 2, "status": 404, "detail": "x"}] if len(bodies) == 1 else []
+        """Nobody knows the first one's device as yet."""
+        lines = [json.loads(line) for line in (await request.text()).split("\n")]
+        bodies.append([line["event_id"] for line in lines])
+        places = [n for n, line in enumerate(lines, 1) if line["device_id"] == someone.device_id]
+        refused = [{"line": n, "status": 404, "detail": "x"} for n in places if len(bodies) < 3]
         return web.json_response({"accepted": 1, "refused": refused}, status=202)
 
-    batches = [[someone.sample(time.time()) for _ in range(2)] for _ in range(2)]
+    batches = [[each.sample(time.time()) for each in (someone, other)] for _ in range(3)]
     told = await sent_all(tmp_path, answer, lambda now: batches.pop(0) if batches else [])
-    assert bodies[:2] == [["r-1.1", "r-1.2"], ["r-1.2", "r-1.3", "r-1.4"]]
+    assert bodies[:2] == [["r-1.1", "r-2.1"], ["r-2.2"]], "what is behind it waits"
+    theirs = [id_ for body in bodies for id_ in body if id_.startswith("r-1")]
+    assert list(dict.fromkeys(theirs)) == ["r-1.1", "r-1.2", "r-1.3"]
+    assert theirs.count("r-1.1") > theirs.count("r-1.2") == theirs.count("r-1.3") == 1
     acknowledged = [line for line in told if isinstance(line, truth.Acknowledged)]
-    assert list(acknowledged[0].waiting) == ["r-1.2"]
-    assert list(acknowledged[1].ids) == ["r-1.2"]
+    assert [list(line.waiting) for line in acknowledged[:2]] == [["r-1.1"], ["r-1.2"]]
+    assert [id_ for line in acknowledged for id_ in line.ids] == ["r-1.1", "r-1.2", "r-1.3"]
+
+
+async def test_with_the_first_line_of_a_device_all_that_are_as_old_are_given_up(
+    tmp_path: Path,
+) -> None:
+    someone = monitor()
+
+    async def answer(request: web.Request) -> Any:
+        lines = (await request.text()).split("\n")
+        refused = [{"line": n, "status": 404, "detail": "x"} for n in range(1, len(lines) + 1)]
+        return web.json_response({"accepted": 0, "refused": refused}, status=422)
+
+    old = time.time() - ATTACHED_S
+    made = [someone.sample(old + n) for n in (1.0, 1.0, 2.5)]
+    told = await sent_all(tmp_path, answer, once(made))
+    refusals = [line for line in told if isinstance(line, truth.Refused)]
+    assert [list(line.ids) for line in refusals] == [["r-1.1", "r-1.2"], ["r-1.3"]]
+
+
+async def test_monitors_speak_while_the_gateway_does_not_answer(tmp_path: Path) -> None:
+    """Else all of it would be made afterwards, when somebody else may wear the monitor."""
+    someone = monitor()
+    asked: list[float] = []
+
+    async def answer(request: web.Request) -> Any:
+        await asyncio.sleep(0.5)
+        return web.json_response({"accepted": 1, "refused": [], "doubted": []}, status=202)
+
+    def source(now: float) -> list[Line]:
+        asked.append(now)
+        return [someone.sample(now)] if len(asked) == 1 else []
+
+    await sent_all(tmp_path, answer, source)
+    apart = [later - now for now, later in pairwise(asked)]
+    assert len(asked) > 3
+    assert max(apart) < 0.4
 
 
 async def test_a_line_refused_for_good_is_written_down(tmp_path: Path) -> None:

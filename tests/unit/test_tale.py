@@ -178,6 +178,16 @@ def test_the_next_vehicles_monitor_takes_the_place_of_the_first() -> None:
     assert len(said) == pytest.approx(5, abs=1)
 
 
+def test_a_monitor_that_goes_to_another_patient_is_off_until_it_is_entered_anew() -> None:
+    told = tale("monitors_swapped")
+    second, first = attached(told, "older_attached", "younger_attached")
+    assert not told.unplug(step(told, "younger_attached")), "it stays where it is"
+    assert told.unplug(step(told, "older_again"))
+    assert (first.is_off, second.is_off) == (True, False)
+    attached(told, "older_again")
+    assert (first.is_off, second.is_off) == (False, False)
+
+
 def test_a_monitor_is_off_when_who_wears_it_or_whom_it_is_entered_for_is_over() -> None:
     for over in ("older", "younger"):
         told = tale("monitors_swapped")
@@ -208,6 +218,16 @@ def test_samples_prove_it_for_whom_the_monitor_is_entered() -> None:
     found = [acting(first.sample(1030.0 + n)) for n in range(3)]
     assert [mark and (mark.id, mark.level) for mark in found] == [None, ("r-2.2", "severe"), None]
     assert [acting(second.sample(1030.0 + n)) for n in range(3)] == [None] * 3
+
+
+def test_no_level_rests_on_two_holds_however_late_the_monitor_is_attached() -> None:
+    (monitor,) = attached(tale(), "attached")
+    before, after = 1039.9, 1040.1  # a heart rate of 47 falls to 36
+    rates = [json.loads(monitor.sample(t).text + "}")["vitals"]["heart_rate"]
+             for t in (before, after, after, after)]  # fmt: skip
+    assert rates == [47, 47, 36, 36]
+    (other,) = attached(tale(), "attached")
+    assert '"heart_rate":36' in other.sample(after).text, "what nobody saw began is not shown"
 
 
 def test_what_was_counted_for_one_patient_is_not_counted_for_another() -> None:

@@ -25,7 +25,16 @@ from services.dispatch.bodies import (
     Treatment,
     VitalsLine,
 )
-from services.dispatch.device_clock import TOLERANCE, Corrected, correct, offset_of
+from services.dispatch.device_clock import (
+    KNOWN_FOR,
+    MOST_DEVICES,
+    SET_ANEW,
+    TOLERANCE,
+    Clocks,
+    Corrected,
+    Stamps,
+    correct,
+)
 from services.dispatch.telemetry import (
     from_raw,
     offsets_of,
@@ -220,13 +229,61 @@ def test_a_header_without_a_value_is_a_bad_message_and_no_bug() -> None:
 
 # -- the device's clock ---------------------------------------------------------------------------
 
-AWAY = 120
+AWAY, AWAY_AT_SENDING = 120, 5
+
+
+def offset_of(stamps: Stamps, received_at: datetime) -> timedelta:
+    return Clocks().offset_of("M-1", stamps, received_at)
 
 
 @pytest.mark.parametrize("error", [0, 1, -1, AWAY, -AWAY])
 def test_a_clock_within_the_tolerance_is_left_as_it_is(error: float) -> None:
     assert offset_of([(at(error), None)], at(0)) == NONE
+
+
+@pytest.mark.parametrize("error", [0, 1, -1, AWAY_AT_SENDING, -AWAY_AT_SENDING])
+def test_a_device_that_says_when_it_sends_is_believed_less_far(error: float) -> None:
     assert offset_of([(at(error), at(error))], at(0)) == NONE
+    beyond = error + (1 if error > 0 else -1) * (AWAY_AT_SENDING + 1)
+    assert offset_of([(at(beyond), at(beyond))], at(0)) == timedelta(seconds=-beyond)
+
+
+@pytest.mark.parametrize("error", [0.0, -7.0, 612.0])
+def test_samples_that_waited_while_all_stood_still_keep_their_times(error: float) -> None:
+    clocks = Clocks()
+    sent = [(0.0, 0.2), (1.0, 1.1), (2.0, 6.5), (3.0, 6.5), (7.0, 7.2)]  # and received
+    offsets = [
+        clocks.offset_of("M-1", [(at(s + error), at(s + error))], at(received))
+        for s, received in sent
+    ]
+    shown = [correct(at(s + error), o).occurred_at for (s, _), o in zip(sent, offsets, strict=True)]
+    assert all(
+        abs(time - at(s)) <= timedelta(seconds=0.2)
+        for time, (s, _) in zip(shown, sent, strict=True)
+    )
+
+
+def test_a_clock_that_is_set_is_believed_at_once_and_one_that_drifts_in_the_end() -> None:
+    clocks = Clocks()
+    one = "M-1"
+    assert clocks.offset_of(one, [(at(600), at(600))], at(0)) == timedelta(seconds=-600)
+    assert clocks.offset_of(one, [(at(1), at(1))], at(1)) == NONE, "somebody set it right"
+    assert clocks.offset_of(one, [(at(602), at(602))], at(2)) == timedelta(seconds=-600)
+    later = KNOWN_FOR.total_seconds()
+    drifted = at(later + 580), at(later + 580)
+    assert clocks.offset_of(one, [drifted], at(later)) == timedelta(seconds=-600)
+    drifted = at(later + 583), at(later + 583)
+    assert clocks.offset_of(one, [drifted], at(later + 3)) == timedelta(seconds=-580)
+    assert timedelta(seconds=20) < SET_ANEW
+
+
+def test_a_clock_is_known_by_its_device_and_not_for_ever() -> None:
+    clocks = Clocks()
+    assert clocks.offset_of("M-1", [(at(600), at(600))], at(0)) == timedelta(seconds=-600)
+    assert clocks.offset_of("M-2", [(at(0), at(0))], at(0)) == NONE
+    for number in range(MOST_DEVICES):
+        clocks.offset_of(f"other-{number}", [(at(0), at(0))], at(0))
+    assert clocks.offset_of("M-1", [(at(570), at(570))], at(0)) == timedelta(seconds=-570)
 
 
 @pytest.mark.parametrize("error", [AWAY + 1, -AWAY - 1, 600, -600, -86_400 * 365 * 30])
@@ -281,8 +338,8 @@ def test_each_device_of_a_delivery_has_a_clock_of_its_own() -> None:
         line_of(device_id="slow", occurred_at=at(-600).isoformat()),
         line_of(device_id="slow", occurred_at=at(-601).isoformat()),
     ]
-    assert offsets_of(lines, at(1)) == {"right": NONE, "slow": timedelta(seconds=601)}
-    assert offsets_of([], at(1)) == {}
+    assert offsets_of(Clocks(), lines, at(1)) == {"right": NONE, "slow": timedelta(seconds=601)}
+    assert offsets_of(Clocks(), [], at(1)) == {}
 
 
 # -- events ---------------------------------------------------------------------------------------
