@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from schemas.envelope import TYPE_PREFIX, event_types
+from schemas.envelope import TYPE_PREFIX, event_types, versions
+from schemas.event import Event
 from schemas.topics import Registry, Topic
 
 _TEXT = {"type": "string"}
@@ -48,7 +49,7 @@ def document(registry: Registry, version: str) -> dict[str, Any]:
             for user in users
         },
         "components": {
-            "messages": {name: _message(name) for name in event_types()},
+            "messages": {kind.__name__: _message(kind) for kind in _kinds(event_types())},
             "schemas": {"CloudEvent": _HEADERS},
         },
     }
@@ -58,7 +59,10 @@ def _channel(topic: Topic) -> Mapping[str, Any]:
     return {
         "address": topic.name,
         "description": f"{topic.description['zh']} · {topic.description['en']}",
-        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in topic.holds},
+        "messages": {
+            kind.__name__: {"$ref": f"#/components/messages/{kind.__name__}"}
+            for kind in _kinds(topic.holds)
+        },
         "bindings": {
             "kafka": {
                 "topic": topic.name,
@@ -81,15 +85,22 @@ def _operation(topic: Topic, action: str) -> Mapping[str, Any]:
     return {
         "action": action,
         "channel": {"$ref": place},
-        "messages": [{"$ref": f"{place}/messages/{name}"} for name in topic.events],
+        "messages": [
+            {"$ref": f"{place}/messages/{kind.__name__}"} for kind in _kinds(topic.events)
+        ],
     }
 
 
-def _message(name: str) -> Mapping[str, Any]:
-    kind = event_types()[name]
+def _kinds(names: Iterable[str]) -> Iterator[type[Event]]:
+    """Every version of these events."""
+    return (kind for name in names for kind in versions(name))
+
+
+def _message(kind: type[Event]) -> Mapping[str, Any]:
+    name = kind.named()
     return {
         "name": f"{TYPE_PREFIX}{name}.v{kind.VERSION}",
-        "title": name,
+        "title": kind.__name__,
         "summary": (kind.__doc__ or "").partition("\n")[0],
         "headers": {"$ref": "#/components/schemas/CloudEvent"},
         "payload": {

@@ -8,7 +8,7 @@ The ranges below are the limits of what an instrument can mean, not clinical thr
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
@@ -104,6 +104,14 @@ class VitalSignsMeasured(Event):
     device_id: Identifier
     vitals: VitalSigns
     sent_at: Moment | None = None
+
+
+class VitalSignsMeasuredV2(VitalSignsMeasured):
+    """As version 1, of a monitor that always says what its clock shows when it sends."""
+
+    VERSION: ClassVar[int] = 2
+
+    sent_at: Moment
 
 
 class VitalSignsRecorded(EncounterEvent):

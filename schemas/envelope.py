@@ -43,16 +43,28 @@ class Message(NamedTuple):
 
 
 @cache
-def event_types() -> Mapping[str, type[Event]]:
-    """Every event type by its name, as the topics list them; a stray name is a ``KeyError``."""
-    found = {
+def _classes() -> Mapping[str, type[Event]]:
+    return {
         name: kind
         for module in (incident, unit, encounter, clinical, triage, handoff, capacity)
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, Event)
     }
+
+
+@cache
+def event_types() -> Mapping[str, type[Event]]:
+    """The first version of every event by its name, as the topics list them; a stray name is a
+    ``KeyError``."""
     listed = {name for topic in registry().topics.values() for name in topic.holds}
-    return {name: found[name] for name in sorted(listed)}
+    return {name: _classes()[name] for name in sorted(listed)}
+
+
+@cache
+def versions(name: str) -> tuple[type[Event], ...]:
+    """All versions of an event, oldest first: whoever reads one reads them all."""
+    every = {kind for kind in _classes().values() if kind.named() == name}
+    return tuple(sorted(every, key=lambda kind: kind.VERSION))
 
 
 def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
@@ -71,7 +83,7 @@ def topic_of(event: Event) -> Topic:
     named = getattr(event, "topic", None)
     if named is not None:
         return registry().topics[named]
-    (topic,) = registry().holding(type(event).__name__)
+    (topic,) = registry().holding(event.named())
     return topic
 
 
@@ -83,7 +95,7 @@ def encode(event: Event, source: str) -> Message:
         "ce_specversion": "1.0",
         "ce_id": event.event_id,
         "ce_source": source,
-        "ce_type": f"{TYPE_PREFIX}{kind.__name__}.v{kind.VERSION}",
+        "ce_type": f"{TYPE_PREFIX}{kind.named()}.v{kind.VERSION}",
         "ce_time": event.occurred_at.isoformat(),
         "content-type": "application/json",
     }
@@ -118,10 +130,10 @@ def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
     name = given.removeprefix(TYPE_PREFIX)
     if name == given or name not in topic.holds:
         raise InvalidMessage(f"ce_type is none of {', '.join(topic.holds)}")
-    kind = event_types()[name]
-    if version != str(kind.VERSION):
-        raise InvalidMessage(f"unknown version of {name}; known: {kind.VERSION}")
-    return kind
+    known = {str(kind.VERSION): kind for kind in versions(name)}
+    if version not in known:
+        raise InvalidMessage(f"unknown version of {name}; known: {', '.join(known)}")
+    return known[version]
 
 
 def complaint(error: ValidationError) -> str:

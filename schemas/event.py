@@ -57,8 +57,14 @@ class Event(Value):
     ``recorded_at`` the time we learned it; on telemetry topics the broker stamps the latter.
     """
 
+    #: A later version is a class of its own, beside the earlier one and named after it: ``…V2``.
     VERSION: ClassVar[int] = 1
 
     event_id: Identifier
     occurred_at: Moment
     recorded_at: Moment | None = None
+
+    @classmethod
+    def named(cls) -> str:
+        """The name of the event, whichever version this is."""
+        return cls.__name__.removesuffix(f"V{cls.VERSION}")

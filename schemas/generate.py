@@ -18,7 +18,7 @@ import yaml
 
 from schemas import asyncapi
 from schemas.compatibility import breaks
-from schemas.envelope import event_types
+from schemas.envelope import event_types, versions
 from schemas.event import Event
 from schemas.topics import registry
 
@@ -32,7 +32,7 @@ def schema_of(kind: type[Event]) -> dict[str, Any]:
     """The JSON Schema of one event type's value. Fields it does not name are allowed."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"greenchannel/{kind.__name__}/v{kind.VERSION}",
+        "$id": f"greenchannel/{kind.named()}/v{kind.VERSION}",
         **kind.model_json_schema(),
     }
 
@@ -43,7 +43,8 @@ def documents() -> dict[str, str]:
     described = asyncapi.document(registry(), project["version"])
     return {
         f"jsonschema/{name}.v{kind.VERSION}.json": _json(schema_of(kind))
-        for name, kind in event_types().items()
+        for name in event_types()
+        for kind in versions(name)
     } | {"asyncapi.yaml": yaml.dump(described, Dumper=_Plain, sort_keys=False, allow_unicode=True)}
 
 
@@ -65,7 +66,7 @@ def contract() -> dict[str, Any]:
             for topic in registry().topics.values()
             if topic.holds
         },
-        "events": {f"{n}.v{k.VERSION}": schema_of(k) for n, k in event_types().items()},
+        "events": {f"{n}.v{k.VERSION}": schema_of(k) for n in event_types() for k in versions(n)},
     }
 
 

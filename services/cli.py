@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,6 +93,12 @@ def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | N
     show_default=True,
     help="of the page; 0 picks one",
 )
+@click.option(
+    "--recording",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE",
+    help="instead of a city: what greenchannel record wrote, once more; or a folder of it",
+)
 @load
 def run(**asked: Any) -> None:
     """全部在本机运行 · everything on this machine, and the page that shows it."""
@@ -99,6 +106,10 @@ def run(**asked: Any) -> None:
     from services.local.supervisor import Options
     from services.local.supervisor import run as supervise
 
+    city = ("stories", "realism", "seed", "ambulances", "calls_per_hour", "vitals_per_second")
+    given = [name for name in (*city, "live_encounters", "seconds") if asked[name]]
+    if asked["recording"] and given:
+        raise click.UsageError("--recording is said as it was: leave out what makes a city")
     os.umask(0o077)  # what a run writes, and what its parts write, is nobody else's
     with in_a_line(status=2):
         from_environment()  # its parts get it

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
 
+from schemas.triage import Centre
 from simulator import city, story
 from simulator.pace import Pace
 from simulator.story import Story
@@ -15,6 +16,8 @@ from simulator.tale import Patient, Tale, Van
 
 #: The first call that a newcomer sees.
 FIRST = "chest_pain"
+#: Beside the emergency department, which everybody passes.
+CENTRES = tuple(centre for centre in Centre if centre is not Centre.EMERGENCY)
 #: A tale that is begun in its midst has this much left to tell, in seconds of its own.
 LEFT_S = 15.0
 
@@ -23,13 +26,21 @@ class Cast:
     """Every choice comes from the seed; the order in which services answer changes none."""
 
     def __init__(
-        self, seed: int, epoch: str, times_begun: int, vehicles: int, only: Sequence[str] = ()
+        self,
+        seed: str,
+        epoch: str,
+        vehicles: int,
+        only: Sequence[str] = (),
+        faults: Collection[str] = (),
     ) -> None:
-        self.vans: Sequence[Van] = [Van(each) for each in city.load().vehicles(vehicles)]
-        self._chance = f"{seed}/{times_begun}"
+        # A story that takes more vehicles than there are would wait for ever.
+        number = max(vehicles, *(len(told.units) for told in story.every()))
+        self.vans: Sequence[Van] = [Van(each) for each in city.load().vehicles(number)]
+        self._chance = seed
         self._epoch = epoch
         self._only = [story.load(name) for name in only]
-        self._patients = self._tales = self._calls = 0
+        self._stories = story.told_with(faults)
+        self._patients = self._tales = self._calls = self._slow = 0
         self._free: asyncio.Queue[Van] = asyncio.Queue()
         self._turn = asyncio.Lock()
         for van in self.vans:
@@ -66,17 +77,29 @@ class Cast:
         """Those that were asked for one after the other; else any, by its weight."""
         if self._only:
             return self._only[(self._tales - 1) % len(self._only)]
-        (drawn,) = rng.choices(story.every(), [each.weight for each in story.every()])
-        return drawn
+        return _drawn(rng, self._stories)
 
     async def slow_tale(self) -> Tale:
-        """The next story, told slowly, somewhere in its midst."""
+        """The next story, told slowly, somewhere in its midst. The first ones are for one centre
+        each, so that there is something in every queue from the beginning."""
         rng = self.rng(f"{self._tales + 1}/pace")  # while it waits for a vehicle others may begin
-        tale = await self.tale()
+        place, self._slow = self._slow, self._slow + 1
+        is_first = place < len(CENTRES) and not self._only
+        told = _drawn(rng, self._brought_to(CENTRES[place])) if is_first else None
+        tale = await self.tale(told)
         begins, ends = _midst(tale.story)
         phase, lasts = rng.uniform(begins, ends), rng.uniform(*story.SLOW_S)
         tale.pace = replace(tale.pace, phase=phase, stretch=lasts / tale.story.duration)
         return tale
+
+    def _brought_to(self, centre: Centre) -> Sequence[Story]:
+        """Stories whose patients are brought to this centre."""
+        return [
+            told
+            for told in self._stories
+            if any(centre in person.centres for person in told.patients.values())
+            and any(step.act == "destination" for step in told.steps)
+        ]
 
     def release(self, tale: Tale) -> None:
         """The ambulances are free again."""
@@ -85,8 +108,17 @@ class Cast:
             self._free.put_nowait(van)
 
 
+def _drawn(rng: Random, stories: Sequence[Story]) -> Story:
+    """Any of them, by its weight."""
+    (drawn,) = rng.choices(stories, [each.weight for each in stories])
+    return drawn
+
+
 def _midst(told: Story) -> tuple[float, float]:
-    """From when on a story is under way, and until when there is something left of it."""
-    begins = min((holds[0].at for holds in told.streamed.values()), default=told.duration / 3) + 1
+    """From when on a story is under way and its hospital told, and until when there is something
+    left of it."""
+    known = [step.at for step in told.steps if step.act == "destination"]
+    begun = [holds[0].at for holds in told.streamed.values()] + known[:1]
+    begins = max(begun, default=told.duration / 3) + 1
     ends = max((s.at for s in told.steps if s.act in {"transfer", "outcome"}), default=begins)
     return begins, max(begins, ends - LEFT_S)

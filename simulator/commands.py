@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from importlib.resources import files
 from math import isfinite
 from pathlib import Path
@@ -26,6 +27,22 @@ class _More(click.FloatRange):
         return number
 
 
+class _Moment(click.ParamType):
+    """A time with its zone, as the contract writes it."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value} is no time: 2026-03-01T08:00:00+08:00", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"{value} has no zone: 2026-03-01T08:00:00+08:00", param, ctx)
+        return moment
+
+
+MOMENT = _Moment()
 MORE, MORE_OR_NONE = _More(min=0, min_open=True), _More(min=0)
 
 
@@ -191,8 +208,49 @@ def day(file: Path, **asked: Any) -> None:
     from simulator.day import Wanted
     from simulator.writer import write
 
-    faults = asked.pop("realism")
-    write(file, Wanted(**asked), faults)
+    write(file, Wanted(faults=asked.pop("realism"), **asked))
 
 
-COMMANDS = (simulate, judge, replay, day)
+@click.command()
+@click.argument("file", type=FILE, callback=in_a_folder)
+@click.option("--endpoints", type=FILE, required=True, help="of the running system")
+@click.option(
+    "--topic", "topics", multiple=True, metavar="NAME", help="this one, and again for more [all]"
+)
+@click.option("--since", type=MOMENT, metavar="TIME", help="[the oldest record]")
+@click.option("--until", type=MOMENT, metavar="TIME", help="[now]")
+@click.option(
+    "--for", "seconds", type=MORE, metavar="SECONDS", help="from now on, instead of the two"
+)
+def record(**asked: Any) -> None:
+    """录制 · a period of the topics into FILE (.gz: packed), for run --recording FILE."""
+    import uvloop
+
+    from simulator.recorder import CannotRecord, Options
+    from simulator.recorder import record as write
+
+    if asked["seconds"] and (asked["since"] or asked["until"]):
+        raise click.UsageError("--for is from now on: leave out --since and --until")
+    try:
+        sys.exit(uvloop.run(write(Options(**asked))))
+    except CannotRecord as error:
+        click.echo(f"✗ {error}", err=True)
+        sys.exit(2)
+
+
+@click.command(hidden=True)
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
+@click.option("--endpoints", type=FILE, required=True)
+@click.option("--report", type=FILE, required=True)
+@click.option("--pace", type=MORE, default=1.0)
+def play(**asked: Any) -> None:
+    """重演 · a recording said again to a scratch run; what run --recording does."""
+    import uvloop
+
+    from simulator.player import Options
+    from simulator.player import play as say
+
+    sys.exit(uvloop.run(say(Options(**asked))))
+
+
+COMMANDS = (simulate, judge, replay, record, play, day)

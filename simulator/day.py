@@ -42,6 +42,8 @@ class Wanted(NamedTuple):
     ambulances: int
     hours: float
     calls_per_hour: float
+    #: What goes wrong, by name.
+    faults: Sequence[str] = ()
 
 
 def lines(wanted: Wanted, realism: Realism) -> Iterator[Said]:
@@ -90,11 +92,12 @@ def _missions(wanted: Wanted, fleet: Sequence[Van]) -> Iterator[Tale]:
     """Each call with the story it becomes, and the nearest ambulances that are free then; a call
     waits while there are none."""
     rng = Random(f"{wanted.seed}/day")  # noqa: S311 (a simulation, not a secret)
-    weights = [each.weight for each in story.every()]
+    stories = story.told_with(wanted.faults)
+    weights = [each.weight for each in stories]
     patients = 0
     latest = 0.0
     for number, called in enumerate(_calls(wanted, rng), 1):
-        (told,) = rng.choices(story.every(), weights)
+        (told,) = rng.choices(stories, weights)
         station = rng.choice(city.load().stations)
         at_clinic = any(step.act == "walk_in" for step in told.steps)
         mission = city.load().mission(rng, station, at_clinic=at_clinic)

@@ -89,8 +89,9 @@ class Run:
         share, more = HEADROOM
         needed = int(options.live_encounters * share) + more if options.live_encounters else 0
         number = max(options.ambulances, needed)
-        begun = self._journal.epochs
-        self._cast = Cast(options.seed, self._epoch, begun, number, options.stories)
+        seed = f"{options.seed}/{self._journal.epochs}"
+        chosen = options.stories, options.realism
+        self._cast = Cast(seed, self._epoch, number, *chosen)
         self._people = People(known, self._journal)
         realism = Realism(options.realism, self._cast.rng)
         self._departments = {

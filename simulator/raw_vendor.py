@@ -1,4 +1,5 @@
-"""A vendor that writes to the broker itself, by ``librdkafka`` as most platforms do."""
+"""Vendors that write to the broker themselves, by ``librdkafka`` as most platforms do: an older one
+in the first version of the contract, a newer one in the second."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from functools import partial
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from schemas.clinical import VitalSignsMeasured
+from schemas.clinical import VitalSignsMeasured, VitalSignsMeasuredV2
 from schemas.envelope import encode
 from simulator import truth
 from simulator.endpoints import Endpoints
@@ -49,7 +50,8 @@ class RawVendor:
         self._journal.write(told(batch, lines, now))
         self._open[batch] = len(lines)
         for line in lines:
-            event = VitalSignsMeasured.model_validate(json.loads(line.whole(now)))
+            kind = VitalSignsMeasured if line.clock is None else VitalSignsMeasuredV2
+            event = kind.model_validate(json.loads(line.whole(now)))
             message = encode(event, SOURCE)
             self._producer.produce(
                 message.topic,

@@ -7,6 +7,7 @@ and is spoilt only where the story's own timeline does not hang on that one samp
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import count
 from random import Random
@@ -33,13 +34,17 @@ FAULTS: Mapping[str, Bilingual] = {
         zh="监护仪已接、登记较晚", en="a monitor speaks before the crew enters it"
     ),
     "forgotten_monitors": Bilingual(zh="监护仪始终未登记", en="a monitor that nobody ever enters"),
+    "swapped_monitors": Bilingual(
+        zh="两台监护仪登记时接反，事后更正",
+        en="two monitors are confused, and set right afterwards",
+    ),
     "late_presses": Bilingual(zh="机组补按按钮", en="crews who press late"),
     "no_answer": Bilingual(zh="急诊不确认", en="departments that never acknowledge"),
     "duplicates": Bilingual(zh="重复上传", en="samples sent twice"),
     "reordering": Bilingual(zh="乱序到达", en="samples that overtake each other"),
     "vendors": Bilingual(
-        zh="半数车辆的厂商直接写入 Kafka",
-        en="the vendor of every other ambulance writes to Kafka itself",
+        zh="半数车辆的厂商直接写入 Kafka，新旧两版契约各半",
+        en="the vendor of every other ambulance writes to Kafka itself, half of them in version 1",
     ),
 }
 
@@ -65,6 +70,10 @@ ARTEFACTS: Sequence[Values] = (
     {"spo2": 51.0},
     {"heart_rate": 31.0, "spo2": 60.0},
 )
+#: What a monitor shows of what there is moves by so much; a story says what has to stay.
+WANDERS: Mapping[str, int] = {"heart_rate": 2, "respiratory_rate": 1, "spo2": 1}
+#: A cuff measures again after so many seconds, and not quite the same.
+CUFF_S, CUFF_WANDERS = (180.0, 300.0), 2
 #: A clock is wrong by so many seconds, or right. Less than the least nobody corrects.
 CLOCKS_S = (0.0, 0.0, 0.0, 0.0, 185.0, 612.0, -150.0, -431.0)
 #: A monitor is entered, a button pressed, so many seconds late.
@@ -95,11 +104,14 @@ class Spells:
 
 
 class Realism:
-    """The faults that are switched on."""
+    """The faults that are switched on, and how values move where nothing is wrong."""
 
-    def __init__(self, faults: Collection[str], chance: Chance) -> None:
+    def __init__(self, faults: Collection[str], chance: Chance, *, moves: bool = True) -> None:
         self._faults = frozenset(faults)
         self._chance = chance
+        self._moves = moves
+        self._moved: dict[str, dict[str, int]] = {}
+        self._cuffs: dict[str, float] = {}
         self._spells: dict[tuple[str, str], Spells] = {}
         self._way = chance("way")
         self._values: dict[str, Random] = {}
@@ -115,6 +127,11 @@ class Realism:
     def is_by_kafka(self, vehicle: int) -> bool:
         """Whether the vendor of the nth ambulance writes to the broker itself."""
         return "vendors" in self._faults and vehicle % 2 == 0
+
+    def says_when_sent(self, vehicle: int) -> bool:
+        """Whether its platform knows the second version of the contract. The older one does not
+        tell a wrong clock from samples that waited; its clocks are right."""
+        return not (self.is_by_kafka(vehicle) and vehicle % 4 == 0)
 
     def enters_late(self, patient: str) -> float:
         """So many seconds pass until the crew enters the monitor of this patient."""
@@ -167,13 +184,42 @@ class Realism:
             self._clocks[device_id] = self._chance(f"clock/{device_id}").choice(CLOCKS_S)
         return self._clocks[device_id]
 
+    def moving(self, device_id: str, values: Values, steady: Collection[str]) -> Values:
+        """Values as they move from sample to sample, never far from what a story holds."""
+        if not self._moves:
+            return values
+        rng, moved = self._chances(f"moves/{device_id}"), self._moved.setdefault(device_id, {})
+        for name, most in WANDERS.items():
+            step = rng.choice((-1, 0, 0, 0, 1))
+            moved[name] = max(-most, min(most, moved.get(name, 0) + step))
+        return {
+            name: value if name in steady or not value else _moved(name, value, moved)
+            for name, value in values.items()
+        }
+
+    def cuff(self, device_id: str, pressure: tuple[float, float], t: float) -> Values:
+        """Systolic and diastolic pressure where a cuff measures again; else nothing."""
+        if not self._moves:
+            return {}
+        rng = self._chances(f"cuff/{device_id}")
+        due = self._cuffs.setdefault(device_id, t + rng.uniform(*CUFF_S))
+        if t < due:
+            return {}
+        self._cuffs[device_id] = t + rng.uniform(*CUFF_S)
+        by = rng.randint(-CUFF_WANDERS, CUFF_WANDERS)
+        systolic, diastolic = pressure
+        return {"systolic_bp": systolic + by, "diastolic_bp": diastolic + by}
+
+    def _chances(self, purpose: str) -> Random:
+        if purpose not in self._values:
+            self._values[purpose] = self._chance(purpose)
+        return self._values[purpose]
+
     def measured(self, device_id: str, values: Values, t: float) -> Values:
         """What a monitor makes of what there is to measure, where nothing hangs on it."""
         if not self._faults:
             return values
-        if device_id not in self._values:
-            self._values[device_id] = self._chance(f"values/{device_id}")
-        rng = self._values[device_id]
+        rng = self._chances(f"values/{device_id}")
         if self._is_in_spell("leads_off", device_id, LEADS_OFF, t):
             return dict.fromkeys(values, 0.0) if rng.random() < 0.5 else {}
         since = self._since_artefact.get(device_id, 0)
@@ -202,5 +248,10 @@ class Realism:
         heapq.heappush(self._held_up, (until, next(self._order), line))
 
 
-#: Nothing goes wrong.
-FLAWLESS = Realism((), Random)
+def _moved(name: str, value: float, by: Mapping[str, int]) -> float:
+    most = 100 if name == "spo2" else math.inf
+    return min(most, value + by.get(name, 0))
+
+
+#: Nothing goes wrong, and what is held stays as it is.
+FLAWLESS = Realism((), Random, moves=False)

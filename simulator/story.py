@@ -138,6 +138,8 @@ class Hold(Part):
     heart_rate: int | None
     respiratory_rate: int | None
     spo2: int | None
+    #: What does not move: a level would hang on it.
+    steady: tuple[Literal["heart_rate", "respiratory_rate", "spo2"], ...] = ()
     then: Mark | None = None
 
     @property
@@ -186,8 +188,10 @@ class Story(Part):
     #: What happens, for a reader: a paragraph in each language.
     told: Bilingual
     duration: float
-    #: How often it is played among the others; 0: only when it is asked for by name.
-    weight: float = Field(default=1.0, ge=0)
+    #: How often it is played among the others.
+    weight: float = Field(default=1.0, gt=0)
+    #: It plays where this goes wrong, or where it is asked for by name.
+    fault: str | None = None
     patients: Mapping[Name, Person]
     units: tuple[Name, ...] = (UNIT,)
     steps: tuple[Step, ...]
@@ -264,6 +268,18 @@ class Story(Part):
         holds = self.streamed[patient]
         return next((h for h in reversed(holds) if h.at <= offset), holds[0])
 
+    def pressures(self, patient: Name) -> Mapping[Name, tuple[float, float]]:
+        """What a cuff may show again: the pressures of each reading that nobody took back, in
+        order, by its step."""
+        gone = {step.about for step in self.steps_of(patient) if step.act == "retraction"}
+        found: dict[Name, tuple[float, float]] = {}
+        for step in self.steps_of(patient):
+            told = step.body.get("vitals", {}) if step.act == "reading" else {}
+            match told.get("systolic_bp"), told.get("diastolic_bp"):
+                case (int() | float() as upper, int() | float() as lower) if step.name not in gone:
+                    found[step.name] = (upper, lower)
+        return found
+
     def until(self, phase: float) -> Iterator[Step | Held]:
         """Everything that has happened before ``phase``, in order, for a fast-forward.
 
@@ -303,6 +319,11 @@ def load(name: str) -> Story:
     """Read a story. Raises ``pydantic.ValidationError`` when the file is wrong."""
     text = files("simulator").joinpath("stories", f"{name}.yaml").read_text("utf-8")
     return Story.model_validate(yaml.safe_load(text))
+
+
+def told_with(faults: Collection[str]) -> tuple[Story, ...]:
+    """Those that play where this goes wrong."""
+    return tuple(told for told in every() if told.fault is None or told.fault in faults)
 
 
 @cache

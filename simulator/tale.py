@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -108,13 +109,18 @@ class Monitor:
         entered = self.entered
         entered.sent += 1
         measured: Values = shown.measured
-        if hold is None and self._is_settled(shown, t):
-            measured = realism.measured(self.device_id, measured, t)
+        if hold is None:
+            measured = realism.moving(self.device_id, measured, shown.steady)
+            if self._is_settled(shown, t):
+                measured = realism.measured(self.device_id, measured, t)
+            if pressure := tale.pressure(self.wearer.role):
+                measured = {**measured, **realism.cuff(self.device_id, pressure, t)}
         values = ",".join(f'"{n}":{v}' for n, v in measured.items())
-        clock = realism.clock(self.device_id)
+        tells = realism.says_when_sent(self.van.vehicle.number)
+        clock = realism.clock(self.device_id) if tells else None
         text = (
             f'{{"event_id":"{entered.handle}.{entered.sent}","device_id":"{self.device_id}",'
-            f'"occurred_at":"{moment(t + clock)}","vitals":{{{values}}}'
+            f'"occurred_at":"{moment(t + (clock or 0.0))}","vitals":{{{values}}}'
         )
         return Line(
             text,
@@ -189,6 +195,7 @@ class Tale:
     #: The first steps are sent at once, to begin in the midst of the story.
     is_forwarding: bool = False
     _ways: dict[tuple[Name, float], Path] = field(default_factory=dict)
+    _read: dict[Name, Mapping[Name, tuple[float, float]]] = field(default_factory=dict)
 
     def patient(self, name: Name) -> Patient:
         """A patient by its name; the first where a story has no such name."""
@@ -232,6 +239,16 @@ class Tale:
         patient = self.patients[name]
         mine = [m for m in self.monitors.values() if m.entered is patient]
         return mine[-1] if mine else None
+
+    def pressure(self, name: Name) -> tuple[float, float] | None:
+        """The patient's pressure as somebody read it last: what a cuff finds again."""
+        read = [pair for step, pair in self._pressures(name).items() if step in self.done]
+        return read[-1] if read else None
+
+    def _pressures(self, name: Name) -> Mapping[Name, tuple[float, float]]:
+        if name not in self._read:
+            self._read[name] = self.story.pressures(name)
+        return self._read[name]
 
     def place_of(self, unit: Name, offset: float) -> Spot:
         """Where a vehicle is at an offset."""

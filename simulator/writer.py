@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from random import Random
@@ -14,9 +13,9 @@ from simulator.day import BEGINS, Wanted, lines
 from simulator.realism import Realism
 
 
-def write(file: Path, wanted: Wanted, faults: Sequence[str]) -> None:
+def write(file: Path, wanted: Wanted) -> None:
     """Everything that is said, a JSON object a line, oldest first; ``-`` is standard output."""
-    realism = Realism(faults, lambda purpose: Random(f"{wanted.seed}/{purpose}"))  # noqa: S311
+    realism = Realism(wanted.faults, lambda purpose: Random(f"{wanted.seed}/{purpose}"))  # noqa: S311
     into = nullcontext(sys.stdout) if str(file) == "-" else file.open("w", encoding="utf-8")
     began, told, minutes = BEGINS.timestamp(), 0, round(wanted.hours * 60)
     with into as out, tqdm(desc="  city", total=minutes, unit="min", disable=None) as bar:

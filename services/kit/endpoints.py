@@ -48,14 +48,16 @@ def tokens(jwks: Path, facilities: Iterable[str], clinics: Sequence[str]) -> dic
 
 
 def observed(broker: Settings, dsn: str, password: str) -> dict[str, Any]:
-    """The observer's two connections: to the broker as clients name their arguments."""
+    """The observer's two connections."""
     observer = as_user(broker, "observer", password)
-    secret = observer.kafka_sasl_plain_password
-    kafka = {name: getattr(observer, f"kafka_{name}") for name in _KAFKA}
-    return {
-        "kafka": {**kafka, "sasl_plain_password": secret.get_secret_value() if secret else None},
-        "postgres": role_dsn(dsn, "observer", password),
-    }
+    return {"kafka": connection(observer), "postgres": role_dsn(dsn, "observer", password)}
+
+
+def connection(broker: Settings) -> dict[str, Any]:
+    """A connection to the broker, as clients name their arguments."""
+    found = {name: getattr(broker, f"kafka_{name}") for name in _KAFKA}
+    secret = broker.kafka_sasl_plain_password
+    return {**found, "sasl_plain_password": secret.get_secret_value() if secret else None}
 
 
 def environ(name: str, broker: Settings, dsn: str, password: str) -> dict[str, str]:

@@ -63,6 +63,7 @@ class Options:
     stories: tuple[str, ...] = ()
     pace: float | None = None
     realism: tuple[str, ...] = ()
+    recording: Path | None = None
 
     def for_simulator(self) -> list[str]:
         names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters",
@@ -114,6 +115,7 @@ class Run:
         self.tokens = endpoints.tokens(data / "jwks.json", facilities, clinics)
         self.fleet, self.versions = Fleet(self.publish, click.echo), endpoints.versions()
         self.private = data / "endpoints.internal.json"
+        self.operators = data / "endpoints.operator.json"
         self.public = options.endpoints or data / "endpoints.json"
         self.truth, self.judged = data / "truth.ndjson", data / "judge.json"
         self.http = httpx.AsyncClient(timeout=2, trust_env=False)
@@ -156,7 +158,8 @@ class Run:
         self.publish()
         shown = serve(self.page, Settings(host="127.0.0.1", port=self.ports["web"]))
         self.fleet.watch("web", shown())
-        lanes = (("judge", "simulator"), *((name,) for name in SERVICES))
+        city = ("simulator",) if self.options.recording else ("judge", "simulator")
+        lanes = (city, *((name,) for name in SERVICES))
         await side_by_side(click.echo, *([partial(self.up, n) for n in lane] for lane in lanes))
         self.has_input = True
         self.publish()
@@ -183,10 +186,14 @@ class Run:
 
     async def up(self, name: str) -> str:
         given = ["--endpoints", str(self.private), "--truth", str(self.truth)]
+        report, recording = ["--report", str(self.judged)], self.options.recording
         words = {
             "simulator": ["simulate", *given, *self.options.for_simulator()],
-            "judge": ["judge", *given, "--report", str(self.judged)],
+            "judge": ["judge", *given, *report],
         }.get(name, [name])
+        if name == "simulator" and recording:
+            pace = f"--pace={self.options.pace or 1}"
+            words = ["play", str(recording), "--endpoints", str(self.operators), *report, pace]
         environ = {
             **endpoints.environ(name, self.broker, self.dsn, self.passwords.get(name, "")),
             "GREENCHANNEL_JWKS": str(self.data / "jwks.json"),
@@ -213,7 +220,11 @@ class Run:
 
     def publish(self) -> None:
         """The simulator and the judge know at once, all others when input begins."""
-        text = json.dumps(self.endpoints(), indent=2)
+        known = self.endpoints()
+        if self.options.recording:  # who says it again writes topics of ours
+            theirs = {**known, "kafka": endpoints.connection(self.broker)}
+            write_whole(self.operators, json.dumps(theirs))
+        text = json.dumps(known, indent=2)
         for file in (self.private, self.public) if self.has_input else (self.private,):
             write_whole(file, text)
 
@@ -221,9 +232,11 @@ class Run:
         try:
             await self.fleet.until_ended("simulator")
         except asyncio.CancelledError:
-            if not self.options.report:
+            if self.options.recording or not self.options.report:
                 raise
             await self.fleet.retire("simulator")
+        if self.options.recording:
+            return self.told_again()
         await self.fleet.until_ended("judge", patience=60)
         counted = json.loads(self.judged.read_text("utf-8"))
         counted |= {"recovery_s": self.fleet.recoveries(), "versions": self.versions}
@@ -235,3 +248,13 @@ class Run:
         where = f" · {self.options.report}" if self.options.report else ""
         click.echo(f"  ✗ {hurt}{where}" if hurt else f"  {UNHURT}{where}")
         return int(bool(hurt))
+
+    def told_again(self) -> int:
+        """What became of a recording."""
+        found = json.loads(self.judged.read_text("utf-8"))
+        for line in found.pop("lines"):
+            click.echo(line)
+        if self.options.report:
+            told = {**found, "versions": self.versions}
+            write_whole(self.options.report, json.dumps(told, ensure_ascii=False, indent=2))
+        return int(bool(found["problems"]))

@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,9 +17,9 @@ from threading import Thread
 import pytest
 
 from schemas.triage import Centre
-from services.kit.process import ROOT
 from simulator import truth
 from simulator.story import every
+from tests.whole_run import greenchannel
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,7 +54,7 @@ def test_every_story_is_told_to_its_end_and_nothing_is_lost_doubled_or_wrong(
     words += [word for name in NAMES for word in ("--story", name)]
     stood_still: list[str] = []
     Thread(target=stand_still, args=(where, stood_still), daemon=True).start()
-    status, said = run(words)
+    status, said = greenchannel(["run", *words])
     assert report.exists(), said
     counted = json.loads(report.read_text("utf-8"))
     assert counted["ground_truth"] == dict.fromkeys(counted["ground_truth"], 0), counted["findings"]
@@ -67,23 +65,6 @@ def test_every_story_is_told_to_its_end_and_nothing_is_lost_doubled_or_wrong(
     assert status == 0, said
     assert stood_still == list(STILL)
     assert finished(data / "truth.ndjson") >= set(NAMES)
-
-
-def run(words: list[str]) -> tuple[int, str]:
-    """The status of a run and what it said; one that takes too long is ended with all its parts."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "services.cli", "run", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        said, _ = process.communicate(timeout=220)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        said, _ = process.communicate(timeout=60)
-    return process.returncode, said
 
 
 def stand_still(where: Path, stood_still: list[str]) -> None:

@@ -8,16 +8,25 @@ from typing import Any
 
 import pytest
 
+from schemas.triage import Centre
 from simulator import story
 from simulator.cast import FIRST, LEFT_S, Cast
-from simulator.story import Story, every
+from simulator.commands import LIVE
+from simulator.realism import FAULTS
+from simulator.story import PATIENT, Story, every, told_with
 from simulator.tale import Tale
 
 TWO_UNITS = [told.story for told in every() if len(told.units) > 1]
 
 
-def cast(seed: int = 7, vehicles: int = 60, only: tuple[str, ...] = (), begun: int = 0) -> Cast:
-    return Cast(seed, "r", begun, vehicles, only)
+def cast(
+    seed: int = 7,
+    vehicles: int = 60,
+    only: tuple[str, ...] = (),
+    begun: int = 0,
+    faults: tuple[str, ...] = (),
+) -> Cast:
+    return Cast(f"{seed}/{begun}", "r", vehicles, only, faults)
 
 
 async def tales(of: Cast, number: int) -> list[Tale]:
@@ -92,18 +101,45 @@ async def test_who_asks_for_stories_gets_them_from_the_first_call_on() -> None:
     assert [(await one.call()).story.story for _ in range(3)] == ["stroke", "cut_hand", "stroke"]
 
 
-async def test_a_story_without_weight_is_told_to_who_asks_for_it_alone() -> None:
-    assert {told.story for told in every() if told.weight == 0} == {"monitors_swapped"}
-    found = Counter(tale.story.story for tale in await tales(cast(vehicles=900), 600))
-    assert set(found) == {told.story for told in every()} - {"monitors_swapped"}
+async def test_a_story_of_what_goes_wrong_is_told_where_it_does_or_is_asked_for() -> None:
+    of_faults = {told.story: told.fault for told in every() if told.fault}
+    assert of_faults == {"monitors_swapped": "swapped_monitors"}
+    assert set(of_faults.values()) <= FAULTS.keys()
+    found = {tale.story.story for tale in await tales(cast(vehicles=900), 600)}
+    assert found == {told.story for told in every()} - of_faults.keys()
+    wrong = cast(vehicles=900, faults=("swapped_monitors",))
+    assert {tale.story.story for tale in await tales(wrong, 600)} == {s.story for s in every()}
     (only,) = await tales(cast(only=("monitors_swapped",)), 1)
     assert only.story.story == "monitors_swapped"
 
 
+@pytest.mark.parametrize("seed", range(5))
+async def test_from_the_beginning_there_is_something_in_every_queue(seed: int) -> None:
+    one = cast(seed)
+    begun = [await one.slow_tale() for _ in range(LIVE)]
+    queues: set[Centre] = set()
+    for tale in begun:
+        story = tale.story
+        bound = {
+            s.patient for s in story.steps if s.act == "destination" and s.at < tale.pace.phase
+        }
+        of_story = {PATIENT: next(iter(story.patients))} | {name: name for name in story.patients}
+        for name in bound:
+            queues.update(story.patients[of_story[name]].centres)
+    assert queues >= set(Centre) - {Centre.NEONATAL}, "a child may be born only later"
+
+
+async def test_there_are_always_vehicles_enough_for_any_story() -> None:
+    one = cast(vehicles=1, only=tuple(TWO_UNITS))
+    async with asyncio.timeout(1):
+        tale = await one.tale()
+    assert len(tale.vans) == 2
+
+
 async def test_a_story_is_told_as_often_as_it_weighs() -> None:
     found = Counter(tale.story.story for tale in await tales(cast(vehicles=900), 600))
-    total = sum(told.weight for told in every())
-    for told in every():
+    total = sum(told.weight for told in told_with(()))
+    for told in told_with(()):
         expected = 600 * told.weight / total
         assert abs(found[told.story] - expected) <= 5 * (expected + 1) ** 0.5
 

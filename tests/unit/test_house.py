@@ -25,7 +25,8 @@ ROLES = {
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints", "feed",
         "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
-        "play", "raw_vendor", "replay", "sender", "vendor", "witness", "writer",
+        "play", "player", "raw_vendor", "recorder", "replay", "sender", "vendor", "witness",
+        "writer",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},

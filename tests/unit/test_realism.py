@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from random import Random
 from typing import Any
 
@@ -17,9 +18,11 @@ from simulator.realism import (
     FLAWLESS,
     HELD_UP_S,
     LEADS_OFF,
+    WANDERS,
     Realism,
     Spells,
 )
+from simulator.story import every
 from simulator.tale import SETTLED, SETTLED_S, STALE_MARGIN_S, STALE_S
 from simulator.telemetry import Telemetry
 from tests.simulated import monitor, step, tale
@@ -138,13 +141,71 @@ def test_no_level_hangs_on_a_sample_that_is_spoilt() -> None:
         assert line.proves is not None
         line.proves.acting(line, t)  # sent at once
         made_of_hold[shown.at] = made_of_hold.get(shown.at, 0) + 1
-        values = ",".join(f'"{name}":{value}' for name, value in shown.measured.items())
-        if f'"vitals":{{{values}}}' not in line.text:
+        values = json.loads(line.text + "}")["vitals"]
+        if any(abs(values.get(n, 0.0) - v) > WANDERS[n] for n, v in shown.measured.items()):
             following = min(hold.at for hold in holds if hold.at > shown.at)
             spoilt.append((shown.at, made_of_hold[shown.at], told.pace.due(following) - t))
         t += 1.0
     assert len(spoilt) > 20
     assert all(nth > SETTLED and left > SETTLED_S for _, nth, left in spoilt)
+
+
+def test_values_move_from_sample_to_sample_and_stay_near_what_is_held() -> None:
+    realism = made()
+    held = {"heart_rate": 80.0, "respiratory_rate": 16.0, "spo2": 99.0}
+    shown = [realism.moving("M-1", held, ("respiratory_rate",)) for _ in range(2000)]
+    assert {s["heart_rate"] for s in shown} == {78.0, 79.0, 80.0, 81.0, 82.0}
+    assert {s["spo2"] for s in shown} == {98.0, 99.0, 100.0}
+    assert {s["respiratory_rate"] for s in shown} == {16.0}, "a level hangs on it"
+    steps = [abs(a["heart_rate"] - b["heart_rate"]) for a, b in itertools.pairwise(shown)]
+    assert set(steps) == {0.0, 1.0}
+
+
+def test_what_is_full_or_nothing_does_not_move_beyond_it() -> None:
+    realism = made()
+    held = {"heart_rate": 0.0, "spo2": 100.0}
+    shown = [realism.moving("M-1", held, ()) for _ in range(500)]
+    assert {s["heart_rate"] for s in shown} == {0.0}, "a heart that stands still is no wander"
+    assert {s["spo2"] for s in shown} == {99.0, 100.0}
+    assert FLAWLESS.moving("M-1", held, ()) is held
+
+
+def test_a_cuff_measures_every_three_to_five_minutes() -> None:
+    realism = made()
+    found = [(t, v) for t in range(7200) if (v := realism.cuff("M-1", (120.0, 80.0), float(t)))]
+    apart = [b - a for (a, _), (b, _) in itertools.pairwise(found)]
+    assert len(found) > 20
+    assert 180 <= min(apart) <= max(apart) <= 301
+    assert {v["systolic_bp"] - v["diastolic_bp"] for _, v in found} == {40.0}
+    assert {abs(v["systolic_bp"] - 120.0) for _, v in found} <= {0.0, 1.0, 2.0}
+    assert not FLAWLESS.cuff("M-1", (120.0, 80.0), 9_999.0)
+
+
+def test_a_cuff_finds_again_what_somebody_has_read_and_nobody_took_back() -> None:
+    told = tale("chest_pain", pace=Pace(1000.0))
+    worn = told.attach(step(told, "attached"))
+    realism = made()
+    seconds = range(16, 1200)
+    assert not any("systolic" in worn.sample(1000.0 + s, realism=realism).text for s in seconds)
+    told.done["first_reading"] = 1020.0
+    shown = [worn.sample(1000.0 + s, realism=realism).text for s in range(1200, 2400)]
+    assert 3 < sum("systolic_bp" in text for text in shown) < 8
+
+
+def test_the_pressures_of_a_story_are_those_of_its_readings() -> None:
+    pressures = {s.story: [s.pressures(name) for name in s.patients] for s in every()}
+    assert all(upper > lower for each in pressures.values() for one in each
+               for upper, lower in one.values())  # fmt: skip
+    assert sum(bool(one) for each in pressures.values() for one in each) > 15
+
+
+@pytest.mark.parametrize(("vehicle", "clock"), [(1, 0.0), (2, 0.0), (4, None)])
+def test_an_older_platform_does_not_say_when_it_sends(vehicle: int, clock: float | None) -> None:
+    worn = monitor(vehicle, Pace(1000.0))
+    line = worn.sample(1100.0, realism=made("vendors"))
+    assert line.clock == clock
+    assert ("sent_at" in line.whole(1120.0)) == (clock is not None)
+    assert "sent_at" in worn.sample(1101.0).whole(1120.0), "where no vendor writes himself"
 
 
 @pytest.mark.parametrize(("vehicle", "by_kafka"), [(1, False), (2, True)])

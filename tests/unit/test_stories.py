@@ -5,9 +5,9 @@ The clinician wrote by the patient, triage decides by its rules: neither knows o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -23,6 +23,7 @@ from schemas.event import Event
 from schemas.triage import Centre, TriageDecided, TriageLevel
 from services.triage.app import load_protocols
 from services.triage.decide import step as decide
+from simulator.realism import CUFF_WANDERS, WANDERS
 from simulator.story import Hold, Step, Story, every
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -75,7 +76,16 @@ def opened_as(story: Story, name: str) -> tuple[Step, dict[str, Any]]:
     raise AssertionError(f"{name} is opened by nobody")
 
 
-def happenings(story: Story, name: str) -> Iterator[tuple[float, Event, TriageLevel | None]]:
+class Moving(NamedTuple):
+    """By how much what a monitor shows is off what is held, in its own steps; and a cuff's."""
+
+    monitor: Mapping[str, int] = {}
+    cuff: int | None = None
+
+
+def happenings(
+    story: Story, name: str, moving: Moving
+) -> Iterator[tuple[float, Event, TriageLevel | None]]:
     """What triage is told of a patient, second by second, and the level that follows from it."""
     opening, patient = opened_as(story, name)
     told: list[tuple[float, int, Event, TriageLevel | None]] = []
@@ -84,6 +94,7 @@ def happenings(story: Story, name: str) -> Iterator[tuple[float, Event, TriageLe
         if mine and (event := event_of(step, patient)) is not None:
             told.append((step.at, number, event, step.then.worst if step.then else None))
     held: dict[float, int] = {}
+    offsets = {step.name: step.at for step in story.steps}
     attached = [s.at for s in story.steps if s.act == "attach" and s.patient == name]
     over = [s.at for s in story.steps if s.act in {"transfer", "outcome"} and s.patient == name]
     for second in range(int(min(attached)), int(min(over))) if attached else ():
@@ -91,32 +102,53 @@ def happenings(story: Story, name: str) -> Iterator[tuple[float, Event, TriageLe
         held[shown.at] = held.get(shown.at, 0) + 1
         proves = shown.then if shown.then and held[shown.at] == shown.then.after_sample else None
         level = proves.worst if proves else None
-        told.append((second + 0.5, 0, sample(second + 0.5, shown), level))
+        told.append((second + 0.5, 0, sample(second + 0.5, shown, moving), level))
+        read = [pair for n, pair in story.pressures(name).items() if offsets[n] <= second]
+        if read and moving.cuff is not None:
+            told.append((second + 0.7, 0, cuff(second + 0.7, read[-1], moving.cuff), None))
     for offset, _, event, level in sorted(told, key=lambda each: each[:2]):
         yield offset, event, level
 
 
-def sample(offset: float, shown: Hold) -> Event:
-    measured = {
-        n: getattr(shown, n)
-        for n in ("heart_rate", "respiratory_rate", "spo2")
-        if getattr(shown, n) is not None
-    }
+def sample(offset: float, shown: Hold, moving: Moving) -> Event:
+    measured = shown.measured
+    by = {n: d for n, d in moving.monitor.items() if n not in shown.steady and measured.get(n)}
+    return streamed(offset, {n: value + by.get(n, 0) for n, value in measured.items()})
+
+
+def cuff(offset: float, pressure: tuple[float, float], by: int) -> Event:
+    upper, lower = pressure
+    return streamed(offset, {"systolic_bp": upper + by, "diastolic_bp": lower + by})
+
+
+def streamed(offset: float, values: Mapping[str, float]) -> Event:
     return VitalSignsRecorded(
         event_id=f"sample-{offset}",
         occurred_at=at(offset),
         encounter_id="E-1",
         method="streamed",
         device_id="M-1",
-        vitals=measured,
+        vitals=values,
     )
 
 
+#: As it is held, and at the ends of how far values move.
+ENDS = {
+    "held": Moving(),
+    "low": Moving({n: -most for n, most in WANDERS.items()}, -CUFF_WANDERS),
+    "high": Moving(WANDERS, CUFF_WANDERS),
+    "opposite": Moving({**WANDERS, "spo2": -WANDERS["spo2"]}, 0),
+}
+
+
+@pytest.mark.parametrize("moving", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize(("story", "name"), PATIENTS, ids=[f"{s.story}/{n}" for s, n in PATIENTS])
-def test_the_levels_are_those_that_a_clinician_wrote(story: Story, name: str) -> None:
+def test_the_levels_are_those_that_a_clinician_wrote(
+    story: Story, name: str, moving: Moving
+) -> None:
     picture, last = None, None
     due = story.patients[name].first_level
-    for offset, event, level in happenings(story, name):
+    for offset, event, level in happenings(story, name, moving):
         picture, decisions = decide(picture, "E-1", event, at(offset), PROTOCOLS)
         sets = isinstance(event, LevelOverridden)
         if level is not None and (sets or level.urgency > due.urgency):

@@ -1,0 +1,127 @@
+"""Says a recording again, as from now on, to a scratch run: what dispatch and the gateway had
+written is written anew, and triage and bridge work on it as if it happened now.
+
+Only who may write those topics can do it: the operator of that run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import heapq
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from prometheus_client import Counter
+
+from simulator import endpoints
+from simulator.api import Api, serving
+from simulator.endpoints import Endpoints
+from simulator.listener import Listener
+from simulator.replays.recording import Recorded, read, read_head
+from simulator.replays.rerun import Rerun, lines
+
+#: What was recorded as decided has this long to be decided again, once all is said.
+DRAIN_S = 20.0
+
+SAID = Counter("greenchannel_player_records_total", "Records of a recording that were said again")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What ``greenchannel play`` was asked for."""
+
+    file: Path
+    endpoints: Path
+    report: Path
+    pace: float = 1.0
+
+
+async def play(options: Options) -> int:
+    """Say it; the exit status. Raises ``WrongFile``."""
+    player = Player(await endpoints.load(options.endpoints), options.pace)
+    async with serving(Api(lambda: player.is_ready, {})):
+        report = await player.whole(heapq.merge(*map(_due, _files(options.file))))
+    draft = options.report.with_suffix(".draft")
+    draft.write_text(json.dumps(report, ensure_ascii=False, indent=2), "utf-8")
+    os.replace(draft, options.report)
+    return 0
+
+
+class Due(NamedTuple):
+    """A record, and how many seconds after the first one of its file it stood there."""
+
+    after: float
+    file: str
+    number: int
+    first: datetime
+    record: Recorded
+
+
+def _files(path: Path) -> Sequence[Path]:
+    """The recording, or all that lie in the folder."""
+    return sorted([*path.glob("*.ndjson"), *path.glob("*.ndjson.gz")]) if path.is_dir() else [path]
+
+
+def _due(file: Path) -> Iterator[Due]:
+    """The records of one file."""
+    packed = file.suffix == ".gz"
+    with gzip.open(file, "rt", encoding="utf-8") if packed else file.open(encoding="utf-8") as text:
+        read_head(next(text, ""))
+        began: int | None = None
+        for number, told in enumerate(text, 2):
+            record = read(told, number)
+            began = record.t if began is None else began
+            first = datetime.fromtimestamp(began / 1000, UTC)
+            yield Due((record.t - began) / 1000, file.name, number, first, record)
+
+
+class Player:
+    """One rerun."""
+
+    def __init__(self, known: Endpoints, pace: float) -> None:
+        self.is_ready = False
+        self._known = known
+        self._pace = pace
+        self._listener = Listener(known)
+        self._rerun = Rerun()
+
+    async def whole(self, records: Iterable[Due]) -> dict[str, Any]:
+        """Say everything when it is due, and wait for what becomes of it."""
+        broker = {name: value for name, value in self._known.kafka.items() if value is not None}
+        producer = AIOKafkaProducer(**broker, acks="all", enable_idempotence=True, linger_ms=2)
+        await producer.start()
+        try:
+            async with self._listener.listening():
+                self.is_ready = True
+                await self._say(records, producer)
+                missing = await self._listener.until_folded(self._rerun.folded(), DRAIN_S)
+        finally:
+            await producer.stop()
+        report = self._rerun.compared(self._listener.decisions)
+        report["problems"] = [f"未再裁定 · not decided again: {len(missing)}"] if missing else []
+        return {**report, "lines": list(lines(report))}
+
+    async def _say(self, records: Iterable[Due], producer: AIOKafkaProducer) -> None:
+        """In order, each as long after the first as it was then."""
+        now = datetime.now(UTC)
+        for due in records:
+            left = due.after / self._pace - (datetime.now(UTC) - now).total_seconds()
+            if left > 0:
+                await asyncio.sleep(left)
+            if self._rerun.note(due.record):
+                self._follow(due.record)
+                told = due.record.told_from(due.first, now, self._pace)
+                await producer.send(told.topic, told.value, told.key, headers=list(told.headers))
+                SAID.inc()
+        await producer.flush()
+
+    def _follow(self, record: Recorded) -> None:
+        if record.topic == "dispatch-encounters" and record.key:
+            self._listener.follow(record.key.decode("utf-8", "replace"))

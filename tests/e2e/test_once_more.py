@@ -1,0 +1,80 @@
+"""What was recorded is said once more to a system of its own: triage decides as it had decided."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from services.kit.process import ROOT
+from simulator.replays.recording import Recorded, read, read_head
+from tests.whole_run import greenchannel
+
+pytestmark = pytest.mark.timeout(240)
+
+STORIES = ROOT / "schemas/examples/stories"
+PACE = 3
+#: Of the topics that are said again, so many seconds after input began.
+RECORDED_S = 48
+SAID = ("dispatch-encounters", "ambulance-findings")
+
+
+def test_the_stories_are_decided_as_they_were_and_can_be_recorded_again(tmp_path: Path) -> None:
+    report, where, again = (tmp_path / name for name in ("r.json", "e.json", "again.ndjson.gz"))
+    words = ["run", "--recording", STORIES, "--pace", PACE, "--port", 0]
+    words += ["--report", report, "--endpoints", where]
+    with ThreadPoolExecutor() as beside:
+        running = beside.submit(greenchannel, words)
+        while not where.exists() and not running.done():
+            time.sleep(0.2)
+        time.sleep(0 if running.done() else RECORDED_S)
+        recording = greenchannel(["record", again, "--endpoints", where, *topics()], 60)
+        status, said = running.result()
+    assert status == 0, said
+    assert recording[0] == 0, recording[1] + said
+    counted = json.loads(report.read_text("utf-8"))
+    assert counted["patients"] == counted["same"] > 25, counted["others"]
+    assert (counted["otherwise"], counted["problems"]) == (0, [])
+    fates = sum((Counter(each) for each in counted["records"].values()), Counter())
+    assert fates.total() == sum(1 for file in stories() for _ in records(file.read_text("utf-8")))
+    assert fates["said"] > fates["made again"] / 2 > 0
+    assert again.stat().st_mode & 0o077 == 0
+    assert told(again) == Counter(bare(r) for file in stories() for r in of_file(file)
+                                  if r.topic in SAID)  # fmt: skip
+
+
+def topics() -> list[str]:
+    return [word for topic in SAID for word in ("--topic", topic)]
+
+
+def stories() -> list[Path]:
+    return sorted(STORIES.glob("*.ndjson"))
+
+
+def records(text: str) -> Iterator[tuple[int, str]]:
+    lines = text.splitlines()
+    read_head(lines[0])
+    return iter(list(enumerate(lines[1:], 2)))
+
+
+def of_file(file: Path) -> Iterator[Recorded]:
+    return (read(line, number) for number, line in records(file.read_text("utf-8")))
+
+
+def told(packed: Path) -> Counter[tuple[str, bytes | None, bytes]]:
+    import gzip
+
+    text = gzip.decompress(packed.read_bytes()).decode()
+    return Counter(bare(read(line, number)) for number, line in records(text))
+
+
+def bare(record: Recorded) -> tuple[str, bytes | None, bytes]:
+    """A record without its times, which are others now."""
+    timeless = re.sub(rb'"\d{4}-\d\d-\d\dT[0-9:.]+(Z|\+00:00)"', b'""', record.value or b"")
+    return record.topic, record.key, timeless
