@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from services.kit.operator import FOLDER, Configured, apply, client, in_a_line
-from simulator.commands import COMMANDS, FILE, in_a_folder, load
+from simulator.commands import COMMANDS, FILE, in_a_folder, load, recording
 
 
 class _InFull(click.Group):
@@ -96,6 +96,7 @@ def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | N
 @click.option(
     "--recording",
     type=click.Path(exists=True, path_type=Path),
+    callback=recording,
     metavar="FILE",
     help="instead of a city: what greenchannel record wrote, once more; or a folder of it",
 )

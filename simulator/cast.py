@@ -62,9 +62,8 @@ class Cast:
         told = told or self._story(rng)
         async with self._turn:  # who needs two takes two, or two would wait for each other's
             vans = {unit: await self._free.get() for unit in told.units}
-        at_clinic = any(step.act == "walk_in" for step in told.steps)
         first = vans[told.units[0]]
-        mission = city.load().mission(rng, first.vehicle.station, at_clinic=at_clinic)
+        mission = city.load().mission(rng, first.vehicle.station, told)
         tale = Tale(told, city.load(), mission, Pace(time.time()), vans)
         for unit, van in vans.items():
             van.tale, van.role = tale, unit

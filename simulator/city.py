@@ -15,7 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.event import Identifier
-from schemas.triage import Bilingual
+from schemas.triage import Bilingual, Centre
+from simulator.story import Story
 
 Spot: TypeAlias = tuple[float, float]
 Path: TypeAlias = tuple[Spot, ...]
@@ -41,6 +42,12 @@ class Station(Place):
     """Where ambulances stand."""
 
     kind: Literal["county_centre", "township"]
+
+
+class Hospital(Place):
+    """Where patients are brought. An emergency department each of them has."""
+
+    centres: tuple[Centre, ...]
 
 
 class Road(BaseModel):
@@ -88,7 +95,7 @@ class City(BaseModel):
     bounds: dict[Literal["south", "west", "north", "east"], float]
     calls_by_hour: Annotated[tuple[float, ...], Field(min_length=24, max_length=24)]
     stations: tuple[Station, ...]
-    facilities: tuple[Place, ...]
+    facilities: tuple[Hospital, ...]
     clinics: tuple[Place, ...]
     roads: tuple[Road, ...]
 
@@ -109,15 +116,22 @@ class City(BaseModel):
             for i in range(number)
         )
 
-    def mission(self, rng: Random, station: Station, *, at_clinic: bool = False) -> Mission:
-        """A call some way from ``station``, or from a clinic; ``near`` is the nearest hospital."""
+    def mission(self, rng: Random, station: Station, told: Story) -> Mission:
+        """The places of a story: a call some way from ``station``, or from a clinic. ``near`` is
+        the nearest hospital with the centres that it needs, ``other`` the next."""
         clinic = min(self.clinics, key=lambda place: metres(place.point, station.point))
         crossings = sorted(self.junctions)
         within = [p for p in crossings if SCENE_M[0] <= metres(p, station.point) <= SCENE_M[1]]
         near = rng.choice(within or crossings)
+        at_clinic = any(step.act == "walk_in" for step in told.steps)
         scene = clinic.point if at_clinic else _beside(near, rng)
         road = next(road for road in self.roads if near in road.points)
-        by_distance = sorted(self.facilities, key=lambda place: metres(place.point, scene))
+        needed = {c for person in told.patients.values() for c in person.centres}
+        needed -= {Centre.EMERGENCY}
+        by_distance = sorted(
+            self.facilities,
+            key=lambda place: (not needed <= set(place.centres), metres(place.point, scene)),
+        )
         return Mission(
             scene=scene,
             address=clinic.name.zh if at_clinic else f"{road.name.zh} {rng.randrange(1, 300)} 号",

@@ -74,6 +74,19 @@ def _realism(_: click.Context, __: click.Parameter, given: str | None) -> tuple[
     return names
 
 
+def recording(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """A recording, or a folder of them."""
+    if path is not None:
+        from simulator.player import check
+        from simulator.replays.recording import WrongFile
+
+        try:
+            check(path)
+        except WrongFile as error:
+            raise click.BadParameter(str(error)) from error
+    return path
+
+
 def load(command: Callable[..., None]) -> Callable[..., None]:
     """The options that say how much is going on in the city."""
     for option in (
@@ -226,11 +239,17 @@ def record(**asked: Any) -> None:
     """录制 · a period of the topics into FILE (.gz: packed), for run --recording FILE."""
     import uvloop
 
+    from schemas.topics import registry
     from simulator.recorder import CannotRecord, Options
     from simulator.recorder import record as write
 
-    if asked["seconds"] and (asked["since"] or asked["until"]):
+    since, until = asked["since"], asked["until"]
+    if asked["seconds"] and (since or until):
         raise click.UsageError("--for is from now on: leave out --since and --until")
+    if since and until and until <= since:
+        raise click.UsageError("--until is not after --since")
+    if unknown := set(asked["topics"]) - registry().topics.keys():
+        raise click.UsageError(f"{unknown.pop()} is none of {', '.join(registry().topics)}")
     try:
         sys.exit(uvloop.run(write(Options(**asked))))
     except CannotRecord as error:

@@ -99,8 +99,7 @@ def _missions(wanted: Wanted, fleet: Sequence[Van]) -> Iterator[Tale]:
     for number, called in enumerate(_calls(wanted, rng), 1):
         (told,) = rng.choices(stories, weights)
         station = rng.choice(city.load().stations)
-        at_clinic = any(step.act == "walk_in" for step in told.steps)
-        mission = city.load().mission(rng, station, at_clinic=at_clinic)
+        mission = city.load().mission(rng, station, told)
         begins = max(called, latest, _free_at(fleet, len(told.units)))
         latest = begins  # who waits is served in turn
         vans = _nearest(fleet, mission, begins, told.units)

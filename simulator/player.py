@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO, cast
 
 from aiokafka import AIOKafkaProducer
 from prometheus_client import Counter
@@ -24,7 +24,7 @@ from simulator import endpoints
 from simulator.api import Api, serving
 from simulator.endpoints import Endpoints
 from simulator.listener import Listener
-from simulator.replays.recording import Recorded, read, read_head
+from simulator.replays.recording import Recorded, WrongFile, read, read_head
 from simulator.replays.rerun import Rerun, lines
 
 #: What was recorded as decided has this long to be decided again, once all is said.
@@ -64,15 +64,35 @@ class Due(NamedTuple):
     record: Recorded
 
 
+def check(path: Path) -> None:
+    """Before anything starts. Raises ``WrongFile``."""
+    files = _files(path)
+    if not files:
+        raise WrongFile(f"{path} holds no recording, *.ndjson or *.ndjson.gz")
+    for file in files:
+        try:
+            with _opened(file) as text:
+                read_head(next(text, ""))
+        except UnicodeDecodeError as error:
+            raise WrongFile(f"{file} is no text; what is packed is named .ndjson.gz") from error
+        except (WrongFile, OSError, EOFError) as error:
+            raise WrongFile(f"{file}: {error}") from error
+
+
 def _files(path: Path) -> Sequence[Path]:
     """The recording, or all that lie in the folder."""
     return sorted([*path.glob("*.ndjson"), *path.glob("*.ndjson.gz")]) if path.is_dir() else [path]
 
 
+def _opened(file: Path) -> TextIO:
+    if file.suffix == ".gz":
+        return cast(TextIO, gzip.open(file, "rt", encoding="utf-8"))
+    return file.open(encoding="utf-8")
+
+
 def _due(file: Path) -> Iterator[Due]:
     """The records of one file."""
-    packed = file.suffix == ".gz"
-    with gzip.open(file, "rt", encoding="utf-8") if packed else file.open(encoding="utf-8") as text:
+    with _opened(file) as text:
         read_head(next(text, ""))
         began: int | None = None
         for number, told in enumerate(text, 2):

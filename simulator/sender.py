@@ -198,8 +198,11 @@ class Sender:
             self._arrivals.pop(line.id).set()
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. What a monitor said that nobody ever enters is given up."""
         await self._client.close()
+        lines = [line for waiting in self._waiting.values() for line in waiting if line.forgotten]
+        if ids := [line.id for line in lines if line.handle]:
+            self._journal.write(truth.Refused(t=time.time(), ids=ids, status=404, due=True))
 
 
 def _body(lines: Sequence[Line]) -> bytes:

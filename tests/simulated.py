@@ -30,8 +30,7 @@ def tale(name: str = "chest_pain", number: int = 1, pace: Pace | None = None) ->
     city, told = load_city(), load_story(name)
     fleet = city.vehicles(number + len(told.units) - 1)[number - 1 :]
     vans = {unit: Van(each) for unit, each in zip(told.units, fleet, strict=True)}
-    at_clinic = any(step.act == "walk_in" for step in told.steps)
-    mission = city.mission(Random(number), fleet[0].station, at_clinic=at_clinic)
+    mission = city.mission(Random(number), fleet[0].station, told)
     made = Tale(told, city, mission, pace or Pace(1000.0), vans)
     for role, van in vans.items():
         van.tale, van.role = made, role

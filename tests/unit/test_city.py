@@ -7,7 +7,10 @@ from random import Random
 
 import pytest
 
+from schemas.triage import Centre
+from simulator import story
 from simulator.city import City, Mission, Place, Station, load, metres, point_along, waits
+from simulator.story import Story, every
 
 
 def city() -> City:
@@ -49,6 +52,7 @@ def test_every_monitor_of_every_vehicle_has_a_name_of_its_own() -> None:
     assert len({v.monitor(number) for v in vehicles for number in (1, 2)}) == 20
 
 
+TRIFLE = story.load("cold_and_fever")
 STATIONS = pytest.mark.parametrize("station", city().stations, ids=lambda s: s.id)
 
 
@@ -57,7 +61,7 @@ def test_a_mission_names_the_scene_and_the_two_hospitals_that_are_nearest_to_it(
     station: Station,
 ) -> None:
     for seed in range(20):
-        mission = city().mission(Random(seed), station)
+        mission = city().mission(Random(seed), station, TRIFLE)
         assert mission.address.endswith("号")
         assert 500 < metres(station.point, mission.scene) < 7_000
         near, other, far = (metres(place.point, mission.scene) for place in ordered(mission))
@@ -73,7 +77,7 @@ def ordered(mission: Mission) -> list[Place]:
 @STATIONS
 def test_the_roads_lead_from_the_station_by_the_scene_to_the_hospital(station: Station) -> None:
     for seed in range(20):
-        mission = city().mission(Random(seed), station)
+        mission = city().mission(Random(seed), station, TRIFLE)
         to_scene = city().path(station.point, mission.scene)
         to_hospital = city().path(mission.scene, mission.near.point)
         assert to_scene[0] == station.point
@@ -83,18 +87,33 @@ def test_the_roads_lead_from_the_station_by_the_scene_to_the_hospital(station: S
 
 @STATIONS
 def test_who_walked_in_is_fetched_at_the_clinic_that_is_nearest(station: Station) -> None:
-    mission = city().mission(Random(7), station, at_clinic=True)
+    mission = city().mission(Random(7), station, story.load("township_walk_in"))
     assert (mission.scene, mission.address) == (mission.clinic.point, mission.clinic.name.zh)
     away = {metres(place.point, station.point): place for place in city().clinics}
-    assert mission.clinic == away[min(away)] == city().mission(Random(8), station).clinic
-    distances = sorted(metres(place.point, mission.scene) for place in city().facilities)
-    assert metres(mission.near.point, mission.scene) == distances[0]
+    assert mission.clinic == away[min(away)] == city().mission(Random(8), station, TRIFLE).clinic
+
+
+@STATIONS
+@pytest.mark.parametrize("told", every(), ids=lambda told: told.story)
+def test_a_patient_is_brought_to_the_nearest_hospital_with_the_centres_that_are_needed(
+    station: Station, told: Story
+) -> None:
+    mission = city().mission(Random(3), station, told)
+    needed = {c for person in told.patients.values() for c in person.centres}
+    fit = [f for f in city().facilities if needed - {Centre.EMERGENCY} <= set(f.centres)]
+    away = {metres(place.point, mission.scene): place for place in fit}
+    assert mission.near is away[min(away)]
+    assert mission.other is not mission.near
+
+
+def test_every_centre_is_somewhere() -> None:
+    assert {c for f in city().facilities for c in f.centres} == set(Centre) - {Centre.EMERGENCY}
 
 
 def test_the_same_seed_makes_the_same_mission() -> None:
     station = city().stations[0]
-    assert city().mission(Random(7), station) == city().mission(Random(7), station)
-    assert city().mission(Random(7), station) != city().mission(Random(8), station)
+    one, two = (city().mission(Random(7), station, TRIFLE) for _ in range(2))
+    assert one == two != city().mission(Random(8), station, TRIFLE)
 
 
 def test_a_path_keeps_to_the_roads() -> None:

@@ -520,6 +520,30 @@ async def test_with_the_first_line_of_a_device_all_that_are_as_old_are_given_up(
     assert [list(line.ids) for line in refusals] == [["r-1.1", "r-1.2"], ["r-1.3"]]
 
 
+async def test_what_nobody_will_ever_enter_is_given_up_at_the_end(tmp_path: Path) -> None:
+    someone, other = monitor(1), monitor(2)
+    someone.is_forgotten = True
+
+    async def answer(request: web.Request) -> Any:
+        lines = (await request.text()).split("\n")
+        refused = [{"line": n, "status": 404, "detail": "x"} for n in range(1, len(lines) + 1)]
+        return web.json_response({"accepted": 0, "refused": refused}, status=422)
+
+    path = tmp_path / "truth.ndjson"
+    journal = Journal(path)
+    made = once([each.sample(time.time()) for each in (someone, other, someone)])
+    async with service(answer) as url:
+        sender = Sender(endpoints(url), journal, made)
+        task = asyncio.create_task(sender.run())
+        await sender.flush(0.5)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await sender.close()
+    journal.close()
+    refusals = [line for line in lines_of(path) if isinstance(line, truth.Refused)]
+    assert [(list(line.ids), line.due) for line in refusals] == [(["r-1.1", "r-1.2"], True)]
+
+
 async def test_monitors_speak_while_the_gateway_does_not_answer(tmp_path: Path) -> None:
     """Else all of it would be made afterwards, when somebody else may wear the monitor."""
     someone = monitor()
