@@ -158,9 +158,13 @@ class Run:
         self.publish()
         shown = serve(self.page, Settings(host="127.0.0.1", port=self.ports["web"]))
         self.fleet.watch("web", shown())
-        city = ("simulator",) if self.options.recording else ("judge", "simulator")
-        lanes = (city, *((name,) for name in SERVICES))
-        await side_by_side(click.echo, *([partial(self.up, n) for n in lane] for lane in lanes))
+        services = [[partial(self.up, name)] for name in SERVICES]
+        city = [partial(self.up, name) for name in ("judge", "simulator")]
+        if self.options.recording:  # is said once, and to those who are there
+            await side_by_side(click.echo, *services)
+            await side_by_side(click.echo, city[1:])
+        else:
+            await side_by_side(click.echo, city, *services)
         self.has_input = True
         self.publish()
         line = f"绿色通道 Green Channel  {self.url('web')}/  ·  Ctrl-C 结束 ends"
