@@ -32,6 +32,9 @@ ATTACHED_S = 120.0
 #: Unknown devices are asked about again, each by its first sample, only after a pause.
 AGAIN_S = 0.2
 
+#: Whoever is entered is known to the gateway within this.
+KNOWN_S = 10.0
+
 LINES = Counter("greenchannel_simulator_lines_total", "Lines of telemetry by outcome", ["outcome"])
 
 
@@ -198,11 +201,20 @@ class Sender:
             self._arrivals.pop(line.id).set()
 
     async def close(self) -> None:
-        """Close the connection. What a monitor said that nobody ever enters is given up."""
+        """Close the connection. What still waits is given up: of monitors that nobody ever enters,
+        and, which is the service's doing, of those that somebody had entered long before."""
         await self._client.close()
-        lines = [line for waiting in self._waiting.values() for line in waiting if line.forgotten]
-        if ids := [line.id for line in lines if line.handle]:
-            self._journal.write(truth.Refused(t=time.time(), ids=ids, status=404, due=True))
+        for waiting in self._waiting.values():
+            for forgotten in (True, False):
+                lines = [line for line in waiting if line.handle and line.forgotten is forgotten]
+                if ids := [line.id for line in lines if forgotten or self._was_due(line)]:
+                    now = time.time()
+                    self._journal.write(truth.Refused(t=now, ids=ids, status=404, due=forgotten))
+
+    def _was_due(self, line: Line) -> bool:
+        monitor = line.proves.monitor if line.proves else None
+        is_known = monitor is not None and monitor.is_entered
+        return is_known and time.time() - line.made > KNOWN_S
 
 
 def _body(lines: Sequence[Line]) -> bytes:

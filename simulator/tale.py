@@ -129,7 +129,7 @@ class Monitor:
             entered.sent,
             self.device_id,
             timely=not tale.is_forwarding and self.is_entered,
-            proves=Proof(entered, self.wearer.role, shown),
+            proves=Proof(self, entered, self.wearer.role, shown),
             clock=clock,
             forgotten=self.is_forgotten,
             by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),
@@ -159,8 +159,9 @@ class Monitor:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a sample may prove, once it is sent."""
+    """What a sample of a monitor may prove, once it is sent."""
 
+    monitor: Monitor
     patient: Patient
     role: Name
     hold: Hold

@@ -248,6 +248,8 @@ class Run:
             write_whole(self.options.report, json.dumps(counted, ensure_ascii=False, indent=2))
         for name in ("vitals_sent", "encounters", "boardings", "admissions"):
             click.echo(f"  {name:<14} {counted[name]}")
+        if counted["refused"]:
+            click.echo(f"  ✗ 被拒 · refused {counted['refused']}")
         for line in counted["unknowable"]:
             click.echo(f"  ? 不可知 · unknowable: {line}")
         hurt = ", ".join(f"{name} {n}" for name, n in counted["ground_truth"].items() if n)

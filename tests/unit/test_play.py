@@ -25,7 +25,7 @@ from simulator.outside import Outside, Refused, Request
 from simulator.pace import Line, Pace, moment
 from simulator.people import People
 from simulator.reading import effect_key
-from simulator.sender import ATTACHED_S, Sender
+from simulator.sender import ATTACHED_S, KNOWN_S, Sender
 from simulator.story import Hold, Step, Story, every
 from simulator.tale import HOME_S
 from simulator.telemetry import Telemetry
@@ -520,9 +520,11 @@ async def test_with_the_first_line_of_a_device_all_that_are_as_old_are_given_up(
     assert [list(line.ids) for line in refusals] == [["r-1.1", "r-1.2"], ["r-1.3"]]
 
 
-async def test_what_nobody_will_ever_enter_is_given_up_at_the_end(tmp_path: Path) -> None:
-    someone, other = monitor(1), monitor(2)
-    someone.is_forgotten = True
+async def test_at_the_end_what_still_waits_is_given_up_and_it_is_said_whose_doing_that_is(
+    tmp_path: Path,
+) -> None:
+    someone, other, late = monitor(1), monitor(2), monitor(3)
+    someone.is_forgotten, late.is_entered = True, False
 
     async def answer(request: web.Request) -> Any:
         lines = (await request.text()).split("\n")
@@ -531,7 +533,8 @@ async def test_what_nobody_will_ever_enter_is_given_up_at_the_end(tmp_path: Path
 
     path = tmp_path / "truth.ndjson"
     journal = Journal(path)
-    made = once([each.sample(time.time()) for each in (someone, other, someone)])
+    ago = time.time() - KNOWN_S - 1
+    made = once([each.sample(ago) for each in (someone, other, someone, late)])
     async with service(answer) as url:
         sender = Sender(endpoints(url), journal, made)
         task = asyncio.create_task(sender.run())
@@ -541,7 +544,10 @@ async def test_what_nobody_will_ever_enter_is_given_up_at_the_end(tmp_path: Path
         await sender.close()
     journal.close()
     refusals = [line for line in lines_of(path) if isinstance(line, truth.Refused)]
-    assert [(list(line.ids), line.due) for line in refusals] == [(["r-1.1", "r-1.2"], True)]
+    assert [(list(line.ids), line.due) for line in refusals] == [
+        (["r-1.1", "r-1.2"], True),
+        (["r-2.1"], False),
+    ]
 
 
 async def test_monitors_speak_while_the_gateway_does_not_answer(tmp_path: Path) -> None:
