@@ -248,14 +248,13 @@ class Run:
             write_whole(self.options.report, json.dumps(counted, ensure_ascii=False, indent=2))
         for name in ("vitals_sent", "encounters", "boardings", "admissions"):
             click.echo(f"  {name:<14} {counted[name]}")
-        if counted["refused"]:
-            click.echo(f"  ✗ 被拒 · refused {counted['refused']}")
         for line in counted["unknowable"]:
             click.echo(f"  ? 不可知 · unknowable: {line}")
-        hurt = ", ".join(f"{name} {n}" for name, n in counted["ground_truth"].items() if n)
+        found = {**counted["ground_truth"], "refused": counted["refused"]}
+        hurt = ", ".join(f"{name} {n}" for name, n in found.items() if n)
         where = f" · {self.options.report}" if self.options.report else ""
         click.echo(f"  ✗ {hurt}{where}" if hurt else f"  {UNHURT}{where}")
-        return int(bool(hurt))
+        return int(any(counted["ground_truth"].values()))
 
     def told_again(self) -> int:
         """What became of a recording."""
