@@ -19,6 +19,8 @@ from simulator.telemetry import Telemetry
 LEADS_OFF_S = 0.3
 #: Between the samples of a forwarded hold.
 APART_S = 0.2
+#: Stamps that may be missing.
+FORGETTABLE = frozenset({"departed", "on_scene", "left_scene", "at_destination"})
 #: With these acts the monitor comes off for good.
 ENDS = frozenset({"transfer", "outcome"})
 
@@ -101,6 +103,8 @@ class Crew:
 
     async def _take(self, tale: Tale, step: Step) -> None:
         due = tale.pace.due(step.at)
+        if self._is_forgotten(tale, step):
+            return
         if step.by == "department":
             await self._until_seen(tale, step)
         zone = tale.story.zone_at(step.unit, step.at) if step.by == "crew" else None
@@ -119,6 +123,11 @@ class Crew:
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
             self._telemetry.attach(tale.attach(step))
+
+    def _is_forgotten(self, tale: Tale, step: Step) -> bool:
+        """Whether it is a stamp that the crew never gives. That the unit departed, GPS sees."""
+        is_stamp = step.act == "stamp" and step.body["status"] in FORGETTABLE
+        return is_stamp and self._realism.is_never_pressed(_name(tale, step))
 
     def _is_simple(self, tale: Tale, step: Step) -> bool:
         """Whether the story does not hang on how this monitor is entered."""

@@ -39,6 +39,7 @@ FAULTS: Mapping[str, Bilingual] = {
         en="two monitors are confused, and set right afterwards",
     ),
     "late_presses": Bilingual(zh="机组补按按钮", en="crews who press late"),
+    "forgotten_presses": Bilingual(zh="机组忘按按钮", en="crews who forget to press"),
     "no_answer": Bilingual(zh="急诊不确认", en="departments that never acknowledge"),
     "duplicates": Bilingual(zh="重复上传", en="samples sent twice"),
     "reordering": Bilingual(zh="乱序到达", en="samples that overtake each other"),
@@ -81,6 +82,8 @@ ENTERED_LATE_S, PRESSED_LATE_S = (4.0, 20.0), (1.0, 8.0)
 #: The share of patients whose monitor is entered late, or never; of acts that are done late; and
 #: of patients whom a department never acknowledges.
 ENTERED_LATE, FORGOTTEN, PRESSED_LATE, NO_ANSWER = 0.3, 0.1, 0.2, 0.15
+#: The share of a vehicle's stamps that are never pressed.
+NOT_PRESSED = 0.1
 #: One line in so many is held up, for so many seconds; or sent a second time after so many.
 HELD_UP_OF, HELD_UP_S = 50, (0.3, 3.0)
 TWICE_OF, TWICE_S = 50, (0.0, 20.0)
@@ -144,6 +147,10 @@ class Realism:
     def forgets(self, patient: str) -> bool:
         """Whether the crew never enters the monitor of this patient."""
         return self._happens("forgotten_monitors", patient, FORGOTTEN) is not None
+
+    def is_never_pressed(self, stamp: str) -> bool:
+        """Whether the crew forgets this stamp of its vehicle."""
+        return self._happens("forgotten_presses", stamp, NOT_PRESSED) is not None
 
     def is_ignored(self, patient: str) -> bool:
         """Whether the department never acknowledges this patient."""

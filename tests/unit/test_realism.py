@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import Counter
 from random import Random
 from typing import Any
 
 import pytest
 
+from simulator.crew import FORGETTABLE, Crew
 from simulator.pace import Line, Pace
 from simulator.realism import (
     ARTEFACTS_APART,
@@ -22,8 +24,8 @@ from simulator.realism import (
     Realism,
     Spells,
 )
-from simulator.story import every
-from simulator.tale import SETTLED, SETTLED_S, STALE_MARGIN_S, STALE_S
+from simulator.story import Step, every
+from simulator.tale import SETTLED, SETTLED_S, STALE_MARGIN_S, STALE_S, Tale
 from simulator.telemetry import Telemetry
 from tests.simulated import monitor, step, tale
 
@@ -243,3 +245,30 @@ def test_some_departments_never_answer() -> None:
     realism = made("no_answer")
     ignored = sum(realism.is_ignored(f"p-{n}") for n in range(1000))
     assert 80 < ignored < 300
+
+
+async def test_a_crew_forgets_some_stamps_of_the_way_and_nothing_else() -> None:
+    told = tale("unit_broken_down")
+    acted: list[str] = []
+
+    class Hands:
+        async def act(self, tale: Tale, step: Step, done: float | None = None) -> None:
+            acted.append(step.name)
+
+    def crew(*faults: str) -> Crew:
+        nobody: Any = Hands()
+        telemetry = Telemetry(None, [], made(*faults, seed=3))
+        return Crew(nobody, {}, telemetry, nobody, lambda patient: None)
+
+    stamps = [step for step in told.story.steps if step.act == "stamp" and step.by == "crew"]
+    for faults, forgotten in (((), False), (("forgotten_presses",), True)):
+        acted.clear()
+        for number in range(20):
+            told.patients["patient"].handle = f"r-{number}"
+            for each in stamps:
+                await crew(*faults)._take(told, each)
+        missing = Counter(each.name for each in stamps for _ in range(20)) - Counter(acted)
+        assert bool(missing) is forgotten
+        named = {each.name: each.body["status"] for each in stamps}
+        assert {named[name] for name in missing} <= FORGETTABLE
+        assert missing.total() < len(stamps) * 20 / 4
