@@ -69,8 +69,9 @@ class Crew:
             await self._people.act(tale, item)
             if item.act == "attach":
                 monitor = tale.attach(item)
-                first = tale.story.streamed[monitor.wearer.role][0]
-                await self._prove(tale, Held(item.at, item.patient, first, 1))
+                if monitor.speaks:
+                    first = tale.story.streamed[monitor.wearer.role][0]
+                    await self._prove(tale, Held(item.at, item.patient, first, 1))
             if item.act in ENDS:
                 tale.patient(item.patient).is_over = True
         tale.is_forwarding = False
@@ -89,8 +90,7 @@ class Crew:
     async def live(self, tale: Tale, pace: Pace) -> None:
         """Tell the story from ``pace.phase`` to its end."""
         tale.pace = pace
-        for monitor in tale.monitors.values():
-            self._telemetry.attach(monitor)
+        self._speak(tale)
         last = {name: list(tale.story.steps_of(name))[-1].name for name in tale.patients}
         for step in tale.story.steps:
             if step.at < pace.phase:
@@ -122,7 +122,12 @@ class Crew:
             await asyncio.sleep(LEADS_OFF_S)
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
-            self._telemetry.attach(tale.attach(step))
+            tale.attach(step)
+            self._speak(tale)
+
+    def _speak(self, tale: Tale) -> None:
+        for monitor in tale.speaking():
+            self._telemetry.attach(monitor)
 
     def _is_forgotten(self, tale: Tale, step: Step) -> bool:
         """Whether it is a stamp that the crew never gives. That the unit departed, GPS sees."""

@@ -19,7 +19,7 @@ from simulator.city import Mission, Station, metres
 from simulator.pace import Pace
 from simulator.realism import Realism
 from simulator.story import Step, Story
-from simulator.tale import Monitor, Patient, Tale, Van
+from simulator.tale import Patient, Tale, Van
 
 #: The day begins at midnight of the city's clock.
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(hours=8)
@@ -157,36 +157,33 @@ def _told(tale: Tale, realism: Realism) -> Iterator[Said]:
     """One mission: its acts, what its monitors measure, where its vehicles are."""
     number = int(next(iter(tale.incidents.values())).split("-")[1])
     steps = list(tale.story.steps)
-    worn: list[Monitor] = []
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         t = tale.pace.due(step.at)
         tale.done[step.name], tale.ids[step.name] = t, f"{number}.{step.name}"
         yield (t, number, _act(tale, step, t))
         if step.act == "attach":
-            worn = [*worn, tale.attach(step)]
+            tale.attach(step)
         if step.act in {"transfer", "outcome"}:
             tale.patient(step.patient).is_over = True
         until = tale.pace.due(following.at) if following else t
-        yield from _telemetry(tale, number, worn, (t, until), realism)
+        yield from _telemetry(tale, number, (t, until), realism)
 
 
 def _telemetry(
     tale: Tale,
     number: int,
-    worn: Sequence[Monitor],
     between: tuple[float, float],
     realism: Realism,
 ) -> Iterator[Said]:
     """Of each second between two acts."""
     second = float(int(between[0]) + 1)
-    speaking = [each for each in dict.fromkeys(worn) if not each.is_off]
+    speaking = tale.speaking()
     while second < between[1]:
         for monitor in speaking:
-            if not (monitor.wearer.is_over or monitor.entered.is_over):
-                line = monitor.sample(second, realism=realism)
-                if line.proves is not None:
-                    line.proves.acting(line, second)
-                yield (second, number, line.whole(second))
+            line = monitor.sample(second, realism=realism)
+            if line.proves is not None:
+                line.proves.acting(line, second)
+            yield (second, number, line.whole(second))
         offset = tale.pace.offset(second)
         for role, van in tale.vans.items():
             every = MOVING_S if tale.story.is_driving(role, offset) else STANDING_S

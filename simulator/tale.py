@@ -92,6 +92,9 @@ class Monitor:
     van: Van
     wearer: Patient
     entered: Patient
+    #: Somebody wears it, and the crew has named a patient for it: only then does it speak.
+    is_worn: bool = False
+    is_claimed: bool = False
     #: Another monitor has taken its place, or it goes from one patient to another.
     is_off: bool = False
     #: The crew has said whose it is; until then nobody takes what it says.
@@ -102,10 +105,16 @@ class Monitor:
     _showed: Hold | None = None
     _times: int = 0
 
+    @property
+    def speaks(self) -> bool:
+        """Whether it measures somebody under somebody's name, and goes on with it."""
+        is_over = self.wearer.is_over or self.entered.is_over
+        return self.is_worn and self.is_claimed and not (self.is_off or is_over)
+
     def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
         tale = self.wearer.tale
-        shown = hold or self._shown(t)
+        shown = hold or self._shown(t, SETTLED if realism.has("reordering") else 0)
         entered = self.entered
         entered.sent += 1
         measured: Values = shown.measured
@@ -135,13 +144,14 @@ class Monitor:
             by_kafka=hold is None and realism.is_by_kafka(self.van.vehicle.number),
         )
 
-    def _shown(self, t: float) -> Hold:
-        """What there is to see, until it has proven what it proves: no level rests on the samples
-        of two holds, however late the monitor was attached."""
+    def _shown(self, t: float, more: int) -> Hold:
+        """What there is to see, until it has proven what it proves, and so many times ``more``
+        where some may be held up: no level rests on the samples of two holds, however late the
+        monitor was attached."""
         tale, role, before = self.wearer.tale, self.wearer.role, self._showed
         due = tale.story.hold_at(role, tale.pace.offset(t))
         if before is not None and before is not due and before.then is not None:
-            is_unproven = self._times < before.then.after_sample
+            is_unproven = self._times < before.then.after_sample + more
             due = before if is_unproven and before in tale.story.streamed[role] else due
         self._showed, self._times = due, self._times + 1 if before is due else 1
         return due
@@ -222,18 +232,22 @@ class Tale:
         for monitor in self.monitors.values():
             if monitor.wearer is patient and monitor.device_id not in {entered, worn}:
                 monitor.is_off = monitor.entered is patient
-        self.monitors[worn].wearer = patient
-        self.monitors[entered].entered = patient
-        self.monitors[entered].is_off = False
-        return self.monitors[entered]
+        wearing, claimed = self.monitors[worn], self.monitors[entered]
+        wearing.wearer, wearing.is_worn = patient, True
+        claimed.entered, claimed.is_claimed, claimed.is_off = patient, True, False
+        return claimed
+
+    def speaking(self) -> list[Monitor]:
+        """Those that measure somebody, and of whom the crew has said whose they are."""
+        return [monitor for monitor in self.monitors.values() if monitor.speaks]
 
     def unplug(self, step: Step) -> bool:
         """A monitor that goes from one patient to another is off until it is entered anew."""
         monitor = self.monitors.get(self.van(step.unit).vehicle.monitor(step.monitor))
-        moves = monitor is not None and monitor.entered is not self.patient(step.patient)
-        if monitor is not None and moves:
-            monitor.is_off = True
-        return moves
+        if monitor is None or not monitor.is_claimed:
+            return False
+        monitor.is_off = monitor.entered is not self.patient(step.patient)
+        return monitor.is_off
 
     def monitor_of(self, name: Name) -> Monitor | None:
         """The monitor that is entered for a patient, lately."""

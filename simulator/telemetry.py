@@ -100,7 +100,7 @@ class Telemetry:
         """Whose turn it is; who is over is taken off."""
         while self._monitors:
             monitor = self._monitors.popleft()
-            if not (monitor.wearer.is_over or monitor.entered.is_over or monitor.is_off):
+            if monitor.speaks:
                 self._monitors.append(monitor)
                 return monitor
         return None

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 
 import pytest
 
 from simulator.city import Spot, metres, point_along
 from simulator.pace import Line, Pace
+from simulator.realism import Realism
 from simulator.story import Hold, Story, every
-from simulator.tale import STALE_MARGIN_S, STALE_S, Monitor, Tale
+from simulator.tale import SETTLED, STALE_MARGIN_S, STALE_S, Monitor, Tale
 from simulator.telemetry import FRESH_S, Telemetry
 from simulator.truth import Acting
 from tests.simulated import step, tale
@@ -159,7 +161,9 @@ def test_the_monitor_of_a_patient_is_the_one_that_the_crew_has_entered() -> None
     (entered,) = attached(told, "older_attached")
     assert entered.device_id == "M-0001-2"
     assert told.monitor_of("older") is entered
-    assert told.monitor_of("younger") is None
+    assert told.speaking() == [], "nobody wears it yet, and the other one is nobody's"
+    (other,) = attached(told, "younger_attached")
+    assert told.speaking() == [other, entered]
 
 
 def test_the_next_vehicles_monitor_takes_the_place_of_the_first() -> None:
@@ -226,6 +230,10 @@ def test_no_level_rests_on_two_holds_however_late_the_monitor_is_attached() -> N
     rates = [json.loads(monitor.sample(t).text + "}")["vitals"]["heart_rate"]
              for t in (before, after, after, after)]  # fmt: skip
     assert rates == [47, 47, 36, 36]
+    held_up = Realism(("reordering",), Random, moves=False)
+    (monitor,) = attached(tale(), "attached")
+    found = [monitor.sample(t, realism=held_up).text for t in (before, *[after] * 6)]
+    assert ["47" in text for text in found] == [True] * (2 + SETTLED) + [False] * (5 - SETTLED)
     (other,) = attached(tale(), "attached")
     assert '"heart_rate":36' in other.sample(after).text, "what nobody saw began is not shown"
 
