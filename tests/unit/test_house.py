@@ -23,9 +23,8 @@ ROLES = {
     "services/triage": {"app", "cli", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
-        "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints", "examples",
-        "feed",
-        "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
+        "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",
+        "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
         "play", "player", "raw_vendor", "recorder", "replay", "sender", "vendor", "witness",
         "writer",
     },
