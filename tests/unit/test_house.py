@@ -24,9 +24,9 @@ ROLES = {
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",
-        "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics", "nurse", "outside", "people",
-        "play", "player", "raw_vendor", "recorder", "replay", "sender", "vendor", "witness",
-        "writer",
+        "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics", "nurse",
+        "outside", "people", "play", "player", "raw_vendor", "recorder", "replay", "sender",
+        "vendor", "witness", "writer",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},
