@@ -133,7 +133,7 @@ const WORDS = {
 
   judge: ["裁判", "The judge"],
   judge_long: ["独立进程，只数自己发出与读到的", "an independent process"],
-  judge_none: ["裁判尚未开始", "the judge has not begun"],
+  judge_none: ["没有裁判在计数", "no judge is counting"],
   sent: ["发出", "sent"],
   arrived_count: ["到达", "arrived"],
   lost: ["丢失", "lost"],
