@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.resources import files
 from math import isfinite
@@ -67,10 +67,23 @@ def _realism(_: click.Context, __: click.Parameter, given: str | None) -> tuple[
     """Faults by name, with commas between them; ``all`` of them."""
     from simulator.realism import FAULTS
 
-    names = tuple(FAULTS) if given == "all" else tuple(given.split(",")) if given else ()
+    return _of(FAULTS, given)
+
+
+def _of_a_day(_: click.Context, __: click.Parameter, given: str | None) -> tuple[str, ...]:
+    """Those that show in what is said; on its way nothing can go wrong before anybody sends it."""
+    from simulator.realism import FAULTS, OF_A_DAY
+
+    return _of({name: told for name, told in FAULTS.items() if name in OF_A_DAY}, given)
+
+
+def _of(faults: Mapping[str, Any], given: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in given.split(",")) if given else ()
+    names = tuple(faults) if names == ("all",) else names
     for name in names:
-        if name not in FAULTS:
-            raise click.BadParameter(f"{name} is none of {', '.join(FAULTS)}; or all")
+        if name not in faults:
+            known = [f"  {name:<19} {told.zh} · {told.en}" for name, told in faults.items()]
+            raise click.BadParameter("\n".join([f"{name!r} is none of these, or all:", *known]))
     return names
 
 
@@ -114,7 +127,7 @@ def load(command: Callable[..., None]) -> Callable[..., None]:
             "--realism",
             metavar="LIST",
             callback=_realism,
-            help="what goes wrong with telemetry, with commas; or all [nothing]",
+            help="what goes wrong in the city, with commas; or all [nothing]",
         ),
         click.option("--pace", type=MORE, metavar="X", help="stories are told X times faster [1]"),
         click.option(
@@ -214,14 +227,20 @@ def replay(**asked: Any) -> None:
 @click.option("--ambulances", type=click.IntRange(2), default=60, show_default=True, metavar="N")
 @click.option("--calls-per-hour", type=MORE, default=25.0, show_default=True, metavar="X")
 @click.option(
-    "--realism", metavar="LIST", callback=_realism, help="what monitors and GPS get wrong [nothing]"
+    "--realism",
+    metavar="LIST",
+    callback=_of_a_day,
+    help="what monitors, GPS and crews get wrong, with commas; or all [nothing]",
 )
 def day(file: Path, **asked: Any) -> None:
     """一天的城市 · all that it would send in a day, into FILE or - : same seed, same bytes."""
     from simulator.day import Wanted
     from simulator.writer import write
 
-    write(file, Wanted(faults=asked.pop("realism"), **asked))
+    try:
+        write(file, Wanted(faults=asked.pop("realism"), **asked))
+    except OSError as error:
+        raise click.ClickException(f"{file}: {error.strerror}") from error
 
 
 @click.command()

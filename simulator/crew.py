@@ -143,10 +143,10 @@ class Crew:
     async def _attach(self, tale: Tale, step: Step, due: float) -> None:
         """The monitor speaks from now on; the crew enters it now, later with the time it was, or
         never. A vendor that writes to the broker itself cannot be told to wait: it is entered."""
-        handle = tale.patient(step.patient).handle
+        number = tale.patient(step.patient).number
         by_kafka = self._realism.is_by_kafka(tale.van(step.unit).vehicle.number)
-        forgets = not by_kafka and self._realism.forgets(handle)
-        late = 0.0 if by_kafka else self._realism.enters_late(handle)
+        forgets = not by_kafka and self._realism.forgets(number)
+        late = 0.0 if by_kafka else self._realism.enters_late(number)
         if not forgets and not late:
             await self._people.act(tale, step)
         monitor = tale.attach(step)
@@ -185,4 +185,4 @@ class Crew:
 
 
 def _name(tale: Tale, step: Step) -> str:
-    return f"{tale.patient(step.patient).handle}.{step.name}"
+    return f"{tale.patient(step.patient).number}.{step.name}"

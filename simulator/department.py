@@ -50,7 +50,7 @@ class Department:
             if seen.is_set() or patient is None:
                 continue
             seen.set()
-            if not self._stopping.is_set() and not self._realism.is_ignored(patient.handle):
+            if not self._stopping.is_set() and not self._realism.is_ignored(patient.number):
                 self._begin(patient)
 
     def _begin(self, patient: Patient) -> None:

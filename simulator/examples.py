@@ -116,6 +116,9 @@ def _renaming(telling: Telling) -> Callable[[bytes | None], bytes | None]:
 
 def main(arguments: Sequence[str]) -> int:
     """Write all files anew; the exit status."""
+    if len(arguments) != 2:
+        click.echo((__doc__ or "").partition("\n")[0], err=True)
+        return 2
     recording, journal = map(Path, arguments)
     with recording.open(encoding="utf-8") as text:
         topics = read_head(next(text)).topics

@@ -45,6 +45,11 @@ class Line(NamedTuple):
         return self._replace(handle="", number=0, proves=None)
 
     @property
+    def stream(self) -> tuple[str, str]:
+        """Of which device, for whom: these stay in order."""
+        return self.device_id, self.handle
+
+    @property
     def id(self) -> str:
         """The event's id."""
         return f"{self.handle}.{self.number}"

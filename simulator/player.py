@@ -7,10 +7,12 @@ Only who may write those topics can do it: the operator of that run.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import heapq
 import json
 import os
+import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +31,8 @@ from simulator.replays.rerun import Rerun, lines
 
 #: What was recorded as decided has this long to be decided again, once all is said.
 DRAIN_S = 20.0
+#: The same after a signal.
+STOPPED_S = 2.0
 
 SAID = Counter("greenchannel_player_records_total", "Records of a recording that were said again")
 
@@ -44,8 +48,11 @@ class Options:
 
 
 async def play(options: Options) -> int:
-    """Say it; the exit status. Raises ``WrongFile``."""
+    """Say it until it is over or a signal comes; the exit status."""
     player = Player(await endpoints.load(options.endpoints), options.pace)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, player.stop)
     async with serving(Api(lambda: player.is_ready, {})):
         report = await player.whole(heapq.merge(*map(_due, _files(options.file))))
     draft = options.report.with_suffix(".draft")
@@ -92,14 +99,17 @@ def _opened(file: Path) -> TextIO:
 
 def _due(file: Path) -> Iterator[Due]:
     """The records of one file."""
-    with _opened(file) as text:
-        read_head(next(text, ""))
-        began: int | None = None
-        for number, told in enumerate(text, 2):
-            record = read(told, number)
-            began = record.t if began is None else began
-            first = datetime.fromtimestamp(began / 1000, UTC)
-            yield Due((record.t - began) / 1000, file.name, number, first, record)
+    began: int | None = None
+    try:
+        with _opened(file) as text:
+            read_head(next(text, ""))
+            for number, told in enumerate(text, 2):
+                record = read(told, number)
+                began = record.t if began is None else began
+                first = datetime.fromtimestamp(began / 1000, UTC)
+                yield Due((record.t - began) / 1000, file.name, number, first, record)
+    except (WrongFile, OSError, EOFError, UnicodeDecodeError) as error:
+        raise WrongFile(f"{file.name}: {error}") from error
 
 
 class Player:
@@ -111,21 +121,37 @@ class Player:
         self._pace = pace
         self._listener = Listener(known)
         self._rerun = Rerun()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Say nothing more, and count."""
+        self._stopping.set()
 
     async def whole(self, records: Iterable[Due]) -> dict[str, Any]:
         """Say everything when it is due, and wait for what becomes of it."""
+        problems = []
         broker = {name: value for name, value in self._known.kafka.items() if value is not None}
         producer = AIOKafkaProducer(**broker, acks="all", enable_idempotence=True, linger_ms=2)
         await producer.start()
         try:
             async with self._listener.listening():
                 self.is_ready = True
-                await self._say(records, producer)
-                missing = await self._listener.until_folded(self._rerun.folded(), DRAIN_S)
+                try:
+                    await self._say(records, producer)
+                except WrongFile as error:  # what was said before it is counted all the same
+                    problems.append(f"录制有误 · the recording is broken: {error}")
+                patience = STOPPED_S if self._stopping.is_set() else DRAIN_S
+                missing = await self._listener.until_folded(self._rerun.folded(), patience)
         finally:
             await producer.stop()
         report = self._rerun.compared(self._listener.decisions)
-        report["problems"] = [f"未再裁定 · not decided again: {len(missing)}"] if missing else []
+        if self._stopping.is_set():
+            problems.append("未说完 · ended before all was said")
+        elif missing:
+            problems.append(f"未再裁定 · not decided again: {len(missing)}")
+        if not report["records"]:
+            problems.append("没有记录 · there is nothing in it to say")
+        report["problems"] = problems
         return {**report, "lines": list(lines(report))}
 
     async def _say(self, records: Iterable[Due], producer: AIOKafkaProducer) -> None:
@@ -133,8 +159,11 @@ class Player:
         now = datetime.now(UTC)
         for due in records:
             left = due.after / self._pace - (datetime.now(UTC) - now).total_seconds()
-            if left > 0:
-                await asyncio.sleep(left)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, left)):
+                    await self._stopping.wait()
+            if self._stopping.is_set():
+                break
             if self._rerun.note(due.record):
                 self._follow(due.record)
                 told = due.record.told_from(due.first, now, self._pace)

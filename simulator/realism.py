@@ -49,6 +49,11 @@ FAULTS: Mapping[str, Bilingual] = {
     ),
 }
 
+#: What shows already in a day of the city that nobody has sent.
+OF_A_DAY = frozenset(
+    {"leads_off", "artefacts", "lost_gps", "device_clocks", "swapped_monitors", "vendors"}
+)
+
 
 class Spell(NamedTuple):
     """How often something is out of order, and for how long each time, in seconds."""

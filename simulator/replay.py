@@ -40,6 +40,7 @@ NO_SYSTEM = (
     "没有运行中的系统 · no system runs there. Start one and leave it running:"
     " greenchannel run --endpoints FILE --calls-per-hour 0 --live-encounters 0"
 )
+ENDED = "ended before all was sent"
 GONE = "the system stopped answering before all was sent"
 #: The endpoints file is written whole when input begins.
 READY_S = 3.0
@@ -75,9 +76,9 @@ async def replay(options: Options) -> int:
     with tqdm(desc=f"  {options.name}", total=len(rows), unit="row", disable=None) as bar:
         desk = Desk(known, outside, account, bar.update)
         try:
-            found = await _send(options, desk, files)
-        except* Gone:
-            found = {"finished": False, "problems": [GONE]}
+            found = await _until_gone(options, desk, files)
+        except asyncio.CancelledError:  # Ctrl-C: what was sent is told all the same
+            found = {"finished": False, "problems": [ENDED]}
         finally:
             await outside.close()
     report = _report(options, published, contents, account, found)
@@ -116,6 +117,17 @@ def _read(
         digest = hashlib.sha256(content).hexdigest()
         contents.append({"file": str(number), "name": path.name, "sha256": digest})
     return files, contents
+
+
+async def _until_gone(
+    options: Options, desk: Desk, files: Mapping[str, list[Any]]
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"finished": False, "problems": [GONE]}
+    try:
+        found = await _send(options, desk, files)
+    except* Gone:
+        pass
+    return found
 
 
 async def _send(options: Options, desk: Desk, files: Mapping[str, list[Any]]) -> dict[str, Any]:

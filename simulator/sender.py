@@ -40,7 +40,7 @@ LINES = Counter("greenchannel_simulator_lines_total", "Lines of telemetry by out
 
 class Sender:
     """One ordered stream of requests. What was not acknowledged goes again before all later; of a
-    device whose attachment is still on its way to the gateway everything waits, in its order."""
+    device whose attachment to a patient is still on its way everything for that patient waits."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class Sender:
         kind = {"Content-Type": "application/x-ndjson"}
         self._headers = {**bearer(endpoints.tokens.crew), **kind}
         self._queue: deque[Line] = deque()
-        #: Of unknown devices, by device; and of those that are known now: these go first.
-        self._waiting: dict[str, deque[Line]] = {}
+        #: Of unknown devices, by device and patient; and of those known now: these go first.
+        self._waiting: dict[tuple[str, str], deque[Line]] = {}
         self._released: deque[Line] = deque()
         self._again_at = 0.0
         self._arrivals: dict[str, asyncio.Event] = {}
@@ -111,10 +111,10 @@ class Sender:
         self._batch += 1
         if any(line.handle for line in fresh):  # positions are not judged
             self._journal.write(told(self._batch, fresh, time.time()))
-        behind = [line for line in fresh if line.device_id in self._waiting]
+        behind = [line for line in fresh if line.stream in self._waiting]
         for line in behind:
-            self._waiting[line.device_id].append(line)
-        lines = [*again, *(line for line in fresh if line.device_id not in self._waiting)]
+            self._waiting[line.stream].append(line)
+        lines = [*again, *(line for line in fresh if line.stream not in self._waiting)]
         answer = await self._until_answered(lines) if lines else {}
         self._settle(lines, len(again), answer, behind)
 
@@ -158,7 +158,7 @@ class Sender:
             elif status != 404 or now - line.made >= ATTACHED_S:
                 self._give_up(line, status)
             elif not self._is_first_waiting(line):
-                self._waiting.setdefault(line.device_id, deque()).append(line)
+                self._waiting.setdefault(line.stream, deque()).append(line)
         waiting = [line.id for place, line in enumerate(lines) if place in refused]
         waiting += [line.id for line in behind]
         accepted = [line.id for place, line in enumerate(lines[:again]) if place not in refused]
@@ -169,25 +169,25 @@ class Sender:
     def _accept(self, line: Line) -> None:
         """Its device is known: what waits behind it goes next."""
         if self._is_first_waiting(line):
-            _, *others = self._waiting.pop(line.device_id)
+            _, *others = self._waiting.pop(line.stream)
             self._released.extend(others)
         LINES.labels("accepted").inc()
         self._arrive(line)
 
     def _is_first_waiting(self, line: Line) -> bool:
-        waiting = self._waiting.get(line.device_id)
+        waiting = self._waiting.get(line.stream)
         return waiting is not None and waiting[0] is line
 
     def _give_up(self, line: Line, status: int) -> None:
         """It is refused for good; with it what waits behind it and is as old."""
         given_up = [line]
         if self._is_first_waiting(line):
-            waiting = self._waiting[line.device_id]
+            waiting = self._waiting[line.stream]
             waiting.popleft()
             while waiting and time.time() - waiting[0].made >= ATTACHED_S:
                 given_up.append(waiting.popleft())
             if not waiting:
-                del self._waiting[line.device_id]
+                del self._waiting[line.stream]
         LINES.labels("refused").inc(len(given_up))
         log.error("lines are refused", extra={"action": "refused", "status": status})
         ids = [each.id for each in given_up if each.handle]

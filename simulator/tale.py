@@ -83,6 +83,11 @@ class Patient:
     #: Samples sent of each hold, of whoever wears the monitor that is entered for this patient.
     held: Counter[tuple[Name, float]] = field(default_factory=Counter)
 
+    @property
+    def number(self) -> str:
+        """The same in every run of the same seed: what chance has in store for them hangs on it."""
+        return self.handle.rpartition("-")[2]
+
 
 @dataclass(slots=True, eq=False)
 class Monitor:

@@ -236,7 +236,7 @@ class Run:
         try:
             await self.fleet.until_ended("simulator")
         except asyncio.CancelledError:
-            if self.options.recording or not self.options.report:
+            if not self.options.report:
                 raise
             await self.fleet.retire("simulator")
         if self.options.recording:

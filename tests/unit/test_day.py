@@ -17,7 +17,8 @@ from services.cli import main
 from services.dispatch.telemetry import read_lines
 from simulator import city, story
 from simulator.day import BEGINS, Wanted, lines
-from simulator.realism import FLAWLESS, Realism
+from simulator.realism import FAULTS, FLAWLESS, OF_A_DAY, Realism
+from simulator.writer import write
 
 HOUR = Wanted(seed=7, ambulances=12, hours=1.5, calls_per_hour=40)
 
@@ -119,3 +120,30 @@ def test_a_story_that_takes_more_ambulances_than_there_are_is_said() -> None:
     with pytest.raises(ValueError, match="a story takes 2 ambulances: there are 1"):
         for _ in lines(HOUR._replace(ambulances=1, hours=24), FLAWLESS):
             pass
+
+
+def test_a_day_that_is_broken_off_leaves_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / "day.ndjson"
+    file.write_text("before", "utf-8")
+    with pytest.raises(ValueError, match="takes 2 ambulances"):
+        write(file, Wanted(seed=7, ambulances=1, hours=24, calls_per_hour=60))
+    assert file.read_text("utf-8") == "before"
+    assert list(tmp_path.iterdir()) == [file]
+    write(file, Wanted(seed=7, ambulances=3, hours=0.1, calls_per_hour=60))
+    assert file.read_text("utf-8").startswith("{")
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_a_fault_that_a_day_cannot_show_is_refused_and_the_others_show(
+    tmp_path: Path, fault: str
+) -> None:
+    plain, spoilt = tmp_path / "plain", tmp_path / "spoilt"
+    few = ["--hours", "0.5", "--ambulances", "12", "--calls-per-hour", "60"]
+    CliRunner().invoke(main, ["day", str(plain), *few])
+    result = CliRunner().invoke(main, ["day", str(spoilt), *few, "--realism", fault])
+    assert (result.exit_code == 0) == (fault in OF_A_DAY)
+    if fault in OF_A_DAY:
+        assert spoilt.read_bytes() != plain.read_bytes()
+    else:
+        assert FAULTS["lost_gps"].zh in result.output, "it says which there are"

@@ -503,6 +503,29 @@ async def test_behind_a_line_of_an_unknown_device_the_others_of_it_wait_in_their
     assert [id_ for line in acknowledged for id_ in line.ids] == ["r-1.1", "r-1.2", "r-1.3"]
 
 
+async def test_nobody_waits_behind_a_patient_whose_monitor_was_never_entered(
+    tmp_path: Path,
+) -> None:
+    """The same monitor, on the next patient of the same vehicle."""
+    before, after = monitor(1), monitor(1)
+    before.is_forgotten, after.entered.handle = True, "r-9"
+    bodies: list[str] = []
+
+    async def answer(request: web.Request) -> Any:
+        lines = [json.loads(line) for line in (await request.text()).split("\n")]
+        bodies.extend(line["event_id"] for line in lines)
+        unknown = [n for n, line in enumerate(lines, 1) if line["event_id"].startswith("r-1.")]
+        refused = [{"line": n, "status": 404, "detail": "x"} for n in unknown]
+        return web.json_response({"accepted": 1, "refused": refused}, status=202)
+
+    old = time.time() - ATTACHED_S + 1.0
+    made = once([before.sample(old), *(after.sample(time.time()) for _ in range(3))])
+    told = await sent_all(tmp_path, answer, made)
+    refusals = [line for line in told if isinstance(line, truth.Refused)]
+    assert [(list(line.ids), line.due) for line in refusals] == [(["r-1.1"], True)]
+    assert [id_ for id_ in bodies if id_.startswith("r-9")] == ["r-9.1", "r-9.2", "r-9.3"]
+
+
 async def test_with_the_first_line_of_a_device_all_that_are_as_old_are_given_up(
     tmp_path: Path,
 ) -> None:
