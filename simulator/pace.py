@@ -18,16 +18,17 @@ def moment(t: float) -> str:
 class Line(NamedTuple):
     """A line of telemetry without its closing brace; a position has no ``id``.
 
-    ``clock``: how far the device's clock is ahead, in seconds; none where it does not tell when it
-    sends. ``by_kafka``: its vendor writes to the broker itself. ``forgotten``: the crew never
-    enters its monitor, so nobody will take it.
+    ``stream``: of which device, for whom; these stay in order. ``clock``: how far the device's
+    clock is ahead, in seconds; none where it does not tell when it sends. ``by_kafka``: its
+    vendor writes to the broker itself. ``forgotten``: the crew never enters its monitor, so
+    nobody will take it.
     """
 
     text: str
     made: float
     handle: str = ""
     number: int = 0
-    device_id: str = ""
+    stream: tuple[str, str] = ("", "")
     timely: bool = True
     proves: Proof | None = None
     clock: float | None = None
@@ -43,11 +44,6 @@ class Line(NamedTuple):
     def again(self) -> Line:
         """The same line once more: nobody counts it, for it is the same event."""
         return self._replace(handle="", number=0, proves=None)
-
-    @property
-    def stream(self) -> tuple[str, str]:
-        """Of which device, for whom: these stay in order."""
-        return self.device_id, self.handle
 
     @property
     def id(self) -> str:

@@ -141,7 +141,7 @@ class Monitor:
             t,
             entered.handle,
             entered.sent,
-            self.device_id,
+            (self.device_id, entered.handle),
             timely=not tale.is_forwarding and self.is_entered,
             proves=Proof(self, entered, self.wearer.role, shown),
             clock=clock,

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-COUNTED = {"vitals_sent": 1, "encounters": 1, "boardings": 1, "admissions": 1}
+COUNTED = {"vitals_sent": 1, "encounters": 1, "boardings": 1, "admissions": 1, "refused": 0}
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -48,7 +48,7 @@ def main(name: str, *words: str) -> None:
         truth.write_text('{"end": true}\n')
     if name == "judge":
         hurt = int(os.environ.get("STAND_IN_LOST", "0"))
-        report = {**COUNTED, "ground_truth": {"lost": hurt, "duplicated": 0}}
+        report = {**COUNTED, "unknowable": [], "ground_truth": {"lost": hurt, "duplicated": 0}}
         Path(given["--report"]).write_text(json.dumps(report))
 
 

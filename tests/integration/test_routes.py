@@ -27,6 +27,7 @@ from fastapi import APIRouter, FastAPI
 from services.bridge import api as bridge
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
+from services.dispatch.device_clock import Clocks
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
 from services.kit.errors import Rejected
@@ -225,6 +226,7 @@ async def house(
         apps["bridge"].state.feeds = EmptyFeeds()
         apps["gateway"].state.directory = GivenDirectory(settings)
         apps["gateway"].state.producer = None
+        apps["gateway"].state.clocks = Clocks()
         clients = await stack.enter_async_context(
             asyncpg.create_pool(platform.admin_dsn, min_size=1, max_size=1)
         )

@@ -321,7 +321,9 @@ def test_every_example_is_told_of() -> None:
     told = (EXAMPLES / "README.md").read_text("utf-8")
     for path in VALID:
         assert path in STORY or f"| `{path.name}` |" in told
-    assert {p.name for p in EXAMPLES.iterdir()} == {"README.md", "chest-pain", "other", "invalid"}
+    folders = {"chest-pain", "stories", "other", "invalid"}
+    assert {p.name for p in EXAMPLES.iterdir()} == {"README.md", *folders}
+    assert all(f"## `{folder}/`" in told for folder in folders)
 
 
 # -- bad input -------------------------------------------------------------------------------------

@@ -519,6 +519,9 @@ async def test_nobody_waits_behind_a_patient_whose_monitor_was_never_entered(
         return web.json_response({"accepted": 1, "refused": refused}, status=202)
 
     old = time.time() - ATTACHED_S + 1.0
+    copy = after.sample(time.time()).again()
+    assert copy.stream == after.sample(time.time()).stream, "a copy overtakes nobody"
+    after.entered.sent = 0
     made = once([before.sample(old), *(after.sample(time.time()) for _ in range(3))])
     told = await sent_all(tmp_path, answer, made)
     refusals = [line for line in told if isinstance(line, truth.Refused)]
