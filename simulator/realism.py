@@ -78,6 +78,8 @@ ARTEFACTS: Sequence[Values] = (
 )
 #: What a monitor shows of what there is moves by so much; a story says what has to stay.
 WANDERS: Mapping[str, int] = {"heart_rate": 2, "respiratory_rate": 1, "spo2": 1}
+FULL: Mapping[str, float] = {"heart_rate": math.inf, "respiratory_rate": math.inf, "spo2": 100}
+STEPS = tuple((name, step) for name in WANDERS for step in (-1, 1))
 #: A cuff measures again after so many seconds, and not quite the same.
 CUFF_S, CUFF_WANDERS = (180.0, 300.0), 2
 #: A clock is wrong by so many seconds, or right. Less than the least nobody corrects.
@@ -200,12 +202,14 @@ class Realism:
         """Values as they move from sample to sample, never far from what a story holds."""
         if not self._moves:
             return values
-        rng, moved = self._chances(f"moves/{device_id}"), self._moved.setdefault(device_id, {})
-        for name, most in WANDERS.items():
-            step = rng.choice((-1, 0, 0, 0, 1))
-            moved[name] = max(-most, min(most, moved.get(name, 0) + step))
+        moved = self._moved.setdefault(device_id, dict.fromkeys(WANDERS, 0))
+        chance = int(self._chances(f"moves/{device_id}").random() * len(STEPS) * 2)
+        if chance < len(STEPS):  # every other time one of them moves
+            name, step = STEPS[chance]
+            if abs(moved[name] + step) <= WANDERS[name]:
+                moved[name] += step
         return {
-            name: value if name in steady or not value else _moved(name, value, moved)
+            name: value if name in steady or not value else min(FULL[name], value + moved[name])
             for name, value in values.items()
         }
 
@@ -258,11 +262,6 @@ class Realism:
 
     def _hold(self, line: Line, until: float) -> None:
         heapq.heappush(self._held_up, (until, next(self._order), line))
-
-
-def _moved(name: str, value: float, by: Mapping[str, int]) -> float:
-    most = 100 if name == "spo2" else math.inf
-    return min(most, value + by.get(name, 0))
 
 
 #: Nothing goes wrong, and what is held stays as it is.

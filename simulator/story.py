@@ -142,8 +142,8 @@ class Hold(Part):
     steady: tuple[Literal["heart_rate", "respiratory_rate", "spo2"], ...] = ()
     then: Mark | None = None
 
-    @property
-    def measured(self) -> dict[str, float]:
+    @cached_property
+    def measured(self) -> Mapping[str, float]:
         """What it shows, by name."""
         every = {
             "heart_rate": self.heart_rate,
