@@ -13,6 +13,7 @@ import heapq
 import json
 import os
 import signal
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ from simulator.replays.rerun import Rerun, lines
 
 #: What was recorded as decided has this long to be decided again, once all is said.
 DRAIN_S = 20.0
+#: What reading a recording may raise.
+BROKEN = (WrongFile, OSError, EOFError, UnicodeDecodeError, zlib.error)
 #: The same after a signal.
 STOPPED_S = 2.0
 
@@ -54,7 +57,7 @@ async def play(options: Options) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, player.stop)
     async with serving(Api(lambda: player.is_ready, {})):
-        report = await player.whole(heapq.merge(*map(_due, _files(options.file))))
+        report = await player.whole(heapq.merge(*map(due, _files(options.file))))
     draft = options.report.with_suffix(".draft")
     draft.write_text(json.dumps(report, ensure_ascii=False, indent=2), "utf-8")
     os.replace(draft, options.report)
@@ -82,7 +85,7 @@ def check(path: Path) -> None:
                 read_head(next(text, ""))
         except UnicodeDecodeError as error:
             raise WrongFile(f"{file} is no text; what is packed is named .ndjson.gz") from error
-        except (WrongFile, OSError, EOFError) as error:
+        except BROKEN as error:
             raise WrongFile(f"{file}: {error}") from error
 
 
@@ -97,7 +100,7 @@ def _opened(file: Path) -> TextIO:
     return file.open(encoding="utf-8")
 
 
-def _due(file: Path) -> Iterator[Due]:
+def due(file: Path) -> Iterator[Due]:
     """The records of one file."""
     began: int | None = None
     try:
@@ -108,7 +111,7 @@ def _due(file: Path) -> Iterator[Due]:
                 began = record.t if began is None else began
                 first = datetime.fromtimestamp(began / 1000, UTC)
                 yield Due((record.t - began) / 1000, file.name, number, first, record)
-    except (WrongFile, OSError, EOFError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise WrongFile(f"{file.name}: {error}") from error
 
 
@@ -157,16 +160,16 @@ class Player:
     async def _say(self, records: Iterable[Due], producer: AIOKafkaProducer) -> None:
         """In order, each as long after the first as it was then."""
         now = datetime.now(UTC)
-        for due in records:
-            left = due.after / self._pace - (datetime.now(UTC) - now).total_seconds()
+        for one in records:
+            left = one.after / self._pace - (datetime.now(UTC) - now).total_seconds()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, left)):
                     await self._stopping.wait()
             if self._stopping.is_set():
                 break
-            if self._rerun.note(due.record):
-                self._follow(due.record)
-                told = due.record.told_from(due.first, now, self._pace)
+            if self._rerun.note(one.record):
+                self._follow(one.record)
+                told = one.record.told_from(one.first, now, self._pace)
                 await producer.send(told.topic, told.value, told.key, headers=list(told.headers))
                 SAID.inc()
         await producer.flush()

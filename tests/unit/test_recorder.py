@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from services.cli import main
-from simulator.player import check
+from simulator.examples import FOLDER
+from simulator.player import check, due
 from simulator.replays.recording import Head, WrongFile, head_line
 
 HEAD = head_line(Head(["ambulance-vitals"], 1, 2))
@@ -68,3 +69,25 @@ def test_a_recording_is_said_as_it_was(tmp_path: Path, word: list[str]) -> None:
     result = CliRunner().invoke(main, ["run", "--recording", str(file), *word])
     assert result.exit_code == 2
     assert "leave out what makes a city" in result.output
+
+
+def test_where_a_recording_is_broken_it_says_in_which_file_and_line(tmp_path: Path) -> None:
+    whole = (FOLDER / "05-cut_hand.ndjson").read_bytes()
+    packed = bytearray(gzip.compress(whole, mtime=0))
+    packed[len(packed) // 2] ^= 0xFF
+    broken = {
+        "cut.ndjson": whole[:-100],
+        "cut.ndjson.gz": gzip.compress(whole)[:-100],
+        "bits.ndjson.gz": bytes(packed),
+        "text.ndjson": whole + b"\xff\xfe\n",
+    }
+    for name, content in broken.items():
+        file = tmp_path / name
+        file.write_bytes(content)
+        with pytest.raises(WrongFile, match=name):
+            list(due(file))
+    good = tmp_path / "good.ndjson.gz"
+    good.write_bytes(gzip.compress(whole))
+    found = list(due(good))
+    assert len(found) == whole.count(b"\n") - 1
+    assert found[0].after == 0.0
