@@ -17,6 +17,9 @@ from web.stage import URGENCY, Encounter, Incident, Stage
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 #: A record read later than this after its own time was read while catching up.
 FRESH_MS = 2_000
+#: Why a level stands that nothing says any more.
+EARLIER = {"zh": "先前曾达此级", "en": "reached this level before"}
+SET = {"zh": "临床人员定级", "en": "set by a clinician"}
 
 
 class Record(NamedTuple):
@@ -193,7 +196,7 @@ def _decide(encounter: Encounter, event: dict[str, Any]) -> None:
     if 0 < URGENCY[encounter.level] < URGENCY[level]:
         encounter.rose = (encounter.level, at)
     encounter.level, encounter.trend = level, event["trend"]
-    encounter.reasons = weightiest(event["reasons"])
+    encounter.reasons = why(event)
     for known in event["inputs"]:  # samples are read only of those in the spotlight
         _know(encounter, known["name"], known["value"], milliseconds(known["occurred_at"]))
 
@@ -202,6 +205,17 @@ def _know(encounter: Encounter, name: str, value: Any, at: float) -> None:
     """The newest of each sign."""
     if value is not None and at >= encounter.vitals.get(name, (None, 0.0))[1]:
         encounter.vitals[name] = (value, at)
+
+
+def why(told: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """Why the level is what it is, in three reasons at most. Where the values that proved it have
+    passed, that is said before what they say now: a milder reason is none for it."""
+    found, worst = weightiest(told["reasons"]), told["worst"]
+    proven = max((URGENCY[reason["level"]] for reason in found), default=URGENCY["non_urgent"])
+    if URGENCY[worst] <= proven:
+        return found
+    is_set = (told.get("override") or {}).get("level") == worst
+    return ({"level": worst, "text": SET if is_set else EARLIER}, *found)[:3]
 
 
 def weightiest(reasons: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from math import cos, hypot, radians
 from typing import Any, NamedTuple
 
-from web.fold import UNREADABLE, milliseconds, settle, weightiest
+from web.fold import UNREADABLE, milliseconds, settle, why
 from web.spotlight import featured
 from web.stage import URGENCY, Encounter, Incident, Stage, Unit
 
@@ -204,7 +204,7 @@ def _told(value: bytes) -> dict[str, Any]:
     """What the facility itself was told, not what others know by now."""
     event = json.loads(value)
     record = event["record"]
-    reasons = weightiest(record["reasons"])
+    reasons = why(record)
     return {
         "facility": event["facility_id"],
         "version": event["version"],

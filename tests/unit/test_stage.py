@@ -12,7 +12,7 @@ from schemas import clinical, encounter, handoff, incident, triage, unit
 from schemas.envelope import encode
 from schemas.event import Event
 from web import stage as bounds
-from web.fold import FOLDS, Record, take, weightiest
+from web.fold import EARLIER, FOLDS, SET, Record, take, weightiest, why
 from web.stage import Stage
 from web.view import CALLS, CARDS, CHIPS, LEAVING_MS, sections
 
@@ -352,3 +352,21 @@ def test_what_several_signs_say_in_the_same_words_is_said_once() -> None:
     told += [reason("critical", "c"), reason("urgent", "d")]
     assert [r["text"]["zh"] for r in weightiest(told)] == ["c", "b", "a"]
     assert [r["level"] for r in weightiest(told)] == ["critical", "severe", "urgent"]
+
+
+def test_a_milder_reason_is_none_for_a_level_that_was_reached_before() -> None:
+    mild = {"level": "urgent", "text": {"zh": "平稳新生儿", "en": "stable newborn"}}
+    grave = {"level": "critical", "text": {"zh": "心率", "en": "heart rate"}}
+
+    def told(worst: str, *reasons: dict[str, Any], override: str | None = None) -> list[Any]:
+        by = {"level": override} if override else None
+        return [
+            each["text"] for each in why({"worst": worst, "reasons": [*reasons], "override": by})
+        ]
+
+    assert told("critical", mild) == [EARLIER, mild["text"]]
+    assert told("critical", mild, override="critical") == [SET, mild["text"]]
+    assert told("critical", mild, grave) == [grave["text"], mild["text"]]
+    assert told("urgent", mild, grave) == [grave["text"], mild["text"]], "a clinician lowered it"
+    assert told("severe") == [EARLIER]
+    assert told("non_urgent") == told("not_yet") == []
