@@ -67,6 +67,16 @@ def versions(name: str) -> tuple[type[Event], ...]:
     return tuple(sorted(every, key=lambda kind: kind.VERSION))
 
 
+@cache
+def _by_version(name: str) -> Mapping[str, type[Event]]:
+    return {str(kind.VERSION): kind for kind in versions(name)}
+
+
+@cache
+def _written_type(kind: type[Event]) -> str:
+    return f"{TYPE_PREFIX}{kind.named()}.v{kind.VERSION}"
+
+
 def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
     """The id of an event whose sender gave none: the same content is the same event."""
     digest = hashlib.sha256(b"\x00".join((source.encode(), occurred_at.encode(), body)))
@@ -95,7 +105,7 @@ def encode(event: Event, source: str) -> Message:
         "ce_specversion": "1.0",
         "ce_id": event.event_id,
         "ce_source": source,
-        "ce_type": f"{TYPE_PREFIX}{kind.named()}.v{kind.VERSION}",
+        "ce_type": _written_type(kind),
         "ce_time": event.occurred_at.isoformat(),
         "content-type": "application/json",
     }
@@ -130,7 +140,7 @@ def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
     name = given.removeprefix(TYPE_PREFIX)
     if name == given or name not in topic.holds:
         raise InvalidMessage(f"ce_type is none of {', '.join(topic.holds)}")
-    known = {str(kind.VERSION): kind for kind in versions(name)}
+    known = _by_version(name)
     if version not in known:
         raise InvalidMessage(f"unknown version of {name}; known: {', '.join(known)}")
     return known[version]

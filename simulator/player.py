@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO, cast
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 from prometheus_client import Counter
 
 from simulator import endpoints
@@ -170,9 +171,17 @@ class Player:
             if self._rerun.note(one.record):
                 self._follow(one.record)
                 told = one.record.told_from(one.first, now, self._pace)
-                await producer.send(told.topic, told.value, told.key, headers=list(told.headers))
-                SAID.inc()
+                await self._send(producer, told)
         await producer.flush()
+
+    async def _send(self, producer: AIOKafkaProducer, told: Recorded) -> None:
+        try:
+            await producer.send(told.topic, told.value, told.key, headers=list(told.headers))
+            SAID.inc()
+        except (MessageSizeTooLargeError, AssertionError) as error:
+            where = f"{told.topic}/{told.partition}/{told.offset}"
+            reason = str(error) or type(error).__name__
+            raise WrongFile(f"{where} cannot be written: {reason}") from error
 
     def _follow(self, record: Recorded) -> None:
         if record.topic == "dispatch-encounters" and record.key:

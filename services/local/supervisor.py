@@ -140,7 +140,8 @@ class Run:
             await self.take_down()
 
     async def take_down(self) -> None:
-        self.public.unlink(missing_ok=True)
+        for open_door in (self.public, self.operators):
+            open_door.unlink(missing_ok=True)
         await self.http.aclose()
         await self.page.state.show.end()
         # What threads still do in the folder has to end before the folder goes.
@@ -150,7 +151,7 @@ class Run:
             programs.remove(self.postgres.link)
 
     async def bring_up(self) -> None:
-        for stale in (self.public, self.truth, self.judged):
+        for stale in (self.public, self.operators, self.truth, self.judged):
             stale.unlink(missing_ok=True)
         shutil.rmtree(self.data / "tmp", ignore_errors=True)
         (self.data / "tmp").mkdir(mode=0o700)

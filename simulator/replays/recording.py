@@ -53,8 +53,11 @@ class Recorded(NamedTuple):
         so many times nearer."""
 
         def moved(found: re.Match[bytes]) -> bytes:
-            apart = datetime.fromisoformat(found[0].decode()) - first
-            return (now + apart / pace).isoformat().replace("+00:00", "Z").encode()
+            try:
+                apart = datetime.fromisoformat(found[0].decode()) - first
+                return (now + apart / pace).isoformat().replace("+00:00", "Z").encode()
+            except (ValueError, OverflowError):  # no time that there is: it is said as it was
+                return found[0]
 
         headers = [
             (name, _MOMENT.sub(moved, b'"%s"' % said)[1:-1] if said and name == "ce_time" else said)
@@ -101,13 +104,20 @@ def read(text: str, number: int) -> Recorded:
             topic=str(told["topic"]),
             partition=int(told["partition"]),
             offset=int(told["offset"]),
-            t=int(told["t"]),
+            t=_time(told["t"]),
             key=_bytes(told["key"]),
             value=_bytes(told["value"]),
             headers=[(str(name), _bytes(said)) for name, said in told["headers"]],
         )
     except (ValueError, TypeError, KeyError, binascii.Error) as error:
         raise WrongFile(f"line {number} is none of a recording") from error
+
+
+def _time(t: Any) -> int:
+    """Milliseconds since 1970, in years that a clock can show."""
+    if not 0 <= int(t) < 7_000_000_000_000:
+        raise ValueError("no time")
+    return int(t)
 
 
 def _line(told: Mapping[str, Any]) -> str:

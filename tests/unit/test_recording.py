@@ -197,3 +197,17 @@ def test_what_cannot_be_read_is_said_again_all_the_same() -> None:
     book = Rerun()
     assert book.note(broken)
     assert book.patients == set()
+
+
+@pytest.mark.parametrize("moment", ["2026-99-99T99:99:99Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_cannot_be_moved_is_said_as_it_was(moment: str) -> None:
+    value = b'{"occurred_at":"%s"}' % moment.encode()
+    record = Recorded("ambulance-vitals", 0, 0, 0, b"E-1", value, [])
+    assert record.told_from(BEGIN, BEGIN + HOUR).value == value
+
+
+@pytest.mark.parametrize("t", [-1, 10**18, "x", None])
+def test_a_record_of_no_time_is_none(t: object) -> None:
+    told = {**json.loads(line(recorded(sample()))), "t": t}
+    with pytest.raises(WrongFile, match="line 3"):
+        read(json.dumps(told), 3)
