@@ -6,9 +6,10 @@ IN_VENV := .venv/bin/python -m
 sum = $(shell cat deploy/setup deploy/install.py $(1) | cksum | cut -d' ' -f1)
 RUNS := .venv/.runs-$(call sum,requirements.lock)
 TESTS := .venv/.tests-$(call sum,requirements-dev.lock)
+PEERS := .venv/bench/.peers-$(call sum,requirements-bench.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test schemas lock clean
+.PHONY: help setup run check test eval schemas lock clean
 
 help: ## this list
 	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,12 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest --numprocesses 2 --dist loadgroup $(ARGS) --cov
 
+eval: $(RUNS) ## triage beside experts and nurses: reports/triage_eval.json and .html
+	$(IN_VENV) evaluation $(ARGS)
+
+bench: $(RUNS) $(PEERS) ## speed beside limits and peers: reports/bench.json (some minutes)
+	@$(IN_VENV) benchmarks $(ARGS)
+
 schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, the stories' page
 	$(IN_VENV) schemas.generate
 	$(IN_VENV) simulator.illustrate
@@ -49,3 +56,7 @@ $(RUNS):
 $(TESTS): $(RUNS)
 	@deploy/setup dev
 	@rm -f .venv/.tests-*; touch $@
+
+$(PEERS): $(RUNS)
+	@deploy/setup bench
+	@rm -f .venv/bench/.peers-*; touch $@

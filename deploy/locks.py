@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,7 +24,11 @@ LOCKS = {
     "requirements.lock": ("pyproject.toml",),
     "requirements-dev.lock": ("pyproject.toml", "--group", "dev", "-c", "requirements.lock"),
     "requirements-build.lock": ("--group", "build", "-c", "requirements.lock"),
+    "requirements-bench.lock": ("--group", "bench"),
 }
+#: Where peers are measured beside us, these are what we run with, whatever a peer asks for: they
+#: decode and write what is compared.
+SHARED = {"requirements-bench.lock": ("pydantic", "pydantic-core", "pydantic-settings", "pyyaml")}
 _COMPILE = (
     "pip compile --quiet --universal --python-version 3.11 --generate-hashes "
     "--no-emit-index-url --no-annotate --custom-compile-command"
@@ -46,17 +51,23 @@ def complaints(requirements: Iterable[Requirement], lock: str) -> Iterator[str]:
     """What is wrong with the text of a lock, one sentence each."""
     if re.search(r"https?://|--(extra-)?index-url|--find-links", lock):
         yield "names an index or a URL"
-    blocks = re.split(r"\n(?=[A-Za-z0-9])", lock)
-    pins: dict[str, list[str]] = {}
-    for block in blocks:
-        if pin := _PIN.match(block):
-            pins.setdefault(canonicalize_name(pin["name"]), []).append(pin["version"])
-            if "--hash=sha256:" not in block:
-                yield f"{pin['name']} has no hash"
+    for block in re.split(r"\n(?=[A-Za-z0-9])", lock):
+        pin = _PIN.match(block)
+        if pin and "--hash=sha256:" not in block:
+            yield f"{pin['name']} has no hash"
+    pinned = pins(lock)
     for requirement in requirements:
-        versions = pins.get(canonicalize_name(requirement.name), [])
+        versions = pinned.get(canonicalize_name(requirement.name), [])
         if not any(requirement.specifier.contains(v, prereleases=True) for v in versions):
             yield f"does not hold {requirement}"
+
+
+def pins(lock: str) -> dict[str, list[str]]:
+    """The versions of each package; of some there is one for each platform."""
+    found: dict[str, list[str]] = {}
+    for pin in _PIN.finditer(lock):
+        found.setdefault(canonicalize_name(pin["name"]), []).append(pin["version"])
+    return found
 
 
 def check() -> Iterator[str]:
@@ -65,7 +76,21 @@ def check() -> Iterator[str]:
     for name, options in LOCKS.items():
         path = ROOT / name
         text = path.read_text("utf-8") if path.exists() else ""
-        yield from (f"{name}: {said}" for said in complaints(wanted(project, options), text))
+        found = list(complaints(wanted(project, options), text))
+        found += [f"does not share {line}" for line in shared(name) if line not in _lines(text)]
+        yield from (f"{name}: {said}" for said in found)
+
+
+def shared(name: str) -> list[str]:
+    """What a lock takes from the first one, as it stands there."""
+    ours = pins((ROOT / next(iter(LOCKS))).read_text("utf-8"))
+    return [
+        f"{package}=={version}" for package in SHARED.get(name, ()) for version in ours[package]
+    ]
+
+
+def _lines(lock: str) -> set[str]:
+    return {f"{package}=={version}" for package, found in pins(lock).items() for version in found}
 
 
 def make(extra: Iterable[str]) -> None:
@@ -73,9 +98,13 @@ def make(extra: Iterable[str]) -> None:
     uv = shutil.which("uv")
     if uv is None:
         sys.exit("make lock needs uv: install it, then type make lock again")
-    for name, options in LOCKS.items():
-        command = [uv, *_COMPILE, "make lock", *options, *extra, "-o", name]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+    with tempfile.TemporaryDirectory() as folder:
+        for name, options in LOCKS.items():
+            overriding = Path(folder) / name
+            overriding.write_text("\n".join(shared(name)) if name in SHARED else "", "utf-8")
+            command = [uv, *_COMPILE, "make lock", *options, *extra]
+            command += ["--override", str(overriding), "-o", name]
+            subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
 def main(arguments: list[str]) -> int:

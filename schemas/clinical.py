@@ -7,10 +7,11 @@ The ranges below are the limits of what an instrument can mean, not clinical thr
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from schemas.encounter import EncounterEvent
 from schemas.event import Event, Identifier, Moment, Text, Value
@@ -85,13 +86,16 @@ class VitalSigns(Value):
     gcs_motor: _vital("{score}", 1, 6) = None  # type: ignore[valid-type]
     consciousness: Consciousness = None
     blood_glucose: _vital("mmol/L", 0, 100) = None  # type: ignore[valid-type]
+    potassium: _vital("mmol/L", 0, 15) = None  # type: ignore[valid-type]
+    fetal_heart_rate: _vital("/min", 0, 300) = None  # type: ignore[valid-type]
     on_oxygen: YesOrNo = None
     pain: _vital("{score}", 0, 10) = None  # type: ignore[valid-type]
 
     @property
     def invalid(self) -> tuple[str, ...]:
         """The names of the values that cannot be true."""
-        return tuple(n for n in type(self).model_fields if isinstance(getattr(self, n), Invalid))
+        taken = self.__dict__
+        return tuple(n for n in self.model_fields_set if isinstance(taken[n], Invalid))
 
 
 class VitalSignsMeasured(Event):
@@ -129,19 +133,65 @@ class FindingCode(StrEnum):
     """Observations that a protocol knows."""
 
     CARDIAC_ARREST = "cardiac_arrest"
+    ROSC = "rosc"
+    UNSTABLE_RHYTHM = "unstable_rhythm"
     AIRWAY_COMPROMISED = "airway_compromised"
     SEVERE_DYSPNOEA = "severe_dyspnoea"
     SHOCK = "shock"
     POOR_PERFUSION = "poor_perfusion"
     ACTIVE_BLEEDING = "active_bleeding"
+    MODERATE_BLEEDING = "moderate_bleeding"
+    MINOR_BLEEDING = "minor_bleeding"
     DIAPHORESIS = "diaphoresis"
     SUSPECTED_INFECTION = "suspected_infection"
+    FEBRILE_NEUTROPENIA = "febrile_neutropenia"
+    OTHER_LIFE_THREAT = "other_life_threat"
+    # consciousness, seizures, mind
+    STUPOR = "stupor"
+    DROWSINESS = "drowsiness"
     SEIZURE = "seizure"
     STATUS_EPILEPTICUS = "status_epilepticus"
-    # stroke (CPSS)
+    CNS_INFECTION = "cns_infection"
+    HARMING_SELF_OR_OTHERS = "harming_self_or_others"
+    VIOLENT_BEHAVIOUR = "violent_behaviour"
+    RISK_OF_SELF_HARM = "risk_of_self_harm"
+    # heart and great vessels
+    CARDIAC_CHEST_PAIN = "cardiac_chest_pain"
+    NONCARDIAC_CHEST_PAIN = "noncardiac_chest_pain"
+    CONFIRMED_MYOCARDIAL_INFARCTION = "confirmed_myocardial_infarction"
+    SUSPECTED_MYOCARDIAL_INFARCTION = "suspected_myocardial_infarction"
+    SUSPECTED_PULMONARY_EMBOLISM = "suspected_pulmonary_embolism"
+    SUSPECTED_AORTIC_DISSECTION = "suspected_aortic_dissection"
+    SUSPECTED_AORTIC_ANEURYSM = "suspected_aortic_aneurysm"
+    SUSPECTED_MYOPERICARDITIS = "suspected_myopericarditis"
+    SUSPECTED_PERICARDIAL_EFFUSION = "suspected_pericardial_effusion"
+    SUSPECTED_TENSION_PNEUMOTHORAX = "suspected_tension_pneumothorax"
+    FULMINANT_MYOCARDITIS = "fulminant_myocarditis"
+    HYPERTENSIVE_CRISIS = "hypertensive_crisis"
+    # breathing, belly, metabolism, poison
+    ASTHMA = "asthma"
+    SEVERE_ASTHMA = "severe_asthma"
+    INHALED_FOREIGN_BODY = "inhaled_foreign_body"
+    HYPERCAPNIC_TARGET = "hypercapnic_target"
+    SUSPECTED_PERFORATION = "suspected_perforation"
+    SUSPECTED_TESTICULAR_TORSION = "suspected_testicular_torsion"
+    PERSISTENT_VOMITING = "persistent_vomiting"
+    MODERATE_DEHYDRATION = "moderate_dehydration"
+    SEVERE_DEHYDRATION = "severe_dehydration"
+    ELECTROLYTE_DISTURBANCE = "electrolyte_disturbance"
+    HYPOGLYCAEMIA = "hypoglycaemia"
+    DIABETIC_KETOACIDOSIS = "diabetic_ketoacidosis"
+    PURPURA_FULMINANS = "purpura_fulminans"
+    ACUTE_OVERDOSE = "acute_overdose"
+    LIFE_THREATENING_POISONING = "life_threatening_poisoning"
+    TOXIC_EXPOSURE = "toxic_exposure"
+    # stroke (CPSS, and the two that BE-FAST adds)
     FACIAL_DROOP = "facial_droop"
     ARM_DRIFT = "arm_drift"
     ABNORMAL_SPEECH = "abnormal_speech"
+    BALANCE_LOSS = "balance_loss"
+    VISION_LOSS = "vision_loss"
+    ON_ANTICOAGULANT = "on_anticoagulant"
     # injuries
     MULTIPLE_TRAUMA = "multiple_trauma"
     PENETRATING_INJURY = "penetrating_injury"
@@ -151,11 +201,34 @@ class FindingCode(StrEnum):
     CRUSHED_LIMB = "crushed_limb"
     AMPUTATION = "amputation"
     SPINAL_INJURY = "spinal_injury"
+    SKULL_FRACTURE = "skull_fracture"
+    HEAD_INJURY = "head_injury"
+    MAJOR_BURN = "major_burn"
+    MODERATE_INJURY = "moderate_injury"
     MINOR_INJURY = "minor_injury"
+    # how an injury came about
+    EJECTED = "ejected"
+    VEHICLE_INTRUSION = "vehicle_intrusion"
+    DEATH_IN_VEHICLE = "death_in_vehicle"
+    CHILD_UNRESTRAINED = "child_unrestrained"
+    VEHICLE_TELEMETRY = "vehicle_telemetry"
+    RIDER_SEPARATED = "rider_separated"
+    PEDESTRIAN_THROWN = "pedestrian_thrown"
+    FALL_FROM_HEIGHT = "fall_from_height"
+    CREW_CONCERN = "crew_concern"
     # mother and child
     CORD_PROLAPSE = "cord_prolapse"
     SEVERE_ABDOMINAL_PAIN = "severe_abdominal_pain"
     VAGINAL_BLEEDING = "vaginal_bleeding"
+    HEAVY_VAGINAL_BLEEDING = "heavy_vaginal_bleeding"
+    FREQUENT_CONTRACTIONS = "frequent_contractions"
+    PRE_ECLAMPSIA = "pre_eclampsia"
+    SEVERE_HEADACHE = "severe_headache"
+    OLIGURIA = "oliguria"
+    SUSPECTED_ABRUPTION = "suspected_abruption"
+    SUSPECTED_AMNIOTIC_EMBOLISM = "suspected_amniotic_embolism"
+    SUSPECTED_UTERINE_RUPTURE = "suspected_uterine_rupture"
+    SUSPECTED_ECTOPIC_PREGNANCY = "suspected_ectopic_pregnancy"
     CHEST_INDRAWING = "chest_indrawing"
     GRUNTING = "grunting"
     CYANOSIS = "cyanosis"
@@ -169,6 +242,51 @@ class FindingRecorded(EncounterEvent):
     finding: FindingCode
     present: bool
     note: Text | None = None
+
+
+#: The items that a crew scores by hand, and the most that each can give.
+SCALES: Mapping[str, Mapping[str, int]] = {
+    "lams": {"face": 1, "arm": 2, "grip": 2},
+    "race": {"face": 2, "arm": 2, "leg": 2, "gaze": 1, "language": 2},
+    "fast_ed": {"face": 1, "arm": 2, "speech": 2, "eyes": 2, "neglect": 2},
+    "pews": {"behaviour": 3, "skin": 3, "refill": 3, "retraction": 3, "oxygen": 3, "extra": 2},
+}
+
+
+ScaleCode: TypeAlias = Literal["lams", "race", "fast_ed", "pews"]
+
+
+class ScaleItem(Value):
+    """An item of a scale, in points."""
+
+    item: Identifier
+    points: Annotated[int, Field(ge=0)]
+
+
+ScaleItems: TypeAlias = Annotated[tuple[ScaleItem, ...], Field(min_length=1)]
+
+
+def check_scale(scale: str, items: Sequence[ScaleItem]) -> None:
+    """Raises ``ValueError`` for an item that the scale has not, or more points than it gives."""
+    most = SCALES[scale]
+    for scored in items:
+        if scored.item not in most:
+            raise ValueError(f"{scale} has the items {', '.join(most)}")
+        if scored.points > most[scored.item]:
+            raise ValueError(f"{scored.item} gives at most {most[scored.item]}")
+
+
+class ScaleScored(EncounterEvent):
+    """Items of a scale, in points, as somebody at the patient scored them. What is not named was
+    not looked at; what was scored before stands."""
+
+    scale: ScaleCode
+    items: ScaleItems
+
+    @model_validator(mode="after")
+    def _check(self) -> ScaleScored:
+        check_scale(self.scale, self.items)
+        return self
 
 
 ExaminationCode: TypeAlias = Literal["ecg_12_lead", "ultrasound_fast"]
@@ -222,11 +340,11 @@ class TreatmentGiven(EncounterEvent):
 class ObservationRetracted(EncounterEvent):
     """An observation was no observation of this patient. It stays in the log, and counts no more.
 
-    It goes to the topic that holds the observation, and so comes after it. A level that it had
-    raised stays until a clinician lowers it.
+    It goes to the topic that holds the observation, and so comes after it. A level that rested on
+    it alone falls, and the decision says so.
     """
 
-    observation: Literal["vitals", "finding", "examination", "treatment"]
+    observation: Literal["vitals", "finding", "examination", "treatment", "scale"]
     observation_id: Identifier = Field(description="Event id of what is taken back.")
     reason: Literal["entered_in_error", "artefact", "wrong_patient"]
     retracted_by: Identifier

@@ -30,17 +30,33 @@ class Outcome(StrEnum):
 class Complaint(StrEnum):
     """Why help was called, as far as a protocol needs to know it."""
 
-    CHEST_PAIN = "chest_pain"
+    CARDIAC_ARREST = "cardiac_arrest"
+    CHOKING = "choking"
+    UNCONSCIOUS = "unconscious"
+    ALTERED_CONSCIOUSNESS = "altered_consciousness"
+    SYNCOPE = "syncope"
+    SEIZURE = "seizure"
     STROKE = "stroke"
+    CHEST_PAIN = "chest_pain"
+    PALPITATION = "palpitation"
+    DYSPNOEA = "dyspnoea"
+    ASTHMA = "asthma"
     TRAUMA = "trauma"
+    BURN = "burn"
+    BLEEDING = "bleeding"
+    GASTROINTESTINAL_BLEEDING = "gastrointestinal_bleeding"
+    VAGINAL_BLEEDING = "vaginal_bleeding"
+    POISONING = "poisoning"
+    HYPOGLYCAEMIA = "hypoglycaemia"
+    MENTAL_DISORDER = "mental_disorder"
     OBSTETRIC = "obstetric"
     NEWBORN = "newborn"
     FEVER = "fever"
-    DYSPNOEA = "dyspnoea"
-    BLEEDING = "bleeding"
-    SEIZURE = "seizure"
-    UNCONSCIOUS = "unconscious"
     ABDOMINAL_PAIN = "abdominal_pain"
+    EPIGASTRIC_PAIN = "epigastric_pain"
+    HEADACHE = "headache"
+    DIZZINESS = "dizziness"
+    VOMITING = "vomiting"
     OTHER = "other"
     UNKNOWN = "unknown"
 
@@ -66,6 +82,9 @@ class Patient(Value):
     identity: Literal["known", "unknown"] = "unknown"
     complaint: Complaint = Complaint.UNKNOWN
     complaint_text: Text | None = None
+    last_known_well: Moment | None = Field(
+        default=None, description="Of a stroke: when the patient was last seen without signs."
+    )
 
 
 #: How we heard of a patient: a call, a crew that found one more, a clinic, a birth on the way.

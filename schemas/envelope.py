@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from schemas import capacity, clinical, encounter, handoff, incident, triage, unit
 from schemas.event import Event
@@ -73,8 +74,8 @@ def _by_version(name: str) -> Mapping[str, type[Event]]:
 
 
 @cache
-def _written_type(kind: type[Event]) -> str:
-    return f"{TYPE_PREFIX}{kind.named()}.v{kind.VERSION}"
+def _written_type(kind: type[Event]) -> bytes:
+    return f"{TYPE_PREFIX}{kind.named()}.v{kind.VERSION}".encode()
 
 
 def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
@@ -84,37 +85,40 @@ def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
 
 
 def derived_id(*parts: str | int) -> str:
-    """An id that follows from what it is about, so that doing it again gives the same event."""
-    return str(uuid.uuid5(_NAMESPACE, "/".join(map(str, parts))))
+    """An id that follows from what it is about, so that doing it again gives the same event: a UUID
+    of version 5, written here because the library takes four times as long."""
+    name = "/".join(map(str, parts)).encode()
+    digest = hashlib.sha1(_NAMESPACE.bytes + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) & 3]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def topic_of(event: Event) -> Topic:
     """The one topic this event goes to: the only one that holds its type, or the one it names."""
-    named = getattr(event, "topic", None)
-    if named is not None:
-        return registry().topics[named]
-    (topic,) = registry().holding(event.named())
+    return _only_topic(type(event)) or registry().topics[getattr(event, "topic")]  # noqa: B009
+
+
+@cache
+def _only_topic(kind: type[Event]) -> Topic | None:
+    if hasattr(kind, "topic"):
+        return None
+    (topic,) = registry().holding(kind.named())
     return topic
 
 
 def encode(event: Event, source: str) -> Message:
     """Make the message. ``source`` is who sends it, such as ``greenchannel/triage``."""
     topic = topic_of(event)
-    kind = type(event)
-    headers = {
-        "ce_specversion": "1.0",
-        "ce_id": event.event_id,
-        "ce_source": source,
-        "ce_type": _written_type(kind),
-        "ce_time": event.occurred_at.isoformat(),
-        "content-type": "application/json",
-    }
-    return Message(
-        topic=topic.name,
-        key=str(getattr(event, topic.key)).encode(),
-        value=event.model_dump_json(exclude_none=True).encode(),
-        headers=[(name, value.encode()) for name, value in headers.items()],
-    )
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", _written_type(type(event))),
+        ("ce_time", event.occurred_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    value = to_json(event, exclude_none=True)
+    return Message(topic.name, str(getattr(event, topic.key)).encode(), value, headers)
 
 
 def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> Event:

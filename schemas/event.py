@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar
+from functools import cache
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import (
     AwareDatetime,
@@ -38,6 +39,9 @@ Moment = Annotated[
 ]
 
 
+ValueT = TypeVar("ValueT", bound=BaseModel)
+
+
 class Value(BaseModel):
     """A frozen value. Unknown fields of a newer writer are passed over, never an error.
 
@@ -47,6 +51,33 @@ class Value(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", allow_inf_nan=False, hide_input_in_errors=True
     )
+
+    def but(self, **changes: Any) -> Self:
+        """The same with some fields otherwise. Nothing is checked: for values made here."""
+        return _made(type(self), {**self.__dict__, **changes})
+
+    @classmethod
+    def made(cls, **fields: Any) -> Self:
+        """A value of which every field is given, right as it is. Nothing is checked or filled in,
+        which costs a tenth of what a check does."""
+        return _made(cls, fields)
+
+
+_set = object.__setattr__
+
+
+def _made(cls: type[ValueT], fields: dict[str, Any]) -> ValueT:
+    value = object.__new__(cls)
+    _set(value, "__dict__", fields)
+    _set(value, "__pydantic_fields_set__", _all_fields(cls))
+    _set(value, "__pydantic_extra__", None)
+    _set(value, "__pydantic_private__", None)
+    return value
+
+
+@cache
+def _all_fields(cls: type[BaseModel]) -> set[str]:
+    return set(cls.model_fields)
 
 
 class Event(Value):

@@ -17,8 +17,10 @@ from schemas.triage import (
     CentreConcern,
     DirectTo,
     Input,
+    LostSignal,
     Override,
     Reason,
+    ScoreValue,
     TriageLevel,
 )
 
@@ -76,11 +78,20 @@ class PreArrivalRecord(Value):
     trend: str
     triage_paused: bool
     reasons: tuple[Reason, ...]
+    earlier: tuple[Reason, ...] = Field(
+        default=(), description="What proved the worst level, where no value says so any more."
+    )
+    taken_back: tuple[Reason, ...] = Field(
+        default=(), description="What had proven a level until its observation was taken back."
+    )
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
     invalid: tuple[Input, ...] = Field(
         default=(), description="Values that cannot be true: shown, and read by no rule."
     )
+    lost: tuple[LostSignal, ...] = ()
+    scores: tuple[ScoreValue, ...] = ()
+    respond_within_min: float | None = None
     questions: tuple[Bilingual, ...]
     centres: tuple[CentreConcern, ...]
     override: Override | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -25,6 +25,11 @@ class TriageLevel(StrEnum):
     def urgency(self) -> int:
         """4 for Ⅰ 濒危 down to 1 for Ⅳ 非急症, 0 while there is none: larger is more urgent."""
         return _URGENCY[self]
+
+    @classmethod
+    def of(cls, urgency: int) -> TriageLevel:
+        """The level that is so urgent."""
+        return next(level for level, known in _URGENCY.items() if known == urgency)
 
 
 _URGENCY = {
@@ -80,6 +85,14 @@ class Bilingual(Value):
     en: str
 
 
+#: How well a number is known: read in the original, in a secondary source, from memory (of a set
+#: on trial alone), or a choice of ours.
+Evidence: TypeAlias = Literal["V", "V2", "M", "design"]
+#: What is particular about the value that a rule saw: nothing has borne it out yet; it is older
+#: than it is good for; it came late, from a time in which nobody heard.
+Mark: TypeAlias = Literal["single_reading", "stale", "in_gap"]
+
+
 class Reason(Value):
     """One rule that fired: the value it saw, the band it fell in, where the number comes from."""
 
@@ -87,7 +100,29 @@ class Reason(Value):
     level: TriageLevel
     text: Bilingual
     source: str
-    evidence: Literal["V", "V2", "design"]
+    evidence: Evidence
+    at: Moment | None = Field(default=None, description="When the value it saw was measured.")
+    marks: tuple[Mark, ...] = ()
+
+
+class ScoreValue(Value):
+    """A score beside the level. Where items are missing, it lies between ``low`` and ``high``."""
+
+    name: Identifier
+    low: float
+    high: float
+    missing: tuple[Identifier, ...] = ()
+    text: Bilingual
+
+
+class LostSignal(Value):
+    """A monitor shows 0 or nothing where it had shown a value: leads, or the patient?"""
+
+    name: Identifier
+    since: Moment
+    unconfirmed: bool = Field(
+        default=False, description="Nobody has said within 30 s which of the two it is."
+    )
 
 
 class Input(Value):
@@ -109,6 +144,11 @@ class CentreConcern(Value):
     activation: Activation
     text: Bilingual
     source: str
+    rule: Identifier | None = None
+    evidence: Evidence | None = None
+    missing: tuple[Identifier, ...] = Field(
+        default=(), description="What this centre needs to know and does not yet."
+    )
     direct_to: DirectTo | None = Field(
         default=None, description="Proposed only: the crew sees 抢救室 until a human confirms."
     )
@@ -129,10 +169,12 @@ class ProtocolVersion(Value):
 
     protocol: Identifier
     version: str
+    set: Identifier | None = Field(default=None, description="The set it belongs to.")
 
 
 class TriageDecided(EncounterEvent):
     """A decision. ``worst`` never falls by itself; ``current`` is what the values say now.
+    ``reasons`` are of the values as they are; what proved ``worst`` and is gone stands apart.
 
     ``occurred_at`` is the append time of the record that completed the evidence: rerunning the
     same log gives the same decision. ``folded`` names every clinical event taken in since the
@@ -148,10 +190,21 @@ class TriageDecided(EncounterEvent):
         default=None, description="None where no protocol fits the age."
     )
     reasons: tuple[Reason, ...]
+    earlier: tuple[Reason, ...] = Field(
+        default=(), description="What proved the worst level, where no value says so any more."
+    )
+    taken_back: tuple[Reason, ...] = Field(
+        default=(), description="What had proven a level until its observation was taken back."
+    )
     inputs: tuple[Input, ...]
     missing: tuple[Identifier, ...]
     invalid: tuple[Input, ...] = Field(
         default=(), description="Values that cannot be true: shown, and read by no rule."
+    )
+    lost: tuple[LostSignal, ...] = ()
+    scores: tuple[ScoreValue, ...] = ()
+    respond_within_min: float | None = Field(
+        default=None, description="By the worst level, as the site has set it; 0 is at once."
     )
     questions: tuple[Bilingual, ...] = Field(description="For the crew, most valuable first.")
     centres: tuple[CentreConcern, ...]
@@ -159,6 +212,24 @@ class TriageDecided(EncounterEvent):
         default=None, description="The last level a clinician set. What came later may be above it."
     )
     folded: tuple[Identifier, ...]
+    cause: Identifier | None = Field(
+        default=None, description="The event that completed the evidence."
+    )
+
+
+class ShadowDecided(EncounterEvent):
+    """What a set of protocols on trial says where the active one decided. Nobody acts on it.
+
+    It goes out beside a decision when the set on trial says something new, or the two differ anew.
+    """
+
+    decision: Identifier = Field(description="The active decision that it stands beside.")
+    protocol: ProtocolVersion | None = None
+    worst: TriageLevel
+    current: TriageLevel
+    reasons: tuple[Reason, ...]
+    centres: tuple[CentreConcern, ...]
+    differs: bool = Field(description="Whether the active decision says another level or centre.")
 
 
 class TriagePaused(EncounterEvent):

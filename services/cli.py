@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 import click
 
-from services.kit.operator import FOLDER, Configured, apply, client, in_a_line
+from services.kit.operator import (
+    FOLDER,
+    Configured,
+    ConfiguredGroup,
+    apply,
+    client,
+    in_a_line,
+)
+from services.triage.cli import assess, explain, rerun
 from simulator.commands import COMMANDS, FILE, in_a_folder, load, recording
 
 
@@ -33,20 +41,37 @@ for command in (apply, client, *COMMANDS):
     main.add_command(command)
 
 
+def _serve(name: str, module: str) -> None:
+    from importlib import import_module
+
+    from services.kit import runtime
+
+    sys.exit(runtime.start(name, import_module(module).main))
+
+
 def _service(name: str, module: str, does: str) -> None:
     @main.command(name, cls=Configured, help=does)
     def serve() -> None:
-        from importlib import import_module
-
-        from services.kit import runtime
-
-        sys.exit(runtime.start(name, import_module(module).main))
+        _serve(name, module)
 
 
 _service("dispatch", "services.dispatch.app", "120 调度 · calls, units, patients.")
 _service("gateway", "services.dispatch.gateway", "遥测网关 · telemetry from devices and crews.")
 _service("tracker", "services.dispatch.tracker", "车辆跟踪 · departures as GPS shows them.")
-_service("triage", "services.triage.app", "分诊 · levels and centres, explained.")
+
+
+@main.group(
+    cls=ConfiguredGroup,
+    invoke_without_command=True,
+    commands={"assess": assess, "explain": explain, "rerun": rerun},
+    help="分诊 · levels and centres, explained; without a command, the service.",
+)
+@click.pass_context
+def triage(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        _serve("triage", "services.triage.app")
+
+
 _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival records, admissions, handoff.")
 
 

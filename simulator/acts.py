@@ -75,8 +75,6 @@ _REPEATS: Mapping[str, tuple[str, ...]] = {
     "merge": ("into",),
     "reattribution": ("device_id", "to_encounter_id"),
 }
-#: How long before the first attachment a monitor may have measured already.
-_EARLY_S = 5.0
 
 
 def about(tale: Tale, step: Step, t: float) -> dict[str, str]:
@@ -137,8 +135,7 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
         case "walk_in" if step.other is not None:
             body["continues"] = told["continues"]
         case "reattribution":
-            body["since"] = moment(min(tale.done.values()) - _EARLY_S)
-            body["until"] = told["occurred_at"]
+            body["since"], body["until"] = map(moment, tale.taken_for(t))
         case "retraction":
             body["observation_id"] = tale.ids[str(step.about)]
         case "transfer":

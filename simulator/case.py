@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from schemas.triage import Centre, TriageLevel
@@ -19,12 +19,18 @@ ALL_QUEUES = sum(QUEUED.values())
 #: ... and the events that follow from an act.
 EFFECTS = tuple(1 << place for place in range(16, 32))
 
+#: Under this name, what a decision has said where nobody could know.
+SAID = "said"
 #: Triage may leave streamed values unfolded for this long after a decision, in seconds.
 REFRESH_S = 5.0
 #: What is resolved is remembered for this long, to know it again when it comes a second time.
 MEMORY_S = 60.0
 
 Noted: TypeAlias = Literal["new", "again", "doubled"]
+
+
+def _highest(*levels: TriageLevel) -> TriageLevel:
+    return max(levels, key=lambda level: level.urgency)
 
 
 class Item:
@@ -39,10 +45,13 @@ class Item:
         "lacks",
         "late",
         "level",
+        "of_gap",
         "offset",
         "sent",
         "sets",
         "streamed",
+        "sure",
+        "takes_back",
         "timely",
         "vital",
     )
@@ -62,6 +71,12 @@ class Item:
         self.level: TriageLevel | None = None
         #: A clinician's own level: it may be lower than before.
         self.sets = False
+        #: Whether it proves its level beyond doubt; and whether it came late, from a gap: then the
+        #: next decision tells it, and none is owed before that is due.
+        self.sure = True
+        self.of_gap = False
+        #: The items that it takes back: what they proved is proven no more.
+        self.takes_back: Sequence[str] = ()
         self.streamed = False
         self.vital = False
         self.timely = True
@@ -72,20 +87,21 @@ class Item:
         """It proves a level that nothing before it has proven: it acts."""
         if self.level is None or self.sets:
             return self.level is not None
-        return self.level.urgency > self.case.worst.urgency
+        return self.sure and self.level.urgency > self.case.worst.urgency
 
     @property
     def is_excused(self) -> bool:
         """It waits for a refresh that is not due yet: nobody is owed a decision about it.
 
-        Only a streamed value that proves nothing new may wait; only until five seconds after the
-        decision before; and never when a later one of the same patient has been named.
+        Only a streamed value that proves nothing new, or came late from a gap, may wait; only until
+        five seconds after the decision before; and never when a later one of the same patient has
+        been named.
         """
         case = self.case
         return (
             self.streamed
             and self.lacks & ~ALL_QUEUES == FOLDED
-            and not self.is_new
+            and (self.of_gap or not self.is_new)
             and self.appended is not None
             and case.decided is not None
             and self.appended <= case.decided + REFRESH_S
@@ -123,19 +139,27 @@ class Series:
 class Expected:
     """What a decision must say: its number, the level, and whether a higher one is wrong too.
 
-    Not ``exact`` after a decision that was never seen: nobody knows what stood in it.
+    Not ``exact`` after a decision that was never seen: nobody knows what stood in it. Where nobody
+    knows whether something counts, the level lies between ``worst`` and ``most``.
     """
 
     number: int
     worst: TriageLevel
+    most: TriageLevel
     exact: bool
     t: float
 
     def allows(self, worst: TriageLevel) -> bool:
         """Whether a record that shows this decision may show this level."""
-        if self.exact:
-            return worst is self.worst
-        return worst.urgency >= self.worst.urgency
+        if worst.urgency < self.worst.urgency:
+            return False
+        return not self.exact or worst.urgency <= self.most.urgency
+
+    def said(self, worst: TriageLevel) -> Expected:
+        """The same once the decision was read: whatever shows it must show what it says."""
+        if not (self.exact and self.allows(worst)):
+            return self
+        return replace(self, worst=worst, most=worst)
 
 
 @dataclass(slots=True, eq=False)
@@ -145,7 +169,13 @@ class Case:
     handle: str
     encounter_id: str
     centres: Sequence[Centre]
-    worst: TriageLevel
+    #: By what was said of the patient at the beginning; later the level that a clinician has set.
+    floor: TriageLevel
+    #: Whether triage has heard of the patient: what is measured may be read before.
+    is_opened: bool = False
+    #: What decisions have named and has proven a level, by item; and what may have.
+    proofs: dict[str, TriageLevel] = field(default_factory=dict)
+    doubted: dict[str, TriageLevel] = field(default_factory=dict)
     samples: dict[str, Item] = field(default_factory=dict)
     acts: dict[str, Item] = field(default_factory=dict)
     #: Where it was bound for, one after the other, each with the first version told there.
@@ -159,9 +189,8 @@ class Case:
     #: Samples that nobody owed a decision about when it was over. A triage that was far behind
     #: names them all the same, once.
     let_go: set[str] = field(default_factory=set)
-    #: Samples that completed the evidence for a level, with when they were sent: they prove it for
-    #: whoever is given them.
-    proven: dict[str, tuple[TriageLevel, float]] = field(default_factory=dict)
+    #: Samples that completed the evidence for a level: they prove it for whoever is given them.
+    proven: dict[str, TriageLevel] = field(default_factory=dict)
     #: Encounters that were given some of its samples.
     given: set[str] = field(default_factory=set)
     #: ``occurred_at`` of the latest decision, and the last place in the log that one has named.
@@ -179,6 +208,43 @@ class Case:
     wrong_versions: set[int] = field(default_factory=set)
     strayed: set[tuple[Centre, int]] = field(default_factory=set)
     strayed_feeds: set[str] = field(default_factory=set)
+
+    @property
+    def worst(self) -> TriageLevel:
+        """The least level that is due."""
+        floor = self.floor if self.is_opened else TriageLevel.NOT_YET
+        return _highest(floor, *self.proofs.values())
+
+    @property
+    def most(self) -> TriageLevel:
+        """The highest that may be said."""
+        return _highest(self.floor, *self.proofs.values(), *self.doubted.values())
+
+    def prove(self, id_: str, level: TriageLevel, *, sure: bool = True) -> None:
+        """Take in what a decision has named."""
+        (self.proofs if sure else self.doubted)[id_] = level
+
+    def set_level(self, level: TriageLevel) -> None:
+        """A clinician has set it, and has weighed what was proven."""
+        self.floor, self.is_opened = level, True
+        self.proofs.clear()
+        self.doubted.clear()
+
+    def take_back(self, ids: Sequence[str]) -> None:
+        """What these proved is proven no more: what is left decides. Of that, Ⅳ may be said or not:
+        it says that nothing is missing now."""
+        if not ids:
+            return
+        for id_ in (*ids, SAID):
+            self.proofs.pop(id_, None)
+            self.doubted.pop(id_, None)
+        mildest = [i for i, level in self.proofs.items() if level is TriageLevel.NON_URGENT]
+        self.doubted |= {id_: self.proofs.pop(id_) for id_ in mildest}
+
+    def hear(self, worst: TriageLevel) -> None:
+        """A decision has said this level where it might have said another: it falls no more."""
+        if worst is not self.worst:
+            self.prove(SAID, worst)
 
     @property
     def facility(self) -> str | None:

@@ -120,4 +120,6 @@ def _midst(told: Story) -> tuple[float, float]:
     begun = [holds[0].at for holds in told.streamed.values()] + known[:1]
     begins = max(begun, default=told.duration / 3) + 1
     ends = max((s.at for s in told.steps if s.act in {"transfer", "outcome"}), default=begins)
+    if any(step.act == "reattribution" for step in told.steps):
+        return begins, begins  # what is set right is measured live
     return begins, max(begins, ends - LEFT_S)

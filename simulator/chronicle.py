@@ -46,6 +46,9 @@ INTRODUCTION = (
     "模拟、测试与裁判使用同一份文件。",
 )
 
+#: Why a level is due before anything was measured.
+SAID = "凭最初所知，尚未测量 · by what is known at the beginning, before anything is measured"
+
 #: Acts that belong to a vehicle or a call, and not to a patient.
 OF_UNITS = frozenset({"call", "locate", "classify", "merge", "close", "assign", "stamp"})
 
@@ -85,9 +88,15 @@ def _chapter(story: Story) -> Iterator[str]:
     yield "|---|---|---|"
     for name in story.patients:
         who = f"{name}: " if len(story.patients) > 1 else ""
-        for at, level, because in _rises(story, name):
+        for at, level, because in (*_first(story, name), *_rises(story, name)):
             numeral, word, _ = LEVELS[level]
             yield f"| {at:g} | {who}{numeral} {word} | {because} |"
+
+
+def _first(story: Story, name: Name) -> Iterator[tuple[float, TriageLevel, str]]:
+    level = story.patients[name].first_level
+    if level is not TriageLevel.NOT_YET:
+        yield _begins(story, name), level, SAID
 
 
 def _rises(story: Story, name: Name) -> Iterator[tuple[float, TriageLevel, str]]:

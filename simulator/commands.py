@@ -90,8 +90,8 @@ def _of(faults: Mapping[str, Any], given: str | None) -> tuple[str, ...]:
 def recording(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
     """A recording, or a folder of them."""
     if path is not None:
+        from schemas.recording import WrongFile
         from simulator.player import check
-        from simulator.replays.recording import WrongFile
 
         try:
             check(path)

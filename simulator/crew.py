@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from simulator.department import Department
 from simulator.pace import Pace
 from simulator.people import People
+from simulator.realism import HELD_UP_S
 from simulator.sender import Sender
-from simulator.story import Held, Step
-from simulator.tale import HOME_S, Patient, Tale, Van
+from simulator.story import Held, Hold, Step
+from simulator.tale import HOME_S, Monitor, Patient, Tale, Van
 from simulator.telemetry import Telemetry
 
 #: The leads come off this long before care is handed over, or a monitor goes to another patient:
@@ -19,6 +20,8 @@ from simulator.telemetry import Telemetry
 LEADS_OFF_S = 0.3
 #: Between the samples of a forwarded hold.
 APART_S = 0.2
+#: Nobody gives samples back before the last of them can have come.
+COME_S = HELD_UP_S[1] + 1.0
 #: Stamps that may be missing.
 FORGETTABLE = frozenset({"departed", "on_scene", "left_scene", "at_destination"})
 #: With these acts the monitor comes off for good.
@@ -61,31 +64,36 @@ class Crew:
         for item in tale.story.until(phase):
             if self._stopping.is_set():
                 raise Stopped
-            if isinstance(item, Held):
-                await self._prove(tale, item)
-                continue
-            if item.by == "department":
-                await self._until_seen(tale, item)
-            await self._people.act(tale, item)
-            if item.act == "attach":
-                monitor = tale.attach(item)
-                if monitor.speaks:
-                    first = tale.story.streamed[monitor.wearer.role][0]
-                    await self._prove(tale, Held(item.at, item.patient, first, 1))
-            if item.act in ENDS:
-                tale.patient(item.patient).is_over = True
+            if isinstance(item, Held):  # of a monitor that is entered later it is shown then
+                if monitor := tale.worn_by(item.patient):
+                    await self._show(monitor, item.hold, item.samples)
+            else:
+                await self._tell(tale, item)
         tale.is_forwarding = False
         for name, patient in tale.patients.items():
             if list(tale.story.steps_of(name))[-1].at < phase:
                 self._over(patient)
 
-    async def _prove(self, tale: Tale, held: Held) -> None:
-        monitor = tale.monitor_of(held.patient)
-        if monitor is None:
+    async def _tell(self, tale: Tale, step: Step) -> None:
+        if step.by == "department":
+            await self._until_seen(tale, step)
+        await self._people.act(tale, step)
+        if step.act == "attach":
+            tale.attach(step)
+            for monitor in tale.speaking():
+                shown = tale.story.hold_at(monitor.wearer.role, step.at)
+                await self._show(monitor, shown, shown.then.after_sample if shown.then else 1)
+        if step.act in ENDS:
+            tale.patient(step.patient).is_over = True
+
+    async def _show(self, monitor: Monitor, shown: Hold, needed: int) -> None:
+        """So many samples of what a monitor holds, but for those that were sent."""
+        missing = needed - monitor.entered.count(monitor.wearer.role, shown).all
+        if missing <= 0:
             return
         now = time.time()
-        times = [now - APART_S * back for back in reversed(range(held.samples))]
-        await self._sender.deliver([monitor.sample(t, held.hold) for t in times])
+        times = [now - APART_S * back for back in reversed(range(missing))]
+        await self._sender.deliver([monitor.sample(t, shown) for t in times])
 
     async def live(self, tale: Tale, pace: Pace) -> None:
         """Tell the story from ``pace.phase`` to its end."""
@@ -120,6 +128,8 @@ class Crew:
             await self._wait_until(time.time() + late)
         if step.act == "attach" and tale.unplug(step):
             await asyncio.sleep(LEADS_OFF_S)
+        if step.act == "reattribution":
+            await self._until_come(tale, step)
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
             tale.attach(step)
@@ -156,6 +166,14 @@ class Crew:
             await self._wait_until(time.time() + late)
             await self._people.act(tale, step, due)
             monitor.is_entered = True
+
+    async def _until_come(self, tale: Tale, step: Step) -> None:
+        """What the vehicle keeps, or what was held up, is given back too."""
+        last = tale.moved(step) or time.time()
+        while self._telemetry.keeps(tale.van(step.unit)):
+            last = time.time() + APART_S
+            await self._wait_until(last)
+        await self._wait_until(last + COME_S)
 
     async def _until_seen(self, tale: Tale, step: Step) -> None:
         """Nobody at a hospital does anything for whom they were not told of."""

@@ -160,6 +160,7 @@ def _told(tale: Tale, realism: Realism) -> Iterator[Said]:
     for step, following in zip(steps, [*steps[1:], None], strict=True):
         t = tale.pace.due(step.at)
         tale.done[step.name], tale.ids[step.name] = t, f"{number}.{step.name}"
+        tale.taken.add(step.name)
         yield (t, number, _act(tale, step, t))
         if step.act == "attach":
             tale.attach(step)

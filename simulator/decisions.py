@@ -49,17 +49,28 @@ class Decisions:
             told = f"{case.handle}: decision {seen.number} came under another id"
             self._tally.double(seen.id, told)
         else:
+            self._open(seen, case)
             self._fold(seen, case)
-        expected = Expected(seen.number, case.worst, not case.decisions.missing, seen.t)
-        case.expected[seen.id] = expected
+        is_exact = not case.decisions.missing
+        expected = Expected(seen.number, case.worst, case.most, is_exact, seen.t)
         case.decided = max(seen.decided, case.decided or seen.decided)
         worst = TriageLevel(seen.worst)
         if noted == "new" and not expected.allows(worst):
             told = f"decision {seen.number} says {worst.value}, not {expected.worst.value}"
             self._tally.mislevel(seen.id, f"{case.handle}: {told}")
+        elif noted == "new" and is_exact:
+            case.hear(worst)
+        expected = case.expected[seen.id] = expected.said(worst)
         for waiting in case.waiting.pop(seen.id, []):
             self._shown(waiting, case, expected)
         case.forget(seen.t - MEMORY_S)
+
+    def _open(self, seen: DecisionSeen, case: Case) -> None:
+        """By an event that is no clinical one, triage has heard of the patient."""
+        if case.is_opened or seen.cause in seen.folded:
+            return
+        case.is_opened = True
+        self._ledger.settle(case.acts[f"{case.handle}.opened"], FOLDED, seen.t)
 
     def _fold(self, seen: DecisionSeen, case: Case) -> None:
         vitals = 0
@@ -72,8 +83,8 @@ class Decisions:
             item = case.item(id_)
             is_new = item is not None and item.folded is None
             trigger = item if is_new else None
-            if item is None and (given := self._ledger.given_level(id_, case, seen.decided)):
-                case.worst = max(case.worst, given, key=lambda level: level.urgency)
+            if item is None and (given := self._ledger.given_level(id_, case)):
+                case.prove(id_, given)
             if item is None or not is_new:
                 before = id_ if item is not None or case.is_own_sample(id_) else before
                 continue
@@ -92,9 +103,12 @@ class Decisions:
         case = item.case
         item.folded = seen.number
         case.folded_to = max(case.folded_to, item.offset)
-        acts = item.level is not None and item.is_new
-        if acts and item.level is not None:
-            case.worst = item.level
+        acts = item.is_new
+        if item.level is not None and item.sets:
+            case.set_level(item.level)
+        elif item.level is not None:
+            case.prove(item.id, item.level, sure=item.sure)
+        case.take_back(item.takes_back)
         if not acts or not case.is_shown(seen.decided, seen.appended):
             # What was proven before need not be shown anew, and nothing to those who took over.
             self._ledger.settle(item, ALL_QUEUES, seen.t)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import click
 
+from schemas.recording import Head, Recorded, head_line, line, read, read_head
 from simulator import truth
-from simulator.replays.recording import Head, Recorded, head_line, line, read, read_head
 from simulator.story import Story, every
 
 FOLDER = Path(__file__).resolve().parents[1] / "schemas/examples/stories"

@@ -41,7 +41,8 @@ class Handoffs:
             self._ledger.meet(f"queue/{place}", seen.t)
         self._agree(case, seen.version, seen.worst)
         if seen.decision is None:
-            self.shows(seen, case, Expected(0, TriageLevel.NOT_YET, True, seen.t))
+            none = TriageLevel.NOT_YET
+            self.shows(seen, case, Expected(0, none, none, True, seen.t))
         elif seen.decision in case.expected:
             self.shows(seen, case, case.expected[seen.decision])
         else:

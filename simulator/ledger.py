@@ -18,8 +18,6 @@ from simulator.tally import Tally
 
 #: Seen longer than this after the acknowledgement is late.
 LATE_S = 10.0
-#: A sample that is older when it is given to another patient decides nothing there.
-DECIDES_S = 120.0
 #: Effects are remembered up to this number, to know them again when they come a second time.
 EFFECTS_KEPT = 60_000
 
@@ -139,11 +137,12 @@ class Ledger:
         keys = [effect_key("EncounterOpened", {"encounter_id": line.encounter_id})]
         if (incident := self._begun.pop(line.id, None)) is not None:  # of several, with the first
             keys.append(effect_key("IncidentOpened", {"incident_id": incident}))
-        self._open(f"{line.handle}.opened", case, keys, line.t)
+        hangs = case.floor is not TriageLevel.NOT_YET  # a level on it: triage must hear of it
+        self._open(f"{line.handle}.opened", case, keys, line.t, FOLDED if hangs else 0)
 
-    def _open(self, id_: str, case: Case, keys: Sequence[str], t: float) -> None:
+    def _open(self, id_: str, case: Case, keys: Sequence[str], t: float, lacks: int = 0) -> None:
         """What an answer has opened is owed from then on."""
-        opening = Item(id_, case, t, 0)
+        opening = Item(id_, case, t, lacks)
         self._enter(opening)
         opening.acked = t
         case.acts[opening.id] = opening
@@ -169,7 +168,7 @@ class Ledger:
     def _send_act(self, line: truth.ActSent) -> None:
         case = self._handles[line.handle]
         item = Item(line.id, case, line.t, 0)
-        item.timely, item.sets = line.timely, line.sets
+        item.timely, item.sets, item.takes_back = line.timely, line.sets, line.takes_back
         case.acts[item.id] = item
         keys = [effect_key(kind, line.about) for kind in FOLLOWS.get(line.act, ())]
         if line.act in CLINICAL:
@@ -212,9 +211,10 @@ class Ledger:
     def _mark(self, item: Item, acting: truth.Acting) -> None:
         item.level = TriageLevel(acting.level)
         item.timely = acting.timely
+        item.sure, item.of_gap = acting.sure, acting.of_gap
         if item.streamed:
-            item.case.proven[item.id] = (item.level, item.sent)
-        if acting.destined:
+            item.case.proven[item.id] = item.level
+        if acting.destined and acting.sure:
             for centre in item.case.centres:
                 item.lacks |= QUEUED[centre]
             item.case.acting.append(item)
@@ -267,14 +267,12 @@ class Ledger:
         case = self._handles.get(id_.rpartition(".")[0])
         return case is not None and encounter_id in case.given
 
-    def given_level(self, id_: str, case: Case, decided: float) -> TriageLevel | None:
-        """What a sample that another patient's record gave to this one proves here; none where it
-        was too old by then to decide anything."""
+    def given_level(self, id_: str, case: Case) -> TriageLevel | None:
+        """What a sample that another patient's record gave to this one proves here, however old."""
         giver = self._handles.get(id_.rpartition(".")[0])
-        if giver is None or case.encounter_id not in giver.given or id_ not in giver.proven:
+        if giver is None or case.encounter_id not in giver.given:
             return None
-        level, sent = giver.proven[id_]
-        return level if decided - sent < DECIDES_S else None
+        return giver.proven.get(id_)
 
     # -- what was seen -----------------------------------------------------------------------
 

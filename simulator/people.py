@@ -59,6 +59,7 @@ class People:
             log.error("an act is refused: %s %s", step.act, error, extra={"action": "refused"})
             raise
         ACTS.labels(step.act, "done").inc()
+        tale.taken.add(step.name)
         self._learn(tale, step, key, answer)
         if step.act not in OPENS:
             self._journal.write(truth.Acknowledged(t=time.time(), ids=[key]))
@@ -187,4 +188,16 @@ def _sent(key: str, tale: Tale, step: Step, t: float, done: float) -> truth.ActS
         facility=patient.facility,
         boarded=patient.boarded,
         timely=not tale.is_forwarding and abs(t - done) < 1.0,
+        takes_back=_taken_back(tale, step, done),
     )
+
+
+def _taken_back(tale: Tale, step: Step, done: float) -> list[str]:
+    """What proves nothing any more from this act on."""
+    match step.act:
+        case "retraction":
+            return [tale.ids[str(step.about)]]
+        case "reattribution":
+            device_id = tale.van(step.unit).vehicle.monitor(step.monitor)
+            return tale.patient(step.patient).gives_back(device_id, *tale.taken_for(done))
+    return []

@@ -24,11 +24,11 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 from prometheus_client import Counter
 
+from schemas.recording import Recorded, WrongFile, read, read_head
 from simulator import endpoints
 from simulator.api import Api, serving
 from simulator.endpoints import Endpoints
 from simulator.listener import Listener
-from simulator.replays.recording import Recorded, WrongFile, read, read_head
 from simulator.replays.rerun import Rerun, lines
 
 #: What was recorded as decided has this long to be decided again, once all is said.

@@ -36,6 +36,8 @@ class DecisionSeen(NamedTuple):
     appended: float
     worst: str
     folded: Sequence[str]
+    #: The event that completed the evidence, where it is said.
+    cause: str | None
 
 
 class QueueSeen(NamedTuple):
@@ -117,6 +119,7 @@ _CLINICAL = {
     "VitalSignsRecorded",
     "FindingRecorded",
     "ExaminationDone",
+    "ScaleScored",
     "TreatmentGiven",
     "ObservationRetracted",
     "ObservationReattributed",
@@ -211,6 +214,7 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t:
                 appended=appended,
                 worst=body["worst"],
                 folded=body["folded"],
+                cause=body.get("cause"),
             )
         case "PreArrivalNotified":
             return QueueSeen(

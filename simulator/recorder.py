@@ -21,9 +21,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from tqdm import tqdm
 
+from schemas.recording import Head, Recorded, head_line, line
 from schemas.topics import registry
 from simulator import endpoints
-from simulator.replays.recording import Head, Recorded, head_line, line
 
 #: The endpoints file is written whole when input begins.
 READY_S = 3.0

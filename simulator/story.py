@@ -93,6 +93,10 @@ class Person(Part):
     ends: str | None = None
 
 
+#: What triage takes in, beside who the patient is: a level follows from these acts alone.
+PROVES = frozenset({"reading", "finding", "examination", "level"})
+
+
 class Step(Part):
     """One act of a human, at its offset in seconds. ``body`` is what the request carries."""
 
@@ -121,6 +125,8 @@ class Step(Part):
     @model_validator(mode="after")
     def _speaks_the_contract(self) -> Self:
         """Patients and vital signs are checked here, so that no run fails on a typing error."""
+        if self.then is not None and self.act not in PROVES:
+            raise ValueError(f"no level follows from this act: {self.act}")
         for patient in (*self.body.get("patients", ()), self.body.get("patient", {})):
             Patient.model_validate(patient)
         told = self.body.get("vitals", {})

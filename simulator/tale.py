@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from simulator.city import City, Mission, Path, Place, Spot, Vehicle, point_along
 from simulator.pace import Line, Pace, moment
@@ -15,10 +14,13 @@ from simulator.truth import Acting
 
 #: A unit drives home within this many seconds, whatever the pace of its story was.
 HOME_S = 12.0
-#: A streamed sample sent later than this decides nothing any more; near it, nobody knows.
+#: A streamed sample sent later than this came from a gap: it counts beside others of a gap, and not
+#: beside newer ones; near it, nobody knows for which it is taken.
 STALE_S, STALE_MARGIN_S = 120.0, 5.0
 #: Samples after which a held value has settled, and the seconds before it changes again.
 SETTLED, SETTLED_S = 3, 20.0
+#: How long before the first act a monitor may have measured already.
+EARLY_S = 5.0
 
 Facility = Literal["near", "other", "clinic"]
 
@@ -66,6 +68,55 @@ class Van:
         return Line(text, now)
 
 
+@dataclass(slots=True)
+class Count:
+    """Samples of a hold that were sent: in time, from a gap, and on the edge between."""
+
+    fresh: int = 0
+    gap: int = 0
+    edge: int = 0
+    #: What has been said of them.
+    may_prove: bool = False
+    proves: bool = False
+
+    @property
+    def all(self) -> int:
+        """However they were sent."""
+        return self.fresh + self.gap + self.edge
+
+    def take(self, age: float) -> None:
+        """One more, of this age when it is sent."""
+        if age <= STALE_S - STALE_MARGIN_S:
+            self.fresh += 1
+        elif age >= STALE_S + STALE_MARGIN_S:
+            self.gap += 1
+        else:
+            self.edge += 1
+
+    def reaches(self, needed: int) -> bool | None:
+        """Whether so many stand together, newly; None where they may. Of those on the edge the
+        older are of the gap."""
+        ways = [
+            self.gap + old >= needed or self.fresh + self.edge - old >= needed
+            for old in range(self.edge + 1)
+        ]
+        if self.proves or not any(ways):
+            return False
+        if all(ways):
+            self.proves = True
+            return True
+        is_said, self.may_prove = self.may_prove, True
+        return False if is_said else None
+
+
+class Proven(NamedTuple):
+    """A sample that has proven a level, of which monitor, and when it was measured."""
+
+    id: str
+    device_id: str
+    made: float
+
+
 @dataclass(slots=True, eq=False)
 class Patient:
     """One encounter as its sender knows it."""
@@ -81,12 +132,24 @@ class Patient:
     is_over: bool = False
     sent: int = 0
     #: Samples sent of each hold, of whoever wears the monitor that is entered for this patient.
-    held: Counter[tuple[Name, float]] = field(default_factory=Counter)
+    held: dict[tuple[Name, float], Count] = field(default_factory=dict)
+    #: Those that have proven a level under this patient's name.
+    proven: list[Proven] = field(default_factory=list)
 
     @property
     def number(self) -> str:
         """The same in every run of the same seed: what chance has in store for them hangs on it."""
         return self.handle.rpartition("-")[2]
+
+    def count(self, role: Name, hold: Hold) -> Count:
+        """Of what a wearer held."""
+        return self.held.setdefault((role, hold.at), Count())
+
+    def gives_back(self, device_id: str, since: float, until: float) -> list[str]:
+        """What was another's of what has proven a level: a monitor's samples of this stretch."""
+        gone = [p for p in self.proven if p.device_id == device_id and since <= p.made < until]
+        self.proven = [p for p in self.proven if p not in gone]
+        return [p.id for p in gone]
 
 
 @dataclass(slots=True, eq=False)
@@ -104,6 +167,8 @@ class Monitor:
     is_off: bool = False
     #: The crew has said whose it is; until then nobody takes what it says.
     is_entered: bool = True
+    #: Since when it is entered for this patient: what it measured before was another's.
+    since: float = 0.0
     #: It never will.
     is_forgotten: bool = False
     #: The hold it showed last, and how often.
@@ -118,7 +183,7 @@ class Monitor:
 
     def sample(self, t: float, hold: Hold | None = None, realism: Realism = FLAWLESS) -> Line:
         """What it measures at ``t``: by the story, or what it held when it is told."""
-        tale = self.wearer.tale
+        tale, t = self.wearer.tale, max(t, self.since)
         shown = hold or self._shown(t, SETTLED if realism.has("reordering") else 0)
         entered = self.entered
         entered.sent += 1
@@ -169,7 +234,8 @@ class Monitor:
         ends = min((h.at for h in wearer.tale.story.streamed[wearer.role] if h.at > shown.at),
                    default=wearer.tale.story.duration)  # fmt: skip
         goes_on = wearer.tale.pace.due(ends) - t
-        return self.entered.held[wearer.role, shown.at] >= proven + SETTLED and goes_on > SETTLED_S
+        count = self.entered.count(wearer.role, shown)
+        return count.all >= proven + SETTLED and goes_on > SETTLED_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +249,15 @@ class Proof:
 
     def acting(self, line: Line, now: float) -> Acting | None:
         """The level that this sample completes, when it is sent at ``now``; in order of sending."""
-        if now - line.made > STALE_S - STALE_MARGIN_S:
+        patient, hold, age = self.patient, self.hold, now - line.made
+        count = patient.count(self.role, hold)
+        count.take(age)
+        if hold.then is None or (sure := count.reaches(hold.then.after_sample)) is False:
             return None
-        patient, hold = self.patient, self.hold
-        patient.held[self.role, hold.at] += 1
-        if hold.then is None or patient.held[self.role, hold.at] != hold.then.after_sample:
-            return None
-        return Acting(line.id, hold.then.worst.value, patient.facility != "", line.timely)
+        patient.proven.append(Proven(line.id, self.monitor.device_id, line.made))
+        level, of_gap = hold.then.worst.value, age > STALE_S - STALE_MARGIN_S
+        destined = patient.facility != ""
+        return Acting(line.id, level, destined, line.timely, sure=sure is True, of_gap=of_gap)
 
 
 @dataclass(slots=True, eq=False)
@@ -205,9 +273,11 @@ class Tale:
     incidents: dict[Name, str] = field(default_factory=dict)
     legs: dict[Name, str] = field(default_factory=dict)
     monitors: dict[str, Monitor] = field(default_factory=dict)
-    #: When each act was done, by the name of its step; and the ids of what was answered.
+    #: When each act was done, by the name of its step; the ids of what was answered; and which were
+    #: taken.
     done: dict[Name, float] = field(default_factory=dict)
     ids: dict[Name, str] = field(default_factory=dict)
+    taken: set[Name] = field(default_factory=set)
     #: The first steps are sent at once, to begin in the midst of the story.
     is_forwarding: bool = False
     _ways: dict[tuple[Name, float], Path] = field(default_factory=dict)
@@ -240,6 +310,7 @@ class Tale:
         wearing, claimed = self.monitors[worn], self.monitors[entered]
         wearing.wearer, wearing.is_worn = patient, True
         claimed.entered, claimed.is_claimed, claimed.is_off = patient, True, False
+        claimed.since = self.done.get(step.name, 0.0)
         return claimed
 
     def speaking(self) -> list[Monitor]:
@@ -254,6 +325,29 @@ class Tale:
         monitor.is_off = monitor.entered is not self.patient(step.patient)
         return monitor.is_off
 
+    def worn_by(self, name: Name) -> Monitor | None:
+        """The monitor that speaks of a patient, under whatever name."""
+        patient = self.patients[name]
+        return next((m for m in self.speaking() if m.wearer is patient), None)
+
+    def taken_for(self, now: float) -> tuple[float, float]:
+        """Since when, and until when, a monitor's samples are given back: all that there are."""
+        return min(self.done.values()) - EARLY_S, now
+
+    def moved(self, step: Step) -> float | None:
+        """When the monitor whose samples are given back was entered for the other patient."""
+        entered = (step.unit, step.monitor, step.other)
+        return max(
+            (
+                self.done[each.name]
+                for each in self.story.steps
+                if each.act == "attach"
+                and each.name in self.done
+                and (each.unit, each.monitor, each.patient) == entered
+            ),
+            default=None,
+        )
+
     def monitor_of(self, name: Name) -> Monitor | None:
         """The monitor that is entered for a patient, lately."""
         patient = self.patients[name]
@@ -261,8 +355,9 @@ class Tale:
         return mine[-1] if mine else None
 
     def pressure(self, name: Name) -> tuple[float, float] | None:
-        """The patient's pressure as somebody read it last: what a cuff finds again."""
-        read = [pair for step, pair in self._pressures(name).items() if step in self.done]
+        """The patient's pressure as somebody read it last: what a cuff finds again. It is not heard
+        before the reading is: a cuff's first value acts."""
+        read = [pair for step, pair in self._pressures(name).items() if step in self.taken]
         return read[-1] if read else None
 
     def _pressures(self, name: Name) -> Mapping[Name, tuple[float, float]]:

@@ -65,6 +65,10 @@ class Telemetry:
         ]
         return self.realism.on_the_way(lines, now)
 
+    def keeps(self, van: Van) -> bool:
+        """Whether a vehicle has something that did not get out yet."""
+        return van in self._stored
+
     def _gets_out(self, van: Van, line: Line, now: float) -> bool:
         """Whether it is sent as it is said; else the vehicle keeps it."""
         if not self._is_dark(van, now):

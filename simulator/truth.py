@@ -16,13 +16,17 @@ class Acting(NamedTuple):
     """A sample that completes the evidence for a level.
 
     ``destined``: a destination stood before it, so it must reach the queue. ``timely``: sent as
-    it was measured, neither while setting up nor late from a store.
+    it was measured, neither while setting up nor late from a store. Not ``sure``: it was on the
+    edge between late and too late, and may prove it or not. ``of_gap``: it was sent so late that it
+    raises no alarm, and the next decision tells it.
     """
 
     id: str
     level: str
     destined: bool
     timely: bool
+    sure: bool = True
+    of_gap: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,7 @@ class ActSent(Line):
     ``about`` holds the fields that its events must carry (whose, which unit, when). ``level`` is
     the worst level from this act on, and with ``sets`` it may be lower than before. ``facility``:
     the destination that had been acknowledged before it; ``boarded``: whether boarding had been.
+    ``takes_back``: what it takes back of what had proven a level.
     """
 
     KIND: ClassVar[str] = "act"
@@ -97,6 +102,7 @@ class ActSent(Line):
     facility: str = ""
     boarded: bool = False
     timely: bool = True
+    takes_back: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

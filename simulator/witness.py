@@ -37,7 +37,7 @@ class Flow:
 
 
 _UNTIMED = ("ambulance-vitals", "ambulance-findings", "dispatch-incidents", "dispatch-units")
-_NOT_JUDGED = ("ambulance-raw", "ambulance-positions")
+_NOT_JUDGED = ("ambulance-raw", "ambulance-positions", "triage-shadow")
 
 
 def flows() -> tuple[Flow, ...]:

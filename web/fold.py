@@ -195,6 +195,8 @@ def _decide(encounter: Encounter, event: dict[str, Any]) -> None:
     level, at = event["worst"], milliseconds(event["occurred_at"])
     if 0 < URGENCY[encounter.level] < URGENCY[level]:
         encounter.rose = (encounter.level, at)
+    elif URGENCY[level] < URGENCY[encounter.level]:  # a clinician's word, or what was taken back
+        encounter.rose = None
     encounter.level, encounter.trend = level, event["trend"]
     encounter.reasons = why(event)
     for known in event["inputs"]:  # samples are read only of those in the spotlight
@@ -209,13 +211,21 @@ def _know(encounter: Encounter, name: str, value: Any, at: float) -> None:
 
 def why(told: dict[str, Any]) -> tuple[dict[str, Any], ...]:
     """Why the level is what it is, in three reasons at most. Where the values that proved it have
-    passed, that is said before what they say now: a milder reason is none for it."""
+    passed, what they were is said before what they say now: a milder reason is none for it."""
     found, worst = weightiest(told["reasons"]), told["worst"]
     proven = max((URGENCY[reason["level"]] for reason in found), default=URGENCY["non_urgent"])
     if URGENCY[worst] <= proven:
         return found
     is_set = (told.get("override") or {}).get("level") == worst
-    return ({"level": worst, "text": SET if is_set else EARLIER}, *found)[:3]
+    earlier = [_before(reason) for reason in told.get("earlier", ()) if reason["level"] == worst]
+    said = [{"level": worst, "text": SET}] if is_set else earlier[:1]
+    return (*(said or [{"level": worst, "text": EARLIER}]), *found)[:3]
+
+
+def _before(reason: dict[str, Any]) -> dict[str, Any]:
+    text = reason["text"]
+    said = {"zh": f"先前：{text['zh']}", "en": f"before: {text['en']}"}
+    return {"level": reason["level"], "text": said}
 
 
 def weightiest(reasons: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

@@ -11,9 +11,12 @@ from schemas.clinical import (
     DoseUnit,
     ExaminationCode,
     FindingCode,
+    ScaleCode,
+    ScaleItem,
     Shown,
     TreatmentCode,
     VitalSigns,
+    check_scale,
 )
 from schemas.event import Identifier, Moment, Text, Value
 from services.kit.body import Body, Exactly
@@ -65,6 +68,18 @@ class Finding(Body):
     finding: FindingCode
     present: bool
     note: Text | None = None
+
+
+class Scale(Body):
+    """Items of a scale, in points; what is not named was not looked at."""
+
+    scale: ScaleCode
+    items: Annotated[tuple[Exactly[ScaleItem], ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Scale:
+        check_scale(self.scale, self.items)
+        return self
 
 
 class Examination(Body):

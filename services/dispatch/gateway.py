@@ -19,6 +19,7 @@ from schemas.clinical import (
     LevelOverridden,
     ObservationReattributed,
     ObservationRetracted,
+    ScaleScored,
     TreatmentGiven,
     VitalSignsRecorded,
 )
@@ -38,6 +39,7 @@ from services.dispatch.bodies import (
     Reattribution,
     Refusal,
     Retraction,
+    Scale,
     Taken,
     Treatment,
     UnitFix,
@@ -193,6 +195,18 @@ async def take_examination(
 ) -> Taken:
     """An examination the crew made."""
     return await _enter(request, body, idempotency_key, caller, ExaminationDone)
+
+
+@router.post("/encounters/{encounter_id}/scales", status_code=202)
+async def take_scale(
+    request: Request,
+    encounter_id: Identifier,
+    body: Scale,
+    caller: Bedside,
+    idempotency_key: IdempotencyKey = None,
+) -> Taken:
+    """Items of a scale (LAMS, RACE, PEWS …) as the crew scored them."""
+    return await _enter(request, body, idempotency_key, caller, ScaleScored)
 
 
 @router.post("/encounters/{encounter_id}/treatments", status_code=202)

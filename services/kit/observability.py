@@ -53,6 +53,11 @@ CLOCK_CORRECTIONS = Counter(
 )
 SUBSCRIBERS = Gauge("greenchannel_feed_subscribers", "Open feeds of a facility", ["facility"])
 DECISIONS = Counter("greenchannel_decisions_total", "Decisions of triage", ["level", "changed"])
+SHADOWS = Counter(
+    "greenchannel_shadow_decisions_total",
+    "Decisions of a set on trial: the active level, its own, and whether the two differ",
+    ["level", "shadow", "differs"],
+)
 
 
 def log_as_json(settings: Settings, service: str) -> None:

@@ -16,7 +16,7 @@ from services.kit.role import Role
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-class Configured(click.Command):
+class _NamesEnvironment(click.Command):
     """Its help names the environment that it reads."""
 
     reads = ""
@@ -32,6 +32,17 @@ class Configured(click.Command):
                     if self.reads in name
                 ]
             )
+
+
+class Configured(_NamesEnvironment):
+    """A command that reads the environment."""
+
+
+class ConfiguredGroup(click.Group, _NamesEnvironment):
+    """A service that has commands beside: without one of them, it runs."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        _NamesEnvironment.format_epilog(self, ctx, formatter)
 
 
 class _OnDatabase(Configured):

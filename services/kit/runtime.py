@@ -75,6 +75,9 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
     gc.freeze()
     try:
         uvloop.run(_until_signalled(main(settings)))
+    except Misconfigured as error:
+        sys.stderr.write(f"✗ {error}\n")
+        return 2
     except Exception:
         log.exception("stopped", extra={"action": "stopped"})
         return 1

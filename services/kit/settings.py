@@ -68,6 +68,12 @@ class Settings(BaseSettings):
     """Which of several workers of the same service this is: makes its Kafka membership static."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
     """Admission numbers carry the date of this zone."""
+    triage_protocols: str = "default"
+    """The set of protocols that decides: the name of one that is shipped, or a folder."""
+    triage_on_trial: str | None = None
+    """A set that sees the same and is published beside it; nobody acts on it."""
+    triage_site: Path | None = None
+    """A YAML file with what this site sets otherwise: ages, altitude, response times."""
     patience: PositiveFloat = 60.0
     """How many seconds broker or database may be away before the process stops."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

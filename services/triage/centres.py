@@ -1,109 +1,259 @@
-"""Which centres are concerned, and what they need to know."""
+"""Which centres are concerned, how loudly, and what they need to know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from functools import cached_property
+from typing import Annotated, NamedTuple
 
-from schemas.triage import Activation, Bilingual, CentreConcern, TriageLevel
-from services.triage.picture import Picture, latest, measured
-from services.triage.protocol import (
-    CentreCondition,
-    CentreProtocol,
-    Centres,
-    StreamRule,
-    age_of,
-    is_obstetric,
-)
+from pydantic import AwareDatetime, Field, model_validator
 
-_LOUDNESS = {Activation.NOTICE: 1, Activation.ALERT: 2, Activation.ACTIVATE: 3}
+from schemas.encounter import Complaint
+from schemas.triage import Activation, Bilingual, Centre, DirectTo, TriageLevel
+from services.triage.band import Rule
+from services.triage.condition import Condition, Limit
+from services.triage.facts import Facts
+from services.triage.scores import Scores, score_of, support_of
+from services.triage.support import Support
+from services.triage.terms import ItemName, Said, SignName, Sourced
 
-
-class Concern(NamedTuple):
-    """The centres concerned, each with its loudest reason, and the questions they leave open."""
-
-    centres: tuple[CentreConcern, ...]
-    questions: tuple[Bilingual, ...]
+LOUDNESS = {Activation.NOTICE: 1, Activation.ALERT: 2, Activation.ACTIVATE: 3}
 
 
-def concerned(picture: Picture, rules: Centres, worst: TriageLevel, now: datetime) -> Concern:
-    """Apply the centres' rules to a picture. Activation is proposed here, done by a human."""
-    found, questions = [], []
-    for centre, protocol in rules.centres.items():
-        firing = [
-            rule
-            for rule in protocol.rules
-            if all(_conditions(picture, rule.when, rules.stream, worst, now))
-        ]
-        if not firing:
-            continue
-        loudest = max(firing, key=lambda rule: _LOUDNESS[rule.activation])
-        found.append(
-            CentreConcern(
-                centre=centre,
-                activation=loudest.activation,
-                text=loudest.text,
-                source=loudest.source,
-                direct_to=loudest.direct_to,
-            )
+class CentreRule(Sourced):
+    """A condition and how loudly it speaks."""
+
+    when: Condition
+    activation: Activation
+    text: Said
+    direct_to: DirectTo | None = None
+
+
+class Need(Sourced):
+    """Something that a centre needs to know, as a question for the crew.
+
+    Asked where the centre is concerned, or where ``when`` holds.
+    """
+
+    item: ItemName
+    question: Said
+    #: The larger, the sooner it is asked.
+    value: Annotated[int, Field(ge=1, le=9)]
+    when: Condition | None = None
+
+
+class CentreProtocol(Rule):
+    """When one centre is concerned, and what it needs."""
+
+    rules: Mapping[str, CentreRule]
+    needs: tuple[Need, ...] = ()
+
+
+class Injury(Rule):
+    """What counts as injured."""
+
+    any_complaint: tuple[Complaint, ...]
+    any_sign: tuple[SignName, ...]
+
+
+class Centres(Rule):
+    """All centres' rules, one version."""
+
+    version: str
+    effective_from: AwareDatetime
+    injury: Injury
+    centres: Mapping[Centre, CentreProtocol]
+
+    @model_validator(mode="after")
+    def _check(self) -> Centres:
+        if set(self.centres) != set(Centre):
+            absent = sorted(set(Centre) - set(self.centres))
+            raise ValueError(f"no rules for {', '.join(absent)}")
+        return self
+
+    @cached_property
+    def gated(self) -> tuple[tuple[str, Centre, CentreRule, frozenset[str] | None], ...]:
+        """Every rule with complaints and signs of which one must be there for it to hold; without
+        any where it may hold of anybody. Most patients have next to none."""
+        return tuple(
+            (f"{centre.value}.{name}", centre, rule, _gate(rule.when, self.injury))
+            for centre, protocol in self.centres.items()
+            for name, rule in protocol.rules.items()
         )
-        questions += _open_questions(picture, protocol)
-    return Concern(tuple(found), tuple(questions))
+
+    @cached_property
+    def order(self) -> Mapping[str, int]:
+        """Where each rule stands: of equally loud ones the first speaks."""
+        names = [
+            f"{c.value}.{name}" for c, protocol in self.centres.items() for name in protocol.rules
+        ]
+        return {name: place for place, name in enumerate(names)}
 
 
-def _conditions(
-    picture: Picture, when: CentreCondition, stream: StreamRule, worst: TriageLevel, now: datetime
-) -> Iterator[bool]:
-    """Whether each condition that is named holds; the cheap ones first."""
-    patient = picture.patient
-    if when.complaint is not None:
-        yield patient.complaint is when.complaint
-    if when.obstetric is not None:
-        yield is_obstetric(patient) is when.obstetric
-    if when.ages is not None:
-        yield when.ages.holds(age_of(patient, now))
-    if when.level is not None:
-        yield worst.urgency >= when.level.urgency
-    if when.any_sign:
-        yield any(map(picture.shows, when.any_sign))
-    if (limit := when.limit) is not None:
-        yield _holds(picture, limit.name, stream, limit.is_passed, limit.below is not None)
-    if when.exceeds is not None:
-        greater, lesser = when.exceeds
-        other = latest(picture, lesser)
-        if other is None or not isinstance(other[0].value, int | float):
-            yield False
-        else:
-            least = float(other[0].value)
-            yield _holds(picture, greater, stream, lambda value: value > least, False)
+def _gate(when: Condition, injury: Injury) -> frozenset[str] | None:
+    if when.any_complaint:
+        return frozenset(when.any_complaint)
+    if when.any_sign or when.all_signs:
+        return frozenset(when.any_sign or when.all_signs[:1])
+    if when.injured:
+        return frozenset((*injury.any_complaint, *injury.any_sign))
+    ways = [_gate(each, injury) for each in when.any_of]
+    known = [way for way in ways if way is not None]
+    return frozenset().union(*known) if ways and len(known) == len(ways) else None
 
 
-def _holds(
-    picture: Picture,
-    name: str,
-    stream: StreamRule,
-    test: Callable[[float], bool],
-    is_low: bool,
-) -> bool:
-    """Whether a reading passes the test, or two of the last streamed values do."""
-    known = latest(picture, name)
-    if known is None:
-        return False
-    newest, method = known
-    if method == "reading":
-        value = newest.value
-        return is_low if value == "unmeasurable" else isinstance(value, float) and test(value)
-    last = list(measured(picture, name)[-stream.of :])
-    window = [s for s in last if abs((newest.at - s.at).total_seconds()) <= stream.within_s]
-    if len(window) < 2:
-        window = last[-2:]  # of what is measured more slowly, the last two
-    return sum(test(float(s.value)) for s in window if isinstance(s.value, int | float)) > 1
+class Fired(NamedTuple):
+    """A rule of a centre that holds, and what it rests on."""
+
+    name: str
+    centre: Centre
+    rule: CentreRule
+    support: Support
 
 
-def _open_questions(picture: Picture, protocol: CentreProtocol) -> list[Bilingual]:
-    return [
-        need.question
+def fired(facts: Facts, rules: Centres, scores: Scores, worst: TriageLevel) -> Iterator[Fired]:
+    """Every rule of every centre that holds. Activation is proposed here, done by a human."""
+    asked = _Asked(facts, rules.injury, scores, worst)
+    there = facts.there
+    for name, centre, rule, gate in rules.gated:
+        if gate is not None and gate.isdisjoint(there):
+            continue
+        support = asked.holds(rule.when)
+        if support is not None:
+            yield Fired(name, centre, rule, support)
+
+
+def holds(facts: Facts, rules: Centres, scores: Scores, when: Condition) -> bool:
+    """Whether a condition holds, the level apart."""
+    return _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET).holds(when) is not None
+
+
+def excluded(facts: Facts, rules: Centres, scores: Scores, name: str) -> bool:
+    """Whether a rule that has held is excluded by what is known now."""
+    centre, _, rule_name = name.partition(".")
+    protocol = rules.centres[Centre(centre)]
+    unless = protocol.rules[rule_name].when.unless if rule_name in protocol.rules else None
+    return unless is not None and holds(facts, rules, scores, unless)
+
+
+class Question(NamedTuple):
+    """A question for the crew, and what it is about."""
+
+    value: int
+    centre: Centre
+    item: str
+    text: Bilingual
+
+
+def questions(
+    facts: Facts, rules: Centres, scores: Scores, concerned: frozenset[Centre]
+) -> list[Question]:
+    """What the centres need to know and do not, the most valuable first."""
+    asked = _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET)
+    found = [
+        Question(need.value, centre, need.item, need.question)
+        for centre, protocol in rules.centres.items()
         for need in protocol.needs
-        if need.item not in picture.examinations and latest(picture, need.item) is None
+        if _is_asked(asked, need, centre in concerned) and not _is_known(facts, need.item)
     ]
+    return sorted(found, key=lambda question: -question.value)
+
+
+def _is_asked(asked: _Asked, need: Need, is_concerned: bool) -> bool:
+    if need.when is None:
+        return is_concerned
+    return asked.holds(need.when) is not None
+
+
+def _is_known(facts: Facts, item: str) -> bool:
+    picture = facts.picture
+    if item == "last_known_well":
+        return picture.patient.last_known_well is not None
+    if item in ("lams", "race"):
+        return any(name.startswith(f"{item}.") for name in picture.points)
+    return (
+        item in picture.examinations
+        or item in picture.signs
+        or item in picture.readings
+        or item in picture.streams
+    )
+
+
+class _Asked:
+    """Conditions asked of the facts: each answer is what it rests on, or None."""
+
+    def __init__(self, facts: Facts, injury: Injury, scores: Scores, worst: TriageLevel) -> None:
+        self.facts, self.injury, self.scores, self.worst = facts, injury, scores, worst
+
+    def holds(self, when: Condition) -> Support | None:
+        """What a condition rests on when all of it holds; the cheap parts are asked first."""
+        if not self._fits(when):
+            return None
+        support = Support()
+        for part in self._parts(when):
+            if part is None:
+                return None
+            support = support.with_(part)
+        return support
+
+    def _fits(self, when: Condition) -> bool:
+        """Whether it may hold of this patient, by what costs next to nothing to ask."""
+        facts = self.facts
+        return not (
+            (when.any_complaint and facts.categories.isdisjoint(when.any_complaint))
+            or (when.obstetric is not None and facts.obstetric is not when.obstetric)
+            or (when.level is not None and self.worst.urgency < when.level.urgency)
+            or (when.ages is not None and not when.ages.holds(facts.years))
+            or (when.born_on_the_way is not None and when.born_on_the_way is not self._is_born())
+        )
+
+    def _parts(self, when: Condition) -> Iterator[Support | None]:
+        if when.injured is not None:
+            yield self._injured() if when.injured else None
+        if when.any_sign:
+            yield self._any_sign(when.any_sign)
+        if when.all_signs:
+            yield from map(self._sign, when.all_signs)
+        if when.any_limit:
+            yield next((s for limit in when.any_limit if (s := self._limit(limit))), None)
+        if when.score is not None:
+            found = score_of(self.facts, self.scores, when.score.name)
+            reached = found is not None and found.low >= when.score.at_least
+            yield support_of(self.facts, self.scores, when.score.name) if reached else None
+        if when.last_known_well_over_h is not None:
+            yield self._is_long_ago(when.last_known_well_over_h)
+        if when.any_of:
+            held = (self.holds(each) for each in when.any_of)
+            yield next((s for s in held if s is not None), None)
+        if when.unless is not None:
+            yield Support() if self.holds(when.unless) is None else None
+
+    def _sign(self, name: str) -> Support | None:
+        word = self.facts.picture.word(name)
+        return Support((word.said_by,)) if word and word.present else None
+
+    def _any_sign(self, names: tuple[str, ...]) -> Support | None:
+        signs = self.facts.picture.signs
+        return next((s for name in names if name in signs and (s := self._sign(name))), None)
+
+    def _injured(self) -> Support | None:
+        if not self.facts.categories.isdisjoint(self.injury.any_complaint):
+            return Support()
+        return self._any_sign(self.injury.any_sign)
+
+    def _limit(self, limit: Limit) -> Support | None:
+        counted = self.facts.counted(limit.name)
+        if counted is None:
+            return None
+        if counted.unmeasurable:
+            return Support((counted.samples[-1].said_by,)) if limit.below is not None else None
+        return counted.support(limit.is_passed) if counted.passes(limit.is_passed) else None
+
+    def _is_long_ago(self, hours: float) -> Support | None:
+        since = self.facts.picture.patient.last_known_well
+        is_long = since is not None and self.facts.now - since > timedelta(hours=hours)
+        return Support() if is_long else None
+
+    def _is_born(self) -> bool:
+        return self.facts.picture.origin == "birth"

@@ -1,336 +1,312 @@
-"""The decision: levels, centres and what is missing, from a picture and the protocols.
+"""The decision: levels, centres and questions, from a picture and what was said before.
 
-``worst`` only rises; ``current`` is what the values say now. Nothing here knows a number.
+``worst`` only rises, unless a human lowers it or takes back what proved it; ``current`` is what the
+values say now. Nothing here knows a number of medicine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from schemas.clinical import LevelOverridden
-from schemas.envelope import derived_id
-from schemas.event import Event
-from schemas.triage import (
-    Bilingual,
-    Input,
-    ProtocolVersion,
-    Reason,
-    TriageDecided,
-    TriageLevel,
-)
-from services.triage.centres import Concern, concerned
-from services.triage.picture import (
-    Picture,
-    Sample,
-    as_said,
-    as_streamed,
-    fold,
-    is_streamed,
-    latest,
-    measured,
-)
-from services.triage.protocol import Indicator, Protocol, Protocols, Sign
+from pydantic import Field
+
+from schemas.clinical import LevelOverridden, VitalSignsRecorded
+from schemas.event import Event, Value
+from schemas.triage import Centre, CentreConcern, Reason, TriageDecided, TriageLevel
+from services.triage import centres
+from services.triage.assessment import Firing, assess
+from services.triage.centres import LOUDNESS, Fired, Question
+from services.triage.course import Concern, Course, Leaves, Proof, left, proven, taken_back
+from services.triage.explanation import lost_signals, reason_of
+from services.triage.picture import Picture, as_said, as_streamed, fold, is_streamed
+from services.triage.repeatable import Repeatable
+from services.triage.rulebook import Edition, Rulebook
+from services.triage.statement import decision_of, shadow_of
+from services.triage.verdict import Verdict, View
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
-REFRESH = timedelta(seconds=5)
+REFRESH_S = 5.0
 #: A decision names no more events than this: after a gap, thousands come at once.
 MOST_PENDING = 500
-#: How late a streamed sample may come where no protocol says so.
-STALE = timedelta(seconds=120)
-
-NO_PROTOCOL = Bilingual(
-    zh="没有适用于该年龄的分诊规则，请人工定级", en="no protocol for this age: triage by hand"
-)
-#: The parts of the Glasgow Coma Scale, and the best that each can be.
-GCS_PARTS = {"gcs_eye": 4, "gcs_verbal": 5, "gcs_motor": 6}
 
 
-class Assessment(NamedTuple):
-    """What the picture says at one moment. ``reached`` is for ``worst``: it may come from a human's
-    word or a sample about an earlier moment, where ``current`` goes by newer values; and what a
-    clinician has weighed when setting a level does not count again."""
+class State(Value):
+    """All that triage keeps of a patient: the picture, and what each set has made of it."""
 
-    current: TriageLevel
-    reached: TriageLevel
-    reasons: tuple[Reason, ...]
-    missing: tuple[str, ...]
-    concern: Concern
+    picture: Picture
+    course: Course = Course()
+    #: Of a set on trial.
+    shadow: Course | None = None
+    #: The last decision where it may be said again with fresh values. Never stored: without it the
+    #: same is worked out from the beginning.
+    last: Any = Field(default=None, exclude=True, repr=False)
+
+
+class Change(NamedTuple):
+    """What an event has changed, and when."""
+
+    before: Picture
+    after: Picture
+    event: Event
+    now: datetime
 
 
 def step(
-    picture: Picture | None, encounter_id: str, event: Event, now: datetime, protocols: Protocols
-) -> tuple[Picture, Sequence[TriageDecided]]:
-    """Take in one event. What a human did goes out at once, streamed values when they changed
-    something, and as a refresh."""
-    before = picture or Picture(encounter_id=encounter_id)
-    protocol = protocols.for_patient(before.patient, now)
-    stale = timedelta(seconds=protocol.stream.stale_s) if protocol else STALE
-    after = fold(before, event, now, stale)
-    if after is before:
-        return before, ()
-    protocol = protocols.for_patient(after.patient, now)
-    found = assess(after, protocol, protocols, now)
-    said = as_streamed(before, after, event) if is_streamed(event) else as_said(after, event, now)
-    if said is not None and said is not after:
-        found = _with_said(found, assess(said, protocol, protocols, now))
-    changed = not is_streamed(event) or _has_changed(after.decided, found)
-    if not changed and not _is_due(after, now):
-        return after, ()
+    state: State | None,
+    event: Event,
+    now: datetime,
+    rulebook: Rulebook,
+    on_trial: Rulebook | None = None,
+) -> tuple[State, Sequence[Event]]:
+    """Take in one event of a patient. What a human did goes out at once, streamed values when they
+    changed something, and as a refresh. A set on trial sees the same, and speaks beside the active
+    one."""
+    if state is None:
+        of_whom: str = getattr(event, "encounter_id")  # noqa: B009
+        state = State(picture=Picture(encounter_id=of_whom))
+    edition = rulebook.at(now)
+    picture = fold(state.picture, event, now, edition.stale)
+    if picture is state.picture:
+        return state, ()
+    change = Change(state.picture, picture, event, now)
+    is_due = _is_due(state.course, picture, now)
+    if _is_steady(state, change, edition, on_trial):
+        if not is_due:
+            return state.but(picture=picture), ()
+        last: Repeatable | None = state.last
+        if last is not None and last.may_be_said_again(edition, now):
+            decision = last.said_again(picture, event, now)
+            again = last._replace(decision=decision)
+            return _after(state, picture, state.course, decision, again), (decision,)
+    verdict = follow(state.course, change, edition)
+    beside, course = None, state.shadow or Course()
+    if on_trial is not None:
+        beside = follow(course, change, on_trial.at(now))
+        state = state.but(shadow=beside.said)
+    if not (verdict.changed or is_due):
+        return state.but(picture=picture, course=verdict.course, last=None), ()
+    decision = decision_of(picture, verdict, event, now, rulebook.name)
+    repeatable = None if beside else Repeatable.of(verdict, decision)
+    after = _after(state, picture, verdict.said, decision, repeatable)
+    if beside is None or on_trial is None:
+        return after, (decision,)
+    return after, (decision, *shadow_of(decision, beside, course, on_trial.name))
+
+
+def _after(
+    before: State, picture: Picture, course: Course, decision: TriageDecided, last: Any
+) -> State:
+    told = course.but(number=decision.number, decided_at=decision.occurred_at)
+    return before.but(picture=picture.but(pending=()), course=told, last=last)
+
+
+def _is_due(course: Course, picture: Picture, now: datetime) -> bool:
+    pending = len(picture.pending)
+    if not pending or pending >= MOST_PENDING or course.decided_at is None:
+        return pending > 0
+    return (now - course.decided_at).total_seconds() >= REFRESH_S
+
+
+def _is_steady(state: State, change: Change, edition: Edition, on_trial: Rulebook | None) -> bool:
+    """Whether a sample changes nothing that any set says."""
+    before, after, event, now = change
+    if not isinstance(event, VitalSignsRecorded) or event.method != "streamed":
+        return False
+    steady = edition.steady.get(state.course.protocol or "")
+    if steady is None or not steady.holds(before, after, event, now):
+        return False
+    if on_trial is None:
+        return True
+    course = state.shadow or Course()
+    steady = on_trial.at(now).steady.get(course.protocol or "")
+    return steady is not None and steady.holds(before, after, event, now)
+
+
+def follow(course: Course, change: Change, edition: Edition) -> Verdict:
+    """What one set makes of a picture, and of the event that changed it."""
+    event = change.event
+    view = look(change.after, edition, change.now)
+    leaves = taken_back(event)
+    withdrawn: tuple[Reason, ...] = ()
+    if leaves is not None:
+        course, withdrawn = _without(course, leaves)
+    firings, of_then = view.assessment.firings, list(_of_then(view, change))
     if isinstance(event, LevelOverridden):
-        weighed, worst = tuple(reason.rule for reason in found.reasons), TriageLevel(event.level)
+        course = _overridden(course, event, firings)
     else:
-        weighed, worst = _still_weighed(after, found), _worst(after.decided, found)
-    decision = _decision(after, found._replace(reached=worst), protocol, now, changed=changed)
-    decided = {"decided": decision, "pending": (), "weighed": weighed}
-    return after.model_copy(update=decided), [decision]
+        course = _proven(course, view, (*firings, *of_then))
+    worst = _worst(course, view, lowered=bool(withdrawn))
+    fired = list(centres.fired(view.facts, edition.centres, edition.scores, worst))
+    course = course.but(concerns=_concerns(course, view, fired))
+    concerned, asked = _concerned(course, view, fired)
+    said = course.but(
+        protocol=view.protocol.protocol if view.protocol else None,
+        worst=worst,
+        trend=_trend(course, view.assessment.current),
+        current=view.assessment.current,
+        missing=view.assessment.missing,
+        centres=concerned,
+        lost=lost_signals(view.facts),
+    )
+    rises = worst.urgency > course.worst.urgency and not _is_of_gap(of_then, worst)
+    changed = not is_streamed(event) or rises or _news(course) != _news(said)
+    reasons = tuple(reason_of(firing, edition.frame) for firing in firings)
+    supports = (*(f.support for f in firings), *(f.support for f in fired))
+    return Verdict(view, course, said, reasons, withdrawn, asked, supports, changed)
 
 
-def assess(
-    picture: Picture, protocol: Protocol | None, protocols: Protocols, now: datetime
-) -> Assessment:
-    """The level that the values of ``picture`` reach, why, and what is missing."""
-    centres = protocols.centres_at(now)
-    decided = picture.decided.worst if picture.decided else TriageLevel.NOT_YET
-    if protocol is None:
-        concern = concerned(picture, centres, decided, now)
-        return Assessment(TriageLevel.NOT_YET, TriageLevel.NOT_YET, (), ("protocol",), concern)
-    reasons = _most_urgent_first(_reasons(picture, protocol))
-    missing = tuple(n for n in protocol.required if not _is_known(picture, protocol, n))
-    if "gcs" in protocol.indicators and _is_gcs_begun(picture):
-        missing = (*missing, "gcs")
-    nothing = TriageLevel.NOT_YET if missing else TriageLevel.NON_URGENT
-    current = reasons[0].level if reasons else nothing
-    new = (reason.level for reason in reasons if reason.rule not in picture.weighed)
-    reached = next(new, TriageLevel.NOT_YET) if picture.weighed else current
-    worst = max(reached, decided, key=lambda level: level.urgency)
-    concern = concerned(picture, centres, worst, now)
-    return Assessment(current, reached, reasons, missing, concern)
+def _news(course: Course) -> tuple[object, ...]:
+    return course.current, course.missing, course.centres, course.lost
 
 
-def _with_said(found: Assessment, said: Assessment) -> Assessment:
-    """What newer values say, with the reasons of an older word that is no less urgent."""
-    if said.reached.urgency < found.reached.urgency:
-        return found
-    reasons = _most_urgent_first(dict.fromkeys((*found.reasons, *said.reasons)))
-    return found._replace(reached=said.reached, reasons=reasons)
+def look(picture: Picture, edition: Edition, now: datetime) -> View:
+    """Read a picture."""
+    facts = edition.facts(picture, now)
+    protocol = edition.protocol_of(facts.years, facts.obstetric)
+    return View(facts, protocol, edition, assess(facts, protocol, edition))
 
 
-def _still_weighed(picture: Picture, found: Assessment) -> tuple[str, ...]:
-    """What a clinician weighed counts again once it was gone in between."""
-    if not picture.weighed:
-        return ()
-    firing = {reason.rule for reason in found.reasons}
-    return tuple(rule for rule in picture.weighed if rule in firing)
+def _of_then(view: View, change: Change) -> Iterator[Firing]:
+    """What fires by an older word, or by a sample of an earlier moment, where newer values stand
+    against it: it counts for the worst level alone."""
+    before, after, event, now = change
+    is_sample = is_streamed(event)
+    then = as_streamed(before, after, event) if is_sample else as_said(after, event, now)
+    if then is None or then is after:
+        return
+    known = {firing.rule: firing.support for firing in view.assessment.firings}
+    is_gap = is_sample and after.gap is not before.gap
+    for firing in look(then, view.edition, now).assessment.firings:
+        if known.get(firing.rule) != firing.support:
+            yield firing._replace(marks=("in_gap",)) if is_gap else firing
 
 
-def _most_urgent_first(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    return tuple(sorted(reasons, key=lambda reason: -reason.level.urgency))
+def _is_of_gap(silent: Sequence[Firing], worst: TriageLevel) -> bool:
+    """Whether the level rests on what came late from a time in which nobody heard: no alarm."""
+    proves = [firing for firing in silent if firing.level is worst]
+    return bool(proves) and all("in_gap" in firing.marks for firing in proves)
 
 
-def _reasons(picture: Picture, protocol: Protocol) -> Iterator[Reason]:
-    """Every rule that speaks for more than non-urgent."""
-    if protocol.baseline is not None:
-        yield _sign("baseline", protocol.baseline)
-    for name, indicator in protocol.indicators.items():
-        reason = _of_indicator(picture, protocol, name, indicator)
-        if reason is not None:
-            yield reason
-    for name, words in protocol.words.items():
-        known = latest(picture, name)
-        level = words.levels.get(str(known[0].value)) if known else None
-        if known and level and level is not TriageLevel.NON_URGENT:
-            text = Bilingual(
-                zh=f"{words.name.zh} {known[0].value}", en=f"{words.name.en} {known[0].value}"
-            )
-            yield Reason(
-                rule=name, level=level, text=text, source=words.source, evidence=words.evidence
-            )
-    for name, sign in protocol.signs.items():
-        if picture.shows(name):
-            yield _sign(name, sign)
+def _without(course: Course, leaves: Leaves) -> tuple[Course, tuple[Reason, ...]]:
+    """The course without what an event takes back, and the reasons that are gone with it."""
+    proofs, gone = dict[str, Proof](), []
+    for rule, proof in course.proofs.items():
+        ways = left(proof.ways, leaves)
+        if ways:
+            proofs[rule] = proof if ways == proof.ways else proof.but(ways=ways)
+        else:
+            gone.append(proof.reason)
+    concerns = {
+        name: concern.but(ways=ways)
+        for name, concern in course.concerns.items()
+        if (ways := left(concern.ways, leaves))
+    }
+    return course.but(proofs=proofs, concerns=concerns), tuple(gone)
 
 
-def _sign(name: str, sign: Sign) -> Reason:
-    return Reason(
-        rule=name, level=sign.level, text=sign.text, source=sign.source, evidence=sign.evidence
+def _overridden(course: Course, event: LevelOverridden, firings: Sequence[Firing]) -> Course:
+    """A clinician has set the level, and has weighed what fired."""
+    weighed = tuple(firing.rule for firing in firings)
+    level = TriageLevel(event.level)
+    return course.but(worst=level, proofs={}, weighed=weighed)
+
+
+def _proven(course: Course, view: View, firings: Sequence[Firing]) -> Course:
+    """What fires is proven, unless a clinician has weighed it; what was weighed and is gone counts
+    again when it comes back."""
+    weighed = course.weighed
+    if weighed:
+        firing_now = {firing.rule for firing in view.assessment.firings}
+        weighed = tuple(rule for rule in weighed if rule in firing_now)
+    frame = view.edition.frame
+    new = ((f, reason_of(f, frame)) for f in firings if f.rule not in weighed)
+    proofs = proven(course.proofs, new, frame.stream.stale_s)
+    return course.but(proofs=proofs, weighed=weighed)
+
+
+def _worst(course: Course, view: View, *, lowered: bool) -> TriageLevel:
+    """It only rises, unless something that proved it was taken back: then what is left decides."""
+    floor, override = course.worst, view.facts.picture.override
+    if lowered:
+        floor = override.level if override else TriageLevel.NOT_YET
+    levels = [floor, *(proof.reason.level for proof in course.proofs.values())]
+    if not course.weighed or lowered:
+        levels.append(_stated(view))
+    return max(levels, key=lambda level: level.urgency)
+
+
+def _stated(view: View) -> TriageLevel:
+    """Ⅳ is proven by no rule, but by nothing missing."""
+    current = view.assessment.current
+    return current if current is TriageLevel.NON_URGENT else TriageLevel.NOT_YET
+
+
+# -- centres --------------------------------------------------------------------------------------
+
+
+def _concerns(course: Course, view: View, fired: Sequence[Fired]) -> Mapping[str, Concern]:
+    """The rules that have held. One that asks for the level follows the level, and is not kept."""
+    edition = view.edition
+    kept = {
+        name: concern
+        for name, concern in course.concerns.items()
+        if not centres.excluded(view.facts, edition.centres, edition.scores, name)
+    }
+    for each in fired:
+        if each.rule.when.follows_level:
+            continue
+        known = kept.get(each.name)
+        if known is None:
+            kept[each.name] = Concern(concern=_concern(each), ways=(each.support,))
+        elif each.support not in known.ways:
+            kept[each.name] = known.with_(each.support)
+    return kept
+
+
+def _concern(fired: Fired) -> CentreConcern:
+    rule = fired.rule
+    return CentreConcern(
+        centre=fired.centre,
+        activation=rule.activation,
+        text=rule.text,
+        source=rule.source,
+        rule=fired.name,
+        evidence=rule.evidence,
+        direct_to=rule.direct_to,
     )
 
 
-def _of_indicator(
-    picture: Picture, protocol: Protocol, name: str, indicator: Indicator
-) -> Reason | None:
-    if name == "gcs":
-        return _of_gcs(picture, protocol, indicator)
-    known = latest(picture, name)
-    if known is None:
-        return None
-    sample, method = known
-    if _is_too_early(picture, indicator, sample):
-        return None
-    if method == "streamed":
-        value = _confirmed(measured(picture, name), protocol, indicator)
-        return _reason(name, indicator, value) if value is not None else None
-    if sample.value == "unmeasurable":
-        return _unmeasurable(name, indicator, protocol)
-    return _reason(name, indicator, float(sample.value))  # type: ignore[arg-type]
+def _loudest(course: Course, fired: Sequence[Fired], edition: Edition) -> tuple[CentreConcern, ...]:
+    """Of each centre the loudest rule that has held; of equally loud ones the first."""
+    held = {name: concern.concern for name, concern in course.concerns.items()}
+    held |= {each.name: _concern(each) for each in fired if each.name not in held}
+    order = edition.centres.order
+    found: dict[Centre, CentreConcern] = {}
+    for name in sorted(held, key=lambda name: order.get(name, len(order))):
+        concern = held[name]
+        known = found.get(concern.centre)
+        if known is None or LOUDNESS[concern.activation] > LOUDNESS[known.activation]:
+            found[concern.centre] = concern
+    return tuple(found[centre] for centre in Centre if centre in found)
 
 
-def _is_too_early(picture: Picture, indicator: Indicator, sample: Sample) -> bool:
-    """Whether a newborn was too young for this rule when it was measured."""
-    born = picture.patient.birth_time
-    if not indicator.from_minute or born is None:
-        return False
-    return sample.at - born < timedelta(minutes=indicator.from_minute)
+def _concerned(
+    course: Course, view: View, fired: Sequence[Fired]
+) -> tuple[tuple[CentreConcern, ...], tuple[Question, ...]]:
+    """The centres that are concerned, each with what it needs to know, and that as questions."""
+    edition, loudest = view.edition, _loudest(course, fired, view.edition)
+    among = frozenset(concern.centre for concern in loudest)
+    asked = tuple(centres.questions(view.facts, edition.centres, edition.scores, among))
+    items = {centre: tuple(q.item for q in asked if q.centre is centre) for centre in among}
+    return tuple(concern.but(missing=items[concern.centre]) for concern in loudest), asked
 
 
-def _confirmed(samples: Sequence[Sample], protocol: Protocol, indicator: Indicator) -> float | None:
-    """The value that a second sample bears out: the second most urgent of the last few.
-
-    Of a device that samples more slowly than the window, the last two count. A lone sample
-    counts only when it is normal.
-    """
-    rule, newest = protocol.stream, samples[-1]
-    last = samples[-rule.of :]
-    window = [s for s in last if abs((newest.at - s.at).total_seconds()) <= rule.within_s]
-    if len(window) < 2:
-        window = list(last[-2:])
-    values = [float(s.value) for s in window if isinstance(s.value, int | float)]
-    values.sort(key=lambda v: -indicator.level(v)[0].urgency)
-    if len(values) >= 2:
-        return values[1]
-    return values[0] if values and indicator.level(values[0])[0] is TriageLevel.NON_URGENT else None
-
-
-def _of_gcs(picture: Picture, protocol: Protocol, indicator: Indicator) -> Reason | None:
-    """The sum of the three parts; of some of them, the most that the sum can be."""
-    parts = {part: found[0].value for part in GCS_PARTS if (found := latest(picture, part))}
-    if "unmeasurable" in parts.values():
-        return _unmeasurable("gcs", indicator, protocol)
-    if not parts:
-        return None
-    known = {part: float(value) for part, value in parts.items() if isinstance(value, int | float)}
-    total = sum(known.get(part, float(best)) for part, best in GCS_PARTS.items())
-    return _reason("gcs", indicator, total, "" if len(parts) == len(GCS_PARTS) else "≤ ")
-
-
-def _is_gcs_begun(picture: Picture) -> bool:
-    """Whether some of the parts are known, and not all."""
-    return 0 < sum(latest(picture, part) is not None for part in GCS_PARTS) < len(GCS_PARTS)
-
-
-def _reason(name: str, indicator: Indicator, value: float, at_most: str = "") -> Reason | None:
-    """None for a value that is no reason; most are not, and need no text."""
-    level, band = indicator.level(value)
-    if level is TriageLevel.NON_URGENT:
-        return None
-    tail = f"{at_most}{value:g} {indicator.unit}（{indicator.range_text(band)}）"
-    return Reason(
-        rule=f"{name}.{band}",
-        level=level,
-        text=Bilingual(
-            zh=f"{indicator.name.zh} {tail}",
-            en=f"{indicator.name.en} {tail.replace('（', ' (').replace('）', ')')}",
-        ),
-        source=indicator.source,
-        evidence=indicator.evidence,
-    )
-
-
-def _unmeasurable(name: str, indicator: Indicator, protocol: Protocol) -> Reason:
-    return Reason(
-        rule=f"{name}.unmeasurable",
-        level=indicator.most_urgent,
-        text=Bilingual(zh=f"{indicator.name.zh} 测不出", en=f"{indicator.name.en} unmeasurable"),
-        source="design",
-        evidence=protocol.unmeasurable.evidence,
-    )
-
-
-def _is_known(picture: Picture, protocol: Protocol, name: str) -> bool:
-    """Whether a required value was measured. One sample that nothing bears out is not yet."""
-    known = latest(picture, name)
-    if known is None:
-        return False
-    if name in protocol.words:
-        return known[0].value in protocol.words[name].levels
-    if known[1] == "reading":
-        return True
-    return _confirmed(measured(picture, name), protocol, protocol.indicators[name]) is not None
-
-
-def _has_changed(last: TriageDecided | None, found: Assessment) -> bool:
-    if last is None:
-        return True
-    said = (last.current, last.missing, last.centres)
-    rises = found.reached.urgency > last.worst.urgency
-    return rises or (found.current, found.missing, found.concern.centres) != said
-
-
-def _is_due(picture: Picture, now: datetime) -> bool:
-    last, pending = picture.decided, len(picture.pending)
-    return pending >= MOST_PENDING or (
-        pending > 0 and (last is None or now - last.occurred_at >= REFRESH)
-    )
-
-
-def _worst(last: TriageDecided | None, found: Assessment) -> TriageLevel:
-    """It only rises here: no value and no lack of one lowers it."""
-    return max(last.worst if last else found.reached, found.reached, key=lambda lv: lv.urgency)
-
-
-def _decision(
-    picture: Picture, found: Assessment, protocol: Protocol | None, now: datetime, *, changed: bool
-) -> TriageDecided:
-    """``found.reached`` is the worst by now."""
-    last = picture.decided
-    number = last.number + 1 if last else 1
-    questions = found.concern.questions if protocol else (NO_PROTOCOL, *found.concern.questions)
-    return TriageDecided(
-        event_id=derived_id("decision", picture.encounter_id, number),
-        occurred_at=now,
-        recorded_at=now,
-        encounter_id=picture.encounter_id,
-        number=number,
-        changed=changed,
-        worst=found.reached,
-        current=found.current,
-        trend=_trend(last, found.current),
-        protocol=ProtocolVersion(protocol=protocol.protocol, version=protocol.version)
-        if protocol
-        else None,
-        reasons=found.reasons,
-        inputs=_inputs(picture),
-        missing=found.missing,
-        invalid=tuple(i for _, i in sorted(picture.impossible.items())),
-        questions=questions,
-        centres=found.concern.centres,
-        override=picture.override,
-        folded=picture.pending,
-    )
-
-
-def _trend(last: TriageDecided | None, current: TriageLevel) -> str:
+def _trend(course: Course, current: TriageLevel) -> str:
     """Between no evidence and some there is no way up or down."""
-    if last is None or TriageLevel.NOT_YET in (last.current, current):
+    if course.number == 0 or TriageLevel.NOT_YET in (course.current, current):
         return "same"
-    if last.current is current:
-        return last.trend
-    return "worse" if current.urgency > last.current.urgency else "better"
-
-
-def _inputs(picture: Picture) -> tuple[Input, ...]:
-    names = sorted(picture.streams.keys() | picture.readings.keys())
-    known = ((name, latest(picture, name)) for name in names)
-    return tuple(
-        Input(
-            name=name,
-            value=found[0].value,
-            occurred_at=found[0].at,
-            method=found[1],
-            device_time=found[0].device_time,
-        )
-        for name, found in known
-        if found
-    )
+    if course.current is current:
+        return course.trend
+    return "worse" if current.urgency > course.current.urgency else "better"

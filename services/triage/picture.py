@@ -1,13 +1,10 @@
-"""All that is known of one patient that matters to triage, folded from events."""
+"""All that was measured, found and said of one patient, folded from events."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
-
-from pydantic import AwareDatetime
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from schemas.clinical import (
     ExaminationDone,
@@ -16,115 +13,156 @@ from schemas.clinical import (
     LevelOverridden,
     ObservationReattributed,
     ObservationRetracted,
+    ScaleScored,
     TreatmentGiven,
     VitalSigns,
     VitalSignsRecorded,
     VitalValue,
 )
-from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated, Patient
+from schemas.encounter import EncounterEnded, EncounterOpened, EncounterUpdated, Origin, Patient
 from schemas.event import Event, Identifier, Value
-from schemas.repeats import digest_of
-from schemas.triage import Input, Override, TriageDecided, TriageLevel
+from schemas.triage import Input, Override, TriageLevel
+from services.triage.memory import Memory
 
-#: What a human did is remembered for as long as a case lasts. A sample is remembered until it is
-#: stale: from then on its time alone keeps a repeat from deciding anything.
-REMEMBERED = timedelta(hours=24)
-#: Samples kept of each streamed value; a protocol that looks at more does not load.
+#: How many values of each kind are kept; a set that looks at more samples does not load.
 KEPT = 3
+#: How many stretches that were given away are remembered.
+GIVEN = 8
 #: What a decision accounts for.
 CLINICAL = (
     VitalSignsRecorded,
     FindingRecorded,
     ExaminationDone,
+    ScaleScored,
     TreatmentGiven,
     ObservationRetracted,
     ObservationReattributed,
     LevelOverridden,
 )
+_PRESSURES = ("systolic_bp", "diastolic_bp")
+_WORDS = {True: "yes", False: "no"}
+#: Who gets these breathes oxygen.
+_WITH_OXYGEN = frozenset({"oxygen", "ventilation"})
+Method: TypeAlias = Literal["streamed", "reading"]
 
 
-class Sample(Value):
-    """One value with the time it was measured."""
+class Sample(NamedTuple):
+    """One value, when it was measured, and the event that said so."""
 
     value: VitalValue
-    at: AwareDatetime
+    at: datetime
+    said_by: str
     #: The device's own time, where its clock had to be corrected.
-    device_time: AwareDatetime | None = None
-    #: Of a reading: the event that said so, by which it can be taken back.
-    said_by: Identifier | None = None
+    device_time: datetime | None = None
+    #: Of a streamed value, the monitor.
+    device: str = ""
 
 
-class Word(Value):
-    """Whether a sign is present, and since when that is the last word."""
+class Given(NamedTuple):
+    """A stretch of a monitor that was another patient's."""
+
+    device: str
+    since: datetime
+    until: datetime
+
+    def holds(self, device: str, at: datetime) -> bool:
+        """Whether a sample is of it."""
+        return device == self.device and self.since <= at < self.until
+
+
+class Word(NamedTuple):
+    """Whether a sign is present, since when that is the word, and the event that said so."""
 
     present: bool
-    at: AwareDatetime
-    said_by: Identifier | None = None
+    at: datetime
+    said_by: str
+
+
+class Points(NamedTuple):
+    """An item of a scale as a human scored it."""
+
+    points: int
+    at: datetime
+    said_by: str
+
+
+Samples: TypeAlias = tuple[Sample, ...]
+_Silent: TypeAlias = Mapping[str, Mapping[str, datetime]]
 
 
 class Picture(Value):
-    """One patient as triage sees them. Only events change it."""
+    """One patient as triage sees them. Only events change it, and in any order to the same."""
 
     encounter_id: Identifier
     patient: Patient = Patient()
+    origin: Origin = "call"
     ended: bool = False
-    #: Streamed values: the last few samples of each, oldest first.
-    streams: Mapping[str, tuple[Sample, ...]] = {}
-    #: Streamed values that came after newer ones: the last few of each, as they came.
-    late: Mapping[str, tuple[Sample, ...]] = {}
-    #: Values a human vouches for: the last of each.
-    readings: Mapping[str, Sample] = {}
+    #: Of each vital sign the last few, oldest first: as a monitor streams them,
+    streams: Mapping[str, Samples] = {}
+    #: as they came where newer ones were there already,
+    late: Mapping[str, Samples] = {}
+    #: as they came from a time in which nobody heard,
+    gap: Mapping[str, Samples] = {}
+    #: and as a human vouches for them.
+    readings: Mapping[str, Samples] = {}
+    #: Signals that are lost: which monitors show a 0 or no number, and when last. All of it is
+    #: newer than any value of that vital sign.
+    silent: Mapping[str, Mapping[str, datetime]] = {}
+    #: The stretches that were given to another patient: what comes of them later is not this one's.
+    given: tuple[Given, ...] = ()
     #: Values that cannot be true, by sign and method, until a newer one that can. No rule reads
     #: them.
     impossible: Mapping[str, Input] = {}
-    #: Findings and what examinations showed.
-    signs: Mapping[str, Word] = {}
+    #: Findings and what examinations showed: the last few words on each, oldest first.
+    signs: Mapping[str, tuple[Word, ...]] = {}
+    #: Items of scales, as ``lams.face``.
+    points: Mapping[str, Points] = {}
     #: What was examined, with the event that said so.
     examinations: Mapping[str, Identifier] = {}
-    #: The last level a clinician set, and the rules that had fired then and still do: what they
-    #: say was known to the clinician.
+    #: The last level that a clinician set.
     override: Override | None = None
-    weighed: tuple[str, ...] = ()
-    #: Ids taken lately, shortened, with the second until which a repeat is told by them.
-    taken: Mapping[str, int] = {}
+    memory: Memory = Memory()
     #: Clinical events taken in since the last decision.
     pending: tuple[Identifier, ...] = ()
-    decided: TriageDecided | None = None
+
+    def word(self, sign: str) -> Word | None:
+        """The last word on a sign."""
+        words = self.signs.get(sign)
+        return words[-1] if words else None
 
     def shows(self, sign: str) -> bool:
         """Whether the last word on a sign is that it is present."""
-        return sign in self.signs and self.signs[sign].present
+        words = self.signs.get(sign)
+        return words is not None and words[-1].present
 
 
 def fold(picture: Picture, event: Event, now: datetime, stale: timedelta) -> Picture:
     """Take in an event. A repeat, or one that is not triage's, returns the same picture.
 
-    A streamed sample older than ``stale`` was sent after a gap: it is accounted for and stays in
-    the record of its topic, but decides nothing, so that no alarm tells of the past. A time in
-    the future is a wrong clock: the event counts as of ``now``, lest it hides what comes after.
+    A streamed sample older than ``stale`` was sent after a gap: it is kept apart, for what it says
+    of then, and is never what holds now. A time in the future is a wrong clock: the event counts as
+    of ``now``, lest it hides what comes after.
     """
-    # Senders number for themselves: each monitor its samples; and what a human did is another act
-    # when it says something else.
-    said = _device_of(event) if is_streamed(event) else digest_of(event)
-    name = f"{type(event).__name__}/{event.event_id}/{said}"
-    short = hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
-    if short in picture.taken:
+    change = _CHANGES.get(type(event))
+    if change is None:
         return picture
-    streamed, second = is_streamed(event), int(now.timestamp())
-    is_stale = streamed and now - event.occurred_at > stale
-    update = {} if is_stale else _update(picture, event, min(event.occurred_at, now))
-    if update is None:
+    streamed = is_streamed(event)
+    memory = picture.memory.with_(event, streamed, now, stale)
+    if memory is None:
         return picture
-    until = second + int((stale if streamed else REMEMBERED).total_seconds()) + 1
-    # Forgotten by the clock of the samples' own log alone: where it is read late, other topics run
-    # ahead, and by their time all that may still come twice would be forgotten.
-    kept = picture.taken
-    if streamed:
-        kept = {i: end for i, end in kept.items() if end >= second}
-    update["taken"] = {**kept, short: until}
+    if streamed and picture.given and _is_given(picture, event):
+        update = {}
+    elif streamed and now - event.occurred_at > stale:
+        update = _in_gap(picture, event, event.occurred_at)
+    else:
+        update = change(picture, event, min(event.occurred_at, now))
     if isinstance(event, CLINICAL):
         update["pending"] = (*picture.pending, event.event_id)
-    return picture.model_copy(update=update)
+    return picture.but(memory=memory, **update)
+
+
+def _is_given(picture: Picture, event: Any) -> bool:
+    return any(given.holds(event.device_id or "", event.occurred_at) for given in picture.given)
 
 
 def as_said(picture: Picture, event: Event, now: datetime) -> Picture:
@@ -134,7 +172,7 @@ def as_said(picture: Picture, event: Event, now: datetime) -> Picture:
     since, or where it was entered late.
     """
     if isinstance(event, VitalSignsRecorded):
-        said = {name for name, _ in _values(event.vitals)}
+        said = {name for name, _ in values_of(event.vitals)}
         bare: dict[str, object] = {
             "streams": {n: s for n, s in picture.streams.items() if n not in said},
             "readings": {n: s for n, s in picture.readings.items() if n not in said},
@@ -143,8 +181,9 @@ def as_said(picture: Picture, event: Event, now: datetime) -> Picture:
         bare = {"signs": {n: w for n, w in picture.signs.items() if n != event.finding}}
     else:
         return picture
-    before = picture.model_copy(update=bare)
-    return before.model_copy(update=_update(before, event, min(event.occurred_at, now)))
+    before = picture.but(**bare)
+    change = _CHANGES[type(event)]
+    return before.but(**change(before, event, min(event.occurred_at, now)))
 
 
 def as_streamed(before: Picture, after: Picture, event: Event) -> Picture | None:
@@ -155,89 +194,129 @@ def as_streamed(before: Picture, after: Picture, event: Event) -> Picture | None
     """
     if not isinstance(event, VitalSignsRecorded):
         return None
-    said = {name for name, _ in _values(event.vitals) if name in after.streams}
-    late = {n: after.late[n] for n in said if after.late.get(n) is not before.late.get(n)}
-    hidden = {
-        n for n in said if n in after.readings and after.readings[n].at >= after.streams[n][-1].at
-    }
-    if not late and not hidden:
+    then: dict[str, Samples] = {}
+    for name, _ in values_of(event.vitals):
+        for kept, was in ((after.late, before.late), (after.gap, before.gap)):
+            if name in kept and kept[name] is not was.get(name):
+                then[name] = kept[name]
+        newest = after.streams[name][-1] if name in after.streams else None
+        reading = after.readings[name][-1] if name in after.readings else None
+        if name not in then and newest and reading and reading.at >= newest.at:
+            then[name] = after.streams[name]
+    if not then:
         return None
-    bare = {n: s for n, s in after.readings.items() if n not in said}
-    return after.model_copy(update={"streams": {**after.streams, **late}, "readings": bare})
+    bare = {n: s for n, s in after.readings.items() if n not in then}
+    return after.but(streams={**after.streams, **then}, readings=bare)
 
 
-def _update(picture: Picture, event: Event, at: datetime) -> dict[str, object] | None:
-    """What changes; nothing for what only has to be accounted for, None for what is not ours."""
-    change = _CHANGES.get(type(event))
-    return change(picture, event, at) if change else None
+def is_streamed(event: Event) -> bool:
+    """Whether an event is a sample of a monitor, which nobody vouches for."""
+    return isinstance(event, VitalSignsRecorded) and event.method == "streamed"
 
 
-def _known(picture: Picture, event: EncounterOpened, at: datetime) -> dict[str, object]:
+def values_of(vitals: VitalSigns) -> list[tuple[str, VitalValue]]:
+    """The values that were taken. Whether oxygen is given is a word here: a no is not a 0."""
+    taken = vitals.__dict__
+    return [
+        (name, _WORDS[value] if value is True or value is False else value)
+        for name in vitals.model_fields_set
+        if (value := taken[name]) is not None
+    ]
+
+
+# -- what each event changes ----------------------------------------------------------------------
+
+
+def _opened(picture: Picture, event: EncounterOpened, at: datetime) -> dict[str, Any]:
+    return {"patient": event.patient, "origin": event.origin}
+
+
+def _updated(picture: Picture, event: EncounterUpdated, at: datetime) -> dict[str, Any]:
     return {"patient": event.patient}
 
 
-def _ended(picture: Picture, event: EncounterEnded, at: datetime) -> dict[str, object]:
+def _ended(picture: Picture, event: EncounterEnded, at: datetime) -> dict[str, Any]:
     return {"ended": True}
 
 
-def _treated(picture: Picture, event: TreatmentGiven, at: datetime) -> dict[str, object]:
-    return {}
+def _treated(picture: Picture, event: TreatmentGiven, at: datetime) -> dict[str, Any]:
+    if event.treatment not in _WITH_OXYGEN:
+        return {}
+    ring = picture.readings.get("on_oxygen", ())
+    given = _among(ring, Sample("yes", at, event.event_id))
+    return {"readings": {**picture.readings, "on_oxygen": given}}
 
 
-def _found(picture: Picture, event: FindingRecorded, at: datetime) -> dict[str, object]:
-    word = Word.model_construct(present=event.present, at=at, said_by=event.event_id)
-    return {"signs": _signed(picture.signs, event.finding.value, word)}
+def _found(picture: Picture, event: FindingRecorded, at: datetime) -> dict[str, Any]:
+    word = Word(event.present, at, event.event_id)
+    return {"signs": _signed(picture.signs, (event.finding.value,), word)}
 
 
-def _measured(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, object]:
-    if is_streamed(event):
-        update = _streamed(picture, event, at)
-    else:
-        update = {"readings": _read(picture.readings, event, at)}
-    invalid = event.vitals.invalid
-    if invalid or picture.impossible:  # seldom: most samples pay nothing for it
-        after = picture.model_copy(update=update)
-        update["impossible"] = _impossible(after, event, invalid, at)
-    return update
+def _examined(picture: Picture, event: ExaminationDone, at: datetime) -> dict[str, Any]:
+    signs = _signed(picture.signs, event.shows, Word(True, at, event.event_id))
+    if not set(event.shows) - {"not_readable"}:  # one that nobody can read is asked for again
+        return {"signs": signs}
+    return {
+        "signs": signs,
+        "examinations": {**picture.examinations, event.examination: event.event_id},
+    }
 
 
-def _examined(picture: Picture, event: ExaminationDone, at: datetime) -> dict[str, object]:
-    signs, done = picture.signs, dict(picture.examinations)
-    word = Word.model_construct(present=True, at=at, said_by=event.event_id)
-    for shown in event.shows:
-        signs = _signed(signs, shown, word)
-    if set(event.shows) - {"not_readable"}:  # one that nobody can read is asked for again
-        done[event.examination] = event.event_id
-    return {"signs": signs, "examinations": done}
+def _signed(
+    signs: Mapping[str, tuple[Word, ...]], names: Iterable[str], word: Word
+) -> dict[str, tuple[Word, ...]]:
+    return {**signs, **{name: _among(signs.get(name, ()), word) for name in names}}
 
 
-def _retracted(picture: Picture, event: ObservationRetracted, at: datetime) -> dict[str, object]:
-    """What the observation said is not known any more, whatever it had replaced."""
+def _scored(picture: Picture, event: ScaleScored, at: datetime) -> dict[str, Any]:
+    points = dict(picture.points)
+    for scored in event.items:
+        name = f"{event.scale}.{scored.item}"
+        if name not in points or points[name].at <= at:
+            points[name] = Points(scored.points, at, event.event_id)
+    return {"points": points}
+
+
+def _retracted(picture: Picture, event: ObservationRetracted, at: datetime) -> dict[str, Any]:
+    """What the observation said is not known any more; what it had replaced is."""
     gone = event.observation_id
     if event.observation == "vitals":
-        return {"readings": {n: s for n, s in picture.readings.items() if s.said_by != gone}}
+        return {
+            "readings": without(picture.readings, lambda s: s.said_by == gone),
+            "streams": without(picture.streams, lambda s: s.said_by == gone),
+        }
     return {
-        "signs": {n: w for n, w in picture.signs.items() if w.said_by != gone},
+        "signs": without(picture.signs, lambda w: w.said_by == gone),
+        "points": {n: p for n, p in picture.points.items() if p.said_by != gone},
         "examinations": {n: by for n, by in picture.examinations.items() if by != gone},
     }
 
 
-def _reattributed(
-    picture: Picture, event: ObservationReattributed, at: datetime
-) -> dict[str, object]:
-    """Every streamed value of that stretch goes: of two monitors the other speaks again at once."""
+def _reattributed(picture: Picture, event: ObservationReattributed, at: datetime) -> dict[str, Any]:
+    """What that monitor streamed in that stretch goes: another of this patient's goes on."""
+    given = Given(event.device_id, event.since, event.until)
 
-    def left(streams: Mapping[str, tuple[Sample, ...]]) -> dict[str, tuple[Sample, ...]]:
-        kept = {
-            name: tuple(s for s in samples if not event.since <= s.at < event.until)
-            for name, samples in streams.items()
-        }
-        return {name: samples for name, samples in kept.items() if samples}
+    def is_anothers(sample: Sample) -> bool:
+        return given.holds(sample.device, sample.at)
 
-    return {"streams": left(picture.streams), "late": left(picture.late)}
+    kept = {n: without(getattr(picture, n), is_anothers) for n in ("streams", "late", "gap")}
+    silent = {
+        name: {device: last for device, last in devices.items() if not given.holds(device, last)}
+        for name, devices in picture.silent.items()
+    }
+    silent = {name: devices for name, devices in silent.items() if devices}
+    return {**kept, "silent": silent, "given": (*picture.given, given)[-GIVEN:]}
 
 
-def _overridden(picture: Picture, event: LevelOverridden, at: datetime) -> dict[str, object]:
+def without(
+    rings: Mapping[str, tuple[Any, ...]], is_gone: Callable[[Any], bool]
+) -> dict[str, tuple[Any, ...]]:
+    """The rings without some of what they hold; an empty one is none."""
+    kept = {name: tuple(e for e in ring if not is_gone(e)) for name, ring in rings.items()}
+    return {name: ring for name, ring in kept.items() if ring}
+
+
+def _overridden(picture: Picture, event: LevelOverridden, at: datetime) -> dict[str, Any]:
     override = Override(
         level=TriageLevel(event.level),
         reason=event.reason,
@@ -248,77 +327,93 @@ def _overridden(picture: Picture, event: LevelOverridden, at: datetime) -> dict[
     return {"override": override}
 
 
-_CHANGES: Mapping[type[Event], Callable[[Picture, Any, datetime], dict[str, object]]] = {
-    VitalSignsRecorded: _measured,
-    FindingRecorded: _found,
-    ExaminationDone: _examined,
-    TreatmentGiven: _treated,
-    ObservationRetracted: _retracted,
-    ObservationReattributed: _reattributed,
-    LevelOverridden: _overridden,
-    EncounterOpened: _known,
-    EncounterUpdated: _known,
-    EncounterEnded: _ended,
-}
+def _among(ring: tuple[Any, ...], new: Any) -> tuple[Any, ...]:
+    """With one more, by time; of the same time the later told is the later."""
+    if ring and ring[-1].at > new.at:
+        return tuple(sorted((*ring, new), key=lambda each: each.at))[-KEPT:]
+    return (*ring[1 - KEPT :], new)
 
 
-def _signed(signs: Mapping[str, Word], name: str, word: Word) -> dict[str, Word]:
-    known = signs.get(name)
-    if known is not None and known.at > word.at:
-        return dict(signs)
-    return {**signs, name: word}
+def _measured(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, Any]:
+    if event.method == "streamed":
+        update, invalid = _streamed(picture, event, at)
+    else:
+        update, invalid = _read(picture, event, at), list(event.vitals.invalid)
+    if invalid or picture.impossible:  # seldom: most samples pay nothing for it
+        update["impossible"] = _impossible(picture.but(**update), event, invalid, at)
+    return update
 
 
-def _device_of(event: Event) -> str:
-    return (isinstance(event, VitalSignsRecorded) and event.device_id) or ""
+def _contradict(vitals: VitalSigns) -> bool:
+    """Whether of a cuff's pressures the lower one is not lower: an artefact."""
+    upper, lower = vitals.systolic_bp, vitals.diastolic_bp
+    return isinstance(upper, float) and isinstance(lower, float) and 0 < upper <= lower
 
 
-def is_streamed(event: Event) -> bool:
-    """Whether an event is a sample of a monitor, which nobody vouches for."""
-    return isinstance(event, VitalSignsRecorded) and event.method == "streamed"
+def _streamed(
+    picture: Picture, event: VitalSignsRecorded, at: datetime
+) -> tuple[dict[str, Any], list[str]]:
+    """What a monitor could not measure (a 0, no number) is a lost signal, and no value."""
+    streams, silent, late = dict(picture.streams), picture.silent, picture.late
+    vitals, by, device_time = event.vitals, event.event_id, event.device_time
+    device = event.device_id or ""
+    doubted = list(_PRESSURES) if vitals.systolic_bp is not None and _contradict(vitals) else []
+    for name, value in values_of(vitals):
+        if value == 0 or value == "unmeasurable":
+            silent = _silenced(picture, silent, name, at, device)
+        elif isinstance(value, Invalid):
+            doubted.append(name)
+        elif name not in doubted:
+            sample, ring = Sample(value, at, by, device_time, device), streams.get(name)
+            if ring is None or ring[-1].at <= at:
+                streams[name] = (*ring[1 - KEPT :], sample) if ring else (sample,)
+                if name in silent:
+                    silent = _heard(silent, name, at)
+            else:
+                streams[name] = _among(ring, sample)
+                late = {**late, name: (*late.get(name, ()), sample)[-KEPT:]}
+    return {"streams": streams, "silent": silent, "late": late}, doubted
 
 
-def _values(vitals: VitalSigns) -> Iterator[tuple[str, VitalValue]]:
-    for name in vitals.model_fields_set:
-        value = getattr(vitals, name)
-        if value is not None and not isinstance(value, bool):
-            yield name, value
+def _silenced(picture: Picture, silent: _Silent, name: str, at: datetime, device: str) -> _Silent:
+    """A monitor shows nothing; unless a newer value is known."""
+    known = latest(picture, name)
+    if known is not None and known[0].at > at:
+        return silent
+    devices = silent.get(name, {})
+    return {**silent, name: {**devices, device: max(at, devices.get(device, at))}}
 
 
-def _streamed(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, object]:
-    """What a monitor could not measure (a 0, no number) is a lost signal: it is not taken in."""
-    streams, late = dict(picture.streams), picture.late
-    for name, value in _values(event.vitals):
-        if value in (0, "unmeasurable") or isinstance(value, Invalid):
-            continue
-        sample = Sample.model_construct(value=value, at=at, device_time=event.device_time)
-        samples = (*streams.get(name, ()), sample)
-        if len(samples) > 1 and samples[-2].at > sample.at:
-            samples = tuple(sorted(samples, key=lambda s: s.at))
-        streams[name] = samples[-KEPT:]
-        if all(kept is not sample for kept in streams[name]):
-            late = {**late, name: (*late.get(name, ()), sample)[-KEPT:]}
-    return {"streams": streams, "late": late}
+def _heard(silent: _Silent, name: str, at: datetime) -> _Silent:
+    """There is a value again."""
+    left = {device: last for device, last in silent[name].items() if last > at}
+    others = {n: devices for n, devices in silent.items() if n != name}
+    return {**others, name: left} if left else others
 
 
-def _read(
-    readings: Mapping[str, Sample], event: VitalSignsRecorded, at: datetime
-) -> dict[str, Sample]:
-    changed = dict(readings)
-    for name, value in _values(event.vitals):
-        if isinstance(value, Invalid):
-            continue
-        known = changed.get(name)
-        if known is None or known.at <= at:
-            said = event.occurred_at if event.occurred_at > at else None
-            changed[name] = Sample.model_construct(
-                value=value, at=at, device_time=said, said_by=event.event_id
-            )
-    return changed
+def _in_gap(picture: Picture, event: Any, at: datetime) -> dict[str, Any]:
+    gap = dict(picture.gap)
+    doubted = _PRESSURES if _contradict(event.vitals) else ()
+    for name, value in values_of(event.vitals):
+        if isinstance(value, float) and value and name not in doubted:
+            sample = Sample(value, at, event.event_id, event.device_time, event.device_id or "")
+            gap[name] = (*gap.get(name, ()), sample)[-KEPT:]
+    return {"gap": gap}
+
+
+def _read(picture: Picture, event: VitalSignsRecorded, at: datetime) -> dict[str, Any]:
+    readings, silent = dict(picture.readings), picture.silent
+    said = event.occurred_at if event.occurred_at > at else None
+    for name, value in values_of(event.vitals):
+        if not isinstance(value, Invalid):
+            readings[name] = _among(readings.get(name, ()), Sample(value, at, event.event_id, said))
+            if name in silent:
+                silent = _heard(silent, name, at)
+    return {"readings": readings, "silent": silent}
 
 
 def _impossible(
-    after: Picture, event: VitalSignsRecorded, invalid: tuple[str, ...], at: datetime
+    after: Picture, event: VitalSignsRecorded, invalid: Iterable[str], at: datetime
 ) -> Mapping[str, Input]:
     """What stands of impossible values, in whatever order they come: those that nothing newer,
     taken in by the same method, has replaced."""
@@ -333,35 +428,33 @@ def _impossible(
                 method=event.method,
                 device_time=event.device_time,
             )
-    possible = isinstance(event.vitals.on_oxygen, bool)  # a yes or no is in no other memory
-    if possible and (key := f"on_oxygen/{event.method}") in found and found[key].occurred_at <= at:
-        del found[key]
     return {key: i for key, i in found.items() if not _is_replaced(after, i)}
 
 
 def _is_replaced(after: Picture, doubted: Input) -> bool:
-    if doubted.method == "streamed":
-        samples = after.streams.get(doubted.name, ())
-        return bool(samples) and samples[-1].at >= doubted.occurred_at
-    reading = after.readings.get(doubted.name)
-    return reading is not None and reading.at >= doubted.occurred_at
+    kept = after.streams if doubted.method == "streamed" else after.readings
+    ring = kept.get(doubted.name, ())
+    return bool(ring) and ring[-1].at >= doubted.occurred_at
 
 
-Method = Literal["streamed", "reading"]
+_CHANGES: Mapping[type[Event], Callable[[Picture, Any, datetime], dict[str, Any]]] = {
+    VitalSignsRecorded: _measured,
+    FindingRecorded: _found,
+    ExaminationDone: _examined,
+    ScaleScored: _scored,
+    TreatmentGiven: _treated,
+    ObservationRetracted: _retracted,
+    ObservationReattributed: _reattributed,
+    LevelOverridden: _overridden,
+    EncounterOpened: _opened,
+    EncounterUpdated: _updated,
+    EncounterEnded: _ended,
+}
 
 
 def latest(picture: Picture, name: str) -> tuple[Sample, Method] | None:
-    """The newest value of an indicator and where it comes from."""
+    """The newest value of a vital sign and where it comes from."""
     reading, stream = picture.readings.get(name), picture.streams.get(name)
-    if stream and (reading is None or reading.at < stream[-1].at):
+    if stream and (reading is None or reading[-1].at < stream[-1].at):
         return stream[-1], "streamed"
-    return (reading, "reading") if reading else None
-
-
-def measured(picture: Picture, name: str) -> Sequence[Sample]:
-    """The last streamed values of an indicator, oldest first, with the human's reading among them:
-    it bears out what a monitor says next, above all a cuff that measures every few minutes."""
-    stream, reading = picture.streams[name], picture.readings.get(name)
-    if reading is None or not isinstance(reading.value, int | float):
-        return stream
-    return sorted((*stream, reading), key=lambda sample: sample.at)[-KEPT:]
+    return (reading[-1], "reading") if reading else None

@@ -1,4 +1,4 @@
-"""Triage's table of pictures."""
+"""Triage's table of states."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Mapping, Sequence
 from schemas.event import Event
 from services.kit.postgres import Connection, Row, Table
 from services.kit.work import Received
-from services.triage.picture import Picture
+from services.triage.decide import State
 
-PICTURES = Table("pictures", Picture, remember=1024)
+STATES = Table("states", State, remember=1024)
 
 
-class PictureStore:
-    """The loop's view of pictures. Triage alone writes them, fenced by its positions."""
+class StateStore:
+    """The loop's view of states. Triage alone writes them, fenced by its positions."""
 
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
-    ) -> dict[str, Row[Picture]]:
-        """The pictures of the batch."""
-        return await PICTURES.load(connection, batch.keys())
+    ) -> dict[str, Row[State]]:
+        """The states of the batch."""
+        return await STATES.load(connection, batch.keys())
 
     async def save(
-        self, connection: Connection, changed: Mapping[str, Row[Picture]], emitted: Sequence[Event]
+        self, connection: Connection, changed: Mapping[str, Row[State]], emitted: Sequence[Event]
     ) -> None:
         """Store what changed."""
-        await PICTURES.save(connection, changed)
+        await STATES.save(connection, changed)

@@ -17,6 +17,7 @@ def told(decision: TriageDecided) -> dict[str, Any]:
         "current": decision.current.value,
         "protocol": decision.protocol.model_dump() if decision.protocol else None,
         "reasons": [reason.model_dump(mode="json") for reason in decision.reasons],
+        "earlier": [reason.model_dump(mode="json") for reason in decision.earlier],
         "inputs": {given.name: _value(given.value) for given in decision.inputs},
         "missing": list(decision.missing),
         "invalid": {given.name: _value(given.value) for given in decision.invalid},
@@ -52,11 +53,12 @@ def changes(decisions: Iterable[TriageDecided]) -> list[TriageDecided]:
 
 def unexplained(decisions: Sequence[TriageDecided]) -> int:
     """How many levels follow from nothing the decision says; a rise of ``worst`` needs a rule of
-    that level."""
+    that level, which may have fired of an earlier value alone."""
     found = sum(not is_explained(each) for each in decisions)
     for before, after in pairwise(decisions):
         rises = after.worst.urgency > max(before.worst.urgency, TriageLevel.NON_URGENT.urgency)
-        found += rises and all(reason.level is not after.worst for reason in after.reasons)
+        reasons = (*after.reasons, *after.earlier)
+        found += rises and all(reason.level is not after.worst for reason in reasons)
     return found
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from schemas.envelope import InvalidMessage, decode
 from schemas.event import Event
+from schemas.recording import Recorded
 from schemas.topics import registry
 from schemas.triage import TriageDecided
 from simulator.replays.explanation import told
-from simulator.replays.recording import Recorded
 
 #: Who said something of their own; what all others wrote follows from it.
 SPEAKERS = frozenset({"dispatch", "gateway"})

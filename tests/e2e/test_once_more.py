@@ -16,8 +16,11 @@ from typing import TypeAlias
 
 import pytest
 
+from schemas.recording import Recorded, read, read_head
 from services.kit.process import ROOT
-from simulator.replays.recording import Recorded, read, read_head
+from services.triage.loader import active
+from services.triage.rerun import cases_of, decide_again
+from services.triage.reruns import of_recording
 from tests.whole_run import greenchannel
 
 pytestmark = pytest.mark.timeout(240)
@@ -27,6 +30,8 @@ PACE = 3
 #: So long after input began it is recorded; what was due some seconds before has to be there.
 RECORDED_S, DUE_S = 46, 42
 SAID = ("dispatch-encounters", "ambulance-findings")
+#: What triage reads besides, and what it decided.
+DECIDED = ("ambulance-vitals", "bridge-handoffs", "triage-decisions")
 
 
 def test_the_stories_are_decided_as_they_were_and_can_be_recorded_again(tmp_path: Path) -> None:
@@ -51,6 +56,17 @@ def test_the_stories_are_decided_as_they_were_and_can_be_recorded_again(tmp_path
     assert again.stat().st_mode & 0o077 == 0
     assert within(told(again), sources())
     assert within(sources(DUE_S), told(again))
+    assert reproduced(again) > 100
+
+
+def reproduced(packed: Path) -> int:
+    """So many decisions come out again to the letter, when they are decided again."""
+    rules, count = active(), 0
+    for case in cases_of(of_recording(packed)):
+        again = list(decide_again(case, rules))[: len(case.decisions)]
+        assert again == list(case.decisions)
+        count += len(again)
+    return count
 
 
 Bare: TypeAlias = "Counter[tuple[str, bytes | None, bytes]]"
@@ -62,7 +78,7 @@ def within(some: Bare, more: Bare) -> bool:
 
 
 def topics() -> list[str]:
-    return [word for topic in SAID for word in ("--topic", topic)]
+    return [word for topic in (*SAID, *DECIDED) for word in ("--topic", topic)]
 
 
 def stories() -> list[Path]:
@@ -90,7 +106,7 @@ def told(packed: Path) -> Bare:
     text = gzip.decompress(packed.read_bytes()).decode()
     found = [read(line, number) for number, line in records(text)]
     assert all(a.t <= b.t for a, b in pairwise(found))
-    return Counter(map(bare, found))
+    return Counter(bare(record) for record in found if record.topic in SAID)
 
 
 def bare(record: Recorded) -> tuple[str, bytes | None, bytes]:

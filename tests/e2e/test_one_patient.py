@@ -75,7 +75,7 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
             "consciousness": "A",
         }
         await monitor.do("POST", f"{path}/vitals", {"occurred_at": now(), "vitals": reading})
-        await until(lambda: worst(seen, encounter) is TriageLevel.URGENT)
+        await until(lambda: worst(seen, encounter) is TriageLevel.SEVERE)
         await desk.do(
             "POST", f"{path}/destination", {"facility_id": "F-e2e-1", "occurred_at": now()}
         )

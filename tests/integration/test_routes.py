@@ -99,6 +99,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {ENCOUNTER}/vitals": ENTERING,
         f"POST {ENCOUNTER}/findings": ENTERING,
         f"POST {ENCOUNTER}/examinations": ENTERING,
+        f"POST {ENCOUNTER}/scales": ENTERING,
         f"POST {ENCOUNTER}/treatments": ENTERING,
         f"POST {ENCOUNTER}/level": CREW,
         f"POST {ENCOUNTER}/retractions": ENTERING,
@@ -414,6 +415,7 @@ BEDSIDE_BODIES: Mapping[str, dict[str, Any] | None] = {
     f"POST {ENCOUNTER}/vitals": {"vitals": {"pain": 3}},
     f"POST {ENCOUNTER}/findings": {"finding": "shock", "present": True},
     f"POST {ENCOUNTER}/examinations": {"examination": "ecg_12_lead", "shows": ["not_readable"]},
+    f"POST {ENCOUNTER}/scales": {"scale": "lams", "items": [{"item": "grip", "points": 2}]},
     f"POST {ENCOUNTER}/treatments": {"treatment": "oxygen"},
     f"POST {ENCOUNTER}/retractions": {
         "observation": "finding", "observation_id": "x", "reason": "artefact",

@@ -198,4 +198,6 @@ async def test_a_slow_tale_is_begun_in_its_midst(told: Story) -> None:
         assert first + 1 <= pace.phase
         assert pace.phase <= max(max(ends) - LEFT_S, first + 1, told.duration / 3 + 1)
         assert pace.phase < max(ends)
+        mended = [s.at for s in told.steps if s.act == "reattribution"]
+        assert pace.phase < min(mended, default=told.duration), "what is set right is lived through"
         assert story.SLOW_S[0] <= pace.stretch * told.duration <= story.SLOW_S[1]

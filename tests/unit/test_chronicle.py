@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from simulator.chronicle import LEVELS, STAMPS, WORDS, page, picture
+from schemas.triage import TriageLevel
+from simulator.chronicle import LEVELS, SAID, STAMPS, WORDS, page, picture
 from simulator.illustrate import DOCS, documents, main, stale
 from simulator.story import Act, Story, every
 
@@ -45,6 +46,8 @@ def test_a_story_is_told_in_both_languages_with_its_levels(story: Story) -> None
         for at, mark in story.marks(name):
             rises = story.raises(name, at, mark)
             assert (f"| {mark.because.zh} · {mark.because.en} |" in told) or not rises
+    said = [p for p in story.patients.values() if p.first_level is not TriageLevel.NOT_YET]
+    assert told.count(SAID) == len(said)
 
 
 @pytest.mark.parametrize("story", every(), ids=lambda s: s.story)

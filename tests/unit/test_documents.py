@@ -30,6 +30,7 @@ from simulator.verdict import Verdict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HTTP, RUNNING = ((DOCS / name).read_text("utf-8") for name in ("http.md", "running.md"))
+WORDS = (DOCS.parent / "web/static/words.js").read_text("utf-8")
 BODIES = tuple(
     each
     for module in (dispatch, bridge, bodies)
@@ -121,6 +122,13 @@ def test_every_vital_sign_stands_in_the_table_with_its_unit_and_range() -> None:
     assert told == known
     assert set(re.findall(r'"(\w)"', cells("consciousness")[2])) == set("ACVPU")
     assert cells("on_oxygen")[2] == "`true`, `false`"
+
+
+@pytest.mark.parametrize("code", [encounter.Complaint, triage.TriageLevel, triage.Centre])
+def test_every_code_that_the_page_shows_has_its_word_in_both_languages(code: type[StrEnum]) -> None:
+    spoken = dict(re.findall(r'^  (\w+): \[\s*"([^"]+",\s*"[^"]+)",?\s*\],$', WORDS, re.MULTILINE))
+    names = {f"{each}_centre" if code is triage.Centre else str(each) for each in code}
+    assert names - spoken.keys() == set()
 
 
 def test_every_variable_of_the_environment_is_documented_and_may_be_set_to_its_default(

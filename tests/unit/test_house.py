@@ -20,7 +20,7 @@ ROLES = {
         "api", "app", "callers", "cli", "clinic_api", "directory", "encounter_api", "gateway",
         "handlers", "history", "incident_api", "raw", "store", "tracker", "unit_api",
     },
-    "services/triage": {"app", "cli", "store"},
+    "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",

@@ -9,9 +9,14 @@ from typing import Any
 import pytest
 
 from schemas import encounter, handoff, incident
-from schemas.clinical import LevelOverridden, ObservationReattributed
+from schemas.clinical import (
+    LevelOverridden,
+    ObservationReattributed,
+    VitalSigns,
+    VitalSignsRecorded,
+)
 from schemas.encounter import Outcome, Patient
-from schemas.triage import Centre, TriageLevel
+from schemas.triage import Centre, TriageDecided, TriageLevel
 from simulator import truth
 from simulator.reading import read_item
 from simulator.report import report
@@ -35,6 +40,7 @@ from tests.good_run import (
     happened,
     judged,
     of_patient,
+    opening,
     prearrival,
     told_act,
     told_samples,
@@ -517,8 +523,197 @@ def test_a_sample_that_was_given_proves_for_who_got_it_what_it_had_proven() -> N
     assert found(received("severe"), wrong_level=1)
 
 
-def test_a_sample_that_was_too_old_when_it_was_given_proves_nothing_any_more() -> None:
-    assert found(received("not_yet", at_second=41 + 121))
+def test_it_proves_it_however_old_it_was_when_it_was_given() -> None:
+    assert found(received("critical", at_second=41 + 121))
+    assert found(received("not_yet", at_second=41 + 121), wrong_level=1)
+
+
+# -- what is taken back ----------------------------------------------------------------------
+
+
+def given_back(worst: str, *, takes: Sequence[str] = (f"{HANDLE}.4",), folds: bool = True) -> Run:
+    """At 55 the sample that proved critical is taken back: severe is proven by what is left."""
+    about: dict[str, Any] = {"about": {"to_encounter_id": "E-2"}}
+    took = {"device_id": "M-1", "since": at(10), "until": at(55), "reported_by": "crew-1"}
+    named = ("7", "given_back") if folds else ("7",)
+    return [
+        *good_run()[:-2],
+        *one_more(53),
+        *told_act(55, "given_back", "reattribution", takes_back=takes, **about),
+        clinical(ObservationReattributed, 55, "given_back", to_encounter_id="E-2", **took),
+        decision(55.02, 7, worst, *named),
+        *both(55.05, 6, worst, 7),
+        *ended(),
+    ]
+
+
+def test_a_level_falls_with_what_had_proven_it_to_what_is_left() -> None:
+    assert found(given_back("severe"))
+
+
+@pytest.mark.parametrize("worst", ["critical", "urgent", "not_yet"])
+def test_it_falls_to_nothing_else_and_does_not_stay(worst: str) -> None:
+    assert found(given_back(worst), wrong_level=2), "the decision, and the record that shows it"
+
+
+def test_it_does_not_fall_before_that_is_taken_in() -> None:
+    early = [h for h in given_back("severe", folds=False) if isinstance(h, Told)
+             or h.name != "given_back"]  # fmt: skip
+    assert count(early)["ground_truth"]["wrong_level"] == 2
+
+
+def test_it_does_not_fall_by_samples_that_had_proven_nothing() -> None:
+    assert found(given_back("critical", takes=()))
+    assert found(given_back("severe", takes=()), wrong_level=2)
+    assert found(given_back("critical", takes=(f"{HANDLE}.3",)))
+
+
+def mildest(*levels: str) -> Run:
+    """All was measured and nothing was beyond a limit; then samples that prove critical, which were
+    another's. The decisions from then on."""
+    about: dict[str, Any] = {"about": {"to_encounter_id": "E-2"}}
+    took = {"device_id": "M-1", "since": at(10), "until": at(30), "reported_by": "crew-1"}
+    run = [
+        *opening(),
+        *told_act(20, "first_reading", "reading", level="non_urgent"),
+        clinical(VitalSignsRecorded, 20, "first_reading", method="reading", vitals=VitalSigns()),
+        decision(20.02, 1, "non_urgent", "first_reading"),
+        *told_samples(22, 1, 1, acting="critical"),
+        vital(22, 1, 36),
+        decision(22.02, 2, "critical", "1"),
+        *one_more(25),
+        *told_act(30, "given_back", "reattribution", takes_back=[f"{HANDLE}.1"], **about),
+        clinical(ObservationReattributed, 30, "given_back", to_encounter_id="E-2", **took),
+    ]
+    for number, worst in enumerate(levels, 3):
+        if number > 3:
+            run += [*told_samples(30.0 + number, number, number), vital(30.0 + number, number)]
+        named = "given_back" if number == 3 else str(number)
+        run.append(decision(30.02 + number, number, worst, named))
+    return with_acting([*run, *ended()], destined=False)
+
+
+@pytest.mark.parametrize(
+    ("levels", "wrong"),
+    [
+        (["non_urgent", "non_urgent"], 0),
+        (["not_yet", "not_yet"], 0),
+        (["not_yet", "non_urgent"], 0),
+        (["non_urgent", "not_yet"], 1),
+        (["not_yet", "non_urgent", "not_yet"], 1),
+        (["urgent", "not_yet"], 1),
+        (["critical", "critical"], 2),
+    ],
+)
+def test_the_mildest_level_is_said_again_where_nothing_is_missing_now(
+    levels: list[str], wrong: int
+) -> None:
+    assert found(mildest(*levels), wrong_level=wrong)
+
+
+def test_a_record_shows_the_level_that_its_decision_says() -> None:
+    stale = [h if isinstance(h, Told) or h.name != "emergency 6"
+             else prearrival(55.05, 6, "critical", 7, Centre.EMERGENCY)
+             for h in given_back("severe")]  # fmt: skip
+    assert found(stale, wrong_level=1)
+
+
+# -- what nobody knows, and what comes late --------------------------------------------------
+
+
+def with_acting(run: Run, **how: Any) -> Run:
+    """The run in which the sample that proves critical is on the edge, or of a gap."""
+
+    def said(happening: Happening) -> Happening:
+        if not isinstance(happening, Told) or not isinstance(happening.line, truth.SamplesSent):
+            return happening
+        marks = [mark._replace(**how) for mark in happening.line.acting]
+        return Told(replace(happening.line, acting=marks))
+
+    return [said(happening) for happening in run]
+
+
+def shown_as(worst: str) -> Run:
+    """The good run, but for the level from the sample on that may prove critical."""
+    return [h if isinstance(h, Told) or h.t < 41 else _showing(h, worst) for h in good_run()]
+
+
+def _showing(happening: Happening, worst: str) -> Happening:
+    if isinstance(happening, Feed):
+        return replace(happening, worst=worst)
+    assert isinstance(happening, Read)
+    if isinstance(happening.event, TriageDecided):
+        return with_fields(worst=TriageLevel(worst))(happening)
+    if not isinstance(happening.event, handoff.PreArrivalNotified):
+        return happening
+    record = happening.event.record.model_copy(update={"worst": TriageLevel(worst)})
+    return with_fields(record=record)(happening)
+
+
+@pytest.mark.parametrize(("worst", "wrong"), [("critical", 0), ("severe", 0), ("urgent", 5)])
+def test_a_sample_on_the_edge_may_prove_its_level_or_not(worst: str, wrong: int) -> None:
+    assert found(with_acting(shown_as(worst), sure=False), wrong_level=wrong)
+
+
+def test_a_record_may_not_differ_from_the_decision_for_that() -> None:
+    run = with_acting(shown_as("severe"), sure=False)
+    assert found(changed("emergency 3", lambda h: _showing(h, "critical"), run), wrong_level=1)
+
+
+def test_a_sample_of_a_gap_is_told_with_the_next_decision_and_not_before_it_is_due() -> None:
+    at_once = {"vital 3": 34.0, "vital 4": 34.5}  # decision 4 was made at 30
+    run = [replace(h, appended=at_once.get(h.name, h.appended)) if isinstance(h, Read) else h
+           for h in [*without("decision 5", up_to(41.055)), *ended()]]  # fmt: skip
+    assert found(with_acting(run, of_gap=True))
+    assert found(run, lost=1)
+    due = changed("vital 4", lambda v: replace(v, appended=35.1), run)
+    assert found(with_acting(due, of_gap=True), lost=1)
+
+
+# -- what is said of a patient before anybody has seen them -----------------------------------
+
+
+SAMPLE, OPENING = "sample", "opening"
+
+
+def by_complaint(decisions: Sequence[tuple[str, str]]) -> Run:
+    """By what the caller says the patient is severe. Decisions, each with its level and cause."""
+    run = [replace(h, line=replace(h.line, first_level="severe"))
+           if isinstance(h, Told) and isinstance(h.line, truth.EncounterBegan) else h
+           for h in opening()]  # fmt: skip
+    for number, (worst, cause) in enumerate(decisions, 1):
+        t, because = 10.0 + number, "opened"
+        folded: tuple[str, ...] = ()
+        if cause == SAMPLE:
+            run += [*told_samples(t, number, number), vital(t, number)]
+            folded, because = (str(number),), f"{HANDLE}.{number}"
+        run.append(with_fields(cause=because)(decision(t + 0.02, number, worst, *folded)))
+    return [*run, *ended()]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "says"),
+    [
+        pytest.param([("severe", OPENING), ("severe", SAMPLE)], {}, id="as it should"),
+        pytest.param([("not_yet", OPENING)], {"wrong_level": 1}, id="the complaint is passed over"),
+        pytest.param(
+            [("not_yet", SAMPLE), ("severe", OPENING), ("severe", SAMPLE)],
+            {},
+            id="a sample was heard first",
+        ),
+        pytest.param(
+            [("severe", OPENING), ("not_yet", SAMPLE)], {"wrong_level": 1}, id="it is forgotten"
+        ),
+        pytest.param([("critical", SAMPLE)], {"wrong_level": 1, "lost": 1}, id="more than is said"),
+        pytest.param([("not_yet", SAMPLE)], {"lost": 1}, id="triage never hears of the patient"),
+    ],
+)
+def test_the_first_level_is_due_once_triage_has_heard_of_the_patient(
+    decisions: list[tuple[str, str]], says: dict[str, int]
+) -> None:
+    assert found(by_complaint(decisions), **says)
+    early = moved(by_complaint(decisions), "IncidentOpened", before="EncounterOpened")
+    assert found(early, **says), "all that follows was read before the call was answered"
 
 
 def test_a_sample_that_nobody_gave_proves_nothing_for_another() -> None:

@@ -23,7 +23,7 @@ from simulator.feed import Feed, Parser
 from simulator.journal import Follower, Journal
 from simulator.outside import Outside, Refused, Request
 from simulator.pace import Line, Pace, moment
-from simulator.people import People
+from simulator.people import People, _taken_back
 from simulator.reading import effect_key
 from simulator.sender import ATTACHED_S, KNOWN_S, Sender
 from simulator.story import Hold, Step, Story, every
@@ -249,6 +249,8 @@ def test_what_is_taken_back_is_named_by_the_id_that_it_was_sent_under() -> None:
     told = {"at": 40, "name": "back", "act": "retraction", "by": "crew", "about": "aspirin"}
     body = body_of(tale, Step.model_validate(told), 1040.0)
     assert body["observation_id"] == "r-1.aspirin"
+    assert _taken_back(tale, Step.model_validate(told), 1040.0) == ["r-1.aspirin"]
+    assert _taken_back(tale, step_of(tale, "aspirin"), 1040.0) == []
 
 
 async def acted(tmp_path: Path, story: str, name: str, answer: Any) -> tuple[Any, Any, list[Any]]:

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from pydantic import ValidationError
 
 from schemas.encounter import Age, Patient
 from schemas.triage import TriageLevel
-from services.triage.app import load_protocols
-from services.triage.protocol import Band, Indicator, Protocols, protocols_from
+from services.triage.loader import ProtocolRefused, active, on_trial, shipped
+from services.triage.protocol import Indicator
+from services.triage.rulebook import Edition, Rulebook
 
 Document = dict[str, Any]
-PROTOCOLS = load_protocols()
-(ADULT,) = (protocol for protocol in PROTOCOLS.all if protocol.protocol == "adult")
+RULES = active()
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+EDITION = RULES.at(NOW)
+(ADULT,) = (protocol for protocol in EDITION.protocols if protocol.protocol == "adult")
+SET = files("services.triage") / "protocols" / "default"
+NAMES = tuple(sorted(file.name.removesuffix(".yaml") for file in SET.iterdir()))
 
 
 def document(name: str) -> Document:
-    text = (files("services.triage") / "protocols" / f"{name}.yaml").read_text("utf-8")
-    loaded: Document = yaml.safe_load(text)
+    loaded: Document = yaml.safe_load((SET / f"{name}.yaml").read_text("utf-8"))
     return loaded
 
 
@@ -42,17 +47,24 @@ def with_(name: str, path: str, value: Any) -> Document:
     return spoiled
 
 
-NAMES = ("adult", "centres", "child", "newborn", "obstetric")
+PAIN = document("adult")["indicators"]["pain"]
 
 
-def with_others(*changed: tuple[str, Document]) -> list[Document]:
-    """These documents, with every other one as it is committed."""
-    names = {name for name, _ in changed}
-    return [made for _, made in changed] + [document(n) for n in NAMES if n not in names]
+def based_on_default(documents: Mapping[str, Document], where: Path) -> str:
+    """A set that stands on the shipped one, with some documents of its own."""
+    based: Document = {"based_on": "default"}
+    return folder_of({"_base": based, **documents}, where)
+
+
+def folder_of(documents: Mapping[str, Document], where: Path) -> str:
+    """A set of its own."""
+    for name, told in documents.items():
+        (where / f"{name}.yaml").write_text(yaml.safe_dump(told, allow_unicode=True), "utf-8")
+    return str(where)
 
 
 BANDS = "indicators.pain.bands"
-CONDITION = "centres.chest_pain.rules.0.when"
+CONDITION = "centres.chest_pain.rules.complaint.when"
 WRONG = [
     pytest.param("adult", BANDS, [], "at least 2", id="no bands"),
     pytest.param("adult", BANDS, [{"level": "urgent"}], "at least 2", id="one band alone"),
@@ -60,35 +72,35 @@ WRONG = [
         "adult",
         BANDS,
         [{"below": 4, "level": "urgent"}, {"through": 6, "level": "severe"}],
-        "the last one open",
+        "gap: no band beyond ≤ 6",
         id="a gap above the last band",
     ),
     pytest.param(
         "adult",
         BANDS,
         [{"level": "urgent"}, {"below": 4, "level": "urgent"}, {"level": "severe"}],
-        "bands must rise",
+        "overlap: band 1 ends open, band 2 no later",
         id="an open band that overlaps all that follow",
     ),
     pytest.param(
         "adult",
         BANDS,
         [{"below": 7, "level": "urgent"}, {"below": 4, "level": "urgent"}, {"level": "severe"}],
-        "bands must rise",
+        "overlap: band 1 ends < 7, band 2 no later",
         id="bands that fall",
     ),
     pytest.param(
         "adult",
         BANDS,
         [{"below": 4, "level": "urgent"}, {"below": 4, "level": "severe"}, {"level": "severe"}],
-        "each end once",
+        "overlap: band 1 ends < 4",
         id="an end twice",
     ),
     pytest.param(
         "adult",
         BANDS,
         [{"below": 4, "level": "urgent"}, {"level": "severe"}, {"level": "severe"}],
-        "each end once",
+        "overlap: band 2 ends open",
         id="two open bands",
     ),
     pytest.param(
@@ -99,61 +111,64 @@ WRONG = [
         id="a band with both ends",
     ),
     pytest.param(
+        "scores",
+        "scores.qsofa.items.respiratory_rate.bands",
+        [{"below": 22, "points": 0}, {"through": 40, "points": 1}],
+        "gap",
+        id="a gap in a score",
+    ),
+    pytest.param(
         "adult", f"{BANDS}.0.below", float("nan"), "finite", id="an end that is no number"
     ),
     pytest.param("adult", f"{BANDS}.0.below", float("inf"), "finite", id="an end without end"),
     pytest.param("adult", f"{BANDS}.0.level", "red", "Input should be", id="an unknown level"),
     pytest.param("adult", f"{BANDS}.0.from", 0, "Extra inputs", id="a word nobody knows in a band"),
-    pytest.param(
-        "adult", "indicators.pain.unit", ..., "Field required", id="a number without unit"
-    ),
-    pytest.param("adult", "indicators.pain.source", ..., "Field required", id="without source"),
-    pytest.param("adult", "indicators.pain.evidence", ..., "Field required", id="without evidence"),
-    pytest.param("adult", "indicators.pain.evidence", "M", "'V', 'V2' or 'design'", id="memory"),
-    pytest.param("adult", "signs.st_elevation.evidence", "M", "'V', 'V2'", id="a sign from memory"),
-    pytest.param(
-        "adult", "words.consciousness.evidence", "M", "'V', 'V2'", id="a word from memory"
-    ),
-    pytest.param("adult", "stream.evidence", "M", "'V', 'V2'", id="a window from memory"),
-    pytest.param("adult", "unmeasurable.evidence", "M", "'V', 'V2'", id="unmeasurable from memory"),
+    pytest.param("adult", "indicators.pain.unit", ..., "Field required", id="no unit"),
+    pytest.param("adult", "indicators.pain.unit", "", "at least 1", id="an empty unit"),
+    pytest.param("adult", "indicators.pain.source", ..., "Field required", id="no source"),
+    pytest.param("adult", "signs.shock.source", "", "at least 1", id="an empty source"),
+    pytest.param("adult", "indicators.pain.evidence", ..., "Field required", id="no evidence"),
+    pytest.param("adult", "indicators.pain.evidence", "X", "'V', 'V2', 'M'", id="no such mark"),
+    pytest.param("adult", "indicators.pain.name.en", ..., "Field required", id="no English"),
+    pytest.param("adult", "signs.shock.text.zh", " ", "both languages", id="no Chinese"),
+    pytest.param("centres", "centres.trauma.rules.phi.text.en", "", "both languages", id="a rule"),
     pytest.param("adult", "required", ["pulse"], "required but not defined", id="a stray required"),
-    pytest.param("adult", "indicators.pulse", {}, "unknown: pulse", id="an unknown indicator"),
+    pytest.param("adult", "indicators.pulse", PAIN, "no such vital sign", id="no such indicator"),
     pytest.param("adult", "words.mood", {}, "unknown: mood", id="an unknown word"),
     pytest.param("adult", "signs.st_elevatoin", {}, "unknown: st_elevatoin", id="an unknown sign"),
+    pytest.param("adult", "complaints.ache", {}, "Input should be", id="an unknown complaint"),
     pytest.param("adult", "effective_from", "2018-06-01T00:00:00", "timezone", id="no zone"),
     pytest.param("adult", "effective_from", ..., "Field required", id="no date of effect"),
-    pytest.param("adult", "stream.of", 1, "greater than or equal to 2", id="a window of one"),
-    pytest.param("adult", "stream.of", 4, "less than or equal to 3", id="more than is kept"),
-    pytest.param("adult", "stream.within_s", 0, "greater than 0", id="a window without width"),
-    pytest.param("adult", "stream.stale_s", 0, "greater than 0", id="nothing is fresh"),
-    pytest.param("adult", "stream", ..., "Field required", id="no rule for streams"),
+    pytest.param("set", "stream.of", 1, "greater than or equal to 2", id="a window of one"),
+    pytest.param("set", "stream.of", 4, "less than or equal to 3", id="more than is kept"),
+    pytest.param("set", "stream.within_s", 0, "greater than 0", id="a window without width"),
+    pytest.param("set", "stream.stale_s", 0, "greater than 0", id="nothing is fresh"),
+    pytest.param("set", "stream", ..., "Field required", id="no rule for streams"),
+    pytest.param("set", "vitals.pain", ..., "without a name", id="a vital sign without a name"),
+    pytest.param("set", "site.altitude_m", 9000, "less than or equal", id="higher than anybody"),
     pytest.param("adult", "colour", "red", "Extra inputs", id="a word nobody knows"),
     pytest.param("centres", CONDITION, {}, "names something", id="no condition"),
     pytest.param(
         "centres", CONDITION, {"any_sign": ["st_depresion"]}, "unknown", id="a sign misspelt"
     ),
     pytest.param(
-        "centres",
-        CONDITION,
-        {"limit": {"name": "pulse", "below": 1}},
-        "unknown",
+        "centres", CONDITION, {"any_limit": [{"name": "pulse", "below": 1}]}, "unknown",
         id="no such vital",
     ),
     pytest.param(
-        "centres", CONDITION, {"limit": {"name": "spo2"}}, "one limit", id="a limit without end"
+        "centres", CONDITION, {"any_limit": [{"name": "spo2"}]}, "one limit",
+        id="a limit without end",
     ),
     pytest.param(
-        "centres",
-        CONDITION,
-        {"limit": {"name": "spo2", "below": 1, "above": 2}},
-        "one limit",
-        id="a limit with two ends",
+        "centres", CONDITION, {"any_limit": [{"name": "spo2", "below": 1, "above": 2}]},
+        "one limit", id="a limit with two ends",
     ),
     pytest.param(
-        "centres",
-        CONDITION,
-        {"ages": {"to": "28 days"}},
-        "28 d, 3 mo or 14 y",
+        "centres", CONDITION, {"score": {"name": "apgar", "at_least": 1}}, "no such score",
+        id="no such score",
+    ),
+    pytest.param(
+        "centres", CONDITION, {"ages": {"to": "28 days"}}, "28 d, 3 mo or 14 y",
         id="an age misspelt",
     ),
     pytest.param(
@@ -166,48 +181,97 @@ WRONG = [
     pytest.param(
         "newborn", "ages", {"to": "28 d", "unknown": True}, "every age belongs", id="unknown twice"
     ),
-    pytest.param("newborn", "baseline.evidence", "M", "'V', 'V2'", id="a baseline from memory"),
-    pytest.param("centres", CONDITION, {"complaint": "pain"}, "Input should", id="no complaint"),
     pytest.param(
-        "centres", "centres.chest_pain.rules.0.evidence", "M", "'V', 'V2'", id="a rule from memory"
-    ),
-    pytest.param(
-        "centres", "centres.chest_pain.needs.0.evidence", "M", "'V', 'V2'", id="a need from memory"
+        "centres", CONDITION, {"any_complaint": ["ache"]}, "Input should", id="no complaint"
     ),
     pytest.param(
         "centres", "centres.chest_pain.needs.0.item", "ecg", "unknown", id="an unknown need"
     ),
-    pytest.param("centres", "centres.burns", {"rules": []}, "Input should", id="an unknown centre"),
-]
+    pytest.param("centres", "centres.burns", {"rules": {}}, "Input should", id="no such centre"),
+    pytest.param("centres", "centres.stroke", ..., "no rules for stroke", id="a centre without"),
+    pytest.param(
+        "scores", "scores.lams.items.face.scale", "lams.leg", "no item of a scale", id="no item"
+    ),
+    pytest.param(
+        "scores", "scores.rts.items.gcs.of_score", "glasgow", "no such score", id="no inner score"
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "path", "value", "complaint"), WRONG)
-def test_what_is_wrong_does_not_load(name: str, path: str, value: Any, complaint: str) -> None:
-    with pytest.raises(ValidationError, match=complaint):
-        protocols_from(with_others((name, with_(name, path, value))))
+def test_what_is_wrong_does_not_load_and_is_told_by_file_and_reason(
+    name: str, path: str, value: Any, complaint: str, tmp_path: Path
+) -> None:
+    changed = {name: with_(name, path, value)}
+    with pytest.raises(ProtocolRefused, match=re.escape(complaint)) as refused:
+        active(based_on_default(changed, tmp_path))
+    fits_together = {"every age belongs", "no such vital sign"}
+    told_of = complaint in fits_together or "such score" in complaint
+    assert told_of or all(line.startswith(f"{name}.yaml: ") for line in refused.value.lines)
+
+
+REMEMBERED = [
+    ("adult", "indicators.pain.evidence"),
+    ("adult", "signs.st_elevation.evidence"),
+    ("adult", "words.consciousness.letters.V.evidence"),
+    ("adult", "complaints.stroke.evidence"),
+    ("adult", "unmeasurable.evidence"),
+    ("newborn", "baseline.evidence"),
+    ("set", "stream.evidence"),
+    ("scores", "scores.news2.evidence"),
+    ("centres", "centres.chest_pain.rules.complaint.evidence"),
+    ("centres", "centres.chest_pain.needs.0.evidence"),
+]
+
+
+@pytest.mark.parametrize(("name", "path"), REMEMBERED)
+def test_what_is_from_memory_loads_on_trial_and_never_decides(
+    name: str, path: str, tmp_path: Path
+) -> None:
+    folder = based_on_default({name: with_(name, path, "M")}, tmp_path)
+    on_trial(folder)
+    with pytest.raises(ProtocolRefused) as refused:
+        active(folder)
+    place = path.removesuffix(".evidence")
+    told = f"{name}.yaml: {place}: evidence M (from memory) never decides"
+    assert any(line.startswith(told) for line in refused.value.lines)
 
 
 @pytest.mark.parametrize(
-    ("documents", "complaint"),
-    [
-        pytest.param([n for n in NAMES if n != "centres"], "at least 1", id="no rules for centres"),
-        pytest.param([*NAMES, "adult"], "at the same moment", id="a version twice"),
-        pytest.param([*NAMES, "centres"], "at the same moment", id="centres twice"),
-        pytest.param([n for n in NAMES if n != "child"], "every age belongs", id="no children"),
-    ],
+    ("left_out", "complaint"),
+    [("centres", "at least 1"), ("child", "every age belongs"), ("set", "what `set` it is")],
 )
-def test_what_does_not_fit_together_does_not_load(documents: list[str], complaint: str) -> None:
-    with pytest.raises(ValidationError, match=complaint):
-        protocols_from([document(name) for name in documents])
+def test_what_is_not_whole_does_not_load(left_out: str, complaint: str, tmp_path: Path) -> None:
+    whole = {name: document(name) for name in NAMES if name != left_out}
+    with pytest.raises(ProtocolRefused, match=complaint):
+        active(folder_of(whole, tmp_path))
 
 
-def test_a_document_of_another_kind_is_not_passed_over() -> None:
-    with pytest.raises(ValidationError, match="Field required"):
-        protocols_from([*map(document, NAMES), {"protocl": "child"}])
+@pytest.mark.parametrize("twice", ["adult", "centres", "scores", "complaints", "set"])
+def test_two_versions_may_not_begin_at_the_same_moment(twice: str, tmp_path: Path) -> None:
+    with pytest.raises(ProtocolRefused, match="at the same moment"):
+        active(based_on_default({f"{twice}-again": document(twice)}, tmp_path))
 
 
-def test_what_is_committed_loads() -> None:
-    assert protocols_from([document(name) for name in NAMES]) == PROTOCOLS
+def test_a_document_of_another_kind_is_not_passed_over(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolRefused, match=r"stray\.yaml: none of"):
+        active(based_on_default({"stray": {"protocl": "child"}}, tmp_path))
+
+
+def test_a_folder_that_is_not_there_is_told_with_the_sets_there_are() -> None:
+    with pytest.raises(ProtocolRefused, match="none of the sets default"):
+        active("nowhere")
+
+
+def test_what_is_no_yaml_is_told_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("protocol: [", "utf-8")
+    with pytest.raises(ProtocolRefused, match=r"broken\.yaml: no YAML"):
+        active(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_every_set_that_is_shipped_loads(name: str) -> None:
+    assert on_trial(name).at(NOW).protocols
 
 
 def clinical_values(place: Any, inherited: Document) -> Iterator[Document]:
@@ -223,23 +287,18 @@ def clinical_values(place: Any, inherited: Document) -> Iterator[Document]:
             yield from clinical_values(inner, inherited)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "complaints"])
 def test_everything_that_decides_has_its_source_and_evidence(name: str) -> None:
     found = list(clinical_values(document(name), {}))
-    assert found
+    assert found or name in {"set", "scores"}
     for value in found:
         assert value["source"]
         assert value["evidence"] in {"V", "V2", "design"}
 
 
-def test_every_number_has_its_unit() -> None:
-    for protocol in PROTOCOLS.all:
-        assert all(indicator.unit for indicator in protocol.indicators.values())
-
-
 def test_a_number_that_no_clinical_source_states_says_so() -> None:
-    for protocol in PROTOCOLS.all:
-        assert protocol.stream.evidence == protocol.unmeasurable.evidence == "design"
+    assert EDITION.frame.stream.evidence == "design"
+    assert {protocol.unmeasurable.evidence for protocol in EDITION.protocols} == {"design"}
 
 
 def indicator(*bands: Document) -> Indicator:
@@ -267,14 +326,7 @@ def test_the_same_value_may_end_one_band_excluded_and_the_next_included() -> Non
 
 
 def test_the_last_band_has_no_end() -> None:
-    assert Band(level=TriageLevel.URGENT).holds(1e300)
-
-
-def test_no_value_falls_between_bands_however_they_were_made() -> None:
-    pain = ADULT.indicators["pain"]
-    closed = pain.model_copy(update={"bands": (Band(below=1, level=TriageLevel.URGENT),)})
-    with pytest.raises(AssertionError, match="the last band is open"):
-        closed.level(2)
+    assert ADULT.indicators["pain"].level(1e300)[0] is TriageLevel.SEVERE
 
 
 @pytest.mark.parametrize(
@@ -302,14 +354,15 @@ def test_the_most_urgent_band_of_an_indicator_is_known_wherever_it_stands() -> N
 OLD, NEW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC)
 
 
-def versions() -> Protocols:
+@pytest.fixture(scope="module")
+def versions(tmp_path_factory: pytest.TempPathFactory) -> Rulebook:
     """Two versions of each, the newer one first: their order in the folder must not matter."""
-    documents = [
-        {**document(name), "version": version, "effective_from": effective_from}
-        for version, effective_from in (("new", NEW), ("old", OLD))
+    documents = {
+        f"{number}-{name}": {**document(name), "version": version, "effective_from": begins}
+        for number, (version, begins) in enumerate((("new", NEW), ("old", OLD)))
         for name in NAMES
-    ]
-    return protocols_from(documents)
+    }
+    return active(folder_of(documents, tmp_path_factory.mktemp("versions")))
 
 
 @pytest.mark.parametrize(
@@ -322,19 +375,24 @@ def versions() -> Protocols:
     ],
 )
 def test_the_version_in_force_is_chosen_by_the_time_of_the_event(
-    at: datetime, version: str
+    at: datetime, version: str, versions: Rulebook
 ) -> None:
-    protocol = versions().for_patient(Patient(), at)
+    edition = versions.at(at)
+    protocol = edition.for_patient(Patient(), at)
     assert protocol is not None
-    assert protocol.version == version
-    assert versions().centres_at(at).version == version
+    parts = (protocol, edition.frame, edition.centres, edition.scores, edition.vocabulary)
+    assert {part.version for part in parts} == {version}
 
 
-def test_before_the_first_version_there_is_none() -> None:
-    before = datetime(2019, 12, 31, tzinfo=UTC)
-    assert versions().for_patient(Patient(), before) is None
-    with pytest.raises(LookupError, match="no rules for centres"):
-        versions().centres_at(before)
+def test_before_the_first_version_there_is_none(versions: Rulebook) -> None:
+    with pytest.raises(LookupError, match="no protocol is in force"):
+        versions.at(datetime(2019, 12, 31, tzinfo=UTC))
+
+
+def test_where_one_protocol_begins_before_the_others_they_have_none_yet() -> None:
+    first = RULES.at(datetime(2018, 7, 1, tzinfo=UTC))
+    assert first.for_patient(Patient(age=Age(years=40)), NEW) is not None
+    assert first.for_patient(Patient(age=Age(years=4)), NEW) is None
 
 
 @pytest.mark.parametrize(
@@ -356,7 +414,7 @@ def test_before_the_first_version_there_is_none() -> None:
 )
 def test_every_age_has_its_protocol(years: float | None, name: str) -> None:
     patient = Patient(age=None if years is None else Age(years=years))
-    protocol = versions().for_patient(patient, NEW)
+    protocol = EDITION.for_patient(patient, NEW)
     assert protocol is not None
     assert protocol.protocol == name
 
@@ -366,7 +424,7 @@ def test_every_age_has_its_protocol(years: float | None, name: str) -> None:
 )
 def test_a_time_of_birth_counts_before_an_age(days: float, name: str) -> None:
     born = NEW - timedelta(days=days)
-    protocol = versions().for_patient(Patient(birth_time=born, age=Age(years=40)), NEW)
+    protocol = EDITION.for_patient(Patient(birth_time=born, age=Age(years=40)), NEW)
     assert protocol is not None
     assert protocol.protocol == name
 
@@ -385,6 +443,36 @@ def test_a_time_of_birth_counts_before_an_age(days: float, name: str) -> None:
 def test_pregnancy_and_the_six_weeks_after_it_count_before_any_age(
     patient: Document, is_obstetric: bool
 ) -> None:
-    protocol = versions().for_patient(Patient.model_validate(patient), NEW)
+    protocol = EDITION.for_patient(Patient.model_validate(patient), NEW)
     assert protocol is not None
     assert (protocol.protocol == "obstetric") is is_obstetric
+
+
+# -- what a site sets -----------------------------------------------------------------------------
+
+
+def at_a_site(tmp_path: Path, **said: Any) -> Edition:
+    file = tmp_path / "site.yaml"
+    file.write_text(yaml.safe_dump(said), "utf-8")
+    return active(site=file).at(NOW)
+
+
+@pytest.mark.parametrize(("years", "name"), [(17.9, "child.10-14-years"), (18, "adult")])
+def test_a_site_may_set_until_when_somebody_is_a_child(
+    years: float, name: str, tmp_path: Path
+) -> None:
+    patient = Patient(age=Age(years=years))
+    protocol = at_a_site(tmp_path, child_below="18 y").for_patient(patient, NEW)
+    assert protocol is not None
+    assert protocol.protocol == name
+
+
+def test_a_site_sets_how_soon_somebody_is_seen(tmp_path: Path) -> None:
+    limits = {"critical": 0, "severe": 15, "urgent": 30, "non_urgent": 120}
+    site = at_a_site(tmp_path, respond_within_min=limits).frame.site
+    assert site.respond_within_min == limits
+
+
+def test_a_site_says_what_it_sets_in_words_that_are_known(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolRefused, match=r"set\.yaml: site\.altitude: Extra inputs"):
+        at_a_site(tmp_path, altitude=3650)

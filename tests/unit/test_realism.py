@@ -13,6 +13,7 @@ import pytest
 from simulator.crew import FORGETTABLE, Crew
 from simulator.pace import Line, Pace
 from simulator.realism import (
+    ARTEFACTS,
     ARTEFACTS_APART,
     CLOCKS_S,
     DEAD_ZONES,
@@ -119,6 +120,12 @@ def test_the_same_seed_the_same_faults() -> None:
     assert run(3) == run(3) != run(4)
 
 
+def test_an_artefact_is_of_a_value_that_acts_by_a_second_sample() -> None:
+    """A cuff, a thermometer and a strip act at once: of them the truth would have to know."""
+    spoilt = {name for artefact in ARTEFACTS for name in artefact}
+    assert spoilt <= {"heart_rate", "respiratory_rate", "spo2"}
+
+
 def test_a_wrong_clock_is_told_from_a_late_sample_by_the_time_of_sending() -> None:
     realism = made("device_clocks")
     wrong = next(n for n in range(1, 50) if realism.clock(f"M-{n:04}") == 185.0)
@@ -189,8 +196,11 @@ def test_a_cuff_finds_again_what_somebody_has_read_and_nobody_took_back() -> Non
     realism = made()
     seconds = range(16, 1200)
     assert not any("systolic" in worn.sample(1000.0 + s, realism=realism).text for s in seconds)
-    told.done["first_reading"] = 1020.0
-    shown = [worn.sample(1000.0 + s, realism=realism).text for s in range(1200, 2400)]
+    told.done["first_reading"] = 1020.0  # it is on its way: the cuff must not be heard before it
+    seconds = range(1200, 2400)
+    assert not any("systolic" in worn.sample(1000.0 + s, realism=realism).text for s in seconds)
+    told.taken.add("first_reading")
+    shown = [worn.sample(1000.0 + s, realism=realism).text for s in range(2400, 3600)]
     assert 3 < sum("systolic_bp" in text for text in shown) < 8
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from schemas.recording import Head, WrongFile, head_line
 from services.cli import main
 from simulator.examples import FOLDER
 from simulator.player import check, due
-from simulator.replays.recording import Head, WrongFile, head_line
 
 HEAD = head_line(Head(["ambulance-vitals"], 1, 2))
 

@@ -13,9 +13,9 @@ from schemas.clinical import VitalSigns, VitalSignsRecorded
 from schemas.encounter import EncounterOpened, Patient
 from schemas.envelope import decode, encode
 from schemas.event import Event
+from schemas.recording import Head, Recorded, WrongFile, head_line, line, read, read_head
 from schemas.topics import registry
 from schemas.triage import TriageDecided, TriageLevel
-from simulator.replays.recording import Head, Recorded, WrongFile, head_line, line, read, read_head
 from simulator.replays.rerun import Rerun, fate_of, lines
 
 BEGIN = datetime(2026, 3, 1, 8, 0, 0, 250_000, tzinfo=UTC)

@@ -110,6 +110,8 @@ def test_a_rise_needs_a_rule_of_its_level_and_a_fall_is_counted() -> None:
     assert (unexplained(run), falls(run), len(changes(run))) == (0, 0, 3)
     bare = decided(2, worst="critical", current="not_yet", missing=("spo2",))
     assert unexplained([run[0], bare]) == 1
+    passed = bare.model_copy(update={"earlier": (reason("critical"),)})
+    assert unexplained([run[0], passed]) == 0, "it came late, and newer values stand against it"
     assert falls([run[1], run[0]]) == 1
 
 
@@ -125,7 +127,9 @@ def test_a_report_holds_what_a_reader_needs_to_check_a_level() -> None:
     found = told(decided(worst="critical", reasons=(reason("critical"),), inputs=inputs))
     assert found["reasons"][0]["source"] == "invented"
     assert found["inputs"] == {"heart_rate": 30, "spo2": "invalid='x'"}
-    assert found["protocol"] == {"protocol": "adult", "version": "1"}
+    assert found["protocol"] == {"protocol": "adult", "version": "1", "set": None}
+    then = told(decided(worst="critical", current="not_yet", earlier=(reason("critical"),)))
+    assert (then["reasons"], then["earlier"][0]["rule"]) == ([], "heart_rate.0")
     assert told(decided(protocol=None))["protocol"] is None
 
 

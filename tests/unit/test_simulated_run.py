@@ -120,6 +120,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cast, "_midst", lambda told: (17 / 60, 70 / 60))
     monkeypatch.setattr(crew, "HOME_S", 0.1)
     monkeypatch.setattr(crew, "LEADS_OFF_S", 0.05)
+    monkeypatch.setattr(crew, "COME_S", 0.05)
     monkeypatch.setattr(department, "REACTION_S", (0.01, 0.05))
 
 
@@ -283,6 +284,30 @@ async def test_who_is_over_when_a_story_is_told_from_its_midst_is_not_live(
     before_input = told[: next(n for n, line in enumerate(told) if line.KIND == "input")]
     live = kinds(before_input)["begin"] - kinds(before_input)["over"]
     assert live >= 4
+
+
+@pytest.mark.usefixtures("quick")
+async def test_two_confused_monitors_are_told_from_before_as_confused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the older one's heart proves stands under the younger one's name, and is given back."""
+    monkeypatch.setattr(cast, "_midst", lambda told: (26 / 60, 26 / 60))
+    services = Services()
+    services.is_new = True
+    asked = {"stories": ["monitors_swapped"], "live_encounters": 2, "calls_per_hour": 0}
+    told = await played(tmp_path, services, **asked, seconds=2.5)
+    older, younger = [line.handle for line in told if isinstance(line, truth.EncounterBegan)][:2]
+    samples = [line for line in told if isinstance(line, truth.SamplesSent)]
+    acting = [mark.id for line in samples for mark in line.acting]
+    proven = next(id_ for id_ in acting if id_.startswith(f"{younger}."))
+    given_back = {
+        line.handle: list(line.takes_back) for line in acts_of(told) if line.act == "reattribution"
+    }
+    assert given_back[younger] == [proven]
+    assert given_back[older] == []
+    place = next(n for n, line in enumerate(told) if line.KIND == "input")
+    assert proven in {mark.id for line in told[:place] if isinstance(line, truth.SamplesSent)
+                      for mark in line.acting}  # fmt: skip
 
 
 @pytest.mark.usefixtures("quick")

@@ -183,6 +183,9 @@ def test_the_level_rises_with_its_reason(teller: Teller) -> None:
     shown = teller.see(71)["featured"]
     assert (shown["level"], shown["rose"]) == ("critical", ("severe", ms(70)))
     assert shown["reasons"][0]["text"]["zh"] == "收缩压 68 < 70 mmHg"
+    teller.decide(triage.TriageLevel.SEVERE, "测量已撤回", 80)
+    shown = teller.see(81)["featured"]
+    assert (shown["level"], shown["rose"]) == ("severe", None), "it fell with what had proven it"
 
 
 def test_the_card_turns_at_the_admission_with_the_milliseconds_since_boarding(

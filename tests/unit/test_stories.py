@@ -21,14 +21,14 @@ from schemas.clinical import (
 from schemas.encounter import EncounterOpened, EncounterUpdated
 from schemas.event import Event
 from schemas.triage import Centre, TriageDecided, TriageLevel
-from services.triage.app import load_protocols
 from services.triage.decide import step as decide
+from services.triage.loader import active
 from simulator.realism import CUFF_WANDERS, WANDERS
 from simulator.story import Hold, Step, Story, every
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
-PROTOCOLS = load_protocols()
-#: A patient whose monitor is entered wrongly is another question: it is seen end to end.
+RULES = active()
+#: A patient whose monitor is entered wrongly is another question (test_story_told).
 PATIENTS = [
     (story, name) for story in every() if story.story != "monitors_swapped"
     for name in story.patients
@@ -132,12 +132,21 @@ def streamed(offset: float, values: Mapping[str, float]) -> Event:
     )
 
 
+def off(heart_rate: int, respiratory_rate: int, spo2: int, cuff: int) -> Moving:
+    """As far off as values move, each up or down."""
+    signs = {"heart_rate": heart_rate, "respiratory_rate": respiratory_rate, "spo2": spo2}
+    return Moving({n: sign * WANDERS[n] for n, sign in signs.items()}, cuff * CUFF_WANDERS)
+
+
 #: As it is held, and at the ends of how far values move.
 ENDS = {
     "held": Moving(),
-    "low": Moving({n: -most for n, most in WANDERS.items()}, -CUFF_WANDERS),
-    "high": Moving(WANDERS, CUFF_WANDERS),
-    "opposite": Moving({**WANDERS, "spo2": -WANDERS["spo2"]}, 0),
+    "again": off(0, 0, 0, 0),
+    "low": off(-1, -1, -1, -1),
+    "high": off(1, 1, 1, 1),
+    "shocked": off(1, 1, -1, -1),
+    "breathless": off(-1, 1, -1, 1),
+    "quiet": off(1, -1, 1, -1),
 }
 
 
@@ -146,15 +155,15 @@ ENDS = {
 def test_the_levels_are_those_that_a_clinician_wrote(
     story: Story, name: str, moving: Moving
 ) -> None:
-    picture, last = None, None
+    state, last = None, None
     due = story.patients[name].first_level
     for offset, event, level in happenings(story, name, moving):
-        picture, decisions = decide(picture, "E-1", event, at(offset), PROTOCOLS)
+        state, decisions = decide(state, event, at(offset), RULES)
         sets = isinstance(event, LevelOverridden)
         if level is not None and (sets or level.urgency > due.urgency):
             due = level
         last = decisions[-1] if decisions else last
-        assert last is not None
+        assert isinstance(last, TriageDecided)
         assert last.worst is due, f"at {offset}, by {event.event_id}"
     assert isinstance(last, TriageDecided)
     concerned = {Centre.EMERGENCY, *(concern.centre for concern in last.centres)}

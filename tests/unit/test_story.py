@@ -48,13 +48,17 @@ def marks(told: Story, patient: str, *, rising: bool) -> list[tuple[float, str]]
 
 
 def test_the_levels_rise_as_the_clinician_wrote_them() -> None:
-    assert story().patients["patient"].first_level is TriageLevel.NOT_YET
-    acting = marks(story(), "patient", rising=True)
-    assert acting == [(20, "urgent"), (28, "severe"), (40, "critical")]
+    assert story().patients["patient"].first_level is TriageLevel.SEVERE
+    assert marks(story(), "patient", rising=True) == [(40, "critical")]
+    bleeding = load("bleeding_to_theatre")
+    assert bleeding.patients["patient"].first_level is TriageLevel.NOT_YET
+    acting = marks(bleeding, "patient", rising=True)
+    assert acting == [(14, "urgent"), (16, "severe"), (46, "critical")]
 
 
 def test_what_proves_a_level_again_does_not_raise_it() -> None:
-    assert marks(story(), "patient", rising=False) == [(36, "severe"), (52, "critical")]
+    again = [(28, "severe"), (36, "severe"), (52, "critical")]
+    assert marks(story(), "patient", rising=False) == again
 
 
 @pytest.mark.parametrize(
@@ -188,6 +192,10 @@ NON_URGENT = {"worst": "non_urgent", "because": {"zh": "x", "en": "x"}}
         ),
         pytest.param(with_step(story(), "ecg", act="biopsy"), id="an unknown act"),
         pytest.param(with_step(story(), "ecg", by="nobody"), id="an unknown actor"),
+        pytest.param(
+            with_step(story(), "patient_updated", then={**NON_URGENT, "worst": "critical"}),
+            id="a level by what proves none",
+        ),
         pytest.param(with_step(story(), "arrived", facility="far"), id="an unknown facility"),
         pytest.param(with_step(TWO, "man_seizing", patient="child"), id="an unknown patient"),
         pytest.param(with_step(TWO, "man_seizing", patient="unit"), id="a unit for a patient"),

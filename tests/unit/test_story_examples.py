@@ -11,10 +11,10 @@ import pytest
 from schemas.encounter import EncounterOpened
 from schemas.envelope import decode
 from schemas.event import Event
+from schemas.recording import Recorded, read, read_head
 from schemas.triage import TriageDecided
 from simulator import examples, truth
 from simulator.examples import FOLDER, Telling, tellings, told
-from simulator.replays.recording import Recorded, read, read_head
 from simulator.story import Story, every, load
 
 STORIES = [pytest.param(story, number, id=story.story) for number, story in enumerate(every(), 1)]

@@ -192,6 +192,15 @@ def test_a_monitor_that_goes_to_another_patient_is_off_until_it_is_entered_anew(
     assert (first.is_off, second.is_off) == (False, False)
 
 
+def test_what_a_monitor_measured_before_it_was_entered_anew_is_not_told_of_the_next() -> None:
+    """Telemetry spreads its samples over the time since it last spoke."""
+    told = tale("monitors_swapped")
+    attached(told, "older_attached", "younger_attached")
+    told.done["older_again"] = 1052.0
+    (first,) = attached(told, "older_again")
+    assert [first.sample(t).made for t in (1051.95, 1052.05)] == [1052.0, 1052.05]
+
+
 def test_a_monitor_is_off_when_who_wears_it_or_whom_it_is_entered_for_is_over() -> None:
     for over in ("older", "younger"):
         told = tale("monitors_swapped")
@@ -272,17 +281,62 @@ def test_a_sample_proves_for_where_its_patient_is_bound() -> None:
     assert [mark and mark.destined for mark in map(acting, late)] == [None, True]
 
 
-def test_what_is_sent_too_late_proves_nothing_and_counts_for_nothing() -> None:
+FRESH, EDGE, GAP = STALE_S - STALE_MARGIN_S, STALE_S, STALE_S + STALE_MARGIN_S
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        pytest.param([FRESH, FRESH, 0], "-!-", id="in time"),
+        pytest.param([GAP, 600, 600], "-g-", id="from a gap"),
+        pytest.param([GAP, FRESH, FRESH, FRESH], "--!-", id="a gap and what comes after it"),
+        pytest.param([GAP, GAP, FRESH, FRESH], "-g--", id="what a gap has proven is proven"),
+        pytest.param([EDGE, FRESH, FRESH], "-?!", id="on the edge, and in time"),
+        pytest.param([GAP, EDGE, FRESH, FRESH], "-?!-", id="on the edge, between"),
+        pytest.param([GAP, EDGE, EDGE, FRESH], "-?g-", id="two on the edge: one side has two"),
+        pytest.param([EDGE, EDGE, EDGE, 0], "-?g-", id="all on the edge"),
+    ],
+)
+def test_two_of_a_gap_or_two_in_time_prove_a_level_and_one_of_each_does_not(
+    sent: list[float], said: str
+) -> None:
     (monitor,) = attached(tale(), "attached")
-    limit = STALE_S - STALE_MARGIN_S
-    assert limit == 115
-    lines = [monitor.sample(1040.0 + n) for n in range(5)]
-    assert acting(lines[0], later=limit) is None, "it is the first"
-    assert acting(lines[1], later=limit + 0.1) is None, "nobody knows any more"
-    assert acting(lines[2], later=600) is None
-    proven = acting(lines[3], later=limit)
-    assert proven is not None
-    assert proven.id == "r-1.4"
+    marks = [acting(monitor.sample(1040.0 + n), later=age) for n, age in enumerate(sent)]
+    assert "".join(map(_told, marks)) == said
+
+
+def _told(mark: Acting | None) -> str:
+    if mark is None:
+        return "-"
+    return ("g" if mark.of_gap else "!") if mark.sure else "?"
+
+
+def test_what_has_proven_a_level_under_anothers_name_is_given_back_with_its_stretch() -> None:
+    told = tale("monitors_swapped")
+    second, first = attached(told, "older_attached", "younger_attached")
+    younger = told.patients["younger"]
+    told.done |= {"call": 1000.0, "older_attached": 1016.0, "younger_attached": 1017.0}
+    assert [acting(first.sample(1030.0 + n)) is not None for n in range(3)] == [False, True, False]
+    given_back = step(told, "older_given_back")
+    assert told.moved(given_back) is None
+    told.done |= {"younger_again": 1046.0, "older_again": 1052.0}
+    assert told.moved(given_back) == 1052.0
+    stretch = told.taken_for(1056.0)
+    assert stretch == (995.0, 1056.0)
+    assert younger.gives_back(second.device_id, *stretch) == [], "of another monitor"
+    assert younger.gives_back(first.device_id, 1031.5, 1049.0) == [], "of another stretch"
+    assert younger.gives_back(first.device_id, *stretch) == ["r-2.2"]
+    assert younger.gives_back(first.device_id, *stretch) == [], "it is gone"
+
+
+def test_the_monitor_that_somebody_wears_speaks_of_them_under_whatever_name() -> None:
+    told = tale("monitors_swapped")
+    attached(told, "older_attached")
+    assert told.worn_by("older") is None, "nobody has named a patient for it yet"
+    attached(told, "younger_attached")
+    worn = told.worn_by("older")
+    assert worn is not None
+    assert (worn.device_id, worn.entered.role) == ("M-0001", "younger")
 
 
 def test_a_hold_without_a_mark_proves_nothing() -> None:
@@ -317,7 +371,10 @@ def test_a_dead_zone_keeps_what_is_said_and_brings_it_out_in_order() -> None:
     telemetry = Telemetry(None, [told.van("unit")])
     telemetry.attach(monitor)
     telemetry.begin(1030.0)
-    said = said_by(telemetry, 1030, 1075)
+    said = said_by(telemetry, 1030, 1055)
+    assert telemetry.keeps(told.van("unit"))
+    said += said_by(telemetry, 1055, 1075)
+    assert not telemetry.keeps(told.van("unit"))
     inside = [(t, line) for t, line in said if 1046.0 <= line.made < 1062.0]
     assert all(t - line.made <= 0.2 for t, line in said if (t, line) not in inside)
     assert {t for t, _ in inside} == {1062.0}

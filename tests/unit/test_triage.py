@@ -43,13 +43,17 @@ from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.triage import TriageDecided, TriageLevel
 from services.kit.work import Received
-from services.triage.app import load_protocols, paused
-from services.triage.decide import REFRESH, STALE, assess, step
-from services.triage.picture import REMEMBERED, Picture, fold, is_streamed
+from services.triage.app import paused
+from services.triage.decide import REFRESH_S, State, look, step
+from services.triage.loader import active
+from services.triage.memory import REMEMBERED_S
+from services.triage.picture import Picture, fold, is_streamed
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
-PROTOCOLS = load_protocols()
-(ADULT,) = (protocol for protocol in PROTOCOLS.all if protocol.protocol == "adult")
+RULES = active()
+EDITION = RULES.at(BEGIN)
+STALE, REFRESH = EDITION.stale, timedelta(seconds=REFRESH_S)
+(ADULT,) = (protocol for protocol in EDITION.protocols if protocol.protocol == "adult")
 WELL = {"heart_rate": 80, "systolic_bp": 120, "spo2": 98, "temperature": 36.8, "consciousness": "A"}
 QUICKLY = settings(deadline=None, max_examples=50)
 
@@ -83,8 +87,12 @@ def streamed(number: int, occurred: float, **vitals: Any) -> Event:
 class Told:
     """Where a run of triage ends, with all that went out."""
 
-    picture: Picture
+    state: State
     decisions: list[TriageDecided]
+
+    @property
+    def picture(self) -> Picture:
+        return self.state.picture
 
     @property
     def worst(self) -> TriageLevel:
@@ -97,13 +105,13 @@ class Told:
 
 def tell(arrivals: Sequence[Arrival], *, stored: bool = False) -> Told:
     """Run triage; ``stored`` puts the state away and reads it back before each event."""
-    picture, decisions = Picture(encounter_id="E-1"), list[TriageDecided]()
+    state, decisions = State(picture=Picture(encounter_id="E-1")), list[TriageDecided]()
     for arrival in arrivals:
         if stored:
-            picture = Picture.model_validate_json(picture.model_dump_json(exclude_defaults=True))
-        picture, out = step(picture, "E-1", arrival.event, at(arrival.learned), PROTOCOLS)
-        decisions += out
-    return Told(picture, decisions)
+            state = State.model_validate_json(state.model_dump_json(exclude_defaults=True))
+        state, out = step(state, arrival.event, at(arrival.learned), RULES)
+        decisions += [event for event in out if isinstance(event, TriageDecided)]
+    return Told(state.but(last=None), decisions)
 
 
 # -- what is shown and not used --------------------------------------------------------------------
@@ -226,7 +234,7 @@ ABOUT_THEM = st.one_of(
     some(PatientReached, unit_id=st.just("U-1")),
 )
 #: For so many seconds a repeat is known by its id.
-MEMORY = {True: STALE.total_seconds(), False: REMEMBERED.total_seconds()}
+MEMORY = {True: STALE.total_seconds(), False: REMEMBERED_S}
 CLINICAL = (VitalSignsRecorded, FindingRecorded, ExaminationDone, TreatmentGiven)
 
 
@@ -274,8 +282,8 @@ def orders(draw: st.DrawFn, kinds: st.SearchStrategy[Any]) -> tuple[list[Arrival
 def level_alone(event: Event) -> TriageLevel:
     """The level of one event, with nothing else known and nothing missing."""
     picture = fold(Picture(encounter_id="E-1"), event, at(1000), STALE)
-    reasons = assess(picture, ADULT, PROTOCOLS, at(1000)).reasons
-    return reasons[0].level if reasons else TriageLevel.NOT_YET
+    firings = look(picture, EDITION, at(1000)).assessment.firings
+    return firings[0].level if firings else TriageLevel.NOT_YET
 
 
 def measured(events: Sequence[Event]) -> set[str]:
@@ -318,7 +326,7 @@ def test_the_last_word_of_the_same_second_stands() -> None:
     measured_twice = [reading(2, 5, pain=8), reading(3, 5, pain=1)]
     told = tell([Arrival(event, 10) for event in (*said, *measured_twice)])
     assert told.decisions[-1].reasons == ()
-    assert told.picture.readings["pain"].value == 1
+    assert told.picture.readings["pain"][-1].value == 1
 
 
 # -- what monitors send ---------------------------------------------------------------------------
@@ -331,7 +339,7 @@ def test_in_every_order_the_newest_samples_are_kept_and_the_current_level_is_the
 ) -> None:
     one, other = (tell(arrivals).picture for arrivals in both)
     assert one.streams == other.streams
-    levels = {assess(p, ADULT, PROTOCOLS, at(99)).current for p in (one, other)}
+    levels = {look(p, EDITION, at(99)).assessment.current for p in (one, other)}
     assert len(levels) == 1
 
 
@@ -403,7 +411,8 @@ def test_the_most_urgent_is_never_stated_without_a_reason(arrivals: list[Arrival
         reasons = [reason.level.urgency for reason in decision.reasons]
         assert reasons == sorted(reasons, reverse=True)
         if decision.worst is not before and decision.worst is not TriageLevel.NON_URGENT:
-            assert max(reasons) == decision.worst.urgency
+            earlier = [reason.level.urgency for reason in decision.earlier]
+            assert max(reasons + earlier) == decision.worst.urgency
         before = decision.worst
 
 
@@ -455,21 +464,19 @@ def test_a_mere_refresh_comes_at_most_every_five_seconds(arrivals: list[Arrival]
 @given(EVERYTHING)
 def test_nothing_new_is_held_back(arrivals: list[Arrival]) -> None:
     """After each event that counts, the last decision says what the picture says, and is fresh."""
-    picture, last = Picture(encounter_id="E-1"), None
+    state, last = State(picture=Picture(encounter_id="E-1")), None
     for arrival in arrivals:
-        now, before = at(arrival.learned), picture
-        picture, out = step(picture, "E-1", arrival.event, now, PROTOCOLS)
+        now, before = at(arrival.learned), state
+        state, out = step(state, arrival.event, now, RULES)
         last = out[0] if out else last
-        if picture is before:
+        if state is before:
             continue
-        assert last is not None
-        found = assess(picture, PROTOCOLS.for_patient(picture.patient, now), PROTOCOLS, now)
-        assert (last.current, last.missing, last.centres) == (
-            found.current,
-            found.missing,
-            found.concern.centres,
-        )
-        assert not picture.pending or now - last.occurred_at < REFRESH
+        assert isinstance(last, TriageDecided)
+        if now - last.occurred_at < REFRESH:  # by time alone, no later than the refresh
+            continue
+        found = look(state.picture, EDITION, now).assessment
+        assert (last.current, last.missing) == (found.current, found.missing)
+        assert not state.picture.pending
 
 
 # -- the moments at which a decision goes out -----------------------------------------------------
@@ -528,13 +535,13 @@ def test_whatever_a_human_does_goes_out_at_once() -> None:
 
 def test_what_is_not_for_triage_changes_nothing() -> None:
     told = tell([Arrival(made(DeviceAttached, 0, 0, device_id="M-1"), 0)])
-    assert told == Told(Picture(encounter_id="E-1"), [])
+    assert told == Told(State(picture=Picture(encounter_id="E-1")), [])
 
 
 def test_a_patient_nobody_knew_of_begins_with_the_first_event() -> None:
-    picture, decisions = step(None, "E-1", reading(0, 0, heart_rate=39), at(0), PROTOCOLS)
-    assert picture.encounter_id == "E-1"
-    assert [d.worst for d in decisions] == [TriageLevel.CRITICAL]
+    state, decisions = step(None, reading(0, 0, heart_rate=39), at(0), RULES)
+    assert state.picture.encounter_id == "E-1"
+    assert [getattr(d, "worst", None) for d in decisions] == [TriageLevel.CRITICAL]
 
 
 def test_what_was_sent_long_ago_is_named_in_the_next_refresh() -> None:
@@ -576,12 +583,12 @@ def test_what_a_human_said_is_known_again_for_a_day() -> None:
 
 def test_ids_of_samples_are_forgotten_when_the_sample_alone_is_too_old_to_decide() -> None:
     arrivals = [Arrival(streamed(n, n, heart_rate=80), n) for n in range(1000)]
-    assert len(tell(arrivals).picture.taken) <= STALE.total_seconds() + 3
+    assert len(tell(arrivals).picture.memory.samples) <= STALE.total_seconds() + 3
 
 
 def test_a_picture_stays_small() -> None:
     arrivals = [Arrival(streamed(n, n, heart_rate=80, spo2=97), n) for n in range(600)]
-    size = len(tell(arrivals).picture.model_dump_json(exclude_defaults=True))
+    size = len(tell(arrivals).state.model_dump_json(exclude_defaults=True))
     assert size < 20_000
 
 
@@ -603,6 +610,7 @@ def test_a_decision_names_its_inputs_with_their_times_and_where_they_come_from()
     assert [(i.name, i.value, i.occurred_at, i.method) for i in inputs] == [
         ("gcs_eye", 4, at(2.5), "reading"),
         ("heart_rate", 80, at(2), "streamed"),
+        ("on_oxygen", "yes", at(2.5), "reading"),
         ("systolic_bp", 120, at(0), "reading"),
         ("temperature", "unmeasurable", at(0), "reading"),
     ]
@@ -629,7 +637,13 @@ def test_reasons_without_a_number_speak_both_languages_too() -> None:
             "design",
             "design",
         ),
-        ("consciousness", "意识 P", "consciousness P", "CONS2018", "V2"),
+        (
+            "consciousness.P",
+            "意识 P（仅疼痛刺激反应）",
+            "consciousness P (reacts to pain alone)",
+            "CONS2018",
+            "V2",
+        ),
         ("cardiac_arrest", "心搏呼吸停止", "cardiac or respiratory arrest", "CONS2018", "V2"),
     ]
 
@@ -641,9 +655,9 @@ def test_a_decision_carries_the_time_of_the_record_that_completed_it() -> None:
 
 @pytest.mark.parametrize("known", [True, False])
 def test_when_triage_of_a_patient_stops_the_last_level_stands(known: bool) -> None:
-    picture = tell([Arrival(reading(0, 0, heart_rate=39), 0)]).picture if known else None
+    state = tell([Arrival(reading(0, 0, heart_rate=39), 0)]).state if known else None
     event = reading(1, 1, heart_rate=80)
-    (said,) = paused(picture, Received("E-1", event, at(2), record=None))
+    (said,) = paused(state, Received("E-1", event, at(2), record=None))
     assert said.model_dump(include={"encounter_id", "worst"}) == {
         "encounter_id": "E-1",
         "worst": TriageLevel.CRITICAL if known else TriageLevel.NOT_YET,

@@ -1,0 +1,1 @@
+"""How fast: the same stored records, by this service and by its peers, beside the limits."""

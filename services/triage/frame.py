@@ -1,0 +1,94 @@
+"""What holds for every protocol of a set: how each vital sign is taken, when a value counts, and
+what the site has set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from schemas.clinical import VitalSigns
+from schemas.triage import Bilingual, Evidence, TriageLevel
+from services.triage.band import Rule
+from services.triage.picture import KEPT, Method
+from services.triage.terms import Said, VitalName
+
+
+class StreamRule(Rule):
+    """When a streamed value counts: a second of ``of`` samples within ``within_s`` agrees. A 0 that
+    nobody has answered for ``unanswered_s`` is shown as unconfirmed."""
+
+    of: Annotated[int, Field(ge=2, le=KEPT)]
+    within_s: Annotated[float, Field(gt=0)]
+    stale_s: Annotated[float, Field(gt=0)]
+    unanswered_s: Annotated[float, Field(gt=0)]
+    evidence: Evidence
+
+
+class Vital(Rule):
+    """One vital sign: how a monitor takes it, and how long a human's reading is good for.
+
+    ``now_and_then`` (a cuff, a thermometer) acts at the first value, ``continuously`` at the second
+    of three. ``repeat`` asks for a second reading where the first one raises a level.
+    """
+
+    name: Said
+    unit: str
+    monitored: Literal["continuously", "now_and_then"]
+    good_for_min: Annotated[float, Field(gt=0)]
+    repeat: bool = False
+    #: What the crew is asked when the signal is lost.
+    lost: Said | None = None
+
+
+class Site(Rule):
+    """What a site sets for itself."""
+
+    newborn_below: str
+    child_below: str
+    postpartum_days: Annotated[int, Field(gt=0)]
+    #: Metres above the sea. No source gives other bands for saturation: it is shown beside them.
+    altitude_m: Annotated[int, Field(ge=-500, le=6000)] = 0
+    respond_within_min: Mapping[TriageLevel, Annotated[float, Field(ge=0)]]
+
+    @property
+    def ages(self) -> Mapping[str, str]:
+        """The ages that other documents name."""
+        return {"newborn_below": self.newborn_below, "child_below": self.child_below}
+
+
+class Frame(Rule):
+    """One version of what holds for a whole set."""
+
+    set: str
+    version: str
+    effective_from: AwareDatetime
+    name: Said
+    stream: StreamRule
+    vitals: Mapping[VitalName, Vital]
+    site: Site
+
+    @model_validator(mode="after")
+    def _check(self) -> Frame:
+        absent = set(VitalSigns.model_fields) - {"on_oxygen"} - set(self.vitals)
+        if absent:
+            raise ValueError(f"vital signs without a name: {sorted(absent)}")
+        return self
+
+    def good_for(self, name: str, method: Method) -> timedelta:
+        """For how long a value says what is now: of a stream not long, of a cuff as of a human."""
+        vital = self.vitals[name]
+        if method == "streamed" and vital.monitored == "continuously":
+            return timedelta(seconds=self.stream.stale_s)
+        return timedelta(minutes=vital.good_for_min)
+
+    def named(self, name: str) -> Bilingual:
+        """What a human calls a vital sign."""
+        return self.vitals[name].name
+
+
+def with_site(document: Mapping[str, Any], site: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document of a frame with what a site sets otherwise."""
+    return {**document, "site": {**document.get("site", {}), **site}}

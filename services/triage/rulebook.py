@@ -1,0 +1,195 @@
+"""A named set of protocols: everything that one way of triage knows, in all its versions.
+
+Sets are alternatives. They are never merged: the strictest of everything is nobody's protocol.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated, Any, Protocol, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+
+from schemas.encounter import Complaint, Patient
+from services.triage.band import Rule
+from services.triage.centres import Centres, holds
+from services.triage.complaints import Vocabulary
+from services.triage.condition import Condition
+from services.triage.facts import Facts
+from services.triage.frame import Frame
+from services.triage.patient import age_of, is_obstetric
+from services.triage.picture import Picture
+from services.triage.protocol import Protocol as AgeProtocol
+from services.triage.scores import Scores
+from services.triage.steady import Cuts, Steadiness, conditions, score_cuts, steadiness
+
+
+class _Dated(Protocol):
+    @property
+    def effective_from(self) -> AwareDatetime: ...
+
+
+DatedT = TypeVar("DatedT", bound=_Dated)
+
+
+class Edition(Rule):
+    """Everything of a set that is in force at one moment."""
+
+    frame: Frame
+    protocols: tuple[AgeProtocol, ...]
+    centres: Centres
+    scores: Scores
+    vocabulary: Vocabulary
+
+    @model_validator(mode="after")
+    def _check(self) -> Edition:
+        known = {*self.frame.vitals, *self.scores.scores}
+        for condition in conditions(self.centres):
+            if condition.score is not None and condition.score.name not in self.scores.scores:
+                raise ValueError(f"no such score: {condition.score.name}")
+        for protocol in self.protocols:
+            if stray := sorted(set(protocol.indicators) - known):
+                raise ValueError(f"{protocol.protocol}: no such vital sign or score: {stray}")
+        return self
+
+    def is_for_every_age(self) -> bool:
+        """Whether every age belongs to one protocol, and so does an unknown one."""
+        ages = sorted((p.ages for p in self.protocols if not p.obstetric), key=lambda a: a.from_)
+        ends = [0.0, *(end for age in ages for end in (age.from_, age.to)), float("inf")]
+        fits = all(a == b for a, b in list(pairwise(ends))[::2])
+        return fits and sum(age.unknown for age in ages) == 1
+
+    def protocol_of(self, years: float | None, obstetric: bool) -> AgeProtocol | None:
+        """The protocol for somebody of this age; None when none fits."""
+        return next((p for p in self.protocols if p.is_for(years, obstetric)), None)
+
+    @cached_property
+    def steady(self) -> Mapping[str, Steadiness]:
+        """By protocol, what tells that a sample changes nothing."""
+        return {
+            protocol.protocol: steadiness(protocol, self.frame, self.centres, self.scores)
+            for protocol in self.protocols
+        }
+
+    @cached_property
+    def ratios(self) -> frozenset[str]:
+        """The scores that are a ratio."""
+        return frozenset(name for name, score in self.scores.scores.items() if score.ratio)
+
+    @cached_property
+    def score_cuts(self) -> Mapping[str, Cuts]:
+        """By protocol, where the points of any score that may be shown change."""
+        return {p.protocol: score_cuts(p, self.scores) for p in self.protocols}
+
+    @cached_property
+    def stale(self) -> timedelta:
+        """How old a streamed sample may be."""
+        return timedelta(seconds=self.frame.stream.stale_s)
+
+    def shown_scores(self, facts: Facts) -> Iterator[str]:
+        """The scores that are shown beside this patient's level."""
+        for name, score in self.scores.scores.items():
+            if score.is_for(facts.years, facts.obstetric) and (
+                score.when is None or self.holds(facts, score.when)
+            ):
+                yield name
+
+    def holds(self, facts: Facts, when: Condition) -> bool:
+        """Whether a condition holds, the level apart."""
+        return holds(facts, self.centres, self.scores, when)
+
+    def facts(self, picture: Picture, now: datetime) -> Facts:
+        """A picture, read by this edition."""
+        return Facts(picture, self.frame, self.categories(picture.patient), now)
+
+    def categories(self, patient: Patient) -> frozenset[Complaint]:
+        """What the patient complains of."""
+        return self.vocabulary.of(patient)
+
+    def for_patient(self, patient: Patient, at: datetime) -> AgeProtocol | None:
+        """The protocol for a patient."""
+        obstetric = is_obstetric(patient, self.frame.site.postpartum_days)
+        return self.protocol_of(age_of(patient, at), obstetric)
+
+
+class Rulebook(Rule):
+    """Every version of every document of a set."""
+
+    name: str
+    frames: Annotated[tuple[Frame, ...], Field(min_length=1)]
+    protocols: tuple[AgeProtocol, ...]
+    centres: Annotated[tuple[Centres, ...], Field(min_length=1)]
+    scores: Annotated[tuple[Scores, ...], Field(min_length=1)]
+    vocabularies: Annotated[tuple[Vocabulary, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Rulebook:
+        begun = [(p.protocol, p.effective_from) for p in self.protocols]
+        for kind in ("frames", "centres", "scores", "vocabularies"):
+            begun += [(kind, document.effective_from) for document in getattr(self, kind)]
+        if len(set(begun)) < len(begun):
+            raise ValueError("two versions begin at the same moment")
+        if not self._editions[-1].is_for_every_age():
+            raise ValueError("every age belongs to one protocol, and so does an unknown age")
+        return self
+
+    def at(self, moment: datetime) -> Edition:
+        """What is in force. Raises ``LookupError`` before the first edition."""
+        number = bisect_right(self._begins, moment) - 1
+        if number < 0:
+            raise LookupError("no protocol is in force yet")
+        return self._editions[number]
+
+    @cached_property
+    def _begins(self) -> list[datetime]:
+        """When an edition begins: with any document, from when there is one of each kind."""
+        kinds: Sequence[Sequence[_Dated]] = (
+            self.frames, self.centres, self.scores, self.vocabularies
+        )  # fmt: skip
+        first = max(min(d.effective_from for d in kind) for kind in kinds)
+        dates = {d.effective_from for kind in (*kinds, self.protocols) for d in kind}
+        return sorted({max(first, date).astimezone(UTC) for date in dates})
+
+    @cached_property
+    def _editions(self) -> list[Edition]:
+        return [self._edition(begin) for begin in self._begins]
+
+    def _edition(self, at: datetime) -> Edition:
+        names = dict.fromkeys(p.protocol for p in self.protocols)
+        newest = (_newest([p for p in self.protocols if p.protocol == name], at) for name in names)
+        found = tuple(p for p in newest if p is not None)
+        return Edition(
+            frame=_in_force(self.frames, at),
+            protocols=found,
+            centres=_in_force(self.centres, at),
+            scores=_in_force(self.scores, at),
+            vocabulary=_in_force(self.vocabularies, at),
+        )
+
+
+def _newest(documents: Iterable[DatedT], at: datetime) -> DatedT | None:
+    begun = [d for d in documents if d.effective_from <= at]
+    return max(begun, key=lambda d: d.effective_from, default=None)
+
+
+def _in_force(documents: Iterable[DatedT], at: datetime) -> DatedT:
+    return max((d for d in documents if d.effective_from <= at), key=lambda d: d.effective_from)
+
+
+def from_memory(part: Any, place: str = "") -> Iterator[str]:
+    """Where a set holds something that nobody has read anywhere (evidence M)."""
+    if isinstance(part, BaseModel):
+        if getattr(part, "evidence", None) == "M":
+            yield place
+        for name in type(part).model_fields:
+            yield from from_memory(getattr(part, name), f"{place}.{name}" if place else name)
+    elif isinstance(part, Mapping):
+        for name, inner in part.items():
+            yield from from_memory(inner, f"{place}.{name}" if place else str(name))
+    elif isinstance(part, tuple):
+        for number, inner in enumerate(part):
+            yield from from_memory(inner, f"{place}.{number}")
