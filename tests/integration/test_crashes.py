@@ -82,7 +82,7 @@ async def test_nothing_was_decided_or_kept_that_was_not_told(
     try:
         for patient in aftermath.patients:
             number = await connection.fetchval(
-                "SELECT state->'decided'->>'number' FROM triage.pictures WHERE id = $1",
+                "SELECT state->'course'->>'number' FROM triage.states WHERE id = $1",
                 patient.encounter,
             )
             assert int(number) == len(aftermath.ledger.each(TriageDecided, patient.encounter))

@@ -79,7 +79,7 @@ async def state(at: Bench) -> list[Any]:
     await until(at.ledger.at_the_end)
     tables = [
         await at.database.fetch(f"SELECT t::text FROM triage.{name} AS t ORDER BY 1")
-        for name in ("pictures", "positions", "outbox", "set_aside")
+        for name in ("states", "positions", "outbox", "set_aside")
     ]
     told = sorted(key for key in at.ledger.bytes if key[0] == "triage-decisions")
     return [*tables, told]

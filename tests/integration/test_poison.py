@@ -64,7 +64,7 @@ async def test_a_patient_whose_record_makes_us_fail_is_set_aside_alone(
         await at.taken_in(encounters)
         ill, *others = encounters
         await at.database.execute(
-            "UPDATE triage.pictures SET version = 7, state = '{\"encounter_id\": 5}' WHERE id = $1",
+            "UPDATE triage.states SET version = 7, state = '{\"picture\": 5}' WHERE id = $1",
             ill,
         )
         first = at.sample(ill, counts=False)
