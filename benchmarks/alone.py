@@ -24,7 +24,7 @@ from services.triage.decide import REFRESH_S, State, step
 from services.triage.loader import active
 from services.triage.rulebook import Rulebook
 
-ENCOUNTERS, ROUNDS = 600, 8
+ENCOUNTERS, ROUNDS = 600, 5
 REPETITIONS = 5
 #: Crews measure by hand in this second; from then on every decision is a refresh.
 MET = 10

@@ -11,7 +11,7 @@ from services.triage.facts import Counted, Facts
 from services.triage.picture import Picture, latest
 from services.triage.protocol import Indicator, Protocol, Sign, Words
 from services.triage.rulebook import Edition
-from services.triage.scores import score_of, support_of
+from services.triage.scoring import score_of, support_of
 from services.triage.support import Support
 
 NON_URGENT = TriageLevel.NON_URGENT.urgency

@@ -6,15 +6,17 @@ taken back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from pydantic import AwareDatetime
 
-from schemas.clinical import ObservationReattributed, ObservationRetracted
+from schemas.clinical import LevelOverridden, ObservationReattributed, ObservationRetracted
 from schemas.event import Event, Value
 from schemas.triage import CentreConcern, LostSignal, Reason, TriageLevel
-from services.triage.assessment import Firing
+from services.triage.assessment import Assessment, Firing
+from services.triage.explanation import reason_of
+from services.triage.frame import Frame
 from services.triage.support import Support
 
 #: So many ways to prove a rule are kept apart; beyond that it is never taken back by itself.
@@ -111,3 +113,41 @@ def proven(
         else:
             found[firing.rule] = known.with_(firing.support, near)
     return found
+
+
+def without(course: Course, leaves: Leaves) -> tuple[Course, tuple[Reason, ...]]:
+    """The course without what an event takes back, and the reasons that are gone with it."""
+    proofs, gone = dict[str, Proof](), []
+    for rule, proof in course.proofs.items():
+        ways = left(proof.ways, leaves)
+        if ways:
+            proofs[rule] = proof if ways == proof.ways else proof.but(ways=ways)
+        else:
+            gone.append(proof.reason)
+    concerns = {
+        name: concern.but(ways=ways)
+        for name, concern in course.concerns.items()
+        if (ways := left(concern.ways, leaves))
+    }
+    return course.but(proofs=proofs, concerns=concerns), tuple(gone)
+
+
+def overridden(course: Course, event: LevelOverridden, firings: Sequence[Firing]) -> Course:
+    """A clinician has set the level, and has weighed what fired."""
+    weighed = tuple(firing.rule for firing in firings)
+    level = TriageLevel(event.level)
+    return course.but(worst=level, proofs={}, weighed=weighed)
+
+
+def proven_by(
+    course: Course, assessment: Assessment, firings: Sequence[Firing], frame: Frame
+) -> Course:
+    """What fires is proven, unless a clinician has weighed it; what was weighed and is gone counts
+    again when it comes back."""
+    weighed = course.weighed
+    if weighed:
+        firing_now = {firing.rule for firing in assessment.firings}
+        weighed = tuple(rule for rule in weighed if rule in firing_now)
+    new = ((f, reason_of(f, frame)) for f in firings if f.rule not in weighed)
+    proofs = proven(course.proofs, new, frame.stream.stale_s)
+    return course.but(proofs=proofs, weighed=weighed)

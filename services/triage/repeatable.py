@@ -17,7 +17,7 @@ from schemas.triage import ScoreValue, TriageDecided
 from services.triage.facts import Facts
 from services.triage.picture import Picture
 from services.triage.rulebook import Edition
-from services.triage.scores import told
+from services.triage.scoring import told
 from services.triage.statement import inputs_of, scores_of
 from services.triage.steady import Cuts
 from services.triage.verdict import Verdict, View

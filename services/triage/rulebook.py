@@ -16,8 +16,9 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from schemas.encounter import Complaint, Patient
 from services.triage.band import Rule
-from services.triage.centres import Centres, holds
+from services.triage.centres import Centres
 from services.triage.complaints import Vocabulary
+from services.triage.concern import holds
 from services.triage.condition import Condition
 from services.triage.facts import Facts
 from services.triage.frame import Frame

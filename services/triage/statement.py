@@ -20,7 +20,7 @@ from services.triage.course import Course
 from services.triage.explanation import NO_PROTOCOL
 from services.triage.facts import Facts
 from services.triage.picture import Picture, latest
-from services.triage.scores import told
+from services.triage.scoring import told
 from services.triage.verdict import Verdict, View
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 from schemas.triage import Reason
-from services.triage.assessment import Assessment
-from services.triage.centres import Question
+from services.triage.assessment import Assessment, assess
+from services.triage.concern import Question
 from services.triage.course import Course
 from services.triage.facts import Facts
+from services.triage.picture import Picture
 from services.triage.protocol import Protocol
 from services.triage.rulebook import Edition
 from services.triage.support import Support
@@ -35,3 +37,10 @@ class Verdict(NamedTuple):
     #: What the rules that fire or hold rest on.
     supports: tuple[Support, ...]
     changed: bool
+
+
+def look(picture: Picture, edition: Edition, now: datetime) -> View:
+    """Read a picture."""
+    facts = edition.facts(picture, now)
+    protocol = edition.protocol_of(facts.years, facts.obstetric)
+    return View(facts, protocol, edition, assess(facts, protocol, edition))

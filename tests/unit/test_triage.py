@@ -44,10 +44,12 @@ from schemas.event import Event
 from schemas.triage import TriageDecided, TriageLevel
 from services.kit.work import Received
 from services.triage.app import paused
-from services.triage.decide import REFRESH_S, State, look, step
+from services.triage.decide import REFRESH_S, State, step
+from services.triage.fold import fold
 from services.triage.loader import active
 from services.triage.memory import REMEMBERED_S
-from services.triage.picture import Picture, fold, is_streamed
+from services.triage.picture import Picture, is_streamed
+from services.triage.verdict import look
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 RULES = active()

@@ -1,0 +1,171 @@
+"""Which rules of centres hold for a patient, and what they leave to ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import NamedTuple
+
+from schemas.triage import Bilingual, Centre, TriageLevel
+from services.triage.centres import CentreRule, Centres, Injury, Need
+from services.triage.condition import Condition, Limit
+from services.triage.facts import Facts
+from services.triage.scores import Scores
+from services.triage.scoring import score_of, support_of
+from services.triage.support import Support
+
+
+class Fired(NamedTuple):
+    """A rule of a centre that holds, and what it rests on."""
+
+    name: str
+    centre: Centre
+    rule: CentreRule
+    support: Support
+
+
+def fired(facts: Facts, rules: Centres, scores: Scores, worst: TriageLevel) -> Iterator[Fired]:
+    """Every rule of every centre that holds. Activation is proposed here, done by a human."""
+    asked = _Asked(facts, rules.injury, scores, worst)
+    there = facts.there
+    for name, centre, rule, gate in rules.gated:
+        if gate is not None and gate.isdisjoint(there):
+            continue
+        support = asked.holds(rule.when)
+        if support is not None:
+            yield Fired(name, centre, rule, support)
+
+
+def holds(facts: Facts, rules: Centres, scores: Scores, when: Condition) -> bool:
+    """Whether a condition holds, the level apart."""
+    return _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET).holds(when) is not None
+
+
+def excluded(facts: Facts, rules: Centres, scores: Scores, name: str) -> bool:
+    """Whether a rule that has held is excluded by what is known now."""
+    centre, _, rule_name = name.partition(".")
+    protocol = rules.centres[Centre(centre)]
+    unless = protocol.rules[rule_name].when.unless if rule_name in protocol.rules else None
+    return unless is not None and holds(facts, rules, scores, unless)
+
+
+class Question(NamedTuple):
+    """A question for the crew, and what it is about."""
+
+    value: int
+    centre: Centre
+    item: str
+    text: Bilingual
+
+
+def questions(
+    facts: Facts, rules: Centres, scores: Scores, concerned: frozenset[Centre]
+) -> list[Question]:
+    """What the centres need to know and do not, the most valuable first."""
+    asked = _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET)
+    found = [
+        Question(need.value, centre, need.item, need.question)
+        for centre, protocol in rules.centres.items()
+        for need in protocol.needs
+        if _is_asked(asked, need, centre in concerned) and not _is_known(facts, need.item)
+    ]
+    return sorted(found, key=lambda question: -question.value)
+
+
+def _is_asked(asked: _Asked, need: Need, is_concerned: bool) -> bool:
+    if need.when is None:
+        return is_concerned
+    return asked.holds(need.when) is not None
+
+
+def _is_known(facts: Facts, item: str) -> bool:
+    picture = facts.picture
+    if item == "last_known_well":
+        return picture.patient.last_known_well is not None
+    if item in ("lams", "race"):
+        return any(name.startswith(f"{item}.") for name in picture.points)
+    return (
+        item in picture.examinations
+        or item in picture.signs
+        or item in picture.readings
+        or item in picture.streams
+    )
+
+
+class _Asked:
+    """Conditions asked of the facts: each answer is what it rests on, or None."""
+
+    def __init__(self, facts: Facts, injury: Injury, scores: Scores, worst: TriageLevel) -> None:
+        self.facts, self.injury, self.scores, self.worst = facts, injury, scores, worst
+
+    def holds(self, when: Condition) -> Support | None:
+        """What a condition rests on when all of it holds; the cheap parts are asked first."""
+        if not self._fits(when):
+            return None
+        support = Support()
+        for part in self._parts(when):
+            if part is None:
+                return None
+            support = support.with_(part)
+        return support
+
+    def _fits(self, when: Condition) -> bool:
+        """Whether it may hold of this patient, by what costs next to nothing to ask."""
+        facts = self.facts
+        return not (
+            (when.any_complaint and facts.categories.isdisjoint(when.any_complaint))
+            or (when.obstetric is not None and facts.obstetric is not when.obstetric)
+            or (when.level is not None and self.worst.urgency < when.level.urgency)
+            or (when.ages is not None and not when.ages.holds(facts.years))
+            or (when.born_on_the_way is not None and when.born_on_the_way is not self._is_born())
+        )
+
+    def _parts(self, when: Condition) -> Iterator[Support | None]:
+        if when.injured is not None:
+            yield self._injured() if when.injured else None
+        if when.any_sign:
+            yield self._any_sign(when.any_sign)
+        if when.all_signs:
+            yield from map(self._sign, when.all_signs)
+        if when.any_limit:
+            yield next((s for limit in when.any_limit if (s := self._limit(limit))), None)
+        if when.score is not None:
+            found = score_of(self.facts, self.scores, when.score.name)
+            reached = found is not None and found.low >= when.score.at_least
+            yield support_of(self.facts, self.scores, when.score.name) if reached else None
+        if when.last_known_well_over_h is not None:
+            yield self._is_long_ago(when.last_known_well_over_h)
+        if when.any_of:
+            held = (self.holds(each) for each in when.any_of)
+            yield next((s for s in held if s is not None), None)
+        if when.unless is not None:
+            yield Support() if self.holds(when.unless) is None else None
+
+    def _sign(self, name: str) -> Support | None:
+        word = self.facts.picture.word(name)
+        return Support((word.said_by,)) if word and word.present else None
+
+    def _any_sign(self, names: tuple[str, ...]) -> Support | None:
+        signs = self.facts.picture.signs
+        return next((s for name in names if name in signs and (s := self._sign(name))), None)
+
+    def _injured(self) -> Support | None:
+        if not self.facts.categories.isdisjoint(self.injury.any_complaint):
+            return Support()
+        return self._any_sign(self.injury.any_sign)
+
+    def _limit(self, limit: Limit) -> Support | None:
+        counted = self.facts.counted(limit.name)
+        if counted is None:
+            return None
+        if counted.unmeasurable:
+            return Support((counted.samples[-1].said_by,)) if limit.below is not None else None
+        return counted.support(limit.is_passed) if counted.passes(limit.is_passed) else None
+
+    def _is_long_ago(self, hours: float) -> Support | None:
+        since = self.facts.picture.patient.last_known_well
+        is_long = since is not None and self.facts.now - since > timedelta(hours=hours)
+        return Support() if is_long else None
+
+    def _is_born(self) -> bool:
+        return self.facts.picture.origin == "birth"
