@@ -62,7 +62,7 @@ def step(
         if not is_due:
             return state.but(picture=picture), ()
         last: Repeatable | None = state.last
-        if last is not None and last.may_be_said_again(edition, now):
+        if last is not None and last.may_be_said_again(picture, edition, now):
             decision = last.said_again(picture, event, now)
             again = last._replace(decision=decision)
             return _after(state, picture, state.course, decision, again), (decision,)

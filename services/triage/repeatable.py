@@ -7,7 +7,6 @@ alone may change something, and where a rule rests on what a monitor streams.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
@@ -44,6 +43,9 @@ class Repeatable(NamedTuple):
             return None
         if picture.patient.birth_time or picture.patient.last_known_well:
             return None
+        good_for, now = view.edition.streams_good_for, facts.now
+        if any(now - ring[-1].at > good_for[name] for name, ring in picture.streams.items()):
+            return None
         streamed = {ring[-1].said_by for ring in picture.streams.values()}
         for support in verdict.supports:
             if support.since is not None or not streamed.isdisjoint(support.ids):
@@ -51,9 +53,15 @@ class Repeatable(NamedTuple):
         cuts = view.edition.score_cuts[view.protocol.protocol]
         return cls(decision, view, _until(facts), cuts, _places(picture, cuts))
 
-    def may_be_said_again(self, edition: Edition, now: datetime) -> bool:
+    def may_be_said_again(self, picture: Picture, edition: Edition, now: datetime) -> bool:
         """Whether it still holds, of a sample that changes nothing."""
-        return edition is self.view.edition and now < self.until
+        if edition is not self.view.edition or now >= self.until:
+            return False
+        good_for = edition.streams_good_for
+        for name, ring in picture.streams.items():
+            if now - ring[-1].at > good_for[name]:
+                return False
+        return True
 
     def said_again(self, picture: Picture, event: Event, now: datetime) -> TriageDecided:
         """The same decision with fresh values."""
@@ -90,28 +98,24 @@ def _places(picture: Picture, cuts: Cuts) -> Places | None:
     """None where the kept samples of one vital sign do not lie together."""
     found = []
     for name, ring in picture.streams.items():
-        if name not in cuts:
+        edges = cuts.get(name)
+        if edges is None:
             continue
-        edges = cuts[name]
-        places = {bisect_right(edges, s.value) for s in ring if isinstance(s.value, float)}
-        if len(places) != 1:
-            return None
-        found.append((name, places.pop()))
-    return tuple(sorted(found))
+        place = bisect_right(edges, ring[-1].value)  # type: ignore[type-var]
+        for sample in ring[:-1]:
+            if bisect_right(edges, sample.value) != place:  # type: ignore[type-var]
+                return None
+        found.append((name, place))
+    found.sort()
+    return tuple(found)
 
 
 def _until(facts: Facts) -> datetime:
-    return min(
-        (end for end in _ends(facts) if end > facts.now), default=datetime.max.replace(tzinfo=UTC)
+    """When the first reading ceases to say what is now; of streams each sample tells anew."""
+    frame = facts.frame
+    ends = (
+        ring[-1].at + frame.good_for(name, "reading")
+        for name, ring in facts.picture.readings.items()
+        if name in frame.vitals
     )
-
-
-def _ends(facts: Facts) -> Iterator[datetime]:
-    """When each value ceases to say what is now."""
-    frame, picture = facts.frame, facts.picture
-    for name, ring in picture.streams.items():
-        if name in frame.vitals:
-            yield ring[-1].at + frame.good_for(name, "streamed")
-    for name, ring in picture.readings.items():
-        if name in frame.vitals:
-            yield ring[-1].at + frame.good_for(name, "reading")
+    return min((end for end in ends if end > facts.now), default=datetime.max.replace(tzinfo=UTC))

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from schemas.clinical import VitalSigns
 from schemas.encounter import Complaint, Patient
 from services.triage.band import Rule
 from services.triage.centres import Centres
@@ -85,6 +86,16 @@ class Edition(Rule):
     def score_cuts(self) -> Mapping[str, Cuts]:
         """By protocol, where the points of any score that may be shown change."""
         return {p.protocol: score_cuts(p, self.scores) for p in self.protocols}
+
+    @cached_property
+    def streams_good_for(self) -> Mapping[str, timedelta]:
+        """For how long what a monitor streams says what is now."""
+        names = VitalSigns.model_fields
+        frame = self.frame
+        return {
+            name: frame.good_for(name, "streamed") if name in frame.vitals else timedelta.max
+            for name in names
+        }
 
     @cached_property
     def stale(self) -> timedelta:
