@@ -17,7 +17,7 @@ from services.triage.following import Change, follow
 from services.triage.picture import Picture
 from services.triage.repeatable import Repeatable
 from services.triage.rulebook import Edition, Rulebook
-from services.triage.statement import decision_of, shadow_of
+from services.triage.statement import decision_of, shadow_of, shown_in
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
 REFRESH_S = 5.0
@@ -63,8 +63,8 @@ def step(
             return state.but(picture=picture), ()
         last: Repeatable | None = state.last
         if last is not None and last.may_be_said_again(picture, edition, now):
-            decision = last.said_again(picture, event, now)
-            again = last._replace(decision=decision)
+            again = last.said_again(picture, event, now)
+            decision = again.decision
             return _after(state, picture, state.course, decision, again), (decision,)
     verdict = follow(state.course, change, edition)
     beside, course = None, state.shadow or Course()
@@ -73,8 +73,9 @@ def step(
         state = state.but(shadow=beside.said)
     if not (verdict.changed or is_due):
         return state.but(picture=picture, course=verdict.course, last=None), ()
-    decision = decision_of(picture, verdict, event, now, rulebook.name)
-    repeatable = None if beside else Repeatable.of(verdict, decision)
+    shown = shown_in(verdict.view)
+    decision = decision_of(verdict, shown, event, now, rulebook.name)
+    repeatable = None if beside else Repeatable.of(verdict, shown, decision)
     after = _after(state, picture, verdict.said, decision, repeatable)
     if beside is None or on_trial is None:
         return after, (decision,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from schemas.envelope import derived_id
@@ -16,12 +17,11 @@ from schemas.triage import ScoreValue, TriageDecided
 from services.triage.facts import Facts
 from services.triage.picture import Picture
 from services.triage.rulebook import Edition
-from services.triage.scoring import told
-from services.triage.statement import inputs_of, scores_of
+from services.triage.statement import Shown, inputs_of
 from services.triage.steady import Cuts
 from services.triage.verdict import Verdict, View
 
-#: Where the kept samples of each streamed vital sign lie among the cuts of all scores.
+#: Where the kept samples of each streamed vital sign lie among the cuts of a score.
 Places: TypeAlias = tuple[tuple[str, int], ...]
 
 
@@ -31,11 +31,12 @@ class Repeatable(NamedTuple):
     decision: TriageDecided
     view: View
     until: datetime
-    cuts: Cuts
-    places: Places | None
+    shown: Shown
+    #: By score; none where the kept samples of one vital sign do not lie together.
+    places: Mapping[str, Places | None]
 
     @classmethod
-    def of(cls, verdict: Verdict, decision: TriageDecided) -> Repeatable | None:
+    def of(cls, verdict: Verdict, shown: Shown, decision: TriageDecided) -> Repeatable | None:
         """The decision where it may be said again; else none."""
         view = verdict.view
         picture, facts = view.facts.picture, view.facts
@@ -50,8 +51,9 @@ class Repeatable(NamedTuple):
         for support in verdict.supports:
             if support.since is not None or not streamed.isdisjoint(support.ids):
                 return None
-        cuts = view.edition.score_cuts[view.protocol.protocol]
-        return cls(decision, view, _until(facts), cuts, _places(picture, cuts))
+        cuts = view.edition.score_cuts
+        places = {name: _places(picture, cuts[name]) for name in shown}
+        return cls(decision, view, _until(facts), shown, places)
 
     def may_be_said_again(self, picture: Picture, edition: Edition, now: datetime) -> bool:
         """Whether it still holds, of a sample that changes nothing."""
@@ -63,11 +65,11 @@ class Repeatable(NamedTuple):
                 return False
         return True
 
-    def said_again(self, picture: Picture, event: Event, now: datetime) -> TriageDecided:
-        """The same decision with fresh values."""
-        last = self.decision
+    def said_again(self, picture: Picture, event: Event, now: datetime) -> Repeatable:
+        """The same with a decision that has fresh values."""
+        again, last = self._scored(picture, now), self.decision
         number = last.number + 1
-        return last.but(
+        decision = last.but(
             event_id=derived_id("decision", picture.encounter_id, number),
             occurred_at=now,
             recorded_at=now,
@@ -75,38 +77,36 @@ class Repeatable(NamedTuple):
             changed=False,
             taken_back=(),
             inputs=inputs_of(picture),
-            scores=self._scores(picture, now),
+            scores=tuple(score for score in again.shown.values() if score is not None),
             folded=picture.pending,
             cause=event.event_id,
         )
+        return again._replace(decision=decision)
 
-    def _scores(self, picture: Picture, now: datetime) -> tuple[ScoreValue, ...]:
-        """The same, where every value lies where it lay; a ratio is another with every value."""
-        view, last = self.view, self.decision.scores
-        edition = view.edition
-        if self.places is None or self.places != _places(picture, self.cuts):
-            return scores_of(view._replace(facts=edition.facts(picture, now)))
-        ratios = edition.ratios
-        if ratios.isdisjoint(score.name for score in last):
-            return last
-        facts = edition.facts(picture, now)
-        again = (told(facts, edition.scores, s.name) if s.name in ratios else s for s in last)
-        return tuple(score for score in again if score is not None)
+    def _scored(self, picture: Picture, now: datetime) -> Repeatable:
+        """A score is the same where every value lies where it lay; a ratio is another with every
+        value."""
+        edition, facts = self.view.edition, None
+        shown, places = dict(self.shown), dict(self.places)
+        for name, cuts in ((name, edition.score_cuts[name]) for name in shown):
+            before, places[name] = places[name], _places(picture, cuts)
+            if name in edition.ratios or before is None or places[name] != before:
+                facts = facts or edition.facts(picture, now)
+                shown[name] = edition.score(facts, name)
+        return self._replace(shown=shown, places=places)
 
 
 def _places(picture: Picture, cuts: Cuts) -> Places | None:
-    """None where the kept samples of one vital sign do not lie together."""
-    found = []
-    for name, ring in picture.streams.items():
-        edges = cuts.get(name)
-        if edges is None:
+    found, streams = [], picture.streams
+    for name, edges in cuts.items():
+        ring = streams.get(name)
+        if ring is None:
             continue
         place = bisect_right(edges, ring[-1].value)  # type: ignore[type-var]
         for sample in ring[:-1]:
             if bisect_right(edges, sample.value) != place:  # type: ignore[type-var]
                 return None
         found.append((name, place))
-    found.sort()
     return tuple(found)
 
 

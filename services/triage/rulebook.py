@@ -6,9 +6,9 @@ Sets are alternatives. They are never merged: the strictest of everything is nob
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from itertools import pairwise
 from typing import Annotated, Any, Protocol, TypeVar
 
@@ -16,17 +16,20 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from schemas.clinical import VitalSigns
 from schemas.encounter import Complaint, Patient
+from schemas.triage import ScoreValue
 from services.triage.band import Rule
 from services.triage.centres import Centres
 from services.triage.complaints import Vocabulary
 from services.triage.concern import holds
 from services.triage.condition import Condition
+from services.triage.derived import DERIVED
 from services.triage.facts import Facts
 from services.triage.frame import Frame
 from services.triage.patient import age_of, is_obstetric
 from services.triage.picture import Picture
 from services.triage.protocol import Protocol as AgeProtocol
 from services.triage.scores import Scores
+from services.triage.scoring import Range, score_of, told
 from services.triage.steady import Cuts, Steadiness, conditions, score_cuts, steadiness
 
 
@@ -79,13 +82,17 @@ class Edition(Rule):
 
     @cached_property
     def ratios(self) -> frozenset[str]:
-        """The scores that are a ratio."""
-        return frozenset(name for name, score in self.scores.scores.items() if score.ratio)
+        """The scores that change with every value: a ratio, or what takes one in."""
+        return frozenset(
+            name
+            for name, score in self.scores.scores.items()
+            if score.ratio or not DERIVED.keys().isdisjoint(self.score_cuts[name])
+        )
 
     @cached_property
     def score_cuts(self) -> Mapping[str, Cuts]:
-        """By protocol, where the points of any score that may be shown change."""
-        return {p.protocol: score_cuts(p, self.scores) for p in self.protocols}
+        """By score, where its points change."""
+        return {name: score_cuts(score, self.scores) for name, score in self.scores.scores.items()}
 
     @cached_property
     def streams_good_for(self) -> Mapping[str, timedelta]:
@@ -109,6 +116,15 @@ class Edition(Rule):
                 score.when is None or self.holds(facts, score.when)
             ):
                 yield name
+
+    def score(self, facts: Facts, name: str) -> ScoreValue | None:
+        """A score as it is shown; none when nothing of it is known."""
+        found = score_of(facts, self.scores, name)
+        return None if found is None else self._told(name, found)
+
+    @cached_property
+    def _told(self) -> Callable[[str, Range], ScoreValue]:
+        return lru_cache(maxsize=4096)(partial(told, self.scores, self.frame))
 
     def holds(self, facts: Facts, when: Condition) -> bool:
         """Whether a condition holds, the level apart."""

@@ -112,6 +112,12 @@ class Item(Rule):
         return self
 
     @cached_property
+    def kind(self) -> str:
+        """The name of the field that says where it is read from."""
+        kinds = ("of", "of_score", "letters", "signs", "scale", "first_known", "greatest_of")
+        return next((kind for kind in kinds if getattr(self, kind)), "with_oxygen")
+
+    @cached_property
     def span(self) -> tuple[float, float]:
         """The fewest and the most points that it can give."""
         points = sorted(self._all_points())

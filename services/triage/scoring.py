@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeAlias
 
 from schemas.triage import Bilingual, ScoreValue
 from services.triage.facts import Facts
+from services.triage.frame import Frame
 from services.triage.picture import latest
 from services.triage.scores import Item, Score, Scores
 from services.triage.support import Support
@@ -69,8 +70,7 @@ def _is_unmeasurable(facts: Facts, item: Item) -> bool:
 def _points(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | None:
     """The points of an item, as a range; None when nothing is known of it. ``sign`` is -1 where few
     points are bad."""
-    way = next(way for kind, way in _WAYS.items() if getattr(item, kind))
-    return way(facts, scores, item, sign)
+    return _WAYS[item.kind](facts, scores, item, sign)
 
 
 def _of_letter(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | None:
@@ -203,13 +203,9 @@ def _said_by(facts: Facts, scores: Scores, item: Item) -> Iterator[str]:
             yield from _said_by(facts, scores, part)
 
 
-def told(facts: Facts, scores: Scores, name: str) -> ScoreValue | None:
+def told(scores: Scores, frame: Frame, name: str, found: Range) -> ScoreValue:
     """A score as it is shown."""
-    found = score_of(facts, scores, name)
-    return None if found is None else _told(name, scores.scores[name], found, facts)
-
-
-def _told(name: str, score: Score, found: Range, facts: Facts) -> ScoreValue:
+    score = scores.scores[name]
     first, last = score.number(found.low), score.number(found.high)
     span = f"{found.low:.3g}" if found.low == found.high else f"{found.low:.3g}–{found.high:.3g}"
     zh, en = f"{score.name.zh} {span}", f"{score.name.en} {span}"
@@ -217,7 +213,7 @@ def _told(name: str, score: Score, found: Range, facts: Facts) -> ScoreValue:
         meaning = score.bands[first].text
         zh, en = f"{zh}：{meaning.zh}", f"{en}: {meaning.en}"
     if found.missing:
-        names = [_named(item, score, facts) for item in found.missing]
+        names = [_named(item, score, frame) for item in found.missing]
         zh += f"（缺 {'、'.join(n.zh for n in names)}）"
         en += f" (missing: {', '.join(n.en for n in names)})"
     return ScoreValue(
@@ -226,8 +222,8 @@ def _told(name: str, score: Score, found: Range, facts: Facts) -> ScoreValue:
     )  # fmt: skip
 
 
-def _named(item: str, score: Score, facts: Facts) -> Bilingual:
+def _named(item: str, score: Score, frame: Frame) -> Bilingual:
     given = score.items[item]
     if given.name is not None:
         return given.name
-    return facts.frame.named(given.of or item)
+    return frame.named(given.of or item)

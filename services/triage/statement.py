@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 from schemas.envelope import derived_id
 from schemas.event import Event
@@ -20,14 +21,18 @@ from services.triage.course import Course
 from services.triage.explanation import NO_PROTOCOL
 from services.triage.facts import Facts
 from services.triage.picture import Picture, latest
-from services.triage.scoring import told
 from services.triage.verdict import Verdict, View
 
 
+#: Scores by name, in their order; none where nothing of one is known.
+Shown: TypeAlias = Mapping[str, ScoreValue | None]
+
+
 def decision_of(
-    picture: Picture, verdict: Verdict, event: Event, now: datetime, set_name: str
+    verdict: Verdict, shown: Shown, event: Event, now: datetime, set_name: str
 ) -> TriageDecided:
     """All that a decision says."""
+    picture = verdict.view.facts.picture
     said, view = verdict.said, verdict.view
     number = verdict.course.number + 1
     return TriageDecided.made(
@@ -48,7 +53,7 @@ def decision_of(
         missing=said.missing,
         invalid=tuple(i for _, i in sorted(picture.impossible.items())),
         lost=said.lost,
-        scores=scores_of(view),
+        scores=tuple(score for score in shown.values() if score is not None),
         respond_within_min=view.edition.frame.site.respond_within_min.get(said.worst),
         questions=_asked(verdict),
         centres=said.centres,
@@ -126,12 +131,10 @@ def inputs_of(picture: Picture) -> tuple[Input, ...]:
     return tuple(found)
 
 
-def scores_of(view: View) -> tuple[ScoreValue, ...]:
+def shown_in(view: View) -> Shown:
     """The scores that are shown beside the level."""
-    facts, scores = view.facts, view.edition.scores
-    shown = view.edition.shown_scores(facts)
-    values = (told(facts, scores, name) for name in shown)
-    return tuple(value for value in values if value is not None)
+    facts, edition = view.facts, view.edition
+    return {name: edition.score(facts, name) for name in edition.shown_scores(facts)}
 
 
 def _asked(verdict: Verdict) -> tuple[Bilingual, ...]:

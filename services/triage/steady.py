@@ -127,25 +127,19 @@ def _rule_edges(
         else:
             yield from ((name, end) for end in indicator.ends)
     of_centres = (when for when in conditions(centres) if _may_hold(when, protocol))
-    of_modifiers = (part for m in protocol.modifiers.values() for part in _within(m.when))
-    for condition in (*of_centres, *of_modifiers):
+    others = (*protocol.modifiers.values(), *scores.scores.values())
+    of_others = (part for each in others if each.when is not None for part in _within(each.when))
+    for condition in (*of_centres, *of_others):
         yield from ((limit.name, limit.edge) for limit in condition.any_limit)
         if condition.score is not None:
             yield from _edges(scores.scores[condition.score.name], scores)
 
 
-def score_cuts(protocol: Protocol, scores: Scores) -> Cuts:
-    """Where the points of the scores that may be shown change. A ratio changes with every value."""
-    found: dict[str, set[float]] = {}
-    for score in scores.scores.values():
-        if score.obstetric not in (None, protocol.obstetric):
-            continue
-        if score.ratio is not None:
-            for source in DERIVED.get(score.ratio, (score.ratio,)):
-                found.setdefault(source, set())
-        for name, edge in _edges(score, scores):
-            for source in DERIVED.get(name, (name,)):
-                found.setdefault(source, set()).add(edge)
+def score_cuts(score: Score, scores: Scores) -> Cuts:
+    """Where the points of a score change."""
+    found = defaultdict[str, set[float]](set)
+    for name, edge in _edges(score, scores):
+        found[name].add(edge)
     return {name: tuple(sorted(edges)) for name, edges in found.items()}
 
 

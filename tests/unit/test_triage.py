@@ -441,6 +441,42 @@ def test_a_state_that_was_stored_and_read_again_decides_the_same(arrivals: list[
     assert tell(arrivals, stored=True) == tell(arrivals)
 
 
+def wandering(shown: Sequence[int], **edges: tuple[int, int]) -> list[Arrival]:
+    """A crew's first look, then a monitor: each second a value of one side of an edge or the other,
+    by ``shown``, bit by bit."""
+    first = {**WELL, "spo2": None, "heart_rate": None, "on_oxygen": False, "respiratory_rate": 16}
+    arrivals = [Arrival(reading(1, 0, **{k: v for k, v in first.items() if v is not None}), 0)]
+    for second, bits in enumerate(shown, 1):
+        vitals = {n: sides[bits >> place & 1] for place, (n, sides) in enumerate(edges.items())}
+        arrivals.append(Arrival(streamed(second + 1, second, **vitals), second))
+    return arrivals
+
+
+#: Edges of NEWS2 at which no rule of a level lies; each value stays for a while.
+WANDERS = st.lists(st.tuples(st.integers(0, 3), st.integers(1, 12)), min_size=3, max_size=9).map(
+    lambda stays: wandering(
+        [bits for bits, seconds in stays for _ in range(seconds)],
+        heart_rate=(90, 91),
+        spo2=(97, 95),
+    )
+)
+
+
+@QUICKLY
+@given(WANDERS)
+def test_a_refresh_shows_the_scores_of_what_is_measured_now(arrivals: list[Arrival]) -> None:
+    assert tell(arrivals, stored=True).decisions == tell(arrivals).decisions
+
+
+def test_a_score_comes_back_with_its_value() -> None:
+    shown = [*[0] * 10, *[2] * 10, *[0] * 10]
+    said = tell(wandering(shown, heart_rate=(80, 80), spo2=(97, 95))).decisions
+    found = [next(s.low for s in d.scores if s.name == "news2") for d in said if not d.changed]
+    assert found == sorted(found[:3]) + sorted(found[3:], reverse=True)
+    assert set(found) == {0, 1}
+    assert found[-1] == 0
+
+
 @QUICKLY
 @given(EVERYTHING)
 def test_decisions_are_numbered_from_one_and_their_ids_follow_from_the_number(
