@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -26,8 +27,10 @@ BATCH = 500
 MOST_BYTES = 1_000_000
 #: A notification is only a hint; the outbox is looked at this often anyway.
 LOOK_S = 1.0
-#: A relay that was suspended loses its turn when it has been silent for this long.
+#: A relay that was suspended loses its turn when it has been silent for this long; one that waits
+#: for the broker speaks this often.
 SILENCE_S = 6
+SPEAK_S = 2.0
 
 _READ = "SELECT seq, topic, key, value, headers, created_at FROM outbox ORDER BY seq LIMIT $1"
 _APPEND = """
@@ -119,11 +122,35 @@ class Relay:
         failpoint.reach("relay.read")
         age = time.time() - rows[0]["created_at"].timestamp()
         seen.OUTBOX_AGE_SECONDS.labels(self._service).set(age)
-        await kafka.publish(producer, [_message(row) for row in rows])
+        async with _speaking(connection):
+            await kafka.publish(producer, [_message(row) for row in rows])
         failpoint.reach("relay.published")
         await connection.execute("DELETE FROM outbox WHERE seq = ANY($1)", [r["seq"] for r in rows])
         failpoint.reach("relay.marked")
         seen.RELAYED.labels(self._service).inc(len(rows))
+
+
+@asynccontextmanager
+async def _speaking(connection: Connection) -> AsyncIterator[None]:
+    """Meanwhile the connection says now and then that this process goes on. A broker that takes
+    long must not cost a relay its turn: the next would send the same again, and take as long."""
+
+    told = asyncio.Event()
+
+    async def speak() -> None:
+        while not told.is_set():
+            try:
+                async with asyncio.timeout(SPEAK_S):
+                    await told.wait()
+            except TimeoutError:
+                await connection.execute("SELECT 1")
+
+    speaking = asyncio.create_task(speak())
+    try:
+        yield
+    finally:
+        told.set()
+        await speaking
 
 
 def _message(row: asyncpg.Record) -> Message:

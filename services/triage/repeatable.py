@@ -7,13 +7,13 @@ alone may change something, and where a rule rests on what a monitor streams.
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, datetime
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
 from schemas.envelope import derived_id
 from schemas.event import Event
-from schemas.triage import ScoreValue, TriageDecided
+from schemas.triage import TriageDecided
 from services.triage.facts import Facts
 from services.triage.picture import Picture
 from services.triage.rulebook import Edition

@@ -23,7 +23,6 @@ from services.triage.facts import Facts
 from services.triage.picture import Picture, latest
 from services.triage.verdict import Verdict, View
 
-
 #: Scores by name, in their order; none where nothing of one is known.
 Shown: TypeAlias = Mapping[str, ScoreValue | None]
 

@@ -127,8 +127,9 @@ def _rule_edges(
         else:
             yield from ((name, end) for end in indicator.ends)
     of_centres = (when for when in conditions(centres) if _may_hold(when, protocol))
-    others = (*protocol.modifiers.values(), *scores.scores.values())
-    of_others = (part for each in others if each.when is not None for part in _within(each.when))
+    others = [m.when for m in protocol.modifiers.values()]
+    others += [score.when for score in scores.scores.values() if score.when is not None]
+    of_others = (part for when in others for part in _within(when))
     for condition in (*of_centres, *of_others):
         yield from ((limit.name, limit.edge) for limit in condition.any_limit)
         if condition.score is not None:
