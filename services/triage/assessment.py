@@ -68,7 +68,7 @@ def _modified(
 ) -> Iterator[Firing]:
     """What raises the level that all else gives; where nothing gives one, nothing is raised."""
     for name, modifier in protocol.modifiers.items():
-        holds = edition.holds(facts, modifier.when)
+        holds = edition.asked(facts).holds(modifier.when) is not None
         if level is TriageLevel.NOT_YET or level is TriageLevel.CRITICAL or not holds:
             continue
         level = TriageLevel.of(min(level.urgency + modifier.up, TriageLevel.CRITICAL.urgency))

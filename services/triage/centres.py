@@ -69,31 +69,9 @@ class Centres(Rule):
         return self
 
     @cached_property
-    def gated(self) -> tuple[tuple[str, Centre, CentreRule, frozenset[str] | None], ...]:
-        """Every rule with complaints and signs of which one must be there for it to hold; without
-        any where it may hold of anybody. Most patients have next to none."""
-        return tuple(
-            (f"{centre.value}.{name}", centre, rule, _gate(rule.when, self.injury))
-            for centre, protocol in self.centres.items()
-            for name, rule in protocol.rules.items()
-        )
-
-    @cached_property
     def order(self) -> Mapping[str, int]:
         """Where each rule stands: of equally loud ones the first speaks."""
         names = [
             f"{c.value}.{name}" for c, protocol in self.centres.items() for name in protocol.rules
         ]
         return {name: place for place, name in enumerate(names)}
-
-
-def _gate(when: Condition, injury: Injury) -> frozenset[str] | None:
-    if when.any_complaint:
-        return frozenset(when.any_complaint)
-    if when.any_sign or when.all_signs:
-        return frozenset(when.any_sign or when.all_signs[:1])
-    if when.injured:
-        return frozenset((*injury.any_complaint, *injury.any_sign))
-    ways = [_gate(each, injury) for each in when.any_of]
-    known = [way for way in ways if way is not None]
-    return frozenset().union(*known) if ways and len(known) == len(ways) else None

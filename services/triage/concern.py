@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from schemas.triage import Bilingual, Centre, TriageLevel
-from services.triage.centres import CentreRule, Centres, Injury, Need
+from services.triage.centres import CentreRule, Centres
 from services.triage.condition import Condition, Limit
 from services.triage.facts import Facts
+from services.triage.scope import Scope
 from services.triage.scores import Scores
 from services.triage.scoring import score_of, support_of
 from services.triage.support import Support
@@ -24,31 +25,6 @@ class Fired(NamedTuple):
     support: Support
 
 
-def fired(facts: Facts, rules: Centres, scores: Scores, worst: TriageLevel) -> Iterator[Fired]:
-    """Every rule of every centre that holds. Activation is proposed here, done by a human."""
-    asked = _Asked(facts, rules.injury, scores, worst)
-    there = facts.there
-    for name, centre, rule, gate in rules.gated:
-        if gate is not None and gate.isdisjoint(there):
-            continue
-        support = asked.holds(rule.when)
-        if support is not None:
-            yield Fired(name, centre, rule, support)
-
-
-def holds(facts: Facts, rules: Centres, scores: Scores, when: Condition) -> bool:
-    """Whether a condition holds, the level apart."""
-    return _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET).holds(when) is not None
-
-
-def excluded(facts: Facts, rules: Centres, scores: Scores, name: str) -> bool:
-    """Whether a rule that has held is excluded by what is known now."""
-    centre, _, rule_name = name.partition(".")
-    protocol = rules.centres[Centre(centre)]
-    unless = protocol.rules[rule_name].when.unless if rule_name in protocol.rules else None
-    return unless is not None and holds(facts, rules, scores, unless)
-
-
 class Question(NamedTuple):
     """A question for the crew, and what it is about."""
 
@@ -58,45 +34,58 @@ class Question(NamedTuple):
     text: Bilingual
 
 
-def questions(
-    facts: Facts, rules: Centres, scores: Scores, concerned: frozenset[Centre]
-) -> list[Question]:
-    """What the centres need to know and do not, the most valuable first."""
-    asked = _Asked(facts, rules.injury, scores, TriageLevel.NOT_YET)
-    found = [
-        Question(need.value, centre, need.item, need.question)
-        for centre, protocol in rules.centres.items()
-        for need in protocol.needs
-        if _is_asked(asked, need, centre in concerned) and not _is_known(facts, need.item)
-    ]
-    return sorted(found, key=lambda question: -question.value)
-
-
-def _is_asked(asked: _Asked, need: Need, is_concerned: bool) -> bool:
-    if need.when is None:
-        return is_concerned
-    return asked.holds(need.when) is not None
-
-
-def _is_known(facts: Facts, item: str) -> bool:
-    picture = facts.picture
-    if item == "last_known_well":
-        return picture.patient.last_known_well is not None
-    if item in ("lams", "race"):
-        return any(name.startswith(f"{item}.") for name in picture.points)
-    return (
-        item in picture.examinations
-        or item in picture.signs
-        or item in picture.readings
-        or item in picture.streams
-    )
-
-
-class _Asked:
+class Asked:
     """Conditions asked of the facts: each answer is what it rests on, or None."""
 
-    def __init__(self, facts: Facts, injury: Injury, scores: Scores, worst: TriageLevel) -> None:
-        self.facts, self.injury, self.scores, self.worst = facts, injury, scores, worst
+    def __init__(
+        self,
+        facts: Facts,
+        centres: Centres,
+        scores: Scores,
+        worst: TriageLevel = TriageLevel.NOT_YET,
+    ) -> None:
+        self.facts, self.centres, self.scores, self.worst = facts, centres, scores, worst
+
+    def fired(self, scope: Scope) -> Iterator[Fired]:
+        """Every rule of every centre that holds. Activation is proposed here, done by a human."""
+        there = self.facts.there
+        for name, centre, rule, gate in scope.rules:
+            if gate is not None and gate.isdisjoint(there):
+                continue
+            support = self.holds(rule.when)
+            if support is not None:
+                yield Fired(name, centre, rule, support)
+
+    def excluded(self, name: str) -> bool:
+        """Whether a rule that has held is excluded by what is known now."""
+        centre, _, rule_name = name.partition(".")
+        protocol = self.centres.centres[Centre(centre)]
+        unless = protocol.rules[rule_name].when.unless if rule_name in protocol.rules else None
+        return unless is not None and self.holds(unless) is not None
+
+    def shown(self, scope: Scope) -> Iterator[str]:
+        """The scores that are shown beside this patient's level."""
+        facts = self.facts
+        there = facts.there
+        for name, score, gate in scope.scores:
+            if (gate is not None and gate.isdisjoint(there)) or not score.is_for(
+                facts.years, facts.obstetric
+            ):
+                continue
+            if score.when is None or self.holds(score.when) is not None:
+                yield name
+
+    def questions(self, scope: Scope, concerned: frozenset[Centre]) -> list[Question]:
+        """What the centres need to know and do not, the most valuable first."""
+        there = self.facts.there
+        found = [
+            Question(need.value, centre, need.item, need.question)
+            for centre, need, gate in scope.needs
+            if (centre in concerned if need.when is None else gate is None or gate & there)
+            and (need.when is None or self.holds(need.when) is not None)
+            and not _is_known(self.facts, need.item)
+        ]
+        return sorted(found, key=lambda question: -question.value)
 
     def holds(self, when: Condition) -> Support | None:
         """What a condition rests on when all of it holds; the cheap parts are asked first."""
@@ -150,9 +139,9 @@ class _Asked:
         return next((s for name in names if name in signs and (s := self._sign(name))), None)
 
     def _injured(self) -> Support | None:
-        if not self.facts.categories.isdisjoint(self.injury.any_complaint):
+        if not self.facts.categories.isdisjoint(self.centres.injury.any_complaint):
             return Support()
-        return self._any_sign(self.injury.any_sign)
+        return self._any_sign(self.centres.injury.any_sign)
 
     def _limit(self, limit: Limit) -> Support | None:
         counted = self.facts.counted(limit.name)
@@ -169,3 +158,17 @@ class _Asked:
 
     def _is_born(self) -> bool:
         return self.facts.picture.origin == "birth"
+
+
+def _is_known(facts: Facts, item: str) -> bool:
+    picture = facts.picture
+    if item == "last_known_well":
+        return picture.patient.last_known_well is not None
+    if item in ("lams", "race"):
+        return any(name.startswith(f"{item}.") for name in picture.points)
+    return (
+        item in picture.examinations
+        or item in picture.signs
+        or item in picture.readings
+        or item in picture.streams
+    )

@@ -77,6 +77,12 @@ class Condition(Rule):
             raise ValueError("a condition names something")
         return self
 
+    def may_hold(self, ages: AgeRange, obstetric: bool) -> bool:
+        """Whether it can hold for anyone of these ages, or for any woman around a birth."""
+        if self.obstetric is not None and self.obstetric is not obstetric:
+            return False
+        return self.ages is None or obstetric or self.ages.meets(ages)
+
     @cached_property
     def follows_level(self) -> bool:
         """Whether it asks, anywhere, for the level."""

@@ -101,11 +101,11 @@ def _is_steady(state: State, change: Change, edition: Edition, on_trial: Ruleboo
     before, after, event, now = change
     if not isinstance(event, VitalSignsRecorded) or event.method != "streamed":
         return False
-    steady = edition.steady.get(state.course.protocol or "")
+    steady = edition.scope(state.course.protocol).steady
     if steady is None or not steady.holds(before, after, event, now):
         return False
     if on_trial is None:
         return True
     course = state.shadow or Course()
-    steady = on_trial.at(now).steady.get(course.protocol or "")
+    steady = on_trial.at(now).scope(course.protocol).steady
     return steady is not None and steady.holds(before, after, event, now)

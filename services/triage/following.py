@@ -15,8 +15,7 @@ from schemas.event import Event
 from schemas.triage import Centre, CentreConcern, Reason, TriageLevel
 from services.triage.assessment import Firing
 from services.triage.centres import LOUDNESS
-from services.triage.concern import Fired, Question, excluded, questions
-from services.triage.concern import fired as fired_of
+from services.triage.concern import Asked, Fired, Question
 from services.triage.course import (
     Concern,
     Course,
@@ -55,9 +54,10 @@ def follow(course: Course, change: Change, edition: Edition) -> Verdict:
     else:
         course = proven_by(course, view.assessment, (*firings, *of_then), edition.frame)
     worst = _worst(course, view, lowered=bool(withdrawn))
-    fired = list(fired_of(view.facts, edition.centres, edition.scores, worst))
-    course = course.but(concerns=_concerns(course, view, fired))
-    concerned, asked = _concerned(course, view, fired)
+    asked = edition.asked(view.facts, worst)
+    fired = list(asked.fired(view.scope))
+    course = course.but(concerns=_concerns(course, asked, fired))
+    concerned, questions = _concerned(course, view, asked, fired)
     said = course.but(
         protocol=view.protocol.protocol if view.protocol else None,
         worst=worst,
@@ -71,7 +71,7 @@ def follow(course: Course, change: Change, edition: Edition) -> Verdict:
     changed = not is_streamed(event) or rises or _news(course) != _news(said)
     reasons = tuple(reason_of(firing, edition.frame) for firing in firings)
     supports = (*(f.support for f in firings), *(f.support for f in fired))
-    return Verdict(view, course, said, reasons, withdrawn, asked, supports, changed)
+    return Verdict(view, course, said, reasons, withdrawn, questions, supports, changed)
 
 
 def _news(course: Course) -> tuple[object, ...]:
@@ -116,14 +116,9 @@ def _stated(view: View) -> TriageLevel:
     return current if current is TriageLevel.NON_URGENT else TriageLevel.NOT_YET
 
 
-def _concerns(course: Course, view: View, fired: Sequence[Fired]) -> Mapping[str, Concern]:
+def _concerns(course: Course, asked: Asked, fired: Sequence[Fired]) -> Mapping[str, Concern]:
     """The rules that have held. One that asks for the level follows the level, and is not kept."""
-    edition = view.edition
-    kept = {
-        name: concern
-        for name, concern in course.concerns.items()
-        if not excluded(view.facts, edition.centres, edition.scores, name)
-    }
+    kept = {name: concern for name, concern in course.concerns.items() if not asked.excluded(name)}
     for each in fired:
         if each.rule.when.follows_level:
             continue
@@ -163,14 +158,14 @@ def _loudest(course: Course, fired: Sequence[Fired], edition: Edition) -> tuple[
 
 
 def _concerned(
-    course: Course, view: View, fired: Sequence[Fired]
+    course: Course, view: View, asked: Asked, fired: Sequence[Fired]
 ) -> tuple[tuple[CentreConcern, ...], tuple[Question, ...]]:
     """The centres that are concerned, each with what it needs to know, and that as questions."""
-    edition, loudest = view.edition, _loudest(course, fired, view.edition)
+    loudest = _loudest(course, fired, view.edition)
     among = frozenset(concern.centre for concern in loudest)
-    asked = tuple(questions(view.facts, edition.centres, edition.scores, among))
-    items = {centre: tuple(q.item for q in asked if q.centre is centre) for centre in among}
-    return tuple(concern.but(missing=items[concern.centre]) for concern in loudest), asked
+    questions = tuple(asked.questions(view.scope, among))
+    items = {centre: tuple(q.item for q in questions if q.centre is centre) for centre in among}
+    return tuple(concern.but(missing=items[concern.centre]) for concern in loudest), questions
 
 
 def _trend(course: Course, current: TriageLevel) -> str:

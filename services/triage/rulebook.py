@@ -16,21 +16,21 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from schemas.clinical import VitalSigns
 from schemas.encounter import Complaint, Patient
-from schemas.triage import ScoreValue
+from schemas.triage import ScoreValue, TriageLevel
 from services.triage.band import Rule
 from services.triage.centres import Centres
 from services.triage.complaints import Vocabulary
-from services.triage.concern import holds
-from services.triage.condition import Condition
+from services.triage.concern import Asked
 from services.triage.derived import DERIVED
 from services.triage.facts import Facts
 from services.triage.frame import Frame
 from services.triage.patient import age_of, is_obstetric
 from services.triage.picture import Picture
 from services.triage.protocol import Protocol as AgeProtocol
+from services.triage.scope import Scope, scope
 from services.triage.scores import Scores
 from services.triage.scoring import Range, score_of, told
-from services.triage.steady import Cuts, Steadiness, conditions, score_cuts, steadiness
+from services.triage.steady import Cuts, conditions, score_cuts
 
 
 class _Dated(Protocol):
@@ -72,11 +72,15 @@ class Edition(Rule):
         """The protocol for somebody of this age; None when none fits."""
         return next((p for p in self.protocols if p.is_for(years, obstetric)), None)
 
+    def scope(self, protocol: str | None) -> Scope:
+        """What can concern the patients of a protocol, by its name."""
+        return self._scopes[protocol]
+
     @cached_property
-    def steady(self) -> Mapping[str, Steadiness]:
-        """By protocol, what tells that a sample changes nothing."""
-        return {
-            protocol.protocol: steadiness(protocol, self.frame, self.centres, self.scores)
+    def _scopes(self) -> Mapping[str | None, Scope]:
+        frame, centres, scores = self.frame, self.centres, self.scores
+        return {None: scope(None, frame, centres, scores)} | {
+            protocol.protocol: scope(protocol, frame, centres, scores)
             for protocol in self.protocols
         }
 
@@ -109,14 +113,6 @@ class Edition(Rule):
         """How old a streamed sample may be."""
         return timedelta(seconds=self.frame.stream.stale_s)
 
-    def shown_scores(self, facts: Facts) -> Iterator[str]:
-        """The scores that are shown beside this patient's level."""
-        for name, score in self.scores.scores.items():
-            if score.is_for(facts.years, facts.obstetric) and (
-                score.when is None or self.holds(facts, score.when)
-            ):
-                yield name
-
     def score(self, facts: Facts, name: str) -> ScoreValue | None:
         """A score as it is shown; none when nothing of it is known."""
         found = score_of(facts, self.scores, name)
@@ -126,9 +122,9 @@ class Edition(Rule):
     def _told(self) -> Callable[[str, Range], ScoreValue]:
         return lru_cache(maxsize=4096)(partial(told, self.scores, self.frame))
 
-    def holds(self, facts: Facts, when: Condition) -> bool:
-        """Whether a condition holds, the level apart."""
-        return holds(facts, self.centres, self.scores, when)
+    def asked(self, facts: Facts, worst: TriageLevel = TriageLevel.NOT_YET) -> Asked:
+        """Conditions asked of a patient whose worst level is known, or is not asked for."""
+        return Asked(facts, self.centres, self.scores, worst)
 
     def facts(self, picture: Picture, now: datetime) -> Facts:
         """A picture, read by this edition."""

@@ -178,6 +178,10 @@ class Score(Sourced, Bands[ScoreBand]):
         """Whether it is meant for somebody of this age."""
         return self.ages.holds(years) and self.obstetric in (None, obstetric)
 
+    def may_be_for(self, ages: AgeRange, obstetric: bool) -> bool:
+        """Whether it is meant for anyone of these ages, or for any woman around a birth."""
+        return self.obstetric in (None, obstetric) and (obstetric or self.ages.meets(ages))
+
 
 class Scores(Rule):
     """All scores of a set, one version."""

@@ -133,7 +133,7 @@ def inputs_of(picture: Picture) -> tuple[Input, ...]:
 def shown_in(view: View) -> Shown:
     """The scores that are shown beside the level."""
     facts, edition = view.facts, view.edition
-    return {name: edition.score(facts, name) for name in edition.shown_scores(facts)}
+    return {name: edition.score(facts, name) for name in edition.asked(facts).shown(view.scope)}
 
 
 def _asked(verdict: Verdict) -> tuple[Bilingual, ...]:

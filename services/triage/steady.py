@@ -126,7 +126,8 @@ def _rule_edges(
             yield from _edges(scores.scores[name], scores)
         else:
             yield from ((name, end) for end in indicator.ends)
-    of_centres = (when for when in conditions(centres) if _may_hold(when, protocol))
+    ages, obstetric = protocol.ages, protocol.obstetric
+    of_centres = (when for when in conditions(centres) if when.may_hold(ages, obstetric))
     others = [m.when for m in protocol.modifiers.values()]
     others += [score.when for score in scores.scores.values() if score.when is not None]
     of_others = (part for when in others for part in _within(when))
@@ -163,17 +164,6 @@ def _within(condition: Condition) -> Iterator[Condition]:
                 n: v for n, v in narrowed.items() if v is not None and getattr(part, n) is None
             }
             yield part.model_copy(update=bounds)
-
-
-def _may_hold(condition: Condition, protocol: Protocol) -> bool:
-    """Whether a condition can hold for anyone whom the protocol is for."""
-    if condition.obstetric is not None and condition.obstetric is not protocol.obstetric:
-        return False
-    ages = condition.ages
-    if ages is None or protocol.obstetric:
-        return True
-    meets = ages.from_ < protocol.ages.to and protocol.ages.from_ < ages.to
-    return meets or (ages.unknown and protocol.ages.unknown)
 
 
 def _edges(score: Score, scores: Scores) -> Iterator[tuple[str, float]]:

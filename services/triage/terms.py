@@ -69,6 +69,11 @@ class AgeRange(Rule):
         """Whether this age lies within."""
         return self.unknown if years is None else self.from_ <= years < self.to
 
+    def meets(self, other: AgeRange) -> bool:
+        """Whether somebody may be of both."""
+        overlap = self.from_ < other.to and other.from_ < self.to
+        return overlap or (self.unknown and other.unknown)
+
 
 class Sourced(Rule):
     """Something that a source states: where it comes from, and how well that was read."""

@@ -13,6 +13,7 @@ from services.triage.facts import Facts
 from services.triage.picture import Picture
 from services.triage.protocol import Protocol
 from services.triage.rulebook import Edition
+from services.triage.scope import Scope
 from services.triage.support import Support
 
 
@@ -22,6 +23,7 @@ class View(NamedTuple):
     facts: Facts
     protocol: Protocol | None
     edition: Edition
+    scope: Scope
     assessment: Assessment
 
 
@@ -43,4 +45,5 @@ def look(picture: Picture, edition: Edition, now: datetime) -> View:
     """Read a picture."""
     facts = edition.facts(picture, now)
     protocol = edition.protocol_of(facts.years, facts.obstetric)
-    return View(facts, protocol, edition, assess(facts, protocol, edition))
+    scope = edition.scope(protocol.protocol if protocol else None)
+    return View(facts, protocol, edition, scope, assess(facts, protocol, edition))
