@@ -5,7 +5,6 @@ Run as a process of its own, ``python -m benchmarks.alone``; it writes what it m
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 import time
@@ -20,6 +19,7 @@ from benchmarks.decisions import SOURCE
 from benchmarks.vitals import Load, Stored, openings, vitals
 from schemas.envelope import decode, encode
 from schemas.event import Event
+from services.kit.runtime import settle_memory
 from services.triage.decide import REFRESH_S, State, step
 from services.triage.loader import active
 from services.triage.rulebook import Rulebook
@@ -54,8 +54,7 @@ def main() -> None:
     """Measure, and write it."""
     rulebook = active()
     met, rounds = _prepared(rulebook)
-    gc.collect()
-    gc.freeze()  # as the service does
+    settle_memory()  # as the service does
     measured = [_repetition(dict(met), rounds, rulebook) for _ in range(REPETITIONS)]
     differing = measured[0].pop("differing")
     names = {name: [each[name] for each in measured] for name in measured[0]}

@@ -70,9 +70,7 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
         return 2
     log_as_json(settings, service)
     failpoint.arm(settings.fail_point, settings.fail_point_log)
-    # What was imported stays: looked through at each full collection, it stalls the loop by 50 ms.
-    gc.collect()
-    gc.freeze()
+    settle_memory()
     try:
         uvloop.run(_until_signalled(main(settings)))
     except Misconfigured as error:
@@ -82,6 +80,14 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
         log.exception("stopped", extra={"action": "stopped"})
         return 1
     return 0
+
+
+def settle_memory() -> None:
+    """What was imported stays: looked through at each full collection, it stalls the loop by 50 ms.
+    And states stay: to look for waste each 700 objects costs a fifth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 async def _until_signalled(main: Awaitable[None]) -> None:

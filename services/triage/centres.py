@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Annotated
 
@@ -67,6 +67,15 @@ class Centres(Rule):
             absent = sorted(set(Centre) - set(self.centres))
             raise ValueError(f"no rules for {', '.join(absent)}")
         return self
+
+    def conditions(self) -> Iterator[Condition]:
+        """Every condition that is asked, and all that it is made of."""
+        for protocol in self.centres.values():
+            for rule in protocol.rules.values():
+                yield from rule.when.parts()
+            for need in protocol.needs:
+                if need.when is not None:
+                    yield from need.when.parts()
 
     @cached_property
     def order(self) -> Mapping[str, int]:

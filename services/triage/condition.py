@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from math import inf, nextafter
 from typing import Annotated
@@ -76,6 +77,19 @@ class Condition(Rule):
         if not self.model_fields_set:
             raise ValueError("a condition names something")
         return self
+
+    def parts(self) -> Iterator[Condition]:
+        """It and all that it is made of; what bounds the whole bounds each part."""
+        yield self
+        for each in (*self.any_of, *([self.unless] if self.unless else [])):
+            for part in each.parts():
+                narrowed = {"obstetric": self.obstetric, "ages": self.ages}
+                bounds = {
+                    name: bound
+                    for name, bound in narrowed.items()
+                    if bound is not None and getattr(part, name) is None
+                }
+                yield part.model_copy(update=bounds)
 
     def may_hold(self, ages: AgeRange, obstetric: bool) -> bool:
         """Whether it can hold for anyone of these ages, or for any woman around a birth."""

@@ -8,16 +8,16 @@ from typing import Any
 
 from pydantic import Field
 
-from schemas.clinical import VitalSignsRecorded
 from schemas.event import Event, Value
 from schemas.triage import TriageDecided
 from services.triage.course import Course
 from services.triage.fold import fold
 from services.triage.following import Change, follow
-from services.triage.picture import Picture
+from services.triage.picture import Picture, is_streamed
 from services.triage.repeatable import Repeatable
 from services.triage.rulebook import Edition, Rulebook
 from services.triage.statement import decision_of, shadow_of, shown_in
+from services.triage.steady import Room
 
 #: With fresh values alone, a decision goes out at most this often per encounter.
 REFRESH_S = 5.0
@@ -27,6 +27,10 @@ REFRESH_S = 5.0
 MOST_PENDING = 500
 
 
+#: Of a patient whom nothing was said of.
+UNSAID = Course()
+
+
 class State(Value):
     """All that triage keeps of a patient: the picture, and what each set has made of it."""
 
@@ -34,9 +38,10 @@ class State(Value):
     course: Course = Course()
     #: Of a set on trial.
     shadow: Course | None = None
-    #: The last decision where it may be said again with fresh values. Never stored: without it the
-    #: same is worked out from the beginning.
+    #: The last decision where it may be said again with fresh values, and how far they may move.
+    #: Never stored: without them the same is worked out from the beginning.
     last: Any = Field(default=None, exclude=True, repr=False)
+    room: Any = Field(default=None, exclude=True, repr=False)
 
 
 def step(
@@ -52,38 +57,44 @@ def step(
     if state is None:
         of_whom: str = getattr(event, "encounter_id")  # noqa: B009
         state = State(picture=Picture(encounter_id=of_whom))
-    edition = rulebook.at(now)
+    edition, trial = rulebook.at(now), on_trial.at(now) if on_trial else None
     picture = fold(state.picture, event, now, edition.stale)
     if picture is state.picture:
         return state, ()
-    change = Change(state.picture, picture, event, now)
     is_due = _is_due(state.course, picture, now)
-    if _is_steady(state, change, edition, on_trial):
+    room = _room(state, edition, trial, now) if is_streamed(event) else None
+    if room is not None and not room.holds(state.picture, picture, now):
+        room = None
+    if room is not None:
         if not is_due:
-            return state.but(picture=picture), ()
+            return state.but(picture=picture, room=room), ()
         last: Repeatable | None = state.last
         if last is not None and last.may_be_said_again(picture, edition, now):
             again = last.said_again(picture, event, now)
-            decision = again.decision
-            return _after(state, picture, state.course, decision, again), (decision,)
+            return _told(state, picture, state.course, again.decision, again), (again.decision,)
+    change = Change(state.picture, picture, event, now)
     verdict = follow(state.course, change, edition)
-    beside, course = None, state.shadow or Course()
-    if on_trial is not None:
-        beside = follow(course, change, on_trial.at(now))
+    state, beside, course = state.but(room=room, last=None), None, state.shadow or UNSAID
+    if trial is not None:
+        beside = follow(course, change, trial)
         state = state.but(shadow=beside.said)
     if not (verdict.changed or is_due):
-        return state.but(picture=picture, course=verdict.course, last=None), ()
+        return state.but(picture=picture, course=verdict.course), ()
     shown = shown_in(verdict.view)
     decision = decision_of(verdict, shown, event, now, rulebook.name)
     repeatable = None if beside else Repeatable.of(verdict, shown, decision)
-    after = _after(state, picture, verdict.said, decision, repeatable)
+    after = _told(state, picture, verdict.said, decision, repeatable)
     if beside is None or on_trial is None:
         return after, (decision,)
     return after, (decision, *shadow_of(decision, beside, course, on_trial.name))
 
 
-def _after(
-    before: State, picture: Picture, course: Course, decision: TriageDecided, last: Any
+def _told(
+    before: State,
+    picture: Picture,
+    course: Course,
+    decision: TriageDecided,
+    last: Repeatable | None,
 ) -> State:
     told = course.but(number=decision.number, decided_at=decision.occurred_at)
     return before.but(picture=picture.but(pending=()), course=told, last=last)
@@ -96,16 +107,16 @@ def _is_due(course: Course, picture: Picture, now: datetime) -> bool:
     return (now - course.decided_at).total_seconds() >= REFRESH_S
 
 
-def _is_steady(state: State, change: Change, edition: Edition, on_trial: Rulebook | None) -> bool:
-    """Whether a sample changes nothing that any set says."""
-    before, after, event, now = change
-    if not isinstance(event, VitalSignsRecorded) or event.method != "streamed":
-        return False
-    steady = edition.scope(state.course.protocol).steady
-    if steady is None or not steady.holds(before, after, event, now):
-        return False
-    if on_trial is None:
-        return True
-    course = state.shadow or Course()
-    steady = on_trial.at(now).scope(course.protocol).steady
-    return steady is not None and steady.holds(before, after, event, now)
+def _room(state: State, edition: Edition, trial: Edition | None, now: datetime) -> Room | None:
+    """How far what a monitor streams may move: by the active set, and by one on trial."""
+    of, beside = edition.scope(state.course.protocol), None
+    if trial is not None:
+        beside = trial.scope((state.shadow or UNSAID).protocol)
+    known: Room | None = state.room
+    if known is not None and known.of == (of, beside):
+        return known
+    room = of.room(edition.facts(state.picture, now))
+    if beside is None or trial is None:
+        return room and room._replace(of=(of, None))
+    other = beside.room(trial.facts(state.picture, now))
+    return room and other and room.within(other)._replace(of=(of, beside))

@@ -51,8 +51,10 @@ def _streamed(
             doubted.append(name)
         elif name not in doubted:
             sample, ring = Sample(value, at, by, device_time, device), streams.get(name)
-            if ring is None or ring[-1].at <= at:
-                streams[name] = (*ring[1 - KEPT :], sample) if ring else (sample,)
+            if ring is None:
+                ring = ()
+            if not ring or ring[-1].at <= at:
+                streams[name] = (*ring[1 - KEPT :], sample)
                 if name in silent:
                     silent = _heard(silent, name, at)
             else:

@@ -30,7 +30,7 @@ from services.triage.protocol import Protocol as AgeProtocol
 from services.triage.scope import Scope, scope
 from services.triage.scores import Scores
 from services.triage.scoring import Range, score_of, told
-from services.triage.steady import Cuts, conditions, score_cuts
+from services.triage.steady import Cuts, score_cuts
 
 
 class _Dated(Protocol):
@@ -53,7 +53,7 @@ class Edition(Rule):
     @model_validator(mode="after")
     def _check(self) -> Edition:
         known = {*self.frame.vitals, *self.scores.scores}
-        for condition in conditions(self.centres):
+        for condition in self.centres.conditions():
             if condition.score is not None and condition.score.name not in self.scores.scores:
                 raise ValueError(f"no such score: {condition.score.name}")
         for protocol in self.protocols:

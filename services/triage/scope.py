@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from schemas.triage import Centre
 from services.triage.centres import CentreRule, Centres, Injury, Need
 from services.triage.condition import Condition
+from services.triage.facts import Facts
 from services.triage.frame import Frame
 from services.triage.protocol import Protocol
 from services.triage.scores import Score, Scores
-from services.triage.steady import Steadiness, steadiness
+from services.triage.steady import Room, Steadiness, steadiness
 
 #: Complaints and signs of which one must be there for a condition to hold; without any where it may
 #: hold of anybody. Most patients have next to none.
@@ -49,18 +51,33 @@ class Scope(NamedTuple):
     rules: tuple[GatedRule, ...]
     needs: tuple[GatedNeed, ...]
     scores: tuple[GatedScore, ...]
-    #: What tells that a sample changes nothing.
-    steady: Steadiness | None
+    #: By what a patient complains of and the signs that are present, what tells that a sample
+    #: changes nothing; where no protocol fits, nothing does.
+    steady: Callable[[frozenset[str]], Steadiness] | None
+
+    def room(self, facts: Facts) -> Room | None:
+        """Where the patient's values may move."""
+        return None if self.steady is None else self.steady(facts.there).room(facts.picture)
 
 
 def scope(protocol: Protocol | None, frame: Frame, centres: Centres, scores: Scores) -> Scope:
     """Leave out what holds for others alone."""
-    return Scope(
-        tuple(_rules(protocol, centres)),
-        tuple(_needs(protocol, centres)),
-        tuple(_scores(protocol, centres.injury, scores)),
-        steadiness(protocol, frame, centres, scores) if protocol else None,
-    )
+    rules = tuple(_rules(protocol, centres))
+    needs = tuple(_needs(protocol, centres))
+    shown = tuple(_scores(protocol, centres.injury, scores))
+    gated = [(rule.rule.when, rule.gate) for rule in rules]
+    gated += [(each.need.when, each.gate) for each in needs if each.need.when is not None]
+    gated += [(each.score.when, each.gate) for each in shown if each.score.when is not None]
+    if protocol is None:
+        return Scope(rules, needs, shown, None)
+    gated += [(modifier.when, None) for modifier in protocol.modifiers.values()]
+
+    @lru_cache(maxsize=1024)
+    def steady(there: frozenset[str]) -> Steadiness:
+        asked = (when for when, gate in gated if gate is None or not gate.isdisjoint(there))
+        return steadiness(protocol, asked, scores, frame)
+
+    return Scope(rules, needs, shown, steady)
 
 
 def _rules(protocol: Protocol | None, centres: Centres) -> Iterator[GatedRule]:

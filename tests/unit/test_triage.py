@@ -113,7 +113,7 @@ def tell(arrivals: Sequence[Arrival], *, stored: bool = False) -> Told:
             state = State.model_validate_json(state.model_dump_json(exclude_defaults=True))
         state, out = step(state, arrival.event, at(arrival.learned), RULES)
         decisions += [event for event in out if isinstance(event, TriageDecided)]
-    return Told(state.but(last=None), decisions)
+    return Told(state.but(last=None, room=None), decisions)
 
 
 # -- what is shown and not used --------------------------------------------------------------------
