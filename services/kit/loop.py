@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -166,8 +166,8 @@ class Loop(Generic[State]):
             self._in_doubt = False
         failpoint.reach("loop.committed")
         self._positions.moved(moves)
-        for received in good:
-            seen.HANDLED.labels(self._work.group, received.record.topic).inc()
+        for topic, count in Counter(received.record.topic for received in good).items():
+            seen.HANDLED.labels(self._work.group, topic).inc(count)
 
     async def _decide(self, connection: Connection, good: Sequence[Received]) -> None:
         by_key: dict[str, list[Received]] = defaultdict(list)

@@ -16,7 +16,7 @@ from services.kit.positions import Positions
 from services.kit.work import Record, place_of
 
 #: At most so many records at once.
-BATCH = 2_000
+BATCH = 4_000
 FETCH_MS = 200
 #: A partition that does not deliver what it may have is waited for this long: longer than it takes
 #: to fetch from all the others when all have much. What was waited is counted by rounds, none for

@@ -137,7 +137,7 @@ def _is_single(
     """Whether nothing bears out a value that was taken now and then."""
     if not facts.frame.vitals[name].repeat or not counted.alone:
         return False
-    return not counted.is_borne_out(lambda v: indicator.urgency(v) >= level.urgency)
+    return not facts.is_borne_out(name, lambda v: indicator.urgency(v) >= level.urgency)
 
 
 def _is_too_early(picture: Picture, indicator: Indicator, at: datetime) -> bool:

@@ -109,7 +109,7 @@ def proven(
     for firing, reason in firings:
         known = found.get(firing.rule)
         if known is None or known.reason.level.urgency < firing.level.urgency:
-            found[firing.rule] = Proof(reason=reason, ways=(firing.support,))
+            found[firing.rule] = Proof.made(reason=reason, ways=(firing.support,))
         else:
             found[firing.rule] = known.with_(firing.support, near)
     return found

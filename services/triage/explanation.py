@@ -32,10 +32,10 @@ def reason_of(firing: Firing, frame: Frame) -> Reason:
     source, evidence = by.source, by.evidence
     if firing.rule.endswith(".unmeasurable"):
         source, evidence = "design", "design"
-    return Reason.model_construct(
+    return Reason.made(
         rule=firing.rule,
         level=firing.level,
-        text=Bilingual.model_construct(zh=zh, en=en),
+        text=Bilingual.made(zh=zh, en=en),
         source=source,
         evidence=evidence,
         at=firing.at,

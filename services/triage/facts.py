@@ -20,7 +20,7 @@ CHANNELS = 2
 
 class Counted(NamedTuple):
     """The values of a vital sign that count together: one that acts by itself, or the last few of a
-    stream, of which a second must agree. ``others`` are kept beside the one that acts."""
+    stream, of which a second must agree."""
 
     values: Sequence[float]
     samples: Sequence[Sample]
@@ -29,7 +29,6 @@ class Counted(NamedTuple):
     alone: bool
     unmeasurable: bool = False
     stale: bool = False
-    others: Sequence[float] = ()
     #: What a value beside it rests on, where the number follows from two.
     beside: Support = Support()
 
@@ -54,10 +53,6 @@ class Counted(NamedTuple):
             sample for value, sample in zip(self.values, self.samples, strict=True) if test(value)
         ]
         return _support(passing or self.samples, alone=self.alone).with_(self.beside)
-
-    def is_borne_out(self, test: Callable[[float], bool]) -> bool:
-        """Whether another value says the same."""
-        return any(map(test, self.others))
 
 
 def _support(samples: Sequence[Sample], *, alone: bool) -> Support:
@@ -106,6 +101,13 @@ class Facts:
             self._counted[name] = self._derived(name) if is_derived else self._read(name)
         return self._counted[name]
 
+    def is_borne_out(self, name: str, test: Callable[[float], bool]) -> bool:
+        """Whether a value that is kept beside the newest passes a test."""
+        newest, _ = latest(self.picture, name) or (None, None)
+        kept = (*self.picture.streams.get(name, ()), *self.picture.readings.get(name, ()))
+        values = [s.value for s in kept if s is not newest]
+        return any(test(value) for value in values if isinstance(value, float))
+
     def _derived(self, name: str) -> Counted | None:
         """Of the value that leads, each that counts, beside the other's newest."""
         lead, beside = (self.counted(source) for source in DERIVED[name])
@@ -116,7 +118,6 @@ class Facts:
             values=[formula(value, beside.values[-1]) for value in lead.values],
             beside=_support(beside.samples[-1:], alone=beside.alone),
             stale=lead.stale or beside.stale,
-            others=(),
         )
 
     def letter(self, name: str) -> tuple[str, Sample] | None:
@@ -129,7 +130,7 @@ class Facts:
         return self.now - sample.at <= self.frame.good_for(name, method)
 
     def _read(self, name: str) -> Counted | None:
-        lost = self._zero_of_two(name)
+        lost = self._zero_of_two(name) if self.picture.silent else None
         if lost is not None:
             return lost
         known = latest(self.picture, name)
@@ -145,26 +146,19 @@ class Facts:
             near = self._window(name, newest)
             values = [sample.value for sample in near]
             return Counted(values, near, newest.at, method, False, stale=stale)  # type: ignore[arg-type]
-        others = self._others(name, newest)
-        return Counted(
-            (newest.value,), (newest,), newest.at, method, True, stale=stale, others=others
-        )
+        return Counted((newest.value,), (newest,), newest.at, method, True, stale=stale)
 
     def _window(self, name: str, newest: Sample) -> list[Sample]:
         """The last streamed values, with the human's reading among them: it bears out what a
         monitor says next. Of a device slower than the window, the last two."""
         rule, ring = self.frame.stream, self.picture.streams[name]
-        reading = self.picture.readings.get(name)
-        if reading:
-            ring = tuple(sorted((*ring, reading[-1]), key=lambda s: s.at))
+        readings = self.picture.readings.get(name)
+        if readings and (len(ring) < rule.of or readings[-1].at >= ring[0].at):
+            ring = tuple(sorted((*ring, readings[-1]), key=lambda s: s.at))
         last = [s for s in ring[-rule.of :] if isinstance(s.value, float)]
-        near = [s for s in last if (newest.at - s.at).total_seconds() <= rule.within_s]
+        since = newest.at - rule.within
+        near = [s for s in last if s.at >= since]
         return near if len(near) > 1 else last[-2:]
-
-    def _others(self, name: str, newest: Sample) -> list[float]:
-        picture = self.picture
-        kept = (*picture.streams.get(name, ()), *picture.readings.get(name, ()))
-        return [s.value for s in kept if s is not newest and isinstance(s.value, float)]
 
     def _zero_of_two(self, name: str) -> Counted | None:
         """A 0 that two monitors show is a 0."""

@@ -124,7 +124,7 @@ def _concerns(course: Course, asked: Asked, fired: Sequence[Fired]) -> Mapping[s
             continue
         known = kept.get(each.name)
         if known is None:
-            kept[each.name] = Concern(concern=_concern(each), ways=(each.support,))
+            kept[each.name] = Concern.made(concern=_concern(each), ways=(each.support,))
         elif each.support not in known.ways:
             kept[each.name] = known.with_(each.support)
     return kept
@@ -132,13 +132,14 @@ def _concerns(course: Course, asked: Asked, fired: Sequence[Fired]) -> Mapping[s
 
 def _concern(fired: Fired) -> CentreConcern:
     rule = fired.rule
-    return CentreConcern(
+    return CentreConcern.made(
         centre=fired.centre,
         activation=rule.activation,
         text=rule.text,
         source=rule.source,
         rule=fired.name,
         evidence=rule.evidence,
+        missing=(),
         direct_to=rule.direct_to,
     )
 

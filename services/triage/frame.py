@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -25,6 +26,16 @@ class StreamRule(Rule):
     stale_s: Annotated[float, Field(gt=0)]
     unanswered_s: Annotated[float, Field(gt=0)]
     evidence: Evidence
+
+    @cached_property
+    def within(self) -> timedelta:
+        """So far apart two samples may lie that bear each other out."""
+        return timedelta(seconds=self.within_s)
+
+    @cached_property
+    def stale(self) -> timedelta:
+        """How old a streamed sample may be."""
+        return timedelta(seconds=self.stale_s)
 
 
 class Vital(Rule):
@@ -79,10 +90,17 @@ class Frame(Rule):
 
     def good_for(self, name: str, method: Method) -> timedelta:
         """For how long a value says what is now: of a stream not long, of a cuff as of a human."""
-        vital = self.vitals[name]
-        if method == "streamed" and vital.monitored == "continuously":
-            return timedelta(seconds=self.stream.stale_s)
-        return timedelta(minutes=vital.good_for_min)
+        return self._good_for[name, method]
+
+    @cached_property
+    def _good_for(self) -> Mapping[tuple[str, Method], timedelta]:
+        found: dict[tuple[str, Method], timedelta] = {}
+        for name, vital in self.vitals.items():
+            of_human = timedelta(minutes=vital.good_for_min)
+            is_continuous = vital.monitored == "continuously"
+            found[name, "reading"] = of_human
+            found[name, "streamed"] = self.stream.stale if is_continuous else of_human
+        return found
 
     def named(self, name: str) -> Bilingual:
         """What a human calls a vital sign."""

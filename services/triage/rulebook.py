@@ -111,7 +111,7 @@ class Edition(Rule):
     @cached_property
     def stale(self) -> timedelta:
         """How old a streamed sample may be."""
-        return timedelta(seconds=self.frame.stream.stale_s)
+        return self.frame.stream.stale
 
     def score(self, facts: Facts, name: str) -> ScoreValue | None:
         """A score as it is shown; none when nothing of it is known."""

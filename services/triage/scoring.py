@@ -104,11 +104,14 @@ def _of_number(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | 
     best, worst = item.span if sign > 0 else item.span[::-1]
     if counted.unmeasurable:
         return worst, worst
-    if not counted.alone and len(counted.values) == 1:  # a lone sample counts when it is good
+    if counted.alone:
+        points = weigh(counted.values[-1])
+    elif len(counted.values) > 1:
+        points = sorted(map(weigh, counted.values), reverse=sign > 0)[1]
+    else:  # a lone sample counts when it is good
         points = weigh(counted.values[0])
-        return (points, points) if points == best else None
-    value = counted.second(lambda v: sign * weigh(v))
-    points = weigh(counted.values[-1] if value is None else value)
+        if points != best:
+            return None
     return points, points
 
 

@@ -198,8 +198,8 @@ def steadiness(
         {name: tuple(sorted(edges)) for name, edges in found.items()},
         tuple(sorted(DERIVED.keys() & found.keys())),
         frozenset(at_once),
-        timedelta(seconds=frame.stream.stale_s),
-        timedelta(seconds=frame.stream.within_s) if frame.stream.of == KEPT else None,
+        frame.stream.stale,
+        frame.stream.within if frame.stream.of == KEPT else None,
     )
 
 
