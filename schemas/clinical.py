@@ -29,10 +29,11 @@ def _checked(low: float, high: float) -> BeforeValidator:
     """Keep numbers within ``[low, high]``; turn anything impossible into ``Invalid``."""
 
     def check(raw: Any) -> Any:
+        if type(raw) is float or type(raw) is int:  # a bool is no number
+            return raw if low <= raw <= high else _impossible(raw)
         if raw is None or raw == "unmeasurable" or isinstance(raw, Invalid):
             return raw
-        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
-        return raw if is_number and low <= raw <= high else _impossible(raw)
+        return _impossible(raw)
 
     return BeforeValidator(check)
 

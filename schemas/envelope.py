@@ -6,7 +6,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from pydantic import ValidationError
@@ -125,7 +125,7 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers)
     """Read a message. Raises ``InvalidMessage`` when it is not what it should be."""
     attributes = {name: raw or b"" for name, raw in headers if name.startswith("ce_")}
     declared = registry().topics[topic]
-    kind = _kind_of(attributes.get("ce_type", b""), declared)
+    kind = _kind_of(attributes.get("ce_type", b""), declared.name)
     if not value:
         raise InvalidMessage("empty value")
     try:
@@ -139,7 +139,9 @@ def decode(topic: str, key: bytes | None, value: bytes | None, headers: Headers)
     return event
 
 
-def _kind_of(ce_type: bytes, topic: Topic) -> type[Event]:
+@lru_cache(maxsize=512)
+def _kind_of(ce_type: bytes, topic_name: str) -> type[Event]:
+    topic = registry().topics[topic_name]
     given, _, version = ce_type.decode("utf-8", "replace").rpartition(".v")
     name = given.removeprefix(TYPE_PREFIX)
     if name == given or name not in topic.holds:

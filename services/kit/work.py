@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Generic, Protocol, TypeAlias
+from typing import Generic, NamedTuple, Protocol, TypeAlias
 
 from aiokafka import ConsumerRecord
 
@@ -18,14 +18,13 @@ Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 Place: TypeAlias = tuple[str, int, int]
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(NamedTuple):
     """A decoded record. ``recorded_at`` is the broker's time of it: the handler's only clock."""
 
     key: str
     event: Event
     recorded_at: datetime
-    record: Record = field(repr=False)
+    record: Record
 
     @classmethod
     def of(cls, record: Record) -> Received:
@@ -37,6 +36,10 @@ class Received:
     @property
     def place(self) -> Place:
         return place_of(self.record)
+
+    def __repr__(self) -> str:
+        """Without the record: it holds a patient's data."""
+        return f"Received({self.key}, {type(self.event).__name__} {self.event.event_id})"
 
 
 class Store(Protocol[State]):
