@@ -12,22 +12,23 @@ from schemas.repeats import digest_of
 
 #: What a human did is remembered for as long as a case lasts.
 REMEMBERED_S = 24 * 3600
+#: Until a sample is stale so many boxes are filled, one after the other.
+BOXES = 4
 
 
 class Memory(NamedTuple):
     """Ids, shortened. A sample is remembered until it is stale: from then on its time alone keeps a
-    repeat from deciding anything. So that little is copied, samples lie in two boxes: the one that
-    is filled since the second ``since``, and the one before it."""
+    repeat from deciding anything. So that little is copied, samples lie in boxes: in the first
+    those since the second ``since``, and those before it in the others."""
 
     since: int = 0
-    samples: Mapping[str, None] = {}
-    before: Mapping[str, None] = {}
+    boxes: tuple[Mapping[str, None], ...] = ()
     #: What humans did, with the second until which it is remembered.
     acts: Mapping[str, int] = {}
 
     def with_(self, event: Event, streamed: bool, now: datetime, stale: timedelta) -> Memory | None:
         """The same with one more; none when it is known already."""
-        since, samples, before, acts = self
+        since, boxes, acts = self
         second = int(now.timestamp())
         if not streamed:
             name = _short(f"{type(event).__name__}/{event.event_id}/{digest_of(event)}")
@@ -35,14 +36,15 @@ class Memory(NamedTuple):
                 return None
             # Acts are forgotten by the samples' own clock alone: where that log is read late,
             # others run ahead, and by their time all that may still come twice would be forgotten.
-            return Memory(since, samples, before, {**acts, name: second + REMEMBERED_S})
+            return Memory(since, boxes, {**acts, name: second + REMEMBERED_S})
         name = _short(f"{event.device_id}/{event.event_id}")  # type: ignore[attr-defined]
-        if name in samples or name in before:
-            return None
-        if second - since <= stale.total_seconds():
-            return Memory(since, {**samples, name: None}, before, acts)
+        for box in boxes:
+            if name in box:
+                return None
+        if boxes and second - since <= stale.total_seconds() / BOXES:
+            return Memory(since, ({**boxes[0], name: None}, *boxes[1:]), acts)
         left = {act: until for act, until in acts.items() if until >= second}
-        return Memory(second, {name: None}, samples, left)
+        return Memory(second, ({name: None}, *boxes[:BOXES]), left)
 
 
 def _short(name: str) -> str:

@@ -12,7 +12,7 @@ SELECT id, version, json_strip_nulls(json_build_object(
         'examinations', state -> 'examinations',
         'override', state -> 'override',
         'pending', state -> 'pending',
-        'memory', json_build_array(0, '{}'::json, '{}'::json, coalesce(state -> 'taken', '{}')),
+        'memory', json_build_array(0, '[]'::json, coalesce(state -> 'taken', '{}')),
         'readings', (
             SELECT json_object_agg(key, json_build_array(json_build_array(
                        value -> 'value', value -> 'at', coalesce(value ->> 'said_by', 'before'))))
