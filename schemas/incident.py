@@ -69,10 +69,45 @@ class IncidentClassified(IncidentEvent):
     classification: CallClass
 
 
+class IncidentHeld(IncidentEvent):
+    """The call waits: no unit is free, or more has to be known."""
+
+    reason: Text
+
+
+class IncidentResumed(IncidentEvent):
+    """A call that was held, given up or thought a nuisance is worked on again."""
+
+    reason: Text | None = None
+
+
+class IncidentAbandoned(IncidentEvent):
+    """The caller was lost before enough was known."""
+
+
+class IncidentDismissed(IncidentEvent):
+    """The call was a nuisance: nobody needs help."""
+
+    reason: Text
+
+
+class CallerCalledBack(IncidentEvent):
+    """The caller was called back, and answered or did not."""
+
+    answered: bool
+
+
 class IncidentMerged(IncidentEvent):
     """Another call was about the same: this incident goes on as ``into``."""
 
     into: Identifier
+
+
+class IncidentUnmerged(IncidentEvent):
+    """It was another call after all. Its patients are expected again, under new numbers."""
+
+    out_of: Identifier
+    reason: Text
 
 
 class IncidentClosed(IncidentEvent):

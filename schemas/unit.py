@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier, Moment
+from schemas.event import Event, Identifier, Moment, Text
 from schemas.incident import Point
 
 
@@ -40,6 +40,10 @@ class UnitAssigned(Event):
     incident_id: Identifier
     station: Point = Field(description="Where the unit starts from: GPS departure is seen from it.")
     scene: Point
+    rolling: bool = Field(default=False, description="It was on the road when it was told.")
+    replaces: Identifier | None = Field(
+        default=None, description="The dispatch of another unit, in whose place this one goes."
+    )
 
 
 class UnitStatusChanged(Event):
@@ -49,6 +53,20 @@ class UnitStatusChanged(Event):
     leg_id: Identifier | None = None
     status: UnitStatus
     source: StampSource
+
+
+class StampCorrected(Event):
+    """A stamp was wrong; it stays in the log, and this beside it."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    stamp_id: Identifier = Field(description="The id of the UnitStatusChanged that was wrong.")
+    status: UnitStatus
+    source: StampSource
+    was: Moment
+    corrected_to: Moment | None = Field(description="When it was; null where it never was.")
+    reason: Text
+    corrected_by: Identifier
 
 
 class UnitDeparted(Event):

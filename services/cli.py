@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from services.dispatch.cli import kpi
 from services.kit.operator import (
     FOLDER,
     Configured,
@@ -37,7 +38,7 @@ def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
-for command in (apply, client, *COMMANDS):
+for command in (apply, client, kpi, *COMMANDS):
     main.add_command(command)
 
 

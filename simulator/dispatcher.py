@@ -141,11 +141,16 @@ class Dispatcher:
         return f"/v1/units/{self._unit(mission)}/stamps"
 
     async def _indicator(self) -> dict[str, int]:
-        found = await self._desk.get("dispatch", "/v1/indicators", self._desk.dispatcher)
-        return dict(found["dispatch_within_3min"])
+        """Of the years of the record, a year at a time: no longer is told at once."""
+        found: Counter[str] = Counter()
+        for year in sorted({mission.notified.year for mission in self._missions}):
+            path = f"/v1/indicators?since={year}-01-01T00:00:00Z&until={year + 1}-01-01T00:00:00Z"
+            told = await self._desk.get("dispatch", path, self._desk.dispatcher)
+            found.update({name: told["dispatch_within_3min"][name] for name in _COUNTS})
+        return dict(found)
 
     def _summary(self, before: dict[str, int], after: dict[str, int]) -> dict[str, Any]:
-        by_dispatch = {name: after[name] - before[name] for name in after}
+        by_dispatch = {name: after.get(name, 0) - before.get(name, 0) for name in _COUNTS}
         by_record = within_limit(self._assigned, self._departed)
         medical = within_limit([m for m in self._assigned if m.is_medical], self._departed)
         problems = []
@@ -172,6 +177,7 @@ class Dispatcher:
         }
 
 
+_COUNTS = ("numerator", "denominator", "missing")
 _ENDS = ("sent", "refused", "not sent")
 
 

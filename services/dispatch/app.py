@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from services.dispatch import handlers
+from services.dispatch import handlers, loader
 from services.dispatch.api import router
+from services.dispatch.indicators import Site
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
 from services.kit.http import create_app
 from services.kit.loop import Loop
 from services.kit.outbox import Relay
 from services.kit.patience import patiently
-from services.kit.settings import Settings
+from services.kit.settings import Misconfigured, Settings
 
 SERVICE = "dispatch"
 
 
+def site_of(settings: Settings) -> Site:
+    """Where days begin here, and which clocks are kept. Raises ``Misconfigured``."""
+    try:
+        clocks = loader.clocks(settings.dispatch_clocks or loader.SHIPPED)
+    except loader.ClocksRefused as refused:
+        raise Misconfigured(str(refused)) from refused
+    return Site.of(settings.time_zone, settings.dispatch_shifts, clocks)
+
+
 async def main(settings: Settings) -> None:
     """Run until something fails."""
+    site = site_of(settings)
     pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=10))
     folders = [files("services.kit") / "migrations", files("services.dispatch") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
@@ -31,4 +42,5 @@ async def main(settings: Settings) -> None:
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     app.state.pool = pool
+    app.state.site = site
     await runtime.together([runtime.serve(app, settings), relay.run, movements.run, news.run])

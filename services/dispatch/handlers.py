@@ -7,16 +7,21 @@ from collections.abc import Sequence
 from schemas.event import Event
 from schemas.unit import UnitDeparted
 from services.dispatch.encounter import Encounter, hear
-from services.dispatch.store import EncounterStore, UnitStore
-from services.dispatch.unit import Unit, see_departure
+from services.dispatch.store import EncounterStore, Fleet, FleetStore
+from services.dispatch.unit import see_departure
 from services.kit.work import Consumption, Received
 
 
-def handle_movement(unit: Unit | None, received: Received) -> tuple[Unit | None, Sequence[Event]]:
+def handle_movement(
+    fleet: Fleet | None, received: Received
+) -> tuple[Fleet | None, Sequence[Event]]:
     """A movement that GPS showed. What is announced and of no use here yet is passed over."""
-    if not isinstance(received.event, UnitDeparted):
-        return unit, ()
-    return see_departure(unit, received.event, received.recorded_at)
+    event = received.event
+    if fleet is None or not isinstance(event, UnitDeparted):
+        return fleet, ()
+    before = fleet.leg(event.leg_id)
+    unit, leg, events = see_departure(fleet.unit, before, event, received.recorded_at)
+    return (fleet if leg is None or leg is before else fleet.with_(unit, leg)), events
 
 
 def handle_news(
@@ -27,7 +32,7 @@ def handle_news(
 
 
 MOVEMENTS = Consumption(
-    "dispatch", "dispatch.units", ["dispatch-movements"], UnitStore(), handle_movement
+    "dispatch", "dispatch.units", ["dispatch-movements"], FleetStore(), handle_movement
 )
 NEWS = Consumption(
     "dispatch",

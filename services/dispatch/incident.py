@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from pydantic import AwareDatetime
@@ -15,20 +16,57 @@ from schemas.event import Event, Identifier, Value
 from schemas.incident import (
     Call,
     CallClass,
+    CallerCalledBack,
+    IncidentAbandoned,
     IncidentClassified,
     IncidentClosed,
+    IncidentDismissed,
     IncidentEvent,
+    IncidentHeld,
     IncidentLocated,
     IncidentMerged,
     IncidentOpened,
     IncidentOrigin,
+    IncidentResumed,
+    IncidentUnmerged,
     Location,
     LocationSource,
 )
 from schemas.repeats import Repeats, digest_of, name_of
-from services.dispatch.encounter import Encounter, Opening, open_encounter, record
+from services.dispatch.encounter import (
+    Encounter,
+    Opening,
+    encounter_id_of,
+    open_encounter,
+    record,
+)
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
+
+
+class Standing(StrEnum):
+    """How a call stands."""
+
+    OPEN = "open"
+    HELD = "held"
+    ABANDONED = "abandoned"
+    NUISANCE = "nuisance"
+    MERGED = "merged"
+    CLOSED = "closed"
+
+
+_S = Standing
+#: What a call may become. One that was closed stays so: who calls again is another call.
+MAY_BECOME: Mapping[Standing, frozenset[Standing]] = {
+    _S.OPEN: frozenset({_S.HELD, _S.ABANDONED, _S.NUISANCE, _S.MERGED, _S.CLOSED}),
+    _S.HELD: frozenset({_S.OPEN, _S.ABANDONED, _S.NUISANCE, _S.MERGED, _S.CLOSED}),
+    _S.ABANDONED: frozenset({_S.OPEN, _S.NUISANCE, _S.MERGED, _S.CLOSED}),
+    _S.NUISANCE: frozenset({_S.OPEN, _S.CLOSED}),
+    _S.MERGED: frozenset({_S.OPEN}),
+    _S.CLOSED: frozenset(),
+}
+#: Who is sent to a call in one of these makes it an open one.
+_TAKEN_UP = frozenset({_S.HELD, _S.ABANDONED})
 
 
 class Intake(Value):
@@ -56,6 +94,9 @@ class Incident(Value):
     classification: CallClass
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
+    standing: Standing = Standing.OPEN
+    #: When it came to stand so; none where it was opened so.
+    standing_since: AwareDatetime | None = None
     #: The incident this one goes on as.
     merged_into: Identifier | None = None
     closed_at: AwareDatetime | None = None
@@ -143,10 +184,57 @@ def _classified(incident: Incident, event: IncidentClassified) -> Incident:
     return incident.model_copy(update={"classification": event.classification})
 
 
+def _called_back(incident: Incident, event: CallerCalledBack) -> Incident:
+    return incident
+
+
 _CORRECTIONS: Mapping[type[IncidentEvent], Callable[..., Incident]] = {
     IncidentLocated: _located,
     IncidentClassified: _classified,
+    CallerCalledBack: _called_back,
 }
+_STANDINGS: Mapping[type[IncidentEvent], Standing] = {
+    IncidentHeld: _S.HELD,
+    IncidentResumed: _S.OPEN,
+    IncidentAbandoned: _S.ABANDONED,
+    IncidentDismissed: _S.NUISANCE,
+}
+
+
+def stand(incident: Incident, event: IncidentEvent) -> Decision:
+    """Hold a call, take it up again, give it up. A repeat changes nothing; 409 when it cannot
+    become that from what it is."""
+    name = name_of(event)
+    if is_repeat(incident.taken, name, event):
+        return incident, ()
+    must_go_on(incident)
+    return _taking(_become(incident, _STANDINGS[type(event)], event), name, event), [event]
+
+
+def take_up(incident: Incident, cause: str, at: datetime, now: datetime) -> Decision:
+    """A unit is sent: what was held, or lost its caller, is worked on. 409 when nobody works on it
+    any more."""
+    must_go_on(incident)
+    if incident.standing is _S.NUISANCE:
+        raise Rejected(409, "Nuisance", "This call was dismissed. Resume it first.")
+    if incident.standing not in _TAKEN_UP:
+        return incident, ()
+    resumed = IncidentResumed(
+        event_id=derived_id("taken up", incident.incident_id, cause),
+        occurred_at=at,
+        recorded_at=now,
+        incident_id=incident.incident_id,
+    )
+    return stand(incident, resumed)
+
+
+def _become(incident: Incident, wanted: Standing, event: IncidentEvent) -> Incident:
+    possible = MAY_BECOME[incident.standing]
+    if wanted not in possible:
+        may = ", ".join(sorted(possible)) or "nothing else"
+        wish = f"A call that is {incident.standing} cannot become {wanted}: it may become {may}."
+        raise Rejected(409, "Not now", wish)
+    return incident.model_copy(update={"standing": wanted, "standing_since": event.occurred_at})
 
 
 def merge(
@@ -168,47 +256,99 @@ def merge(
     if any(e.reached_at or e.boarded_at or e.origin != "call" for e in live):
         wanted = "Somebody is with a patient of this call. Merge the other call into this one."
         raise Rejected(409, "Reached", wanted)
-    ended: list[Encounter] = []
+    ended, events = _end(live, Outcome.MERGED, event)
+    changed = _become(incident, _S.MERGED, event).model_copy(
+        update={"merged_into": into.incident_id}
+    )
+    return _taking(changed, name, event), ended, [event, *events]
+
+
+def unmerge(
+    incident: Incident, encounters: Sequence[Encounter], event: IncidentUnmerged, now: datetime
+) -> Changed:
+    """It was another call after all: it is open again, and the patients that ended with the merging
+    are expected again, each as a new encounter that continues the old."""
+    name = name_of(event)
+    if is_repeat(incident.taken, name, event):
+        return incident, (), ()
+    if incident.merged_into != event.out_of:
+        raise Rejected(409, "Not merged", "This call does not go on as that one.")
+    again: list[Encounter] = []
     events: list[Event] = [event]
-    for encounter in live:
+    known = {encounter.continues for encounter in encounters}
+    merged = [e for e in encounters if e.outcome is Outcome.MERGED and e.encounter_id not in known]
+    for before in merged:
+        opening = Opening(
+            encounter_id=encounter_id_of(before.encounter_id, event.event_id),
+            occurred_at=event.occurred_at,
+            patient=before.patient,
+            incident_id=incident.incident_id,
+            continues=before.encounter_id,
+        )
+        encounter, opened = open_encounter(opening, now)
+        again.append(encounter)
+        events.append(opened)
+    changed = _become(incident, _S.OPEN, event).model_copy(
+        update={
+            "merged_into": None,
+            "encounter_ids": (*incident.encounter_ids, *(e.encounter_id for e in again)),
+        }
+    )
+    return _taking(changed, name, event), again, events
+
+
+def close(incident: Incident, encounters: Sequence[Encounter], event: IncidentClosed) -> Changed:
+    """Nobody works on it any more. 409 while a patient of it has no outcome; of a call that was
+    given up or a nuisance, those whom nobody has reached end with it: there was no patient."""
+    name = name_of(event)
+    if is_repeat(incident.taken, name, event):
+        return incident, (), ()
+    must_go_on(incident)
+    live = [encounter for encounter in encounters if encounter.outcome is None]
+    nobody = incident.standing in {_S.ABANDONED, _S.NUISANCE}
+    if any(e.reached_at or e.boarded_at or e.origin != "call" or not nobody for e in live):
+        raise Rejected(409, "Not over", "A patient of this incident has no outcome yet.")
+    ended, events = _end(live, Outcome.NO_PATIENT, event)
+    changed = _become(incident, _S.CLOSED, event).model_copy(
+        update={"closed_at": event.occurred_at}
+    )
+    return _taking(changed, name, event), ended, [*events, event]
+
+
+def _end(
+    encounters: Sequence[Encounter], outcome: Outcome, event: IncidentEvent
+) -> tuple[list[Encounter], list[Event]]:
+    """Placeholders end with what ends their call."""
+    ended: list[Encounter] = []
+    events: list[Event] = []
+    for encounter in encounters:
         after, said = record(
             encounter,
             EncounterEnded(
-                event_id=derived_id("merged", encounter.encounter_id),
+                event_id=derived_id(outcome.value, encounter.encounter_id),
                 occurred_at=event.occurred_at,
                 recorded_at=event.recorded_at,
                 encounter_id=encounter.encounter_id,
-                outcome=Outcome.MERGED,
+                outcome=outcome,
             ),
         )
         ended.append(after)
         events += said
-    changed = incident.model_copy(update={"merged_into": into.incident_id})
-    return _taking(changed, name, event), ended, events
+    return ended, events
 
 
-def close(incident: Incident, encounters: Sequence[Encounter], event: IncidentClosed) -> Decision:
-    """Nobody works on it any more. 409 while a patient of it has no outcome."""
-    name = name_of(event)
-    if is_repeat(incident.taken, name, event):
-        return incident, ()
-    must_go_on(incident)
-    if any(encounter.outcome is None for encounter in encounters):
-        raise Rejected(409, "Not over", "A patient of this incident has no outcome yet.")
-    changed = incident.model_copy(update={"closed_at": event.occurred_at})
-    return _taking(changed, name, event), [event]
-
-
-def add_patient(incident: Incident, opening: Opening, now: datetime) -> Changed:
-    """One more patient: found on scene, or born on the way."""
-    name = f"EncounterOpened/{opening.encounter_id}"
-    if is_repeat(incident.taken, name, opening):
+def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime) -> Changed:
+    """More patients, in one act: found on scene, or born on the way."""
+    names = [f"EncounterOpened/{opening.encounter_id}" for opening in openings]
+    if all(is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)):
         return incident, (), ()
     must_go_on(incident)
-    encounter, opened = open_encounter(opening, now)
-    ids = (*incident.encounter_ids, encounter.encounter_id)
+    opened = [open_encounter(opening, now) for opening in openings]
+    ids = (*incident.encounter_ids, *(encounter.encounter_id for encounter, _ in opened))
     changed = incident.model_copy(update={"encounter_ids": ids})
-    return _taking(changed, name, opening), [encounter], [opened]
+    for name, opening in zip(names, openings, strict=True):
+        changed = _taking(changed, name, opening)
+    return changed, [encounter for encounter, _ in opened], [event for _, event in opened]
 
 
 def must_go_on(incident: Incident) -> None:

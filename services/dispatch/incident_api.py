@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -11,21 +11,31 @@ from fastapi import APIRouter, Request
 
 from schemas.event import Event, Identifier
 from schemas.incident import (
+    CallerCalledBack,
+    IncidentAbandoned,
     IncidentClassified,
     IncidentClosed,
+    IncidentDismissed,
     IncidentEvent,
+    IncidentHeld,
     IncidentLocated,
     IncidentMerged,
+    IncidentResumed,
+    IncidentUnmerged,
 )
 from services.dispatch import incident, store
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
 from services.dispatch.encounter import Encounter, Opening, encounter_id_of
 from services.dispatch.requests import (
     AddPatient,
+    AddPatients,
+    CallBack,
     ClassifyIncident,
     LocateIncident,
     MergeIncident,
     OpenIncident,
+    UnmergeIncident,
+    WithReason,
 )
 from services.kit import failpoint, outbox
 from services.kit.body import Body
@@ -111,12 +121,99 @@ async def merge_incident(
         rows = await store.INCIDENTS.load(connection, sorted({incident_id, body.into}))
         before, into = store.known(rows[incident_id]), store.known(rows[body.into])
         patients = await store.ENCOUNTERS.load(connection, before.encounter_ids)
-        placeholders = [row.state for row in patients.values() if row.state]
-        after, ended, events = incident.merge(before, into, placeholders, event)
+        after, ended, events = incident.merge(before, into, _states(patients), event)
         if events:
             row = Row(after, rows[incident_id].version)
             await _save(connection, row, ended, events, patients)
     return after
+
+
+@router.post("/{incident_id}/unmerge", response_model_exclude=OURS)
+@retrying
+async def unmerge_incident(
+    request: Request,
+    incident_id: Identifier,
+    body: UnmergeIncident,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """It was another call after all: open again, its patients expected under new numbers."""
+    told = {"out_of": body.out_of, "reason": body.reason}
+    event = _event(request, body, idempotency_key, IncidentUnmerged, **told)
+    async with transaction(request.app.state.pool) as connection:
+        row, patients = await _with_patients(connection, incident_id)
+        after, again, events = incident.unmerge(
+            store.known(row), _states(patients), event, datetime.now(UTC)
+        )
+        if events:
+            await _save(connection, Row(after, row.version), again, events, patients)
+    return after
+
+
+@router.post("/{incident_id}/held", response_model_exclude=OURS)
+@retrying
+async def hold_incident(
+    request: Request,
+    incident_id: Identifier,
+    body: WithReason,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """The call waits, and why: it stands among those that wait until a unit is sent."""
+    return await _stand(request, body, idempotency_key, IncidentHeld, reason=body.reason)
+
+
+@router.post("/{incident_id}/resumed", response_model_exclude=OURS)
+@retrying
+async def resume_incident(
+    request: Request,
+    incident_id: Identifier,
+    body: WithReason,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """A call that was held, given up or dismissed is worked on again."""
+    return await _stand(request, body, idempotency_key, IncidentResumed, reason=body.reason)
+
+
+@router.post("/{incident_id}/abandoned", response_model_exclude=OURS)
+@retrying
+async def abandon_incident(
+    request: Request,
+    incident_id: Identifier,
+    body: Body,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """The caller was lost before enough was known. Call back; a unit may still be sent."""
+    return await _stand(request, body, idempotency_key, IncidentAbandoned)
+
+
+@router.post("/{incident_id}/dismissed", response_model_exclude=OURS)
+@retrying
+async def dismiss_incident(
+    request: Request,
+    incident_id: Identifier,
+    body: WithReason,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """The call was a nuisance. It can be resumed; closing it ends it for good."""
+    return await _stand(request, body, idempotency_key, IncidentDismissed, reason=body.reason)
+
+
+@router.post("/{incident_id}/call-backs", response_model_exclude=OURS)
+@retrying
+async def call_back(
+    request: Request,
+    incident_id: Identifier,
+    body: CallBack,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """The caller was called back, and answered or did not."""
+    told = {"answered": body.answered}
+    return await _correct(request, body, idempotency_key, CallerCalledBack, **told)
 
 
 @router.post("/{incident_id}/closed", response_model_exclude=OURS)
@@ -128,16 +225,43 @@ async def close_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """Close an incident whose patients all have their outcome (409 otherwise)."""
+    """Close an incident whose patients all have their outcome (409 otherwise). Of one that was
+    given up or dismissed, patients whom nobody has reached end with it."""
     event = _event(request, body, idempotency_key, IncidentClosed)
     async with transaction(request.app.state.pool) as connection:
-        rows = await store.INCIDENTS.load(connection, [incident_id])
-        before = store.known(rows[incident_id])
-        patients = await store.ENCOUNTERS.load(connection, before.encounter_ids, lock=False)
-        states = [row.state for row in patients.values() if row.state]
-        after, events = incident.close(before, states, event)
+        row, patients = await _with_patients(connection, incident_id)
+        after, ended, events = incident.close(store.known(row), _states(patients), event)
         if events:
-            await _save(connection, Row(after, rows[incident_id].version), (), events)
+            await _save(connection, Row(after, row.version), ended, events, patients)
+    return after
+
+
+@router.post("/{incident_id}/patients", status_code=201, response_model_exclude=OURS)
+@retrying
+async def add_patients(
+    request: Request,
+    incident_id: Identifier,
+    body: AddPatients,
+    caller: FieldStaff,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """So many more patients, in one act: their numbers are the last of ``encounter_ids``."""
+    event_id = event_id_for(request, body, idempotency_key)
+    openings = [
+        Opening(
+            encounter_id=encounter_id_of(incident_id, event_id, str(number)),
+            occurred_at=body.occurred_at,
+            patient=patient,
+            origin="scene",
+            incident_id=incident_id,
+        )
+        for number, patient in enumerate(body.patients, start=1)
+    ]
+    async with transaction(request.app.state.pool) as connection:
+        row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+        after, opened, events = incident.add_patients(store.known(row), openings, datetime.now(UTC))
+        if events:
+            await _save(connection, Row(after, row.version), opened, events)
     return after
 
 
@@ -163,7 +287,7 @@ async def add_patient(
     async with transaction(request.app.state.pool) as connection:
         rows = await store.INCIDENTS.load(connection, [incident_id])
         before = store.known(rows[incident_id])
-        after, opened, events = incident.add_patient(before, opening, datetime.now(UTC))
+        after, opened, events = incident.add_patients(before, [opening], datetime.now(UTC))
         if not events:
             again = await store.ENCOUNTERS.load(connection, [opening.encounter_id], lock=False)
             return store.known(again[opening.encounter_id])
@@ -174,15 +298,43 @@ async def add_patient(
 async def _correct(
     request: Request, body: Body, key: str | None, kind: type[IncidentEvent], **particulars: Any
 ) -> incident.Incident:
+    return await _change(request, body, key, kind, incident.correct, **particulars)
+
+
+async def _change(
+    request: Request,
+    body: Body,
+    key: str | None,
+    kind: type[E],
+    decide: Callable[[incident.Incident, E], incident.Decision],
+    **particulars: Any,
+) -> incident.Incident:
     incident_id = request.path_params["incident_id"]
     event = _event(request, body, key, kind, **particulars)
     async with transaction(request.app.state.pool) as connection:
         rows = await store.INCIDENTS.load(connection, [incident_id])
-        before = store.known(rows[incident_id])
-        after, events = incident.correct(before, event)
+        after, events = decide(store.known(rows[incident_id]), event)
         if events:
             await _save(connection, Row(after, rows[incident_id].version), (), events)
     return after
+
+
+async def _stand(
+    request: Request, body: Body, key: str | None, kind: type[IncidentEvent], **particulars: Any
+) -> incident.Incident:
+    return await _change(request, body, key, kind, incident.stand, **particulars)
+
+
+async def _with_patients(
+    connection: Connection, incident_id: str
+) -> tuple[Row[incident.Incident], dict[str, Row[Encounter]]]:
+    """An incident and its patients, locked in this order."""
+    row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+    return row, await store.ENCOUNTERS.load(connection, store.known(row).encounter_ids)
+
+
+def _states(rows: Mapping[str, Row[Encounter]]) -> list[Encounter]:
+    return [row.state for row in rows.values() if row.state]
 
 
 def _event(request: Request, body: Body, key: str | None, kind: type[E], **particulars: Any) -> E:
@@ -206,8 +358,7 @@ async def _save(
     assert row.state is not None  # noqa: S101 (nobody stores nothing)
     await store.INCIDENTS.save(connection, {row.state.incident_id: row})
     changed = {
-        e.encounter_id: Row(e, versions[e.encounter_id].version if versions else 0)
-        for e in encounters
+        e.encounter_id: Row(e, versions.get(e.encounter_id, Row(None)).version) for e in encounters
     }
     await store.ENCOUNTERS.save(connection, changed)
     await outbox.append(connection, "dispatch", events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,31 @@ class MergeIncident(Body):
     into: Identifier
 
 
+class UnmergeIncident(Body):
+    """This call was another one than ``out_of`` after all."""
+
+    out_of: Identifier
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class WithReason(Body):
+    """An act that needs its reason."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class CallBack(Body):
+    """The caller was called back."""
+
+    answered: bool
+
+
+class AddPatients(Body):
+    """More patients of one call, in one act."""
+
+    patients: tuple[Exactly[Patient], ...] = Field(min_length=1, max_length=50)
+
+
 class AddPatient(Body):
     """One more patient: found on scene, or born on the way."""
 
@@ -50,16 +75,44 @@ class AddPatient(Body):
 
 
 class AssignUnit(Body):
-    """A unit is told to go, from its station."""
+    """A unit is told to go, from its station. ``replaces``: the unit in whose place it goes, which
+    is called back by the same act, unless it has ended its own dispatch."""
 
     unit_id: Identifier
     station: Exactly[Point]
+    replaces: Identifier | None = None
+
+    @model_validator(mode="after")
+    def _is_another(self) -> Self:
+        if self.replaces == self.unit_id:
+            raise ValueError("a unit goes in another one's place")
+        return self
 
 
 class StampUnit(Body):
     """A status stamp of a unit."""
 
     status: UnitStatus
+
+
+class StampLeg(Body):
+    """A status stamp of a dispatch, also of one that is over."""
+
+    status: UnitStatus
+
+    @field_validator("status")
+    @classmethod
+    def _follows_notification(cls, status: UnitStatus) -> UnitStatus:
+        if status is UnitStatus.NOTIFIED:
+            raise ValueError("a dispatch begins with its notification: assign the unit")
+        return status
+
+
+class CorrectStamp(Body):
+    """A stamp was wrong. ``corrected_to`` is when it really was; null, where it never was."""
+
+    corrected_to: Moment | None
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class UpdatePatient(Body):

@@ -1,13 +1,16 @@
-"""Dispatch's tables: incidents, encounters, units, and the stamps of every leg."""
+"""Dispatch's tables: incidents, encounters, units, and every dispatch of a unit."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
 
-from schemas.event import Event
+from schemas.event import Event, Value
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
-from services.dispatch.unit import Leg, Unit
+from services.dispatch.indicators import Call, Sent
+from services.dispatch.leg import Dispatch, Leg
+from services.dispatch.unit import Unit
 from services.kit.errors import Rejected
 from services.kit.postgres import Connection, Row, State, Table
 from services.kit.work import Received
@@ -16,25 +19,34 @@ INCIDENTS = Table("incidents", Incident)
 ENCOUNTERS = Table("encounters", Encounter)
 UNITS = Table("units", Unit)
 
-_STAMPS = """
-    INSERT INTO stamps (leg_id, status, source, occurred_at)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-    ON CONFLICT DO NOTHING
-"""
-_INDICATOR = """
-    WITH legs AS (
-        SELECT s.leg_id, min(s.occurred_at) FILTER (WHERE s.status = 'notified') AS notified,
-               min(s.occurred_at) FILTER (WHERE s.status = 'departed') AS departed
-          FROM stamps s
-          JOIN incidents i ON i.id = split_part(s.leg_id, '.', 1)
-         WHERE i.state ->> 'classification' = 'emergency'
-         GROUP BY s.leg_id
-    )
-    SELECT count(*) FILTER (WHERE departed - notified <= make_interval(secs => $1)) AS numerator,
-           count(*) FILTER (WHERE departed IS NOT NULL) AS denominator,
-           count(*) FILTER (WHERE departed IS NULL) AS missing
-      FROM legs
-"""
+#: The columns of ``legs`` beside its state, as a ``Dispatch`` has them.
+_COLUMNS = ("id", *Dispatch._fields[1:])
+_KINDS = {"is_rolling": "boolean", **dict.fromkeys(("id", "incident_id", "unit_id"), "text")}
+_SAVE_LEGS = f"""
+    INSERT INTO legs ({", ".join(_COLUMNS)}, state)
+    SELECT * FROM unnest({
+    ", ".join(f"${n}::{_KINDS.get(name, 'timestamptz')}[]" for n, name in enumerate(_COLUMNS, 1))
+}, ${len(_COLUMNS) + 1}::json[])
+    ON CONFLICT (id) DO UPDATE SET state = excluded.state, {
+    ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:])
+}
+"""  # noqa: S608 (names of columns)
+_LEG = ", ".join(f"l.{name}" for name in _COLUMNS)
+_DISPATCHES = f"""
+    SELECT i.state ->> 'classification', {_LEG}
+      FROM legs l JOIN incidents i ON i.id = l.incident_id
+     WHERE l.notified >= $1 AND l.notified < $2
+"""  # noqa: S608 (names of columns)
+_CALLS = f"""
+    SELECT i.id, i.state ->> 'classification', i.opened_at,
+           (i.state -> 'call' ->> 'received_at')::timestamptz,
+           (i.state -> 'call' ->> 'answered_at')::timestamptz,
+           (i.state -> 'call' ->> 'accepted_at')::timestamptz,
+           i.standing IN ('closed', 'nuisance', 'abandoned'), {_LEG}
+      FROM incidents i LEFT JOIN legs l ON l.incident_id = i.id
+     WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
+     ORDER BY i.id
+"""  # noqa: S608
 
 
 def known(row: Row[State]) -> State:
@@ -68,36 +80,91 @@ class EncounterStore:
         await ENCOUNTERS.save(connection, changed)
 
 
-class UnitStore:
-    """The loop's view of units, stamps included."""
+class Fleet(Value):
+    """A unit, with those of its earlier legs that are spoken of."""
+
+    unit: Unit
+    legs: dict[str, Leg]
+
+    def leg(self, leg_id: str) -> Leg | None:
+        """One of its legs."""
+        current = self.unit.leg
+        return current if current and current.leg_id == leg_id else self.legs.get(leg_id)
+
+    def with_(self, unit: Unit, leg: Leg) -> Fleet:
+        """The same after an act on this leg."""
+        return self.but(unit=unit, legs={**self.legs, leg.leg_id: leg})
+
+
+class FleetStore:
+    """The loop's view of units, with the legs that its records speak of."""
 
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
-    ) -> dict[str, Row[Unit]]:
+    ) -> dict[str, Row[Fleet]]:
         """The units of the batch, locked."""
-        return await UNITS.load(connection, batch.keys())
+        rows = await UNITS.load(connection, batch.keys())
+        spoken = {getattr(r.event, "leg_id", None) for each in batch.values() for r in each}
+        legs = await legs_by_id(connection, [leg_id for leg_id in spoken if leg_id])
+        return {
+            key: Row(_fleet(row.state, legs) if row.state else None, row.version)
+            for key, row in rows.items()
+        }
 
     async def save(
-        self, connection: Connection, changed: Mapping[str, Row[Unit]], emitted: Sequence[Event]
+        self, connection: Connection, changed: Mapping[str, Row[Fleet]], emitted: Sequence[Event]
     ) -> None:
-        """Store what changed, and every stamp that is new."""
-        await UNITS.save(connection, changed)
-        legs = [row.state.leg for row in changed.values() if row.state and row.state.leg]
-        await _stamp(connection, legs)
+        """Store what changed."""
+        fleets = {key: row for key, row in changed.items() if row.state}
+        units = {key: Row(row.state.unit, row.version) for key, row in fleets.items() if row.state}
+        await UNITS.save(connection, units)
+        await save_legs(
+            connection, [leg for r in fleets.values() if r.state for leg in _of(r.state)]
+        )
 
 
-async def _stamp(connection: Connection, legs: Sequence[Leg]) -> None:
-    stamps = [(leg.leg_id, stamp) for leg in legs for stamp in leg.stamps]
-    await connection.execute(
-        _STAMPS,
-        [leg_id for leg_id, _ in stamps],
-        [stamp.status.value for _, stamp in stamps],
-        [stamp.source for _, stamp in stamps],
-        [stamp.occurred_at for _, stamp in stamps],
-    )
+def _fleet(unit: Unit, legs: Mapping[str, Leg]) -> Fleet:
+    return Fleet(unit=unit, legs={n: leg for n, leg in legs.items() if leg.unit_id == unit.unit_id})
 
 
-async def three_minute_dispatch(connection: Connection, limit_s: float) -> dict[str, int]:
-    """Emergency legs departed within ``limit_s``, departed at all, and never stamped."""
-    row = await connection.fetchrow(_INDICATOR, limit_s)
-    return dict(row) if row else {}
+def _of(fleet: Fleet) -> list[Leg]:
+    current = fleet.unit.leg
+    return list((fleet.legs | ({current.leg_id: current} if current else {})).values())
+
+
+async def legs_by_id(connection: Connection, leg_ids: Collection[str]) -> dict[str, Leg]:
+    """Dispatches by their ids. Who changes one has locked its unit."""
+    rows = await connection.fetch("SELECT id, state FROM legs WHERE id = ANY($1)", list(leg_ids))
+    return {row["id"]: Leg.model_validate_json(row["state"]) for row in rows}
+
+
+async def save_legs(connection: Connection, legs: Sequence[Leg]) -> None:
+    """Store dispatches, new or changed."""
+    columns = list(zip(*(leg.dispatch() for leg in legs), strict=True))
+    states = [leg.model_dump_json(exclude_none=True) for leg in legs]
+    if states:
+        await connection.execute(_SAVE_LEGS, *columns, states)
+
+
+async def dispatches(
+    connection: Connection, since: datetime, until: datetime
+) -> AsyncIterator[Sent]:
+    """The dispatches that began in a period, each with the class of its call as now known."""
+    async for row in connection.cursor(_DISPATCHES, since, until, prefetch=500):
+        yield Sent(row[0], Dispatch(*tuple(row)[1:]))
+
+
+async def calls(connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Call]:
+    """The calls that were opened in a period, with all units sent to them. One that goes on as
+    another is not told: that one is."""
+    known: Call | None = None
+    async for row in connection.cursor(_CALLS, since, until, prefetch=500):
+        call, leg = Call(*tuple(row)[:7]), tuple(row)[7:]
+        if known is not None and known.incident_id != call.incident_id:
+            yield known
+            known = None
+        known = known or call
+        if leg[0] is not None:
+            known = known._replace(dispatches=(*known.dispatches, Dispatch(*leg)))
+    if known is not None:
+        yield known

@@ -174,7 +174,8 @@ class Tracker:
     # -- orders, fixes, departures -----------------------------------------------------------
 
     def _take_order(self, event: Event) -> None:
-        assert isinstance(event, UnitAssigned | UnitStatusChanged)  # noqa: S101 (the topic's types)
+        if not isinstance(event, UnitAssigned | UnitStatusChanged):
+            return  # what a human corrects is no movement
         watch = follow(self._watches.get(event.unit_id), event)
         if watch is None:
             self._watches.pop(event.unit_id, None)

@@ -1,4 +1,4 @@
-"""An ambulance on its missions: each dispatch of it is a leg with stamps, each with its source."""
+"""An ambulance on its missions: each dispatch of it is a leg, and its status is one of a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
 from schemas.incident import Point
 from schemas.repeats import Repeats, digest_of
-from schemas.unit import StampSource, UnitAssigned, UnitDeparted, UnitStatus, UnitStatusChanged
+from schemas.unit import (
+    StampCorrected,
+    UnitAssigned,
+    UnitDeparted,
+    UnitStatus,
+    UnitStatusChanged,
+)
+from services.dispatch.leg import REPORTED, VERIFIED, Correction, Leg, Stamp
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
 
@@ -36,26 +43,6 @@ ASSIGNABLE = frozenset({S.AVAILABLE, S.RETURNING, S.STOOD_DOWN})
 _RANK = {status: rank for rank, status in enumerate(_MISSION)}
 
 
-class Stamp(Value):
-    """When a status was reached, by whose word."""
-
-    status: UnitStatus
-    source: StampSource
-    occurred_at: AwareDatetime
-
-
-class Leg(Value):
-    """One dispatch of one unit, from notification until it is free again."""
-
-    leg_id: Identifier
-    incident_id: Identifier
-    stamps: tuple[Stamp, ...]
-
-    def stamped(self, status: UnitStatus, source: StampSource) -> bool:
-        """Whether this source has given this stamp."""
-        return any(s.status is status and s.source == source for s in self.stamps)
-
-
 class Unit(Value):
     """An ambulance, its status, and its latest leg."""
 
@@ -67,6 +54,8 @@ class Unit(Value):
 
 
 Decision: TypeAlias = tuple[Unit, Sequence[Event]]
+#: A unit, and the one of its legs that an act was about.
+Change: TypeAlias = tuple[Unit, Leg, Sequence[Event]]
 
 
 class Assignment(Value):
@@ -77,19 +66,39 @@ class Assignment(Value):
     unit_id: Identifier
     incident_id: Identifier
     station: Point
-    scene: Point
+    #: The unit in whose place it goes.
+    replaces: Identifier | None = None
 
 
-def assign(unit: Unit, order: Assignment, now: datetime) -> Decision:
-    """Start a new leg. Raises ``Rejected`` 409 while the unit is on another one."""
+def assign(
+    unit: Unit, order: Assignment, scene: Point, now: datetime, replaced: Unit | None = None
+) -> Decision:
+    """Start a new leg to a scene, as it is known now.
+
+    Raises ``Rejected`` 409 while the unit is on another one, and where the one that it replaces was
+    never sent to this call.
+    """
     name = f"UnitAssigned/{order.event_id}"
     if is_repeat(unit.taken, name, order):
         return unit, ()
     if unit.status not in ASSIGNABLE:
         raise Rejected(409, "Not free", f"The unit is {unit.status}. Choose another unit.")
     leg_id = f"{order.incident_id}.{order.unit_id}.{unit.legs + 1}"
-    told = Stamp(status=S.NOTIFIED, source="dispatcher", occurred_at=order.occurred_at)
-    leg = Leg(leg_id=leg_id, incident_id=order.incident_id, stamps=(told,))
+    told = Stamp(
+        stamp_id=derived_id("notified", leg_id),
+        status=S.NOTIFIED,
+        source="dispatcher",
+        occurred_at=order.occurred_at,
+        recorded_at=now,
+    )
+    leg = Leg(
+        leg_id=leg_id,
+        incident_id=order.incident_id,
+        unit_id=order.unit_id,
+        is_rolling=_is_rolling(unit),
+        replaces=_leg_for(replaced, order) if order.replaces else None,
+        stamps=(told,),
+    )
     changed = unit.model_copy(
         update={
             "status": S.NOTIFIED,
@@ -98,17 +107,52 @@ def assign(unit: Unit, order: Assignment, now: datetime) -> Decision:
             "taken": unit.taken.with_(name, digest_of(order)),
         }
     )
-    assigned = UnitAssigned(recorded_at=now, leg_id=leg_id, **order.model_dump())
-    return changed, [assigned, _changed(changed, told, derived_id("notified", leg_id), now)]
+    assigned = UnitAssigned(
+        recorded_at=now,
+        leg_id=leg_id,
+        scene=scene,
+        rolling=leg.is_rolling,
+        replaces=leg.replaces,
+        **order.model_dump(exclude={"replaces"}),
+    )
+    return changed, [assigned, _changed(leg.unit_id, leg_id, told)]
 
 
-def stamp(unit: Unit, given: Stamp, event_id: str, now: datetime) -> Decision:
+def call_back(unit: Unit, order: Assignment, now: datetime) -> Decision:
+    """The unit that an order replaces comes back, unless it has ended its dispatch itself."""
+    if S.STOOD_DOWN not in MAY_FOLLOW[unit.status]:
+        return unit, ()
+    back = Stamp(
+        stamp_id=derived_id("called back", order.event_id),
+        status=S.STOOD_DOWN,
+        source="dispatcher",
+        occurred_at=order.occurred_at,
+        recorded_at=now,
+    )
+    return stamp(unit, back)
+
+
+def _leg_for(unit: Unit | None, order: Assignment) -> str:
+    if unit is None or unit.leg is None or unit.leg.incident_id != order.incident_id:
+        raise Rejected(409, "Not sent", "The unit to be replaced was not sent to this call.")
+    return unit.leg.leg_id
+
+
+def _is_rolling(unit: Unit) -> bool:
+    """Whether the unit is on the road when it is told: on its way back, or called back after it had
+    left."""
+    if unit.status is S.STOOD_DOWN:
+        return unit.leg is not None and unit.leg.at(S.DEPARTED, REPORTED | VERIFIED) is not None
+    return unit.status is S.RETURNING
+
+
+def stamp(unit: Unit, given: Stamp) -> Decision:
     """Take in a stamp. A mission stamp that comes late is kept and does not turn the status back.
 
     Raises ``Rejected`` 409 when the stamp may not follow, or when this source gave a stamp of the
     mission before. A unit may go out of service, and be available again, any number of times.
     """
-    name = f"UnitStatusChanged/{event_id}"
+    name = f"UnitStatusChanged/{given.stamp_id}"
     if is_repeat(unit.taken, name, given):
         return unit, ()
     if given.status not in MAY_FOLLOW[unit.status]:
@@ -127,30 +171,98 @@ def stamp(unit: Unit, given: Stamp, event_id: str, now: datetime) -> Decision:
             "taken": unit.taken.with_(name, digest_of(given)),
         }
     )
-    return changed, [_changed(changed, given, event_id, now)]
+    return changed, [_changed(unit.unit_id, _current(unit), given)]
+
+
+def enter(unit: Unit, leg: Leg, given: Stamp) -> Change:
+    """Take in a stamp of a leg that is over, or of the one that goes on: a page that was out of
+    reach, a form that was typed in later. The unit's status is what it is now.
+
+    Raises ``Rejected`` 409 when this source has given this stamp before.
+    """
+    if leg.leg_id == _current(unit) and given.status in MAY_FOLLOW[unit.status]:
+        changed, events = stamp(unit, given)
+        return changed, changed.leg or leg, events
+    name = f"UnitStatusChanged/{given.stamp_id}"
+    if is_repeat(unit.taken, name, given):
+        return unit, leg, ()
+    if leg.stamped(given.status, given.source):
+        raise Rejected(409, "Stamped before", f"{given.source} has stamped {given.status} before.")
+    after = leg.model_copy(update={"stamps": (*leg.stamps, given)})
+    return _with(unit, after, name, given), after, [_changed(leg.unit_id, leg.leg_id, given)]
+
+
+def correct(unit: Unit, leg: Leg, wanted: Correction, event_id: str) -> Change:
+    """Take in that a stamp was wrong. It stays where it stands, and the correction beside it.
+
+    Raises ``Rejected`` 404 for a stamp that is not there, 409 for one that satellites gave: what
+    was verified is not for anybody to mend.
+    """
+    name = f"StampCorrected/{event_id}"
+    if is_repeat(unit.taken, name, wanted):
+        return unit, leg, ()
+    given = next((each for each in leg.stamps if each.stamp_id == wanted.stamp_id), None)
+    if given is None:
+        raise Rejected(404, "Unknown stamp", "This dispatch has no such stamp: read it first.")
+    if given.source in VERIFIED:
+        raise Rejected(409, "Verified", "What GPS saw stands. Correct what was reported.")
+    after = leg.model_copy(update={"corrections": (*leg.corrections, wanted)})
+    corrected = StampCorrected(
+        event_id=event_id,
+        occurred_at=wanted.recorded_at,
+        recorded_at=wanted.recorded_at,
+        unit_id=leg.unit_id,
+        leg_id=leg.leg_id,
+        stamp_id=given.stamp_id,
+        status=given.status,
+        source=given.source,
+        was=given.occurred_at,
+        corrected_to=wanted.occurred_at,
+        reason=wanted.reason,
+        corrected_by=wanted.corrected_by,
+    )
+    return _with(unit, after, name, wanted), after, [corrected]
 
 
 def see_departure(
-    unit: Unit | None, seen: UnitDeparted, now: datetime
-) -> tuple[Unit | None, Sequence[Event]]:
-    """GPS saw the unit leave: a stamp of its own beside the crew's."""
-    if unit is None or unit.leg is None or unit.leg.leg_id != seen.leg_id:
-        return unit, ()
-    if unit.leg.stamped(S.DEPARTED, "gps"):
-        return unit, ()
-    if S.DEPARTED not in MAY_FOLLOW[unit.status]:
-        return unit, ()
-    given = Stamp(status=S.DEPARTED, source="gps", occurred_at=seen.occurred_at)
-    return stamp(unit, given, seen.event_id, now)
-
-
-def _changed(unit: Unit, given: Stamp, event_id: str, now: datetime) -> UnitStatusChanged:
-    return UnitStatusChanged(
-        event_id=event_id,
-        occurred_at=given.occurred_at,
+    unit: Unit, leg: Leg | None, seen: UnitDeparted, now: datetime
+) -> tuple[Unit, Leg | None, Sequence[Event]]:
+    """GPS saw the unit leave: a stamp of its own beside the crew's, also where the leg is over by
+    the time it is heard of. Who was called back has not left for this leg."""
+    if leg is None or leg.stamped(S.DEPARTED, "gps"):
+        return unit, leg, ()
+    back = leg.at(S.STOOD_DOWN, REPORTED)
+    if back is not None and back <= seen.occurred_at:
+        return unit, leg, ()
+    given = Stamp(
+        stamp_id=seen.event_id,
+        status=S.DEPARTED,
+        source="gps",
+        occurred_at=seen.occurred_at,
         recorded_at=now,
-        unit_id=unit.unit_id,
-        leg_id=unit.leg.leg_id if unit.leg else None,
+    )
+    return enter(unit, leg, given)
+
+
+def _current(unit: Unit) -> str | None:
+    return unit.leg.leg_id if unit.leg else None
+
+
+def _with(unit: Unit, leg: Leg, name: str, content: Value) -> Unit:
+    """The unit that knows of an act on one of its legs."""
+    update: dict[str, object] = {"taken": unit.taken.with_(name, digest_of(content))}
+    if leg.leg_id == _current(unit):
+        update["leg"] = leg
+    return unit.model_copy(update=update)
+
+
+def _changed(unit_id: str, leg_id: str | None, given: Stamp) -> UnitStatusChanged:
+    return UnitStatusChanged(
+        event_id=given.stamp_id,
+        occurred_at=given.occurred_at,
+        recorded_at=given.recorded_at,
+        unit_id=unit_id,
+        leg_id=leg_id,
         status=given.status,
         source=given.source,
     )

@@ -1,17 +1,20 @@
-"""Ambulances: sent, and stamped on their way."""
+"""Ambulances: sent, replaced, and stamped on their way; dispatches that are over, mended."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 
-from schemas.event import Identifier
+from schemas.event import Event, Identifier
 from schemas.incident import Point
 from services.dispatch import incident, store, unit
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
-from services.dispatch.requests import AssignUnit, StampUnit
+from services.dispatch.leg import Correction, Leg, Stamp
+from services.dispatch.requests import AssignUnit, CorrectStamp, StampLeg, StampUnit
 from services.kit import failpoint, outbox
+from services.kit.auth import Principal
 from services.kit.errors import Rejected
 from services.kit.http import IdempotencyKey, event_id_for, retrying
 from services.kit.postgres import Connection, Row, transaction
@@ -30,22 +33,29 @@ async def assign_unit(
     idempotency_key: IdempotencyKey = None,
 ) -> unit.Unit:
     """Send a unit; the three minutes begin. 409 when the unit is not free, or the call is over."""
-    event_id = event_id_for(request, body, idempotency_key)
+    event_id, now = event_id_for(request, body, idempotency_key), datetime.now(UTC)
     async with transaction(request.app.state.pool) as connection:
-        call = await store.incident(connection, incident_id)
-        scene = call.location
-        order = unit.Assignment(
-            event_id=event_id,
-            incident_id=incident_id,
-            scene=Point(latitude=scene.latitude, longitude=scene.longitude),
-            **body.model_dump(),
-        )
-        before = (await store.UNITS.load(connection, [body.unit_id]))[body.unit_id]
-        state = before.state or unit.Unit(unit_id=body.unit_id)
-        decision = unit.assign(state, order, datetime.now(UTC))
-        if decision[0] is not state:
-            incident.must_go_on(call)
-        return await _save(connection, before, decision)
+        row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+        call = store.known(row)
+        # Both are locked, the lesser name first, so that two orders never wait for each other.
+        names = sorted({body.unit_id, body.replaces or body.unit_id})
+        rows = await store.UNITS.load(connection, names)
+        before = rows[body.unit_id].state or unit.Unit(unit_id=body.unit_id)
+        other = rows[body.replaces].state if body.replaces else None
+        scene = Point(latitude=call.location.latitude, longitude=call.location.longitude)
+        order = unit.Assignment(event_id=event_id, incident_id=incident_id, **body.model_dump())
+        after, events = unit.assign(before, order, scene, now, other)
+        if after is not before:
+            taken_up, resumed = incident.take_up(call, event_id, body.occurred_at, now)
+            if resumed:
+                changed = {incident_id: Row(taken_up, row.version)}
+                await store.INCIDENTS.save(connection, changed)
+                await outbox.append(connection, "dispatch", resumed)
+            await _save(connection, rows[body.unit_id], after, events)
+            if other is not None:
+                await _save(connection, rows[other.unit_id], *unit.call_back(other, order, now))
+        failpoint.reach("request.decided")
+    return after
 
 
 @router.post("/units/{unit_id}/stamps", response_model_exclude=OURS)
@@ -58,24 +68,110 @@ async def stamp_unit(
     idempotency_key: IdempotencyKey = None,
 ) -> unit.Unit:
     """Record a status stamp, by the crew or by the dispatcher for them."""
-    event_id = event_id_for(request, body, idempotency_key)
-    source = "crew" if caller.role is Role.CREW else "dispatcher"
-    given = unit.Stamp(status=body.status, source=source, occurred_at=body.occurred_at)
+    given = _stamp(request, body, caller, idempotency_key)
     async with transaction(request.app.state.pool) as connection:
-        before = (await store.UNITS.load(connection, [unit_id]))[unit_id]
-        if before.state is None:
-            raise Rejected(404, "Unknown unit", "No unit of this name was ever assigned: check it.")
-        decision = unit.stamp(before.state, given, event_id, datetime.now(UTC))
-        return await _save(connection, before, decision)
+        row = await _unit(connection, unit_id)
+        before = store.known(row)
+        after, events = unit.stamp(before, given)
+        await _save(connection, row, after, events)
+        failpoint.reach("request.decided")
+    return after
+
+
+@router.get("/legs/{leg_id}")
+async def read_leg(request: Request, leg_id: Identifier, caller: FieldStaff) -> Leg:
+    """One dispatch of one unit: its stamps, each with its source, and what was corrected."""
+    async with transaction(request.app.state.pool) as connection:
+        return await _leg(connection, leg_id)
+
+
+@router.post("/legs/{leg_id}/stamps")
+@retrying
+async def stamp_leg(
+    request: Request,
+    leg_id: Identifier,
+    body: StampLeg,
+    caller: FieldStaff,
+    idempotency_key: IdempotencyKey = None,
+) -> Leg:
+    """Record a stamp of a dispatch that may be over: the unit's status does not turn back."""
+    given = _stamp(request, body, caller, idempotency_key)
+    async with transaction(request.app.state.pool) as connection:
+        row = await _unit(connection, (await _leg(connection, leg_id)).unit_id)
+        before = await _leg(connection, leg_id)  # anew, behind the lock of its unit
+        known = store.known(row)
+        after, leg, events = unit.enter(known, before, given)
+        await _save(connection, row, after, events, leg)
+        failpoint.reach("request.decided")
+    return leg
+
+
+@router.post("/legs/{leg_id}/stamps/{stamp_id}/correction")
+@retrying
+async def correct_stamp(
+    request: Request,
+    leg_id: Identifier,
+    stamp_id: Identifier,
+    body: CorrectStamp,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> Leg:
+    """Say that a stamp was wrong, and why. Nothing is overwritten; the indicators follow."""
+    event_id = event_id_for(request, body, idempotency_key)
+    wanted = Correction(
+        stamp_id=stamp_id,
+        occurred_at=body.corrected_to,
+        reason=body.reason,
+        corrected_by=caller.name,
+        recorded_at=datetime.now(UTC),
+    )
+    async with transaction(request.app.state.pool) as connection:
+        row = await _unit(connection, (await _leg(connection, leg_id)).unit_id)
+        before = await _leg(connection, leg_id)
+        known = store.known(row)
+        after, leg, events = unit.correct(known, before, wanted, event_id)
+        await _save(connection, row, after, events, leg)
+        failpoint.reach("request.decided")
+    return leg
+
+
+def _stamp(
+    request: Request, body: StampUnit | StampLeg, caller: Principal, key: str | None
+) -> Stamp:
+    return Stamp(
+        stamp_id=event_id_for(request, body, key),
+        status=body.status,
+        source="crew" if caller.role is Role.CREW else "dispatcher",
+        occurred_at=body.occurred_at,
+        recorded_at=datetime.now(UTC),
+    )
+
+
+async def _unit(connection: Connection, unit_id: str) -> Row[unit.Unit]:
+    row = (await store.UNITS.load(connection, [unit_id]))[unit_id]
+    if row.state is None:
+        raise Rejected(404, "Unknown unit", "No unit of this name was ever assigned: check it.")
+    return row
+
+
+async def _leg(connection: Connection, leg_id: str) -> Leg:
+    found = (await store.legs_by_id(connection, [leg_id])).get(leg_id)
+    if found is None:
+        raise Rejected(404, "Unknown dispatch", "There is none of this number: check it.")
+    return found
 
 
 async def _save(
-    connection: Connection, before: Row[unit.Unit], decision: unit.Decision
-) -> unit.Unit:
-    after, events = decision
-    if after is not before.state:
-        row = Row(after, before.version)
-        await store.UnitStore().save(connection, {after.unit_id: row}, events)
-        await outbox.append(connection, "dispatch", events)
-    failpoint.reach("request.decided")
-    return after
+    connection: Connection,
+    row: Row[unit.Unit],
+    after: unit.Unit,
+    events: Sequence[Event],
+    leg: Leg | None = None,
+) -> None:
+    if after is row.state:
+        return
+    await store.UNITS.save(connection, {after.unit_id: Row(after, row.version)})
+    changed = leg or after.leg
+    if changed is not None:
+        await store.save_legs(connection, [changed])
+    await outbox.append(connection, "dispatch", events)

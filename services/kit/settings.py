@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,6 +20,12 @@ def _zone(name: str) -> str:
     except (OSError, ValueError, KeyError):
         raise ValueError("no time zone of this name, as Asia/Shanghai is one") from None
     return name
+
+
+def _shifts(given: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*", given):
+        raise ValueError("hours and minutes with commas, such as 08:00,20:00")
+    return given
 
 
 class Misconfigured(Exception):
@@ -67,7 +74,11 @@ class Settings(BaseSettings):
     worker: Annotated[int, Field(ge=0)] = 0
     """Which of several workers of the same service this is: makes its Kafka membership static."""
     time_zone: Annotated[str, AfterValidator(_zone)] = "Asia/Shanghai"
-    """Admission numbers carry the date of this zone."""
+    """Days and shifts begin, and admission numbers carry the date, by this zone."""
+    dispatch_clocks: Path | None = None
+    """A YAML file with the clocks of dispatch as this site keeps them [those that are shipped]."""
+    dispatch_shifts: Annotated[str, AfterValidator(_shifts)] = "08:00,20:00"
+    """When the shifts of dispatch begin, with commas."""
     triage_protocols: str = "default"
     """The set of protocols that decides: the name of one that is shipped, or a folder."""
     triage_on_trial: str | None = None

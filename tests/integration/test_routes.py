@@ -27,6 +27,7 @@ from fastapi import APIRouter, FastAPI
 from services.bridge import api as bridge
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
+from services.dispatch.app import site_of
 from services.dispatch.device_clock import Clocks
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
@@ -74,10 +75,20 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "PUT /v1/incidents/{incident_id}/location": DISPATCHER,
         "PUT /v1/incidents/{incident_id}/classification": DISPATCHER,
         "POST /v1/incidents/{incident_id}/merge": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/unmerge": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/held": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/resumed": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/abandoned": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/dismissed": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/call-backs": DISPATCHER,
         "POST /v1/incidents/{incident_id}/closed": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/patients": FIELD,
         "POST /v1/incidents/{incident_id}/encounters": FIELD,
         "POST /v1/incidents/{incident_id}/units": DISPATCHER,
         "POST /v1/units/{unit_id}/stamps": FIELD,
+        "GET /v1/legs/{leg_id}": FIELD,
+        "POST /v1/legs/{leg_id}/stamps": FIELD,
+        "POST /v1/legs/{leg_id}/stamps/{stamp_id}/correction": DISPATCHER,
         f"GET {ENCOUNTER}": BEDSIDE,
         f"PUT {ENCOUNTER}/patient": BEDSIDE,
         f"POST {ENCOUNTER}/reached": FIELD,
@@ -90,6 +101,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {FACILITY}/encounters": CLINIC,
         f"POST {FACILITY}/encounters/{{encounter_id}}/transfer-request": CLINIC,
         "GET /v1/indicators": frozenset({Role.DISPATCHER, Role.OPS}),
+        "GET /v1/indicators.csv": frozenset({Role.DISPATCHER, Role.OPS}),
     },
     "gateway": {
         **ALWAYS,
@@ -122,6 +134,8 @@ GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route
 NOBODY = {
     "incident_id": "I-none",
     "unit_id": "U-none",
+    "leg_id": "L-none",
+    "stamp_id": "S-none",
     "encounter_id": "E-none",
     "device_id": "M-none",
     "facility_id": OWN,
@@ -224,6 +238,7 @@ async def house(
             gate = Gate(settings, pools[service])
             apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
             apps[service].state.pool = pools[service]
+            apps[service].state.site = site_of(settings)
         apps["bridge"].state.feeds = EmptyFeeds()
         apps["gateway"].state.directory = GivenDirectory(settings)
         apps["gateway"].state.producer = None

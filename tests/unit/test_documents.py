@@ -19,9 +19,11 @@ from services.bridge.item import Item, Queue
 from services.cli import main, run
 from services.dispatch import bodies
 from services.dispatch import requests as dispatch
+from services.dispatch.clock import Rate
 from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident
-from services.dispatch.unit import Leg, Stamp, Unit
+from services.dispatch.leg import Correction, Leg, Stamp
+from services.dispatch.unit import Unit
 from services.kit.body import Body
 from services.kit.settings import Misconfigured, Settings, described, from_environment
 from simulator.commands import replay
@@ -40,7 +42,7 @@ BODIES = tuple(
 MODELS = (
     *BODIES, bodies.Delivery, bodies.Refusal, bodies.Doubt, bodies.Taken, bodies.VitalsTaken,
     clinical.VitalSigns, encounter.Patient, encounter.Age, incident.Call, incident.Location,
-    Incident, Encounter, Answers, Unit, Leg, Stamp, Item, Queue, Handoff,
+    Incident, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Item, Queue, Handoff,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
     handoff.BedReserved, handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip

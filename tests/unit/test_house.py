@@ -18,7 +18,8 @@ ROLES = {
     "schemas": {"generate"},
     "services/dispatch": {
         "api", "app", "callers", "cli", "clinic_api", "directory", "encounter_api", "gateway",
-        "handlers", "history", "incident_api", "raw", "store", "tracker", "unit_api",
+        "handlers", "history", "incident_api", "indicator_api", "loader", "raw", "store", "tracker",
+        "unit_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},

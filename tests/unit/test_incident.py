@@ -20,19 +20,27 @@ from schemas.encounter import (
 )
 from schemas.incident import (
     Call,
+    CallerCalledBack,
+    IncidentAbandoned,
     IncidentClassified,
     IncidentClosed,
+    IncidentDismissed,
     IncidentEvent,
+    IncidentHeld,
     IncidentLocated,
     IncidentMerged,
     IncidentOpened,
+    IncidentResumed,
+    IncidentUnmerged,
     Location,
 )
 from services.dispatch.encounter import Encounter, Opening, open_encounter, record
 from services.dispatch.incident import (
+    MAY_BECOME,
     Incident,
     Intake,
-    add_patient,
+    Standing,
+    add_patients,
     close,
     correct,
     incident_id_of,
@@ -40,6 +48,9 @@ from services.dispatch.incident import (
     merge,
     must_go_on,
     open_incident,
+    stand,
+    take_up,
+    unmerge,
 )
 from services.dispatch.transfer import Transfer, request_transfer
 from services.kit.errors import Rejected
@@ -259,10 +270,10 @@ def closed(name: str = "close-1") -> IncidentClosed:
 
 
 def test_a_call_is_closed_when_each_of_its_patients_has_an_outcome() -> None:
-    after, events = close(FIRST, OVER, closed())
-    assert after.closed_at == at(60)
-    assert list(events) == [closed()]
-    assert close(after, OVER, closed()) == (after, ())
+    after, ended, events = close(FIRST, OVER, closed())
+    assert (after.closed_at, after.standing) == (at(60), Standing.CLOSED)
+    assert (list(ended), list(events)) == ([], [closed()])
+    assert close(after, OVER, closed()) == (after, (), ())
     with pytest.raises(Rejected, match="409 Key used before"):
         close(after, OVER, closed().model_copy(update={"occurred_at": at(61)}))
 
@@ -281,13 +292,149 @@ def test_nothing_more_is_done_about_a_call_that_is_over(way: str) -> None:
         lambda: merge(over, SECOND, [], merging(over, SECOND, "act-9")),
         lambda: merge(SECOND, over, OTHERS, merging(SECOND, over)),
         lambda: close(over, OVER, closed("act-9")),
-        lambda: add_patient(over, one_more(), at(90)),
+        lambda: add_patients(over, [one_more()], at(90)),
         lambda: must_go_on(over),
     ]
     for refused in acts:
         with pytest.raises(Rejected, match=f"409 {way.capitalize()}"):
             refused()
     must_go_on(SECOND)
+
+
+# -- how a call stands -----------------------------------------------------------------------------
+
+#: What a call (down) may become (across).
+STANDS = """
+            open held abandoned nuisance merged closed
+open        ·    x    x         x        x      x
+held        x    ·    x         x        x      x
+abandoned   x    ·    ·         x        x      x
+nuisance    x    ·    ·         ·        ·      x
+merged      x    ·    ·         ·        ·      ·
+closed      ·    ·    ·         ·        ·      ·
+"""
+
+
+def stands() -> dict[tuple[Standing, Standing], bool]:
+    header, *rows = (line.split() for line in STANDS.strip().splitlines())
+    return {
+        (Standing(row[0]), Standing(to)): mark == "x"
+        for row in rows
+        for to, mark in zip(header, row[1:], strict=True)
+    }
+
+
+ACTS: dict[Standing, IncidentEvent] = {
+    Standing.OPEN: about(FIRST, IncidentResumed, "again"),
+    Standing.HELD: about(FIRST, IncidentHeld, "hold", reason="no unit is free"),
+    Standing.ABANDONED: about(FIRST, IncidentAbandoned, "lost"),
+    Standing.NUISANCE: about(FIRST, IncidentDismissed, "no", reason="a child plays"),
+}
+
+
+@pytest.mark.parametrize("stood", Standing)
+@pytest.mark.parametrize("wanted", ACTS)
+def test_a_call_becomes_what_the_table_says_and_nothing_else(
+    stood: Standing, wanted: Standing
+) -> None:
+    before, event = FIRST.model_copy(update={"standing": stood}), ACTS[wanted]
+    if stood in (Standing.MERGED, Standing.CLOSED):  # by acts of their own, if at all
+        over = {"merged_into": "I-2"} if stood is Standing.MERGED else {"closed_at": at(50)}
+        with pytest.raises(Rejected, match=r"409 (Merged|Closed)"):
+            stand(before.model_copy(update=over), event)
+        return
+    if not stands()[stood, wanted]:
+        with pytest.raises(Rejected, match=f"409 Not now: A call that is {stood} cannot become"):
+            stand(before, event)
+        return
+    after, events = stand(before, event)
+    assert (after.standing, after.standing_since, list(events)) == (wanted, at(60), [event])
+    assert stand(after, event) == (after, ())
+
+
+def test_the_table_is_the_one_that_is_kept() -> None:
+    assert {(a, b): b in MAY_BECOME[a] for a in Standing for b in Standing} == stands()
+
+
+def standing(wanted: Standing) -> Incident:
+    return stand(FIRST, ACTS[wanted])[0]
+
+
+@pytest.mark.parametrize("stood", [Standing.HELD, Standing.ABANDONED])
+def test_who_is_sent_to_a_call_that_waits_makes_it_an_open_one(stood: Standing) -> None:
+    after, (resumed,) = take_up(standing(stood), "order-1", at(90), at(91))
+    assert isinstance(resumed, IncidentResumed)
+    assert (after.standing, resumed.occurred_at, resumed.recorded_at) == ("open", at(90), at(91))
+    assert take_up(after, "order-1", at(90), at(91)) == (after, ())
+
+
+def test_nobody_is_sent_to_a_nuisance_or_to_a_call_that_is_over() -> None:
+    assert take_up(FIRST, "order-1", at(90), at(91)) == (FIRST, ())
+    with pytest.raises(Rejected, match=r"409 Nuisance: .* Resume it first"):
+        take_up(standing(Standing.NUISANCE), "order-1", at(90), at(91))
+    with pytest.raises(Rejected, match="409 Closed"):
+        take_up(close(FIRST, OVER, closed())[0], "order-1", at(90), at(91))
+
+
+@pytest.mark.parametrize("stood", [Standing.ABANDONED, Standing.NUISANCE])
+def test_with_a_call_that_was_nothing_its_placeholders_end(stood: Standing) -> None:
+    after, ended, events = close(standing(stood), PATIENTS, closed())
+    assert after.standing is Standing.CLOSED
+    assert [e.outcome for e in ended] == [Outcome.NO_PATIENT] * 2
+    assert [type(e) for e in events] == [EncounterEnded, EncounterEnded, IncidentClosed]
+    reached = [PATIENTS[0], acted(PATIENTS[1], PatientReached, unit_id="U-1")]
+    with pytest.raises(Rejected, match="409 Not over"):
+        close(standing(stood), reached, closed())
+
+
+def test_that_the_caller_was_called_back_is_told_and_changes_nothing_else() -> None:
+    event = about(FIRST, CallerCalledBack, answered=False)
+    lost = standing(Standing.ABANDONED)
+    after, events = correct(lost, event)
+    assert (after.but(taken=lost.taken), list(events)) == (lost, [event])
+
+
+def unmerged(one: Incident, name: str = "un-1", out_of: str | None = None) -> IncidentUnmerged:
+    event: IncidentUnmerged = about(
+        one, IncidentUnmerged, name, 120, out_of=out_of or SECOND.incident_id, reason="two crashes"
+    )
+    return event
+
+
+def test_what_was_merged_by_mistake_is_a_call_again_and_its_patients_are_expected() -> None:
+    gone, ended, _ = merge(FIRST, SECOND, PATIENTS, merging(FIRST, SECOND))
+    after, again, events = unmerge(gone, ended, unmerged(FIRST), at(121))
+    assert (after.standing, after.merged_into) == (Standing.OPEN, None)
+    assert [e.continues for e in again] == list(FIRST.encounter_ids)
+    assert after.encounter_ids == (*FIRST.encounter_ids, *(e.encounter_id for e in again))
+    assert [e.patient for e in again] == [p.patient for p in PATIENTS]
+    told = [e for e in events if isinstance(e, EncounterOpened)]
+    assert [e.encounter_id for e in told] == [e.encounter_id for e in again]
+    assert unmerge(after, [*ended, *again], unmerged(FIRST), at(122)) == (after, (), ())
+    must_go_on(after)
+
+
+def test_a_patient_is_expected_once_however_often_the_call_is_merged() -> None:
+    gone, ended, _ = merge(FIRST, SECOND, PATIENTS, merging(FIRST, SECOND))
+    after, again, _ = unmerge(gone, ended, unmerged(FIRST), at(121))
+    gone, ended_again, _ = merge(after, SECOND, again, merging(FIRST, SECOND, "merge-2"))
+    _, third, _ = unmerge(gone, [*ended, *ended_again], unmerged(FIRST, "un-2"), at(122))
+    assert [e.continues for e in third] == [e.encounter_id for e in again]
+
+
+def test_a_call_is_taken_out_of_the_one_it_went_into_and_of_no_other() -> None:
+    with pytest.raises(Rejected, match="409 Not merged"):
+        unmerge(FIRST, PATIENTS, unmerged(FIRST), at(121))
+    with pytest.raises(Rejected, match="409 Not merged"):
+        unmerge(merged(FIRST, SECOND, PATIENTS), [], unmerged(FIRST, out_of="I-3"), at(121))
+
+
+def test_so_many_patients_are_found_in_one_act() -> None:
+    openings = [one_more(encounter_id=f"E-{n}") for n in range(12)]
+    after, found, events = add_patients(FIRST, openings, at(61))
+    assert after.encounter_ids[2:] == tuple(f"E-{n}" for n in range(12))
+    assert len(found) == len({e.event_id for e in events}) == 12
+    assert add_patients(after, openings, at(62)) == (after, (), ())
 
 
 # -- one more patient ------------------------------------------------------------------------------
@@ -308,18 +455,18 @@ def one_more(**more: Any) -> Opening:
     "how", [{}, {"origin": "birth", "mother_id": PATIENTS[0].encounter_id}], ids=["found", "born"]
 )
 def test_one_more_patient_stands_beside_the_others(how: dict[str, Any]) -> None:
-    after, (encounter,), (told,) = add_patient(FIRST, one_more(**how), at(61))
+    after, (encounter,), (told,) = add_patients(FIRST, [one_more(**how)], at(61))
     assert after.encounter_ids == (*FIRST.encounter_ids, "E-more")
     assert isinstance(told, EncounterOpened)
     assert (told.origin, told.mother_id) == (how.get("origin", "scene"), how.get("mother_id"))
     assert encounter.incident_id == told.incident_id == FIRST.incident_id
-    assert add_patient(after, one_more(**how), at(62)) == (after, (), ())
+    assert add_patients(after, [one_more(**how)], at(62)) == (after, (), ())
 
 
 def test_the_same_key_for_another_patient_is_refused() -> None:
-    after, _, _ = add_patient(FIRST, one_more(), at(61))
+    after, _, _ = add_patients(FIRST, [one_more()], at(61))
     with pytest.raises(Rejected, match="409 Key used before"):
-        add_patient(after, one_more(patient=Patient(sex="male")), at(62))
+        add_patients(after, [one_more(patient=Patient(sex="male"))], at(62))
 
 
 # -- a clinic's patient that has to be taken on ----------------------------------------------------

@@ -22,6 +22,7 @@ from schemas.incident import Point
 from schemas.triage import Bilingual, Input, ProtocolVersion, Reason, TriageDecided, TriageLevel
 from services.cli import main
 from services.dispatch import unit
+from services.dispatch.leg import Stamp
 from services.kit.errors import Rejected
 from simulator import desk as desks
 from simulator import nurse, replay
@@ -208,14 +209,12 @@ class Services:
             return {"dispatch_within_3min": self._indicator()}
         if path.endswith("/units"):
             incident = path.split("/")[3]
-            order = unit.Assignment(
-                event_id=key, incident_id=incident, scene=HERE, **{**body, "station": HERE}
-            )
+            order = unit.Assignment(event_id=key, incident_id=incident, **{**body, "station": HERE})
             free = self.units.get(order.unit_id) or unit.Unit(unit_id=order.unit_id)
-            return self._keep(unit.assign(free, order, NOW)[0])
+            return self._keep(unit.assign(free, order, HERE, NOW)[0])
         if path.endswith("/stamps"):
-            stamp = unit.Stamp(source="crew", **body)
-            return self._keep(unit.stamp(self.units[path.split("/")[3]], stamp, key, NOW)[0])
+            stamp = Stamp(stamp_id=key, source="crew", **body)
+            return self._keep(unit.stamp(self.units[path.split("/")[3]], stamp)[0])
         if path.endswith("/queue"):
             record = {"worst": "urgent", "admission": {}}
             return {"items": [{"encounter_id": each, "record": record} for each in self.patients]}

@@ -21,12 +21,13 @@ from schemas.unit import (
     UnitStatusChanged,
 )
 from services.dispatch.handlers import handle_movement
+from services.dispatch.leg import Leg, Stamp
+from services.dispatch.store import Fleet
 from services.dispatch.unit import (
     ASSIGNABLE,
     MAY_FOLLOW,
     Assignment,
-    Leg,
-    Stamp,
+    Decision,
     Unit,
     assign,
     see_departure,
@@ -78,21 +79,32 @@ def order(event_id: str = "order-1", incident_id: str = "I-1", second: float = 0
         unit_id="U-1",
         incident_id=incident_id,
         station=STATION,
-        scene=SCENE,
     )
 
 
+def send(unit: Unit, given: Assignment, second: float) -> Decision:
+    return assign(unit, given, SCENE, at(second))
+
+
 def sent() -> Unit:
-    return assign(Unit(unit_id="U-1"), order(), at(0))[0]
+    return send(Unit(unit_id="U-1"), order(), 0)[0]
 
 
-def stamp_of(status: UnitStatus, source: StampSource = "crew", second: float = 60) -> Stamp:
-    return Stamp(status=status, source=source, occurred_at=at(second))
+def stamp_of(
+    status: UnitStatus, source: StampSource = "crew", second: float = 60, name: str = "stamp-1"
+) -> Stamp:
+    return Stamp(
+        stamp_id=name,
+        status=status,
+        source=source,
+        occurred_at=at(second),
+        recorded_at=at(second + 1),
+    )
 
 
 def stamped(unit: Unit, *statuses: UnitStatus, source: StampSource = "crew") -> Unit:
     for number, status in enumerate(statuses, start=len(unit.taken.acts)):
-        unit, _ = stamp(unit, stamp_of(status, source), f"stamp-{number}", at(60))
+        unit, _ = stamp(unit, stamp_of(status, source, name=f"stamp-{number}"))
     return unit
 
 
@@ -104,15 +116,15 @@ def told(events: Sequence[Event]) -> list[tuple[str, str, str | None]]:
 
 @pytest.mark.parametrize(("status", "next_status"), [*product(S, S)])
 def test_what_a_stamp_does_to_a_unit(status: UnitStatus, next_status: UnitStatus) -> None:
-    leg = Leg(leg_id="I-1.U-1.1", incident_id="I-1", stamps=())
+    leg = Leg(leg_id="I-1.U-1.1", incident_id="I-1", unit_id="U-1")
     before = Unit(unit_id="U-1", status=status, legs=1, leg=leg)
     mark = table()[status, next_status]
     assert (next_status in MAY_FOLLOW[status]) is (mark != "·")
     if mark == "·":
         with pytest.raises(Rejected, match=f"409 Not now: {next_status} cannot follow {status}"):
-            stamp(before, stamp_of(next_status), "stamp-1", at(61))
+            stamp(before, stamp_of(next_status, name="stamp-1"))
         return
-    after, events = stamp(before, stamp_of(next_status), "stamp-1", at(61))
+    after, events = stamp(before, stamp_of(next_status, name="stamp-1"))
     assert after.status is (next_status if mark == "→" else status)
     assert after.leg is not None
     assert after.leg.stamps == (stamp_of(next_status),)
@@ -131,14 +143,14 @@ def test_only_a_free_unit_is_sent(status: UnitStatus) -> None:
     assert (status in ASSIGNABLE) is (status in {S.AVAILABLE, S.RETURNING, S.STOOD_DOWN})
     unit = Unit(unit_id="U-1", status=status)
     if status in ASSIGNABLE:
-        assert assign(unit, order(), at(1))[0].status is S.NOTIFIED
+        assert send(unit, order(), 1)[0].status is S.NOTIFIED
         return
     with pytest.raises(Rejected, match=f"409 Not free: The unit is {status}"):
-        assign(unit, order(), at(1))
+        send(unit, order(), 1)
 
 
 def test_an_order_starts_a_leg_and_is_the_moment_of_notification() -> None:
-    unit, events = assign(Unit(unit_id="U-1"), order(), at(1))
+    unit, events = send(Unit(unit_id="U-1"), order(), 1)
     assigned, notified = events
     assert isinstance(assigned, UnitAssigned)
     assert isinstance(notified, UnitStatusChanged)
@@ -148,31 +160,33 @@ def test_an_order_starts_a_leg_and_is_the_moment_of_notification() -> None:
     assert told([notified]) == [("notified", "dispatcher", "I-1.U-1.1")]
     assert (notified.occurred_at, notified.recorded_at) == (at(0), at(1))
     assert unit.leg is not None
-    assert unit.leg.stamps == (stamp_of(S.NOTIFIED, "dispatcher", 0),)
+    (notified_at,) = unit.leg.stamps
+    assert (notified_at.stamp_id, notified_at.source) == (notified.event_id, "dispatcher")
+    assert (notified_at.status, notified_at.occurred_at) == (S.NOTIFIED, at(0))
 
 
 def test_a_new_leg_has_a_number_of_its_own_and_no_stamps_of_the_one_before() -> None:
     back = stamped(sent(), S.DEPARTED, S.RETURNING)
-    unit, events = assign(back, order("order-2", "I-2", 600), at(601))
+    unit, events = send(back, order("order-2", "I-2", 600), 601)
     assert unit.leg is not None
     assert (unit.leg.leg_id, unit.leg.incident_id) == ("I-2.U-1.2", "I-2")
     assert [s.status for s in unit.leg.stamps] == [S.NOTIFIED]
     assert stamped(unit, S.DEPARTED).status is S.DEPARTED
-    first = assign(Unit(unit_id="U-1"), order(), at(0))[1]
+    first = send(Unit(unit_id="U-1"), order(), 0)[1]
     assert not {e.event_id for e in events} & {e.event_id for e in first}
 
 
 def test_an_order_or_a_stamp_that_is_sent_again_changes_nothing() -> None:
     unit = sent()
-    assert assign(unit, order(), at(5)) == (unit, ())
-    departed, _ = stamp(unit, stamp_of(S.DEPARTED), "stamp-1", at(60))
-    assert stamp(departed, stamp_of(S.DEPARTED), "stamp-1", at(61)) == (departed, ())
-    assert assign(departed, order(), at(62)) == (departed, ())
+    assert send(unit, order(), 5) == (unit, ())
+    departed, _ = stamp(unit, stamp_of(S.DEPARTED, name="stamp-1"))
+    assert stamp(departed, stamp_of(S.DEPARTED, name="stamp-1")) == (departed, ())
+    assert send(departed, order(), 62) == (departed, ())
 
 
 def test_the_word_of_the_crew_and_that_of_gps_stand_side_by_side() -> None:
     unit = stamped(sent(), S.DEPARTED)
-    unit, events = stamp(unit, stamp_of(S.DEPARTED, "gps", 70), "gps-1", at(71))
+    unit, events = stamp(unit, stamp_of(S.DEPARTED, "gps", 70, name="gps-1"))
     assert told(events) == [("departed", "gps", "I-1.U-1.1")]
     assert unit.leg is not None
     stamps = [(s.status, s.source, s.occurred_at) for s in unit.leg.stamps[1:]]
@@ -185,7 +199,7 @@ def test_the_word_of_the_crew_and_that_of_gps_stand_side_by_side() -> None:
 def test_one_source_gives_a_stamp_of_the_mission_once(status: UnitStatus) -> None:
     unit = stamped(sent(), status)
     with pytest.raises(Rejected, match=f"409 Stamped before: crew has stamped {status} before"):
-        stamp(unit, stamp_of(status), "another", at(90))
+        stamp(unit, stamp_of(status, name="another"))
 
 
 def test_late_stamps_do_not_turn_the_status_back() -> None:
@@ -199,11 +213,11 @@ def test_a_unit_may_go_out_of_service_and_come_back_again_and_again() -> None:
     unit = stamped(sent(), S.AVAILABLE)
     for _ in range(3):
         unit = stamped(unit, S.OUT_OF_SERVICE, S.AVAILABLE)
-    assert assign(unit, order("order-2"), at(900))[0].status is S.NOTIFIED
+    assert send(unit, order("order-2"), 900)[0].status is S.NOTIFIED
 
 
 def test_a_unit_that_was_never_sent_can_be_out_of_service() -> None:
-    unit, events = stamp(Unit(unit_id="U-1"), stamp_of(S.OUT_OF_SERVICE), "stamp-1", at(1))
+    unit, events = stamp(Unit(unit_id="U-1"), stamp_of(S.OUT_OF_SERVICE))
     assert unit.leg is None
     assert told(events) == [("out_of_service", "crew", None)]
 
@@ -214,59 +228,80 @@ def seen(second: float = 50, leg_id: str = "I-1.U-1.1") -> UnitDeparted:
     )
 
 
+def see(unit: Unit, given: UnitDeparted, second: float = 55) -> tuple[Unit, Sequence[Event]]:
+    after, leg, events = see_departure(unit, unit.leg, given, at(second))
+    assert leg == after.leg
+    return after, events
+
+
 def test_gps_stamps_a_departure_once() -> None:
-    unit, events = see_departure(sent(), seen(), at(55))
-    assert unit is not None
+    unit, events = see(sent(), seen())
     assert told(events) == [("departed", "gps", "I-1.U-1.1")]
     assert [e.event_id for e in events] == ["departed-1"]
-    assert see_departure(unit, seen(), at(85)) == (unit, ())
+    assert see(unit, seen(), 85) == (unit, ())
     other = seen().model_copy(update={"event_id": "departed-2"})
-    assert see_departure(unit, other, at(85)) == (unit, ())
+    assert see(unit, other, 85) == (unit, ())
 
 
 def test_gps_may_be_later_than_the_crew_and_does_not_turn_the_status_back() -> None:
-    unit, events = see_departure(stamped(sent(), S.DEPARTED, S.ON_SCENE), seen(), at(500))
-    assert unit is not None
+    unit, events = see(stamped(sent(), S.DEPARTED, S.ON_SCENE), seen(), 500)
     assert unit.status is S.ON_SCENE
+    assert told(events) == [("departed", "gps", "I-1.U-1.1")]
+
+
+def test_what_gps_saw_counts_also_when_it_is_heard_of_after_the_leg() -> None:
+    free = stamped(sent(), S.DEPARTED, S.AVAILABLE)
+    unit, events = see(free, seen())
+    assert unit.status is S.AVAILABLE
+    assert told(events) == [("departed", "gps", "I-1.U-1.1")]
+    elsewhere, _ = send(free, order("order-2", "I-2", 600), 600)
+    after, leg, events = see_departure(elsewhere, free.leg, seen(), at(700))
+    assert (after.status, after.leg) == (S.NOTIFIED, elsewhere.leg)
+    assert leg is not None
+    assert leg.stamped(S.DEPARTED, "gps")
     assert told(events) == [("departed", "gps", "I-1.U-1.1")]
 
 
 @pytest.mark.parametrize(
     "unit",
     [
-        pytest.param(None, id="unknown"),
         pytest.param(Unit(unit_id="U-1"), id="never sent"),
-        pytest.param(stamped(sent(), S.STOOD_DOWN), id="stood down"),
-        pytest.param(stamped(sent(), S.AVAILABLE), id="free again"),
+        pytest.param(
+            stamp(sent(), stamp_of(S.STOOD_DOWN, second=40, name="back"))[0], id="stood down"
+        ),
     ],
 )
-def test_gps_stamps_no_unit_that_is_not_on_a_leg(unit: Unit | None) -> None:
-    assert see_departure(unit, seen(), at(55)) == (unit, ())
+def test_gps_stamps_no_unit_that_is_not_on_a_leg(unit: Unit) -> None:
+    assert see(unit, seen()) == (unit, ())
 
 
 def test_a_key_that_stood_for_another_stamp_or_order_is_refused() -> None:
-    unit, _ = stamp(sent(), stamp_of(S.DEPARTED), "stamp-1", at(60))
+    unit, _ = stamp(sent(), stamp_of(S.DEPARTED))
     with pytest.raises(Rejected, match="409 Key used before"):
-        stamp(unit, stamp_of(S.ON_SCENE), "stamp-1", at(90))
+        stamp(unit, stamp_of(S.ON_SCENE, name="stamp-1"))
     other = order().model_copy(update={"incident_id": "I-2"})
     with pytest.raises(Rejected, match="409 Key used before"):
-        assign(unit, other, at(90))
+        send(unit, other, 90)
 
 
 def test_gps_of_another_leg_stamps_nothing() -> None:
-    assert see_departure(sent(), seen(leg_id="I-0.U-1.0"), at(55)) == (sent(), ())
+    fleet = Fleet(unit=sent(), legs={})
+    received = Received("U-1", seen(leg_id="I-0.U-1.0"), at(55), record=None)
+    assert handle_movement(fleet, received) == (fleet, ())
+    assert handle_movement(None, received) == (None, ())
 
 
 def test_a_movement_that_is_only_announced_yet_changes_nothing() -> None:
     there = {"event_id": "m-1", "occurred_at": at(50), "unit_id": "U-1", "leg_id": "I-1.U-1.1",
              "place": "scene", "distance_m": 12}  # fmt: skip
+    fleet = Fleet(unit=sent(), legs={})
     arrived = UnitArrived.model_validate(there)
     expected = EtaUpdated.model_validate({**there, "arrives_at": at(300)})
     for event in (arrived, expected):
         received = Received("U-1", event, at(51), record=None)
-        assert handle_movement(sent(), received) == (sent(), ())
+        assert handle_movement(fleet, received) == (fleet, ())
     received = Received("U-1", seen(), at(51), record=None)
-    assert told(handle_movement(sent(), received)[1]) == [("departed", "gps", "I-1.U-1.1")]
+    assert told(handle_movement(fleet, received)[1]) == [("departed", "gps", "I-1.U-1.1")]
 
 
 def test_repeats_are_remembered_for_the_last_acts() -> None:

@@ -1,0 +1,218 @@
+"""The indicators of a period: by day, shift or unit; what stands apart is listed apart."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.event import Value
+from schemas.incident import CallClass
+from services.dispatch.clock import Clock, Measured, Rate, Reading, measured, rate
+from services.dispatch.leg import Dispatch, first_unit, intervals
+
+#: Only these count; the others are listed.
+COUNTED: CallClass = "emergency"
+
+
+class By(StrEnum):
+    """What indicators are told apart by."""
+
+    DAY = "day"
+    SHIFT = "shift"
+    UNIT = "unit"
+
+
+class Call(NamedTuple):
+    """A call and the units sent to it, as its clocks see them."""
+
+    incident_id: str
+    call_class: CallClass
+    opened: datetime
+    received: datetime | None
+    answered: datetime | None
+    accepted: datetime | None
+    is_over: bool
+    dispatches: tuple[Dispatch, ...] = ()
+
+
+class Sent(NamedTuple):
+    """A dispatch, and the class of its call as now known."""
+
+    call_class: CallClass
+    dispatch: Dispatch
+
+
+class Period(NamedTuple):
+    """From ``since`` until before ``until``, as it is known at ``now``."""
+
+    since: datetime
+    until: datetime
+    now: datetime
+
+    @property
+    def before(self) -> Period:
+        """The period of the same length before it."""
+        return Period(self.since - (self.until - self.since), self.since, self.now)
+
+
+class Change(Value):
+    """What changed against the period before."""
+
+    rate: float | None = None
+    p50_s: float | None = None
+
+
+class Indicator(Rate):
+    """One clock over a period, as it was reported. ``verified``: the same as satellites show it;
+    what they did not show is missing there, and no mismatch."""
+
+    verified: Rate | None = None
+    #: What is not counted, by the class of its call.
+    excluded: Mapping[str, int] = {}
+    target: float | None = None
+    change: Change | None = None
+
+
+class Indicators(Value):
+    """Every clock over a period."""
+
+    dispatch_within_3min: Indicator
+    first_unit_within_3min: Indicator
+    call_answered_within_10s: Indicator
+    first_unit_notified_within_1min: Indicator
+    accepted_to_on_scene: Measured
+    intervals: Mapping[str, Measured]
+
+
+class Site(NamedTuple):
+    """Where days and shifts begin, and which limits hold."""
+
+    zone: ZoneInfo
+    #: Minutes after midnight at which a shift begins, ascending.
+    shifts: tuple[int, ...]
+    clocks: Mapping[str, Clock]
+
+    @classmethod
+    def of(cls, zone: str, shifts: str, clocks: Mapping[str, Clock]) -> Site:
+        """A site whose shifts are written like ``08:00,20:00``."""
+        told = (map(int, shift.split(":")) for shift in shifts.split(","))
+        return cls(ZoneInfo(zone), tuple(sorted(60 * h + m for h, m in told)), clocks)
+
+    def group(self, by: By, at: datetime, unit_id: str | None) -> str:
+        """The group of what began then."""
+        local = at.astimezone(self.zone)
+        match by:
+            case By.DAY:
+                return local.date().isoformat()
+            case By.UNIT:
+                return unit_id or ""
+        minute = local.hour * 60 + local.minute
+        begun = [shift for shift in self.shifts if shift <= minute]
+        day = local.date() if begun else local.date() - timedelta(days=1)
+        begins = begun[-1] if begun else self.shifts[-1]
+        return f"{day.isoformat()} {begins // 60:02d}:{begins % 60:02d}"
+
+
+def indicators(
+    sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period
+) -> Indicators:
+    """Every clock over all of these."""
+    dispatches, opened = list(sent), list(calls)
+    driven = [each.dispatch for each in dispatches if each.call_class == COUNTED]
+    called = [call for call in opened if call.call_class == COUNTED]
+    until, counts = period.until, Counter(each.call_class for each in dispatches)
+
+    def told(name: str, readings: Iterable[Reading], **more: Any) -> Indicator:
+        clock = site.clocks[name]
+        assert clock.limit is not None  # noqa: S101 (the clocks asked for have one)
+        counted = rate(readings, clock.limit, period.now)
+        return Indicator(**counted.model_dump(), target=clock.target, **more)
+
+    within = site.clocks["dispatch_within_3min"].limit
+    assert within is not None  # noqa: S101
+    return Indicators(
+        dispatch_within_3min=told(
+            "dispatch_within_3min",
+            (each.reading(each.departed, until) for each in driven),
+            verified=rate((d.reading(d.seen_to_depart, until) for d in driven), within, period.now),
+            excluded={name: n for name, n in sorted(counts.items()) if name != COUNTED},
+        ),
+        first_unit_within_3min=told(
+            "dispatch_within_3min",
+            (first_unit(c.dispatches, until) for c in called if c.dispatches),
+        ),
+        call_answered_within_10s=told(
+            "call_answered_within_10s", (Reading(c.received, c.answered) for c in called)
+        ),
+        first_unit_notified_within_1min=told(
+            "first_unit_notified_within_1min",
+            filter(None, (_notified(call, site, period.now) for call in called)),
+        ),
+        accepted_to_on_scene=measured(_on_scene(call) for call in called),
+        intervals={name: measured(each) for name, each in intervals(driven).items()},
+    )
+
+
+def _notified(call: Call, site: Site, now: datetime) -> Reading | None:
+    """A call that nobody was sent to is no reading when it is over. While it waits beyond the limit
+    it is late already: that no unit was told is not a stamp that somebody forgot."""
+    limit, began = site.clocks["first_unit_notified_within_1min"].limit, call.accepted
+    ended = first_unit(call.dispatches).began
+    if ended is None and call.is_over:
+        return None
+    if ended is None and began is not None and limit is not None and now - began > limit:
+        ended = now
+    return Reading(began, ended)
+
+
+def _on_scene(call: Call) -> Reading:
+    arrived = [each.on_scene for each in call.dispatches if each.on_scene is not None]
+    return Reading(call.accepted, min(arrived, default=None), is_over=call.is_over)
+
+
+class Group(Value):
+    """The indicators of one day, shift or unit."""
+
+    group: str
+    indicators: Indicators
+
+
+def grouped(
+    sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period, by: By
+) -> list[Group]:
+    """The same told apart. A call belongs to the day and the shift in which it was opened, and to
+    no unit; a dispatch to those in which its unit was notified."""
+    theirs: dict[str, list[Sent]] = defaultdict(list)
+    opened: dict[str, list[Call]] = defaultdict(list)
+    for each in sent:
+        if each.dispatch.notified is not None:
+            name = site.group(by, each.dispatch.notified, each.dispatch.unit_id)
+            theirs[name].append(each)
+    for call in calls if by is not By.UNIT else ():
+        opened[site.group(by, call.opened, None)].append(call)
+    return [
+        Group(group=name, indicators=indicators(theirs[name], opened[name], site, period))
+        for name in sorted(theirs.keys() | opened.keys())
+    ]
+
+
+def against(now: Indicators, before: Indicators) -> Indicators:
+    """Each indicator with what changed against the period before."""
+    changes = {
+        name: value.but(change=_change(value, getattr(before, name)))
+        for name in Indicators.model_fields
+        if isinstance(value := getattr(now, name), Indicator)
+    }
+    return now.but(**changes)
+
+
+def _change(now: Rate, before: Rate) -> Change:
+    return Change(rate=_less(now.rate, before.rate), p50_s=_less(now.p50_s, before.p50_s))
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else round(one - other, 6)

@@ -1,0 +1,179 @@
+"""One dispatch of one unit: its stamps, each with its source, and what was corrected of them.
+
+Nothing is overwritten: a correction stands beside the stamp it corrects, with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import AwareDatetime
+
+from schemas.event import Identifier, Text, Value
+from schemas.unit import StampSource, UnitStatus
+from services.dispatch.clock import Reading
+
+S = UnitStatus
+#: A button that somebody pressed, and what satellites show.
+REPORTED: frozenset[StampSource] = frozenset({"crew", "dispatcher", "system"})
+VERIFIED: frozenset[StampSource] = frozenset({"gps"})
+
+
+class Stamp(Value):
+    """When a status was reached, by whose word."""
+
+    stamp_id: Identifier
+    status: UnitStatus
+    source: StampSource
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime | None = None
+
+
+class Correction(Value):
+    """A stamp was wrong. ``occurred_at`` is when it really was; none, where it never was."""
+
+    stamp_id: Identifier
+    occurred_at: AwareDatetime | None = None
+    reason: Text
+    corrected_by: Identifier
+    recorded_at: AwareDatetime
+
+
+class Leg(Value):
+    """One dispatch of one unit, from notification until it is free again."""
+
+    leg_id: Identifier
+    incident_id: Identifier
+    unit_id: Identifier
+    #: Told while it was on the road already.
+    is_rolling: bool = False
+    #: The dispatch of another unit, in whose place this one goes.
+    replaces: Identifier | None = None
+    stamps: tuple[Stamp, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+    @property
+    def standing(self) -> tuple[Stamp, ...]:
+        """The stamps as they stand after all corrections."""
+        last = {correction.stamp_id: correction.occurred_at for correction in self.corrections}
+        if not last:
+            return self.stamps
+        found = []
+        for stamp in self.stamps:
+            at = last.get(stamp.stamp_id, stamp.occurred_at)
+            if at is not None:
+                found.append(stamp if at == stamp.occurred_at else stamp.but(occurred_at=at))
+        return tuple(found)
+
+    def stamped(self, status: UnitStatus, source: StampSource) -> bool:
+        """Whether this source has given this stamp, and it was not taken back."""
+        return any(s.status is status and s.source == source for s in self.standing)
+
+    def at(self, status: UnitStatus, sources: Collection[StampSource]) -> datetime | None:
+        """When a status was first reached, by the word of any of these."""
+        return min(
+            (s.occurred_at for s in self.standing if s.status is status and s.source in sources),
+            default=None,
+        )
+
+    @property
+    def notified_at(self) -> datetime | None:
+        """When the unit was told to go: its clock begins."""
+        return self.at(S.NOTIFIED, REPORTED)
+
+    def dispatch(self) -> Dispatch:
+        """The same as its clocks see it."""
+        return Dispatch(
+            leg_id=self.leg_id,
+            incident_id=self.incident_id,
+            unit_id=self.unit_id,
+            notified=self.notified_at,
+            acknowledged=self.at(S.ACKNOWLEDGED, REPORTED),
+            departed=self.at(S.DEPARTED, REPORTED),
+            on_scene=self.at(S.ON_SCENE, REPORTED),
+            left_scene=self.at(S.LEFT_SCENE, REPORTED),
+            at_destination=self.at(S.AT_DESTINATION, REPORTED),
+            available=self.at(S.AVAILABLE, REPORTED),
+            stood_down=self.at(S.STOOD_DOWN, REPORTED),
+            seen_to_depart=self.at(S.DEPARTED, VERIFIED),
+            is_rolling=self.is_rolling,
+            learned_at=self.learned_at,
+        )
+
+    @property
+    def learned_at(self) -> datetime | None:
+        """When anything of it was last stamped or corrected."""
+        learned = [stamp.recorded_at for stamp in self.stamps]
+        learned += [correction.recorded_at for correction in self.corrections]
+        return max(filter(None, learned), default=None)
+
+
+class Dispatch(NamedTuple):
+    """One dispatch of one unit as its clocks see it: when each status was first reported, and when
+    satellites saw the unit leave."""
+
+    leg_id: str
+    incident_id: str
+    unit_id: str
+    notified: datetime | None = None
+    acknowledged: datetime | None = None
+    departed: datetime | None = None
+    on_scene: datetime | None = None
+    left_scene: datetime | None = None
+    at_destination: datetime | None = None
+    available: datetime | None = None
+    stood_down: datetime | None = None
+    seen_to_depart: datetime | None = None
+    is_rolling: bool = False
+    learned_at: datetime | None = None
+
+    def reading(self, ended: datetime | None, until: datetime | None = None) -> Reading:
+        """Its three-minute clock, which ended then. ``until``: when its period had ended."""
+        late = until is not None and self.learned_at is not None and self.learned_at > until
+        return Reading(self.notified, ended, self.stood_down, self.is_rolling, late)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the unit is free again."""
+        return self.available is not None or self.stood_down is not None
+
+
+def first_unit(dispatches: Sequence[Dispatch], until: datetime | None = None) -> Reading:
+    """The three-minute clock of an incident: from its first notification to the first departure
+    that was reported. A unit that goes in another one's place does not begin it anew."""
+    began = [each.notified for each in dispatches if each.notified is not None]
+    ended = [each.departed for each in dispatches if each.departed is not None]
+    back = [each.stood_down for each in dispatches if each.stood_down is not None]
+    first = min(began, default=None)
+    return Reading(
+        began=first,
+        ended=min(ended, default=None),
+        stood_down=max(back) if back and len(back) == len(dispatches) else None,
+        is_rolling=any(each.is_rolling and each.notified == first for each in dispatches),
+        is_restated=any(each.reading(None, until).is_restated for each in dispatches),
+    )
+
+
+#: From one status to another: the intervals of a dispatch.
+INTERVALS = (
+    ("notified", "acknowledged"),
+    ("notified", "departed"),
+    ("departed", "on_scene"),
+    ("notified", "on_scene"),
+    ("on_scene", "left_scene"),
+    ("left_scene", "at_destination"),
+    ("at_destination", "available"),
+)
+
+
+def intervals(dispatches: Sequence[Dispatch]) -> Mapping[str, list[Reading]]:
+    """What each interval was, by its name, in each dispatch."""
+    return {
+        f"{begins}_to_{ends}": [
+            Reading(getattr(each, begins), getattr(each, ends), is_over=each.is_over)
+            for each in dispatches
+        ]
+        for begins, ends in INTERVALS
+    }
