@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from schemas.triage import Mark, TriageLevel
 from services.triage.facts import Counted, Facts
+from services.triage.frame import Place
 from services.triage.picture import Picture, latest
 from services.triage.protocol import Indicator, Protocol, Sign, Words
 from services.triage.rulebook import Edition
@@ -31,6 +32,16 @@ class Firing(NamedTuple):
     marks: tuple[Mark, ...] = ()
     #: Of a score with a missing part: the most, or the least, that it can be.
     bound: str = ""
+
+    @property
+    def place(self) -> Place | None:
+        """Of a number whose band has one end: which indicator, and towards where it is worse."""
+        if not isinstance(self.by, Indicator) or self.band is None:
+            return None
+        name = self.rule.rpartition(".")[0]
+        if self.band == 0:
+            return Place(name, -1)
+        return Place(name, 1) if self.band == len(self.by.bands) - 1 else None
 
 
 class Assessment(NamedTuple):

@@ -81,8 +81,9 @@ class Course(Value):
     centres: tuple[CentreConcern, ...] = ()
     #: Per rule, what has proven it since a clinician last set the level.
     proofs: Mapping[str, Proof] = {}
-    #: The rules that had fired when a clinician set the level and still do: that was known.
-    weighed: tuple[str, ...] = ()
+    #: The rules that had fired when a clinician set the level and still do, each with the value it
+    #: saw: that was known.
+    weighed: Mapping[str, float | str] = {}
     #: The rules of centres that have held.
     concerns: Mapping[str, Concern] = {}
 
@@ -134,20 +135,28 @@ def without(course: Course, leaves: Leaves) -> tuple[Course, tuple[Reason, ...]]
 
 def overridden(course: Course, event: LevelOverridden, firings: Sequence[Firing]) -> Course:
     """A clinician has set the level, and has weighed what fired."""
-    weighed = tuple(firing.rule for firing in firings)
+    weighed = {firing.rule: _seen(firing) for firing in firings}
     level = TriageLevel(event.level)
     return course.but(worst=level, proofs={}, weighed=weighed)
+
+
+def _seen(firing: Firing) -> float | str:
+    return "" if firing.value is None else firing.value
 
 
 def proven_by(
     course: Course, assessment: Assessment, firings: Sequence[Firing], frame: Frame
 ) -> Course:
     """What fires is proven, unless a clinician has weighed it; what was weighed and is gone counts
-    again when it comes back."""
+    again when it comes back, and so does what has become worse than it was then."""
     weighed = course.weighed
     if weighed:
-        firing_now = {firing.rule for firing in assessment.firings}
-        weighed = tuple(rule for rule in weighed if rule in firing_now)
+        now = {firing.rule: firing for firing in assessment.firings}
+        weighed = {
+            rule: seen
+            for rule, seen in weighed.items()
+            if rule in now and not frame.is_worse(now[rule].place, _seen(now[rule]), seen)
+        }
     new = ((f, reason_of(f, frame)) for f in firings if f.rule not in weighed)
     proofs = proven(course.proofs, new, frame.stream.stale_s)
     return course.but(proofs=proofs, weighed=weighed)

@@ -108,7 +108,10 @@ def _is_due(course: Course, picture: Picture, now: datetime) -> bool:
 
 
 def _room(state: State, edition: Edition, trial: Edition | None, now: datetime) -> Room | None:
-    """How far what a monitor streams may move: by the active set, and by one on trial."""
+    """How far what a monitor streams may move: by the active set, and by one on trial. Where a
+    clinician has weighed a value, no number of the set says how far: every sample is looked at."""
+    if state.course.weighed or (state.shadow or UNSAID).weighed:
+        return None
     of, beside = edition.scope(state.course.protocol), None
     if trial is not None:
         beside = trial.scope((state.shadow or UNSAID).protocol)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -54,6 +54,21 @@ class Vital(Rule):
     lost: Said | None = None
 
 
+class Place(NamedTuple):
+    """An indicator, and whether more of it (1) or less (-1) is worse."""
+
+    name: str
+    towards: int
+
+
+class Deterioration(Rule):
+    """After a clinician has set a level, a value that was weighed then raises it again where it has
+    become worse by so much, or has come to 0."""
+
+    by: Mapping[str, Annotated[float, Field(gt=0)]]
+    evidence: Evidence
+
+
 class Site(Rule):
     """What a site sets for itself."""
 
@@ -79,6 +94,7 @@ class Frame(Rule):
     name: Said
     stream: StreamRule
     vitals: Mapping[VitalName, Vital]
+    deterioration: Deterioration
     site: Site
 
     @model_validator(mode="after")
@@ -91,6 +107,18 @@ class Frame(Rule):
     def good_for(self, name: str, method: Method) -> timedelta:
         """For how long a value says what is now: of a stream not long, of a cuff as of a human."""
         return self._good_for[name, method]
+
+    def is_worse(self, place: Place | None, value: float | str, weighed: float | str) -> bool:
+        """Whether a value is worse than what a clinician has weighed, beyond what any value varies
+        by. Of a number whose band ends on both sides the next band says so."""
+        if place is None or not isinstance(value, float | int):
+            return False
+        if value == 0 and weighed != 0:
+            return True
+        margin = self.deterioration.by.get(place.name)
+        if margin is None or not isinstance(weighed, float | int):
+            return False
+        return (value - weighed) * place.towards >= margin
 
     @cached_property
     def _good_for(self) -> Mapping[tuple[str, Method], timedelta]:

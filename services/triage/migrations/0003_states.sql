@@ -27,7 +27,8 @@ SELECT id, version, json_strip_nulls(json_build_object(
         'worst', state -> 'decided' -> 'worst',
         'current', state -> 'decided' -> 'current',
         'trend', state -> 'decided' -> 'trend',
-        'weighed', state -> 'weighed')))
+        'weighed', (SELECT json_object_agg(rule, '')
+                      FROM json_array_elements_text(state -> 'weighed') AS rule))))
   FROM pictures;
 
 DROP TABLE pictures;
