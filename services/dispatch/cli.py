@@ -8,33 +8,24 @@ import click
 
 
 @click.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
-def kpi(file: IO[str]) -> None:
+@click.argument("file", type=click.File("rb"))
+def kpi(file: IO[bytes]) -> None:
     """指标 · the indicators of FILE (or -): lines of incident_id, unit_id, status, occurred_at.
 
     A line that cannot be read is told by its number, and the rest goes on; then the status is 1.
     """
     import json
 
-    from pydantic import ValidationError
-
-    from schemas.envelope import complaint
     from services.dispatch.kpi import Line, indicators, legs_of
     from services.dispatch.loader import clocks
+    from services.kit.lines import Lines
 
-    read: list[Line] = []
-    bad = 0
-    for number, text in enumerate(file, start=1):
-        if not text.strip():
-            continue
-        try:
-            read.append(Line.model_validate_json(text))
-        except ValidationError as error:
-            click.echo(f"第 {number} 行 · line {number}: {complaint(error)}", err=True)
-            bad += 1
+    lines = Lines(file, Line)
+    read = [line for _, line in lines]
     limit = clocks()["dispatch_within_3min"].limit
     assert limit is not None  # noqa: S101 (the shipped clock has one)
-    found = indicators(legs_of(read), limit) | {"lines": {"read": len(read), "refused": bad}}
+    counts = {"read": len(read), "refused": lines.refused}
+    found = indicators(legs_of(read), limit) | {"lines": counts}
     click.echo(json.dumps(found, indent=2))
-    if bad:
+    if lines.refused:
         raise SystemExit(1)

@@ -7,11 +7,11 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.envelope import complaint
 from services.dispatch.clock import Clock
+from services.kit.documents import NoDocument, read_yaml
 
 SHIPPED = files("services.dispatch") / "clocks.yaml"
 _CLOCKS: TypeAdapter[dict[str, Clock]] = TypeAdapter(dict[str, Clock])
@@ -24,9 +24,8 @@ class ClocksRefused(Exception):
 def clocks(path: Path | Traversable = SHIPPED) -> Mapping[str, Clock]:
     """The clocks by name. Raises ``ClocksRefused``, also where one of the shipped is not there."""
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        found = _CLOCKS.validate_python(raw, extra="forbid")
-    except (OSError, yaml.YAMLError) as error:
+        found = _CLOCKS.validate_python(read_yaml(path), extra="forbid")
+    except (OSError, NoDocument) as error:
         raise ClocksRefused(f"{path.name}: {error}") from error
     except ValidationError as error:
         raise ClocksRefused(f"{path.name}: {complaint(error)}") from error

@@ -34,6 +34,8 @@ class Need(Sourced):
 
     item: ItemName
     question: Said
+    #: A number is needed: that it could not be measured is no answer.
+    measured: bool = False
     #: The larger, the sooner it is asked.
     value: Annotated[int, Field(ge=1, le=9)]
     when: Condition | None = None

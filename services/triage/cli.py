@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -29,25 +29,41 @@ class _Moment(click.ParamType):
         return moment
 
 
-def _set(_: click.Context, __: click.Parameter, name: str) -> Any:
+def _set(ctx: click.Context, _: click.Parameter, name: str) -> Any:
     """A set of protocols; what is wrong with one is told line by line."""
-    from services.triage.loader import ProtocolRefused, active
+    from services.triage.loader import active
+
+    return _loaded(active, name, ctx)
+
+
+def _set_on_trial(ctx: click.Context, _: click.Parameter, name: str) -> Any:
+    from services.triage.loader import on_trial
+
+    return _loaded(on_trial, name, ctx)
+
+
+def _loaded(load: Callable[[str, Path | None], Any], name: str, ctx: click.Context) -> Any:
+    from services.triage.loader import ProtocolRefused
 
     try:
-        return active(name)
+        return load(name, ctx.meta.get(_SITE))
     except ProtocolRefused as refused:
-        raise click.BadParameter("\n" + "\n".join(refused.lines)) from refused
+        raise click.UsageError("\n" + "\n".join(refused.lines), ctx) from refused
 
 
-def _set_on_trial(_: click.Context, __: click.Parameter, name: str) -> Any:
-    from services.triage.loader import ProtocolRefused, on_trial
-
-    try:
-        return on_trial(name)
-    except ProtocolRefused as refused:
-        raise click.BadParameter("\n" + "\n".join(refused.lines)) from refused
+#: Where the context keeps the file of the site.
+_SITE = "greenchannel.triage.site"
 
 
+def _keep(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+    ctx.meta[_SITE] = file
+
+
+SITE = click.option(
+    "--site", type=FILE, metavar="FILE", envvar="GREENCHANNEL_TRIAGE_SITE", show_envvar=True,
+    callback=_keep, is_eager=True, expose_value=False,
+    help="what this site sets otherwise: ages, altitude, response times",
+)  # fmt: skip
 SET = click.option(
     "--protocols", "rulebook", metavar="NAME|DIR", default="default", show_default=True,
     callback=_set, help="the set of protocols: the name of one that is shipped, or a folder",
@@ -55,9 +71,10 @@ SET = click.option(
 
 
 @click.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @SET
-def assess(file: IO[str], rulebook: Any) -> None:
+@SITE
+def assess(file: IO[bytes], rulebook: Any) -> None:
     """判定 · a decision for each line of FILE (or -), JSON Lines of picture.v1.
 
     A line that cannot be read is told by its number, and the rest goes on; then the status is 1.
@@ -65,52 +82,42 @@ def assess(file: IO[str], rulebook: Any) -> None:
     from pydantic import ValidationError
 
     from schemas.envelope import complaint
+    from services.kit.lines import Lines
     from services.triage.snapshot import Snapshot, decided
 
-    now, bad = datetime.now(UTC), 0
-    for number, line in _lines(file):
+    now, lines = datetime.now(UTC), Lines(file, Snapshot)
+    for number, snapshot in lines:
         try:
-            decision = decided(Snapshot.model_validate_json(line), now, rulebook)
+            decision = decided(snapshot, now, rulebook)
         except (ValidationError, LookupError) as error:
             told = complaint(error) if isinstance(error, ValidationError) else str(error)
-            click.echo(f"第 {number} 行 · line {number}: {told}", err=True)
-            bad += 1
+            lines.refuse(number, told)
             continue
         body = decision.model_dump_json(exclude_none=True)
         click.echo(f'{{"level":"{decision.worst.value}",{body[1:]}')
-    sys.exit(1 if bad else 0)
-
-
-def _lines(file: IO[str]) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(file, 1):
-        if line.strip():
-            yield number, line
+    sys.exit(1 if lines.refused else 0)
 
 
 @click.command()
-@click.argument("file", type=click.File("r", encoding="utf-8"))
+@click.argument("file", type=click.File("rb"))
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
 @SET
-def explain(file: IO[str], lang: str, rulebook: Any) -> None:
+def explain(file: IO[bytes], lang: str, rulebook: Any) -> None:
     """解释 · decisions of FILE (or -), JSON Lines as assess writes them or as they stand on their
     topic, for a human to read."""
-    from pydantic import ValidationError
-
-    from schemas.envelope import complaint
     from schemas.triage import TriageDecided
+    from services.kit.lines import Lines
     from services.triage.rendering import rendered
 
-    bad = 0
-    for number, line in _lines(file):
+    lines = Lines(file, TriageDecided)
+    for number, decision in lines:
         try:
-            decision = TriageDecided.model_validate_json(line)
-        except ValidationError as error:
-            click.echo(f"第 {number} 行 · line {number}: {complaint(error)}", err=True)
-            bad += 1
+            frame = rulebook.at(decision.occurred_at).frame
+        except LookupError as error:
+            lines.refuse(number, str(error))
             continue
-        frame = rulebook.at(decision.occurred_at).frame
         click.echo("\n".join(rendered(decision, lang, frame)) + "\n")
-    sys.exit(1 if bad else 0)
+    sys.exit(1 if lines.refused else 0)
 
 
 @click.command()
@@ -120,6 +127,7 @@ def explain(file: IO[str], lang: str, rulebook: Any) -> None:
     "--protocols", "rulebook", metavar="NAME|DIR", default="default", show_default=True,
     callback=_set_on_trial, help="the set to decide by; it may hold numbers from memory",
 )  # fmt: skip
+@SITE
 @click.option(
     "--recording", type=FILE, metavar="FILE",
     help="read what greenchannel record wrote, and not the broker of GREENCHANNEL_KAFKA_*",

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from schemas.triage import Bilingual, Centre, TriageLevel
-from services.triage.centres import CentreRule, Centres
+from services.triage.centres import CentreRule, Centres, Need
 from services.triage.condition import Condition, Limit
 from services.triage.facts import Facts
+from services.triage.picture import latest
 from services.triage.scope import Scope
 from services.triage.scores import Scores
 from services.triage.scoring import score_of, support_of
@@ -83,9 +84,23 @@ class Asked:
             for centre, need, gate in scope.needs
             if (centre in concerned if need.when is None else gate is None or gate & there)
             and (need.when is None or self.holds(need.when) is not None)
-            and not _is_known(self.facts, need.item)
+            and not self._is_known(need)
         ]
         return sorted(found, key=lambda question: -question.value)
+
+    def _is_known(self, need: Need) -> bool:
+        """Whether somebody has said it. A scale is known when all of it is; of what needs a number,
+        that it could not be measured is no answer."""
+        picture, item = self.facts.picture, need.item
+        if item == "last_known_well":
+            return picture.patient.last_known_well is not None
+        if item in self.scores.scores:
+            found = score_of(self.facts, self.scores, item)
+            return found is not None and not found.missing
+        known = latest(picture, item)
+        if known is not None:
+            return not need.measured or known[0].value != "unmeasurable"
+        return item in picture.examinations or item in picture.signs
 
     def holds(self, when: Condition) -> Support | None:
         """What a condition rests on when all of it holds; the cheap parts are asked first."""
@@ -148,7 +163,8 @@ class Asked:
         if counted is None:
             return None
         if counted.unmeasurable:
-            return Support((counted.samples[-1].said_by,)) if limit.below is not None else None
+            tells = limit.below is not None and not limit.measured
+            return Support((counted.samples[-1].said_by,)) if tells else None
         return counted.support(limit.is_passed) if counted.passes(limit.is_passed) else None
 
     def _is_long_ago(self, hours: float) -> Support | None:
@@ -158,17 +174,3 @@ class Asked:
 
     def _is_born(self) -> bool:
         return self.facts.picture.origin == "birth"
-
-
-def _is_known(facts: Facts, item: str) -> bool:
-    picture = facts.picture
-    if item == "last_known_well":
-        return picture.patient.last_known_well is not None
-    if item in ("lams", "race"):
-        return any(name.startswith(f"{item}.") for name in picture.points)
-    return (
-        item in picture.examinations
-        or item in picture.signs
-        or item in picture.readings
-        or item in picture.streams
-    )

@@ -22,6 +22,8 @@ class Limit(Rule):
     below: float | None = None
     above: float | None = None
     at_least: float | None = None
+    #: A number alone is beyond it: that it could not be measured says nothing here.
+    measured: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Limit:

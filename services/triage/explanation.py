@@ -56,15 +56,16 @@ def _of_number(firing: Firing, by: Indicator, frame: Frame) -> tuple[str, str]:
 
 
 def lost_signals(facts: Facts) -> tuple[LostSignal, ...]:
-    """The signals that a monitor has lost where it had shown a value, and the crew is asked for."""
-    found = []
-    for name in facts.picture.silent:
-        shown = latest(facts.picture, name)
-        if shown is None or facts.frame.vitals[name].lost is None:
+    """The signals that a monitor has lost, or has never shown, and the crew is asked for."""
+    found, picture = [], facts.picture
+    for name in picture.silent:
+        shown = latest(picture, name)
+        since = shown[0].at if shown else picture.silent_since.get(name)
+        if since is None or facts.frame.vitals[name].lost is None:
             continue
-        if (counted := facts.counted(name)) and counted.at > shown[0].at:
+        counted = facts.counted(name)
+        if counted and (shown is None or counted.at > shown[0].at):
             continue  # two monitors say so: it is a 0
-        since = shown[0].at
         waited = (facts.now - since).total_seconds()
         unconfirmed = waited >= facts.frame.stream.unanswered_s
         found.append(LostSignal(name=name, since=since, unconfirmed=unconfirmed))

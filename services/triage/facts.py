@@ -76,10 +76,13 @@ class Facts:
         self.picture, self.frame, self.categories, self.now = picture, frame, categories, now
         patient = picture.patient
         self.years = age_of(patient, now)
-        if self.years is None and Complaint.NEWBORN in categories:
+        is_new = Complaint.NEWBORN in categories or picture.origin == "birth"
+        if self.years is None and is_new:
             self.years = 0.0
-        self.obstetric = is_obstetric(patient, frame.site.postpartum_days) or (
-            patient.pregnant == "unknown" and Complaint.OBSTETRIC in categories
+        self.obstetric = (
+            is_obstetric(patient, frame.site.postpartum_days)
+            or (patient.pregnant == "unknown" and Complaint.OBSTETRIC in categories)
+            or (bool(picture.signs) and not self.there.isdisjoint(frame.pregnant_by))
         )
         self._counted: dict[str, Counted | None] = {}
         #: Scores that were worked out already.

@@ -14,7 +14,7 @@ from schemas.clinical import VitalSigns
 from schemas.triage import Bilingual, Evidence, TriageLevel
 from services.triage.band import Rule
 from services.triage.picture import KEPT, Method
-from services.triage.terms import Said, VitalName
+from services.triage.terms import Said, SignName, VitalName
 
 
 class StreamRule(Rule):
@@ -95,6 +95,8 @@ class Frame(Rule):
     stream: StreamRule
     vitals: Mapping[VitalName, Vital]
     deterioration: Deterioration
+    #: Findings that there are in pregnancy alone: they say so where nobody has said it yet.
+    pregnant_by: tuple[SignName, ...] = ()
     site: Site
 
     @model_validator(mode="after")

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from services.kit.documents import NoDocument, read_yaml
 from services.triage.centres import Centres
 from services.triage.complaints import Vocabulary
 from services.triage.frame import Frame, with_site
 from services.triage.protocol import Protocol, by_age
-from services.triage.rulebook import Rulebook, from_memory
+from services.triage.rulebook import Rulebook, from_memory, version_of
 from services.triage.scores import Scores
+from services.triage.terms import Years, check_unit
 
 #: The set that is used where no other is asked for.
 DEFAULT = "default"
 #: How the name of a file ends that adds to one of the set below it.
 _ADDS = ".add.yaml"
-#: The safe loader, in C where the library has it.
-_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_AGE: TypeAdapter[float] = TypeAdapter(Years)
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
@@ -79,34 +80,93 @@ class _Loaded(NamedTuple):
 
 
 def _load(name_or_path: str, site: Path | None) -> _Loaded:
+    """A set as a site uses it. What is wrong with the site's file alone is told by that file."""
+    said = _yaml(site, site.name) if site is not None else {}
+    try:
+        return _with_site(name_or_path, said)
+    except ProtocolRefused as refused:
+        if site is None:
+            raise
+        _with_site(name_or_path, {})
+        raise ProtocolRefused([f"{site.name}: {line}" for line in refused.lines]) from None
+
+
+def _with_site(name_or_path: str, said: Mapping[str, Any]) -> _Loaded:
     folder = folder_of(name_or_path)
     read = list(_documents(folder))
     wrong: list[str] = []
-    models: list[tuple[str, BaseModel]] = []
     frames = _with("set", read)
-    if site is not None:
-        said = _yaml(site, site.name)
-        frames = [_Read(f.file, with_site(f.document, said)) for f in frames]
+    if said:
+        frames = [_Read(file, with_site(document, said)) for file, document in frames]
     found: dict[str, list[Any]] = {"frames": _all(Frame, frames, wrong, {})}
+    wrong += [f"{file}: {line}" for file, frame in found["frames"] for line in _amiss(frame)]
     if wrong or not frames:  # every other document names what the frame sets
         raise ProtocolRefused(wrong or [f"{folder.name}: no document of it says what `set` it is"])
     ages = found["frames"][-1][1].site.ages
-    plain = [_Read(r.file, d) for r in _with("protocol", read) for d in by_age(r.document)]
+    everyones: Mapping[str, Any] = next(
+        (document["everyone"] for _, document in _with("everyone", read)), {}
+    )
+    plain = [
+        _Read(file, each)
+        for file, document in _with("protocol", read)
+        for each in by_age(_with_everyones(document, everyones))
+    ]
     found["protocols"] = _all(Protocol, plain, wrong, ages)
     for part, kind, word in _PARTS:
         found[part] = _all(kind, _with(word, read), wrong, ages)
-    known = {"set", "protocol", *(word for _, _, word in _PARTS)}
+    known = {"set", "protocol", "everyone", *(word for _, _, word in _PARTS)}
     for file, document in read:
         if not known & document.keys():
             wrong.append(f"{file}: none of {', '.join(sorted(known))} stands in it")
     if wrong:
         raise ProtocolRefused(wrong)
     parts = {part: tuple(model for _, model in pairs) for part, pairs in found.items()}
-    models = [pair for pairs in found.values() for pair in pairs]
+    models: list[tuple[str, Any]] = [pair for pairs in found.values() for pair in pairs]
+    files = {version_of(model): file for file, model in found["protocols"]}
     try:
-        return _Loaded(Rulebook(name=folder.name, **parts), models)
+        rulebook = Rulebook.model_validate({"name": folder.name, **parts}, context=files)
     except ValidationError as error:
         raise ProtocolRefused([f"{folder.name}: {line}" for line in _lines(error)]) from None
+    if late := list(_late(rulebook, models)):
+        raise ProtocolRefused(late)
+    return _Loaded(rulebook, models)
+
+
+def _late(rulebook: Rulebook, models: Sequence[tuple[str, Any]]) -> Iterator[str]:
+    """What nobody could be triaged by today."""
+    late = list(rulebook.not_begun(datetime.now(UTC)))
+    for file, model in models:
+        if any(model is each for each in late):
+            begins = f"its first version begins, {model.effective_from:%Y-%m-%d %H:%M %z}"
+            yield f"{file}: nothing of the set is in force before {begins}"
+
+
+def _with_everyones(document: Mapping[str, Any], everyones: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A protocol with the rows that hold for everyone and that it has none of its own for, by
+    another evidence where the list was made for others."""
+    also = document.get("also")
+    if not isinstance(also, Mapping):
+        return document
+    marked = {"evidence": also["evidence"]} if "evidence" in also else {}
+    merged = {name: part for name, part in document.items() if name != "also"}
+    for part in also.get("of_everyone", ()):
+        theirs = {name: {**row, **marked} for name, row in everyones.get(part, {}).items()}
+        merged[part] = {**theirs, **document.get(part, {})}
+    return merged
+
+
+def _amiss(frame: Frame) -> Iterator[str]:
+    """Units that are not the contract's, and ages of the site that are none."""
+    for name, vital in frame.vitals.items():
+        try:
+            check_unit(name, vital.unit)
+        except ValueError as error:
+            yield f"vitals.{name}.unit: {error}"
+    for name, age in frame.site.ages.items():
+        try:
+            _AGE.validate_python(age)
+        except ValidationError as error:
+            yield from (f"site.{name}: {line}" for line in _lines(error))
 
 
 #: The parts of a set beside its frame and its protocols, and the word by which a document is one.
@@ -147,9 +207,9 @@ def _merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def _yaml(file: Traversable, name: str) -> Mapping[str, Any]:
     try:
-        read = yaml.load(file.read_text("utf-8"), _YAML)  # noqa: S506 (safe: see there)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ProtocolRefused([f"{name}: no YAML: {str(error).splitlines()[0]}"]) from None
+        read = read_yaml(file)
+    except NoDocument as error:
+        raise ProtocolRefused([f"{name}: no YAML: {error}"]) from None
     if not isinstance(read, dict):
         raise ProtocolRefused([f"{name}: no document"])
     return read
@@ -178,4 +238,5 @@ def _lines(error: ValidationError) -> Iterator[str]:
     """Each thing that is wrong, by the rule it stands in."""
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(str(part) for part in problem["loc"])
-        yield f"{place}: {problem['msg']}" if place else problem["msg"]
+        why = problem["msg"].removeprefix("Value error, ")
+        yield f"{place}: {why}" if place else why

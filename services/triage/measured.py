@@ -41,12 +41,15 @@ def _streamed(
 ) -> tuple[dict[str, Any], list[str]]:
     """What a monitor could not measure (a 0, no number) is a lost signal, and no value."""
     streams, silent, late = dict(picture.streams), picture.silent, picture.late
+    since = picture.silent_since
     vitals, by, device_time = event.vitals, event.event_id, event.device_time
     device = event.device_id or ""
     doubted = list(_PRESSURES) if vitals.systolic_bp is not None and _contradict(vitals) else []
     for name, value in values_of(vitals):
         if value == 0 or value == "unmeasurable":
             silent = _silenced(picture, silent, name, at, device)
+            if name not in since or at < since[name]:
+                since = {**since, name: at}
         elif isinstance(value, Invalid):
             doubted.append(name)
         elif name not in doubted:
@@ -60,7 +63,8 @@ def _streamed(
             else:
                 streams[name] = among(ring, sample)
                 late = {**late, name: (*late.get(name, ()), sample)[-KEPT:]}
-    return {"streams": streams, "silent": silent, "late": late}, doubted
+    told = {"streams": streams, "silent": silent, "silent_since": since, "late": late}
+    return told, doubted
 
 
 def _silenced(picture: Picture, silent: _Silent, name: str, at: datetime, device: str) -> _Silent:

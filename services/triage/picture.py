@@ -87,6 +87,9 @@ class Picture(Value):
     #: Signals that are lost: which monitors show a 0 or no number, and when last. All of it is
     #: newer than any value of that vital sign.
     silent: Mapping[str, Mapping[str, datetime]] = {}
+    #: When a monitor first showed a 0 or no number: of a signal that was never anything else, since
+    #: then nobody knows.
+    silent_since: Mapping[str, datetime] = {}
     #: The stretches that were given to another patient: what comes of them later is not this one's.
     given: tuple[Given, ...] = ()
     #: Values that cannot be true, by sign and method, until a newer one that can. No rule reads

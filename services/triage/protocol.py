@@ -12,7 +12,7 @@ from schemas.encounter import Complaint
 from schemas.triage import Evidence, TriageLevel
 from services.triage.band import Band, Bands, Rule
 from services.triage.condition import Condition
-from services.triage.terms import AgeRange, Said, SignName, Sourced, VitalName
+from services.triage.terms import AgeRange, Said, SignName, Sourced, Stated, VitalName, check_unit
 
 
 class LevelBand(Band):
@@ -25,9 +25,23 @@ class Indicator(Sourced, Bands[LevelBand]):
     """A measured number, or a score, and the levels of its bands."""
 
     name: Said
-    unit: Annotated[str, Field(min_length=1)]
+    unit: Stated
     #: Not looked at in the first minutes of life.
     from_minute: float = 0
+
+    @model_validator(mode="after")
+    def _worse_outwards(self) -> Indicator:
+        """The least urgent band is what is normal; farther from it nothing becomes milder."""
+        normal = self.urgencies.index(min(self.urgencies))
+        below = ((number, number + 1) for number in range(normal))
+        above = ((number + 1, number) for number in range(normal, len(self.bands) - 1))
+        for outer, inner in (*below, *above):
+            if self.urgencies[outer] < self.urgencies[inner]:
+                raise ValueError(
+                    f"milder farther from normal: band {outer + 1} ({self.range_text(outer)}) than "
+                    f"band {inner + 1} ({self.range_text(inner)})"
+                )
+        return self
 
     def level(self, value: float) -> tuple[TriageLevel, int]:
         """The level of ``value`` and the number of its band."""
@@ -99,10 +113,15 @@ class Protocol(Rule):
     modifiers: Mapping[str, Modifier] = {}
     unmeasurable: Unmeasurable
     #: Ⅳ is stated only when all of these are known.
-    required: tuple[str, ...]
+    required: Annotated[tuple[str, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _check(self) -> Protocol:
+        for name, indicator in self.indicators.items():
+            try:
+                check_unit(name, indicator.unit)
+            except ValueError as error:
+                raise ValueError(f"indicators.{name}.unit: {error}") from None
         stray = set(self.required) - set(self.indicators) - set(self.words)
         if stray:
             raise ValueError(f"required but not defined: {sorted(stray)}")

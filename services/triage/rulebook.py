@@ -6,13 +6,14 @@ Sets are alternatives. They are never merged: the strictest of everything is nob
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache, partial
-from itertools import pairwise
+from math import inf
 from typing import Annotated, Any, Protocol, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, ValidationInfo, model_validator
 
 from schemas.clinical import VitalSigns
 from schemas.encounter import Complaint, Patient
@@ -31,6 +32,7 @@ from services.triage.scope import Scope, scope
 from services.triage.scores import Scores
 from services.triage.scoring import Range, score_of, told
 from services.triage.steady import Cuts, score_cuts
+from services.triage.terms import age_text
 
 
 class _Dated(Protocol):
@@ -61,12 +63,28 @@ class Edition(Rule):
                 raise ValueError(f"{protocol.protocol}: no such vital sign or score: {stray}")
         return self
 
-    def is_for_every_age(self) -> bool:
-        """Whether every age belongs to one protocol, and so does an unknown one."""
-        ages = sorted((p.ages for p in self.protocols if not p.obstetric), key=lambda a: a.from_)
-        ends = [0.0, *(end for age in ages for end in (age.from_, age.to)), float("inf")]
-        fits = all(a == b for a, b in list(pairwise(ends))[::2])
-        return fits and sum(age.unknown for age in ages) == 1
+    def astray(self, named: Callable[[AgeProtocol], str]) -> Iterator[str]:
+        """The ages that belong to no protocol, or to several; so, too, an unknown one."""
+        plain = sorted((p for p in self.protocols if not p.obstetric), key=lambda p: p.ages.from_)
+        reach, before = 0.0, list[AgeProtocol]()
+        for protocol in plain:
+            ages = protocol.ages
+            if ages.from_ > reach:
+                beside = " and ".join(named(p) for p in (*before, protocol))
+                yield f"none is for {_span(reach, ages.from_)}, beside {beside}"
+            if ages.from_ < reach:
+                both = f"{named(before[0])} and {named(protocol)}"
+                yield f"{both} are for {_span(ages.from_, min(reach, ages.to))}"
+            if ages.to > reach:
+                reach, before = ages.to, [protocol]
+        if reach < inf:
+            beside = "".join(f", beside {named(p)}" for p in before)
+            yield f"none is for {_span(reach, inf)}{beside}"
+        unknown = [named(p) for p in plain if p.ages.unknown]
+        if not unknown:
+            yield "none is for an unknown age"
+        if len(unknown) > 1:
+            yield f"{' and '.join(unknown)} are for an unknown age"
 
     def protocol_of(self, years: float | None, obstetric: bool) -> AgeProtocol | None:
         """The protocol for somebody of this age; None when none fits."""
@@ -151,31 +169,48 @@ class Rulebook(Rule):
     vocabularies: Annotated[tuple[Vocabulary, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _check(self) -> Rulebook:
+    def _check(self, info: ValidationInfo) -> Rulebook:
+        """The context says in which file a version of a protocol stands."""
         begun = [(p.protocol, p.effective_from) for p in self.protocols]
         for kind in ("frames", "centres", "scores", "vocabularies"):
             begun += [(kind, document.effective_from) for document in getattr(self, kind)]
         if len(set(begun)) < len(begun):
             raise ValueError("two versions begin at the same moment")
-        if not self._editions[-1].is_for_every_age():
-            raise ValueError("every age belongs to one protocol, and so does an unknown age")
+        files = info.context or {}
+        since: dict[str, datetime] = {}
+        for begin, edition in zip(self._begins, self._editions, strict=True):
+            for astray in edition.astray(lambda p: files.get(version_of(p), p.protocol)):
+                since.setdefault(astray, begin)
+        if since:
+            each = "; ".join(f"{age} (since {begin:%Y-%m-%d})" for age, begin in since.items())
+            raise ValueError(f"every age belongs to one protocol, an unknown one too: {each}")
         return self
 
     def at(self, moment: datetime) -> Edition:
         """What is in force. Raises ``LookupError`` before the first edition."""
         number = bisect_right(self._begins, moment) - 1
         if number < 0:
-            raise LookupError("no protocol is in force yet")
+            raise LookupError(f"no protocol is in force before {self._begins[0]:%Y-%m-%d %H:%M %z}")
         return self._editions[number]
+
+    def not_begun(self, now: datetime) -> Iterator[_Dated]:
+        """The first versions that are not in force yet, without which there is no edition."""
+        return (d for d in map(_first, self._kinds) if d.effective_from > now)
+
+    @cached_property
+    def _kinds(self) -> Sequence[Sequence[_Dated]]:
+        """The versions of each kind of document, and of each protocol."""
+        by_name = defaultdict[str, list[AgeProtocol]](list)
+        for protocol in self.protocols:
+            by_name[protocol.protocol].append(protocol)
+        return self.frames, self.centres, self.scores, self.vocabularies, *by_name.values()
 
     @cached_property
     def _begins(self) -> list[datetime]:
-        """When an edition begins: with any document, from when there is one of each kind."""
-        kinds: Sequence[Sequence[_Dated]] = (
-            self.frames, self.centres, self.scores, self.vocabularies
-        )  # fmt: skip
-        first = max(min(d.effective_from for d in kind) for kind in kinds)
-        dates = {d.effective_from for kind in (*kinds, self.protocols) for d in kind}
+        """When an edition begins: with any document, from when there is one of each. Before a
+        protocol begins its patients would have none, and a heart that stands still no level."""
+        first = max(_first(kind).effective_from for kind in self._kinds)
+        dates = {d.effective_from for kind in self._kinds for d in kind}
         return sorted({max(first, date).astimezone(UTC) for date in dates})
 
     @cached_property
@@ -184,20 +219,31 @@ class Rulebook(Rule):
 
     def _edition(self, at: datetime) -> Edition:
         names = dict.fromkeys(p.protocol for p in self.protocols)
-        newest = (_newest([p for p in self.protocols if p.protocol == name], at) for name in names)
-        found = tuple(p for p in newest if p is not None)
         return Edition(
             frame=_in_force(self.frames, at),
-            protocols=found,
+            protocols=tuple(
+                _in_force((p for p in self.protocols if p.protocol == name), at) for name in names
+            ),
             centres=_in_force(self.centres, at),
             scores=_in_force(self.scores, at),
             vocabulary=_in_force(self.vocabularies, at),
         )
 
 
-def _newest(documents: Iterable[DatedT], at: datetime) -> DatedT | None:
-    begun = [d for d in documents if d.effective_from <= at]
-    return max(begun, key=lambda d: d.effective_from, default=None)
+def version_of(protocol: AgeProtocol) -> tuple[str, datetime]:
+    """Which version of which protocol it is."""
+    return protocol.protocol, protocol.effective_from
+
+
+def _span(since: float, until: float) -> str:
+    """Ages from one to another."""
+    if until == inf:
+        return f"ages from {age_text(since)} on"
+    return f"ages from {age_text(since)} to {age_text(until)}"
+
+
+def _first(documents: Sequence[_Dated]) -> _Dated:
+    return min(documents, key=lambda d: d.effective_from)
 
 
 def _in_force(documents: Iterable[DatedT], at: datetime) -> DatedT:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.clinical import (
     SCALES,
@@ -61,12 +61,30 @@ class VitalSign(_Line):
     def _check(self) -> VitalSign:
         if self.state == "measured" and self.value is None:
             raise ValueError("measured, and no value")
+        if self.state in ("unmeasurable", "not_taken") and self.value is not None:
+            raise ValueError(f"{self.state}, and a value: was it measured?")
         return self
 
 
 def _by_name(said: Any) -> Any:
     """Findings as a list of those that are present, or each with yes or no."""
     return dict.fromkeys(said, True) if isinstance(said, list | tuple) else said
+
+
+def _within(said: Mapping[str, Mapping[str, int]]) -> Mapping[str, Mapping[str, int]]:
+    """A scale gives points for items that it has, no more than it gives."""
+    for scale, items in said.items():
+        most = SCALES.get(scale)
+        if most is None:
+            raise ValueError(f"unknown: {scale}")
+        if not items:
+            raise ValueError(f"{scale} has no item in points")
+        for item, points in items.items():
+            if item not in most:
+                raise ValueError(f"{scale} has the items {', '.join(most)}, and no {item}")
+            if not 0 <= points <= most[item]:
+                raise ValueError(f"{scale}.{item} gives 0 to {most[item]}")
+    return said
 
 
 def _pregnancy(said: Any) -> Any:
@@ -89,14 +107,13 @@ class Snapshot(_Line):
     complaint: Text | None = None
     vital_signs: Mapping[str, VitalSign] = {}
     findings: Annotated[Mapping[str, bool], BeforeValidator(_by_name)] = {}
-    scales: Mapping[str, Mapping[str, int]] = {}
+    scales: Annotated[Mapping[str, Mapping[str, int]], AfterValidator(_within)] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Snapshot:
         known = {
             "vital_signs": (self.vital_signs, _VITALS),
             "findings": (self.findings, _SHOWN | set(FindingCode)),
-            "scales": (self.scales, set(SCALES)),
         }
         for part, (said, names) in known.items():
             if strange := sorted(set(said) - names):

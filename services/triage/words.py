@@ -106,7 +106,13 @@ def _reattributed(picture: Picture, event: ObservationReattributed, at: datetime
         for name, devices in picture.silent.items()
     }
     silent = {name: devices for name, devices in silent.items() if devices}
-    return {**kept, "silent": silent, "given": (*picture.given, given)[-GIVEN:]}
+    since = {name: at for name, at in picture.silent_since.items() if name in silent}
+    return {
+        **kept,
+        "silent": silent,
+        "silent_since": since,
+        "given": (*picture.given, given)[-GIVEN:],
+    }
 
 
 def without(

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli import main
+from services.dispatch.loader import SHIPPED, ClocksRefused, clocks
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LINCOLN = Path(__file__).parents[3] / "shared" / "data" / "lincoln_ems"
@@ -113,6 +114,26 @@ def test_a_bad_line_is_told_by_its_number_and_the_rest_goes_on(bad: str, reason:
     found = json.loads(result.stdout)
     assert found["lines"] == {"read": 2, "refused": 1}
     assert found["dispatch_within_3min"]["numerator"] == 1
+
+
+def test_a_line_that_is_not_utf_8_is_told_by_its_number_and_a_mark_of_utf_8_is_no_part() -> None:
+    lost = line("departed", 30, unit="救护车").encode()
+    bad = json.dumps({**json.loads(lost), "unit_id": "救护车"}, ensure_ascii=False).encode("gbk")
+    given = b"\n".join([SENT.encode("utf-8-sig"), bad, line("departed", 90).encode()])
+    result = CliRunner().invoke(main, ["kpi", "-"], input=given)
+    assert result.exit_code == 1
+    assert "第 2 行 · line 2: 不是 UTF-8 · not UTF-8: " in result.stderr
+    found = json.loads(result.stdout)
+    assert found["lines"] == {"read": 2, "refused": 1}
+    assert found["dispatch_within_3min"]["numerator"] == 1
+
+
+def test_a_clock_that_stands_twice_in_the_file_of_a_site_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "site.yaml"
+    shipped = SHIPPED.read_text("utf-8")
+    file.write_text(f"{shipped}\ndispatch_within_3min: {{}}\n", "utf-8")
+    with pytest.raises(ClocksRefused, match=r"^site\.yaml: line \d+: dispatch_within_3min stands"):
+        clocks(file)
 
 
 COLUMNS = {"enroute_s": "departed", "arrive_s": "on_scene", "to_hospital_s": "left_scene",

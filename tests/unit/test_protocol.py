@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -15,6 +15,7 @@ import yaml
 
 from schemas.encounter import Age, Patient
 from schemas.triage import TriageLevel
+from services.kit.documents import NoDocument, read_yaml
 from services.triage.loader import ProtocolRefused, active, on_trial, shipped
 from services.triage.protocol import Indicator
 from services.triage.rulebook import Edition, Rulebook
@@ -63,6 +64,8 @@ def folder_of(documents: Mapping[str, Document], where: Path) -> str:
     return str(where)
 
 
+#: A row of consciousness.
+VOICE = "words.consciousness.letters.V"
 BANDS = "indicators.pain.bands"
 CONDITION = "centres.chest_pain.rules.complaint.when"
 WRONG = [
@@ -126,13 +129,34 @@ WRONG = [
     pytest.param("adult", "indicators.pain.unit", ..., "Field required", id="no unit"),
     pytest.param("adult", "indicators.pain.unit", "", "at least 1", id="an empty unit"),
     pytest.param("adult", "indicators.pain.source", ..., "Field required", id="no source"),
-    pytest.param("adult", "signs.shock.source", "", "at least 1", id="an empty source"),
+    pytest.param("adult", f"{VOICE}.source", "", "at least 1", id="an empty source"),
     pytest.param("adult", "indicators.pain.evidence", ..., "Field required", id="no evidence"),
     pytest.param("adult", "indicators.pain.evidence", "X", "'V', 'V2', 'M'", id="no such mark"),
     pytest.param("adult", "indicators.pain.name.en", ..., "Field required", id="no English"),
-    pytest.param("adult", "signs.shock.text.zh", " ", "both languages", id="no Chinese"),
+    pytest.param("adult", f"{VOICE}.text.zh", " ", "both languages", id="no Chinese"),
     pytest.param("centres", "centres.trauma.rules.phi.text.en", "", "both languages", id="a rule"),
     pytest.param("adult", "required", ["pulse"], "required but not defined", id="a stray required"),
+    pytest.param("adult", "required", [], "required: Tuple should have at least", id="no required"),
+    pytest.param("adult", f"{VOICE}.source", " \u3000", "V.source: blanks", id="blanks"),
+    pytest.param("adult", f"{VOICE}.text.en", "\t", "both languages", id="a text of blanks"),
+    pytest.param("adult", "indicators.pain.unit", " ", "unit: blanks alone", id="a unit of blanks"),
+    pytest.param(
+        "adult", "indicators.systolic_bp.unit", "kPa",
+        "indicators.systolic_bp.unit: kPa is not the contract's unit (mmHg)", id="pressure in kPa",
+    ),
+    pytest.param(
+        "adult", "indicators.temperature.unit", "℉",
+        "indicators.temperature.unit: ℉ is not the contract's unit (°C or ℃)", id="in Fahrenheit",
+    ),
+    pytest.param(
+        "child", "indicators.spo2.unit", "kPa", "child.1-year): indicators.spo2.unit: kPa is not",
+        id="another unit at an age",
+    ),
+    pytest.param("adult", "indicators.pain.unit", "%", "(/10 or NRS or points or 分)", id="a pain"),
+    pytest.param(
+        "set", "vitals.blood_glucose.unit", "mg/dL",
+        "vitals.blood_glucose.unit: mg/dL is not the contract's unit", id="glucose in mg/dL",
+    ),
     pytest.param("adult", "indicators.pulse", PAIN, "no such vital sign", id="no such indicator"),
     pytest.param("adult", "words.mood", {}, "unknown: mood", id="an unknown word"),
     pytest.param("adult", "signs.st_elevatoin", {}, "unknown: st_elevatoin", id="an unknown sign"),
@@ -178,6 +202,9 @@ WRONG = [
         "adult", "ages", {"from": "13 y", "unknown": True}, "every age belongs", id="ages twice"
     ),
     pytest.param("adult", "ages", {"from": "14 y"}, "every age belongs", id="unknown age nowhere"),
+    pytest.param("newborn", "ages", {"from": "-1 d"}, "ages.from: Input should", id="before birth"),
+    pytest.param("newborn", "ages", {"from": "x d"}, "28 d, 3 mo or 14 y", id="an age of letters"),
+    pytest.param("newborn", "ages", {"from": "9 d", "to": "9 d"}, "end after", id="nobody's ages"),
     pytest.param(
         "newborn", "ages", {"to": "28 d", "unknown": True}, "every age belongs", id="unknown twice"
     ),
@@ -207,14 +234,139 @@ def test_what_is_wrong_does_not_load_and_is_told_by_file_and_reason(
         active(based_on_default(changed, tmp_path))
     fits_together = {"every age belongs", "no such vital sign"}
     told_of = complaint in fits_together or "such score" in complaint
-    assert told_of or all(line.startswith(f"{name}.yaml: ") for line in refused.value.lines)
+    file = (f"{name}.yaml: ", f"{name}.yaml (")
+    assert told_of or all(line.startswith(file) for line in refused.value.lines)
+
+
+#: Bands from low to high, and the two that tell of it.
+MILDER = [
+    (["urgent", "severe", "non_urgent"], "band 1 (< 1) than band 2 (1–2)"),
+    (["non_urgent", "severe", "urgent"], "band 3 (≥ 2) than band 2 (1–2)"),
+    (["non_urgent", "severe", "non_urgent"], "band 3 (≥ 2) than band 2 (1–2)"),
+    (["severe", "critical", "urgent", "severe"], "band 1 (< 1) than band 2 (1–2)"),
+    (["critical", "urgent", "critical", "severe"], "band 4 (≥ 3) than band 3 (2–3)"),
+]
+
+
+def banded(levels: Sequence[str]) -> list[Document]:
+    ends = [*({"below": number} for number in range(1, len(levels))), {}]
+    return [{**end, "level": level} for end, level in zip(ends, levels, strict=True)]
+
+
+@pytest.mark.parametrize(("levels", "told"), MILDER)
+def test_a_band_that_is_milder_than_one_nearer_to_normal_does_not_load(
+    levels: list[str], told: str, tmp_path: Path
+) -> None:
+    changed = {"adult": with_("adult", BANDS, banded(levels))}
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default(changed, tmp_path))
+    (line,) = refused.value.lines
+    assert line == f"adult.yaml: indicators.pain: milder farther from normal: {told}"
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        ["critical", "severe", "non_urgent", "urgent", "severe"],
+        ["critical", "non_urgent", "non_urgent", "critical"],
+        ["non_urgent", "urgent", "urgent", "severe"],
+        ["critical", "urgent"],
+    ],
+)
+def test_what_is_normal_may_lie_in_the_middle_or_at_an_end(levels: list[str]) -> None:
+    assert indicator(*banded(levels)).most_urgent.value in levels
+
+
+AGE_3 = "by_age.3-6-months.ages"
+ASTRAY = [
+    ("child", AGE_3, {"from": "4 mo", "to": "6 mo"}, [
+        "none is for ages from 3 mo to 4 mo, beside child.yaml (child.1-3-months) and "
+        "child.yaml (child.3-6-months)",
+    ]),
+    ("child", AGE_3, {"from": "2 mo", "to": "6 mo"}, [
+        "child.yaml (child.1-3-months) and child.yaml (child.3-6-months) are for ages from 2 mo to "
+        "3 mo",
+    ]),
+    ("adult", "ages", {"from": "15 y", "unknown": True}, [
+        "none is for ages from 14 y to 15 y, beside child.yaml (child.10-14-years) and adult.yaml",
+    ]),
+    ("adult", "ages", {"from": "13 y", "to": "80 y", "unknown": True}, [
+        "child.yaml (child.10-14-years) and adult.yaml are for ages from 13 y to 14 y",
+        "none is for ages from 80 y on, beside adult.yaml",
+    ]),
+    ("newborn", "ages", {"from": "1 d", "to": "newborn_below", "unknown": True}, [
+        "none is for ages from 0 y to 1 d, beside newborn.yaml",
+        "newborn.yaml and adult.yaml are for an unknown age",
+    ]),
+    ("adult", "ages", {"from": "child_below"}, ["none is for an unknown age"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "path", "ages", "told"), ASTRAY)
+def test_ages_that_do_not_meet_are_told_with_the_files_of_their_protocols(
+    name: str, path: str, ages: Document, told: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default({name: with_(name, path, ages)}, tmp_path))
+    (line,) = refused.value.lines
+    _, _, each = line.partition("every age belongs to one protocol, an unknown one too: ")
+    assert each.split("; ") == [f"{one} (since 2021-02-24)" for one in told]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "line"),
+    [
+        ("adult", "heart_rate", "  heart_rate: {}\n  heart_rate:\n"),
+        ("adult", "protocol", "protocol: child\nprotocol: adult\n"),
+        ("set", "spo2", "  spo2: {}\n  spo2: {"),
+    ],
+)
+def test_a_key_that_stands_twice_is_told_by_file_key_and_line(
+    name: str, key: str, line: str, tmp_path: Path
+) -> None:
+    once = line[line.index("\n") + 1 :]
+    text = (SET / f"{name}.yaml").read_text("utf-8")
+    assert f"\n{once}" in text
+    text = text.replace(f"\n{once}", f"\n{line}", 1)
+    number = text[: text.index(line)].count("\n") + 1
+    (tmp_path / f"{name}.yaml").write_text(text, "utf-8")
+    (tmp_path / "_base.yaml").write_text("based_on: default", "utf-8")
+    with pytest.raises(ProtocolRefused) as refused:
+        active(str(tmp_path))
+    told = f"line {number + 1}: {key} stands twice, first in line {number}"
+    assert refused.value.lines == (f"{name}.yaml: no YAML: {told}",)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{a: 1, a: 1}", "line 1: a stands twice"),
+        ("a:\n- {b: {c: 1,\n  'c': 2}}", "line 3: c stands twice, first in line 2"),
+        ("no: 1\noff: 2", "line 2: False stands twice"),
+        ("{[a]: 1}", "line 1: found unhashable key"),
+        ("a: 1\n b: 2", "line 2: mapping values are not allowed"),
+        ("a: 2026-13-01", "month must be in 1"),
+        ("a: \x00", "control characters are not allowed"),
+    ],
+)
+def test_what_cannot_be_read_is_told_by_its_line(text: str, told: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text, "utf-8")
+    with pytest.raises(NoDocument, match=re.escape(told)):
+        read_yaml(file)
+
+
+def test_a_key_that_is_merged_in_may_be_said_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text('{x: &x {a: 1, b: 2}, y: {<<: *x, a: 3}, 1: a, "1": b}', "utf-8")
+    assert read_yaml(file) == {"x": {"a": 1, "b": 2}, "y": {"a": 3, "b": 2}, 1: "a", "1": "b"}
 
 
 REMEMBERED = [
     ("adult", "indicators.pain.evidence"),
-    ("adult", "signs.st_elevation.evidence"),
+    ("adult", "signs.st_elevation"),
     ("adult", "words.consciousness.letters.V.evidence"),
-    ("adult", "complaints.stroke.evidence"),
+    ("adult", "complaints.stroke"),
     ("adult", "unmeasurable.evidence"),
     ("newborn", "baseline.evidence"),
     ("set", "stream.evidence"),
@@ -228,7 +380,9 @@ REMEMBERED = [
 def test_what_is_from_memory_loads_on_trial_and_never_decides(
     name: str, path: str, tmp_path: Path
 ) -> None:
-    folder = based_on_default({name: with_(name, path, "M")}, tmp_path)
+    row = document("adult")["words"]["consciousness"]["letters"]["V"]
+    remembered = "M" if path.endswith(".evidence") else {**row, "evidence": "M"}
+    folder = based_on_default({name: with_(name, path, remembered)}, tmp_path)
     on_trial(folder)
     with pytest.raises(ProtocolRefused) as refused:
         active(folder)
@@ -389,10 +543,48 @@ def test_before_the_first_version_there_is_none(versions: Rulebook) -> None:
         versions.at(datetime(2019, 12, 31, tzinfo=UTC))
 
 
-def test_where_one_protocol_begins_before_the_others_they_have_none_yet() -> None:
-    first = RULES.at(datetime(2018, 7, 1, tzinfo=UTC))
-    assert first.for_patient(Patient(age=Age(years=40)), NEW) is not None
-    assert first.for_patient(Patient(age=Age(years=4)), NEW) is None
+def test_the_first_edition_begins_when_every_protocol_has(tmp_path: Path) -> None:
+    """Until then somebody would have none: a heart that stands still would be no level."""
+    begun = datetime(2024, 5, 1, tzinfo=UTC)
+    late = with_("child", "effective_from", begun.isoformat())
+    rules = active(based_on_default({"child": late}, tmp_path))
+    assert rules.at(begun).for_patient(Patient(age=Age(years=4)), begun) is not None
+    with pytest.raises(LookupError, match="before 2024-05-01 00:00"):
+        rules.at(begun - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "effective_from" in document(n)])
+def test_a_document_that_is_not_in_force_yet_and_has_no_version_before_does_not_load(
+    name: str, tmp_path: Path
+) -> None:
+    late = with_(name, "effective_from", "2999-01-01T00:00:00+08:00")
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default({name: late}, tmp_path))
+    assert refused.value.lines
+    for line in refused.value.lines:
+        assert line.startswith((f"{name}.yaml: nothing", f"{name}.yaml ({name}."))
+        assert line.endswith("2999-01-01 00:00 +0800")
+
+
+def test_a_version_may_be_there_before_it_is_in_force(tmp_path: Path) -> None:
+    late = with_("adult", "effective_from", "2999-01-01T00:00:00+08:00") | {"version": "next"}
+    rules = active(based_on_default({"adult-next": late}, tmp_path))
+    versions = [
+        {p.version for p in rules.at(at).protocols if p.protocol == "adult"}
+        for at in (NOW, datetime(2999, 6, 1, tzinfo=UTC))
+    ]
+    assert versions == [{ADULT.version}, {"next"}]
+
+
+def test_every_edition_is_for_every_age_and_not_the_last_alone(tmp_path: Path) -> None:
+    for_fewer = with_("adult", "ages", {"from": "15 y", "unknown": True})
+    between = for_fewer | {"effective_from": "2023-01-01T00:00:00Z"}
+    after = with_("adult", "effective_from", "2024-01-01T00:00:00Z")
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default({"adult-2": between, "adult-3": after}, tmp_path))
+    (line,) = refused.value.lines
+    assert "from 14 y to 15 y, beside child.yaml (child.10-14-years) and adult-2.yaml" in line
+    assert line.endswith("(since 2023-01-01)")
 
 
 @pytest.mark.parametrize(
@@ -400,8 +592,8 @@ def test_where_one_protocol_begins_before_the_others_they_have_none_yet() -> Non
     [
         (None, "adult"),
         (0, "newborn"),
-        (27.9 / 365.25, "newborn"),
-        (28 / 365.25, "child.1-3-months"),
+        (28.9 / 365.25, "newborn"),
+        (29 / 365.25, "child.1-3-months"),
         (0.25, "child.3-6-months"),
         (0.999, "child.6-12-months"),
         (1, "child.1-year"),
@@ -420,7 +612,7 @@ def test_every_age_has_its_protocol(years: float | None, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "name"), [(0, "newborn"), (27.99, "newborn"), (28, "child.1-3-months")]
+    ("days", "name"), [(0, "newborn"), (28.99, "newborn"), (29, "child.1-3-months")]
 )
 def test_a_time_of_birth_counts_before_an_age(days: float, name: str) -> None:
     born = NEW - timedelta(days=days)
@@ -474,5 +666,32 @@ def test_a_site_sets_how_soon_somebody_is_seen(tmp_path: Path) -> None:
 
 
 def test_a_site_says_what_it_sets_in_words_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(ProtocolRefused, match=r"set\.yaml: site\.altitude: Extra inputs"):
+    with pytest.raises(ProtocolRefused, match=r"^site\.yaml: set\.yaml: site\.altitude: Extra"):
         at_a_site(tmp_path, altitude=3650)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"child_below": "14 years"}, "set.yaml: site.child_below: an age is written like"),
+        ({"child_below": "20 d"}, "ages end after they begin"),
+        ({"altitude_m": "high"}, "set.yaml: site.altitude_m: Input should be"),
+        ({"respond_within_min": {"red": 0}}, "set.yaml: site.respond_within_min.red"),
+    ],
+)
+def test_a_site_that_spoils_a_set_is_told_by_its_file(
+    said: Document, told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ProtocolRefused, match=re.escape(told)) as refused:
+        at_a_site(tmp_path, **said)
+    assert all(line.startswith("site.yaml: ") for line in refused.value.lines)
+
+
+def test_what_is_wrong_with_a_set_is_not_told_of_the_site(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("altitude_m: 2000", "utf-8")
+    (tmp_path / "set").mkdir()
+    spoiled = {"adult": with_("adult", "required", [])}
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default(spoiled, tmp_path / "set"), site)
+    assert all(line.startswith("adult.yaml: ") for line in refused.value.lines)

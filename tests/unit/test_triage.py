@@ -56,7 +56,10 @@ RULES = active()
 EDITION = RULES.at(BEGIN)
 STALE, REFRESH = EDITION.stale, timedelta(seconds=REFRESH_S)
 (ADULT,) = (protocol for protocol in EDITION.protocols if protocol.protocol == "adult")
-WELL = {"heart_rate": 80, "systolic_bp": 120, "spo2": 98, "temperature": 36.8, "consciousness": "A"}
+WELL = {
+    "heart_rate": 80, "respiratory_rate": 16, "systolic_bp": 120, "spo2": 98, "temperature": 36.8,
+    "consciousness": "A",
+}  # fmt: skip
 QUICKLY = settings(deadline=None, max_examples=50)
 
 

@@ -37,7 +37,7 @@ def at(second: float) -> datetime:
     return BEGIN + timedelta(seconds=second)
 
 
-def run(*words: str, given: str | None = None) -> Result:
+def run(*words: str, given: str | bytes | None = None) -> Result:
     return CliRunner().invoke(main, ["triage", *words], input=given)
 
 
@@ -53,7 +53,14 @@ def measured(**values: Any) -> dict[str, Any]:
     return {name: {"state": "measured", "value": value} for name, value in values.items()}
 
 
-WELL = measured(heart_rate=80, systolic_bp=120, spo2=98, temperature=36.8, consciousness="A")
+WELL = measured(
+    heart_rate=80,
+    respiratory_rate=16,
+    systolic_bp=120,
+    spo2=98,
+    temperature=36.8,
+    consciousness="A",
+)
 SIXTY = {"value": 60, "unit": "years"}
 
 
@@ -91,7 +98,7 @@ def test_the_state_of_a_value_counts(signs: dict[str, Any], level: str) -> None:
     [
         ({"value": 0, "unit": "days"}, "newborn"),
         ({"value": 27, "unit": "days"}, "newborn"),
-        ({"value": 28, "unit": "days"}, "child.1-3-months"),
+        ({"value": 29, "unit": "days"}, "child.1-3-months"),
         ({"value": 11, "unit": "months"}, "child.6-12-months"),
         ({"value": 12, "unit": "months"}, "child.1-year"),
         ({"value": 13, "unit": "years"}, "child.10-14-years"),
@@ -152,15 +159,30 @@ BAD = [
     ({"encounter_id": "E-1", "age": {"value": -1, "unit": "years"}}, "age.value"),
     ({"encounter_id": "E-1", "age": {"value": 3, "unit": "weeks"}}, "age.unit"),
     ({"encounter_id": "E-1", "temprature": 39}, "Extra inputs"),
-    ({"encounter_id": "E-1", "scales": {"lams": {"leg": 1}}}, "lams has the items"),
-]
+    ({"encounter_id": "E-1", "scales": {"lams": {"leg": 1}}},
+     "scales: Value error, lams has the items face, arm, grip, and no leg"),
+    ({"encounter_id": "E-1", "scales": {"lams": {"face": 2}}}, "lams.face gives 0 to 1"),
+    ({"encounter_id": "E-1", "scales": {"race": {"face": 2, "arm": -1}}}, "race.arm gives 0 to 2"),
+    ({"encounter_id": "E-1", "scales": {"lams": {}}}, "lams has no item"),
+    ({"encounter_id": "E-1", "scales": {"mood": {"face": 2}}}, "scales: Value error, unknown"),
+    ({"encounter_id": "E-1", "vital_signs": {"spo2": {"state": "not_taken", "value": 30}}},
+     "vital_signs.spo2: Value error, not_taken, and a value"),
+    ({"encounter_id": "E-1", "vital_signs": {"spo2": {"state": "unmeasurable", "value": 0}}},
+     "vital_signs.spo2: Value error, unmeasurable, and a value"),
+    ({"encounter_id": "E-1", "at": "2017-01-01T00:00:00Z"}, "no protocol is in force before 2021"),
+    (json.dumps({"encounter_id": "E-1", "complaint": "胸痛"}, ensure_ascii=False).encode("gbk"),
+     "不是 UTF-8 · not UTF-8: invalid continuation byte, byte 39"),
+    (b"\xff\xfe{\x00}\x00", "not UTF-8"),
+    (b"\xef\xbb\xbf{}", "JSON"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("bad", "complaint"), BAD)
 def test_a_bad_line_is_told_by_its_number_and_the_rest_goes_on(bad: object, complaint: str) -> None:
     good = json.dumps({"encounter_id": "E-good", "age": SIXTY, "vital_signs": WELL})
-    line = bad if isinstance(bad, str) else json.dumps(bad)
-    result = run("assess", "-", given=f"{good}\n\n{line}\n{good}\n")
+    line = bad if isinstance(bad, str | bytes) else json.dumps(bad)
+    line = line.encode() if isinstance(line, str) else line
+    result = run("assess", "-", given=b"%s\n\n%s\n%s\n" % (good.encode(), line, good.encode()))
     assert [json.loads(said)["level"] for said in result.stdout.splitlines()] == ["non_urgent"] * 2
     assert "line 3: " in result.stderr
     assert complaint in result.stderr
@@ -172,6 +194,66 @@ def test_a_file_is_read_too_and_good_lines_end_well(tmp_path: Path) -> None:
     file.write_text(json.dumps({"encounter_id": "E-1", "vital_signs": WELL}), "utf-8")
     result = run("assess", str(file))
     assert (result.exit_code, json.loads(result.stdout)["level"]) == (0, "non_urgent")
+
+
+@pytest.mark.parametrize("begins", ["", "\n"])
+def test_a_mark_of_utf_8_before_the_first_line_is_no_part_of_it(
+    begins: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "patients.jsonl"
+    told = json.dumps({"encounter_id": "E-1", "complaint": "胸痛"}, ensure_ascii=False)
+    file.write_text(begins + told, "utf-8-sig")
+    result = run("assess", str(file))
+    assert (result.exit_code, json.loads(result.stdout)["level"]) == (0, "severe")
+
+
+def at_18(tmp_path: Path) -> str:
+    file = tmp_path / "site.yaml"
+    file.write_text("child_below: 18 y", "utf-8")
+    return str(file)
+
+
+SIXTEEN = {"encounter_id": "E-1", "age": {"value": 16, "unit": "years"}, "vital_signs": WELL}
+
+
+def protocols_of(result: Result) -> list[str]:
+    lines = map(json.loads, result.stdout.splitlines())
+    return [each["protocol"]["protocol"] for each in lines]
+
+
+def test_a_site_sets_what_it_sets_by_option_or_by_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, child = json.dumps(SIXTEEN), ["child.10-14-years"]
+    assert protocols_of(run("assess", "-", given=line)) == ["adult"]
+    assert protocols_of(run("assess", "-", "--site", at_18(tmp_path), given=line)) == child
+    monkeypatch.setenv("GREENCHANNEL_TRIAGE_SITE", at_18(tmp_path))
+    assert protocols_of(run("assess", "-", given=line)) == child
+    assert protocols_of(run("assess", "-", "--protocols", "zhejiang-2021", given=line)) == child
+
+
+@pytest.mark.parametrize("command", [["assess", "-"], ["rerun"]])
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("altitude: 3650", "site.yaml: set.yaml: site.altitude: Extra inputs"),
+        ("child_below: tall", "site.yaml: set.yaml: site.child_below: an age is written like"),
+        ("altitude_m: 1\naltitude_m: 2", "site.yaml: no YAML: line 2: altitude_m stands twice"),
+        ("nonsense", "site.yaml: no document"),
+        ("[", "site.yaml: no YAML: line 2: did not find"),
+        (None, "does not exist"),
+    ],
+)
+def test_a_file_that_no_site_can_mean_is_refused_with_its_name_and_the_reason(
+    command: list[str], said: str | None, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "site.yaml"
+    if said is not None:
+        file.write_text(said, "utf-8")
+    result = run(*command, "--site", str(file), given="")
+    assert result.exit_code == 2
+    assert "site.yaml" in result.stderr
+    assert told in result.stderr
 
 
 def test_another_set_decides_by_its_own_rules() -> None:
@@ -222,10 +304,23 @@ def test_a_decision_is_explained_in_both_languages() -> None:
         assert said in en
 
 
-def test_what_is_no_decision_is_told_by_its_number() -> None:
-    result = run("explain", "-", given='{"worst": "critical"}\n')
+def test_what_is_no_decision_is_told_by_its_number_and_the_rest_goes_on() -> None:
+    good = run("assess", "-", given=json.dumps({"encounter_id": "E-1", "vital_signs": WELL})).stdout
+    given = b'{"worst": "critical"}\n\xb3\xa4\n' + good.encode()
+    result = run("explain", "-", given=given)
     assert result.exit_code == 1
     assert "line 1: " in result.stderr
+    assert "line 2: 不是 UTF-8 · not UTF-8: " in result.stderr
+    assert result.stdout.startswith("E-1  ")
+
+
+def test_a_decision_is_explained_by_the_times_of_the_site_that_made_it(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("respond_within_min: {critical: 0, severe: 7, urgent: 8, non_urgent: 9}")
+    patient = json.dumps({"encounter_id": "E-1", "complaint": "胸痛", "vital_signs": WELL})
+    for words, told in (([], "10 min to respond"), (["--site", str(site)], "7 min to respond")):
+        decision = run("assess", "-", *words, given=patient).stdout
+        assert told in run("explain", "-", "--lang", "en", given=decision).stdout
 
 
 # -- rerun ----------------------------------------------------------------------------------------
@@ -312,6 +407,23 @@ def test_by_other_rules_the_difference_is_printed(tmp_path: Path) -> None:
     assert first["then"] != first["now"]
     plain = run("rerun", "--recording", file, "--protocols", "zhejiang-2021").stdout
     assert plain.splitlines()[0].startswith("E-1 #")
+
+
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_what_a_site_sets_otherwise_is_told_of_the_past(
+    by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("child_below: 60 y", "utf-8")  # the patient is 58
+    words = ["rerun", "--recording", recording(tmp_path, a_case())]
+    assert run(*words).exit_code == 0
+    if by == "option":
+        words += ["--site", str(site)]
+    else:
+        monkeypatch.setenv("GREENCHANNEL_TRIAGE_SITE", str(site))
+    result = run(*words)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("E-1 #")
 
 
 def test_a_set_from_memory_may_be_tried_on_the_past(tmp_path: Path) -> None:

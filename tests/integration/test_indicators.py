@@ -1,0 +1,312 @@
+"""The indicators by the running interface and a real PostgreSQL: a day of invented missions, five
+years of real ones, and what an earlier version had stored."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx
+import pytest
+
+from services.dispatch import api, store
+from services.dispatch.app import site_of
+from services.dispatch.incident import Incident
+from services.dispatch.unit import Unit
+from services.kit import postgres
+from services.kit.auth import Gate
+from services.kit.http import create_app
+from services.kit.role import Role
+from services.kit.settings import Settings
+from services.kit.tokens import SigningKey
+from tests.platform import Platform
+
+LINCOLN = Path(__file__).parents[3] / "shared" / "data" / "lincoln_ems"
+#: The row of the table that this test sends: each one takes five requests.
+EVERY = 30
+HERE = {"latitude": 34.2, "longitude": 117.3}
+COLUMNS = {"enroute_s": "departed", "arrive_s": "on_scene", "to_hospital_s": "left_scene",
+           "at_hospital_s": "at_destination", "clear_s": "available"}  # fmt: skip
+NUMBERS = itertools.count(1)
+#: A day of its own for each test: nobody else's missions are in it.
+DAYS = (datetime(1970, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=n)
+        for n in itertools.count())  # fmt: skip
+
+
+class Desk:
+    """The interface of dispatch, for a dispatcher."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def post(self, path: str, at: datetime, **body: Any) -> Any:
+        told = {**body, "occurred_at": at.isoformat()}
+        key = {"Idempotency-Key": f"t-{next(NUMBERS)}"}
+        answer = await self._http.post(f"/v1/{path}", json=told, headers=key)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def call(self, at: datetime, **more: Any) -> str:
+        return str((await self.post("incidents", at, location=HERE, **more))["incident_id"])
+
+    async def send(self, call: str, unit: str, at: datetime, **more: Any) -> str:
+        sent = {"unit_id": unit, "station": HERE, **more}
+        told = await self.post(f"incidents/{call}/units", at, **sent)
+        return str(told["leg"]["leg_id"])
+
+    async def stamp(self, unit: str, status: str, at: datetime) -> Any:
+        return await self.post(f"units/{unit}/stamps", at, status=status)
+
+    async def indicators(self, since: datetime, until: datetime, **more: str) -> Any:
+        asked = {"since": since.isoformat(), "until": until.isoformat(), **more}
+        answer = await self._http.get("/v1/indicators", params=asked)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    async def table(self, since: datetime, until: datetime, **more: str) -> list[dict[str, str]]:
+        asked = {"since": since.isoformat(), "until": until.isoformat(), **more}
+        answer = await self._http.get("/v1/indicators.csv", params=asked)
+        assert answer.headers["content-type"].startswith("text/csv")
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+    async def refused(self, since: datetime, until: datetime) -> int:
+        asked = {"since": since.isoformat(), "until": until.isoformat()}
+        return (await self._http.get("/v1/indicators", params=asked)).status_code
+
+
+@pytest.fixture(scope="module")
+async def desk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    key = SigningKey()
+    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
+    jwks.write_text(key.key_set())
+    settings = Settings(postgres_dsn=platform.dsn("dispatch"), jwks=str(jwks))
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(await postgres.connect(settings, "dispatch", size=4))
+        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "dispatch")]
+        await postgres.migrate(pool, "dispatch", folders)
+
+        async def is_ready() -> bool:
+            return True
+
+        app = create_app("dispatch", Gate(settings, pool), [api.router], is_ready)
+        app.state.pool, app.state.site = pool, site_of(settings)
+        bearer = {"Authorization": f"Bearer {key.token(settings, Role.DISPATCHER)}"}
+        yield Desk(
+            await stack.enter_async_context(
+                httpx.AsyncClient(
+                    transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
+                )
+            )
+        )
+        await pool.execute("DELETE FROM outbox")
+
+
+@pytest.fixture
+def day() -> datetime:
+    return next(DAYS)
+
+
+def three(found: Any) -> tuple[int, int, int]:
+    told = found["dispatch_within_3min"]
+    return told["numerator"], told["denominator"], told["missing"]
+
+
+async def test_a_day_without_a_mission_has_no_rate(desk: Desk, day: datetime) -> None:
+    found = await desk.indicators(day, day + timedelta(days=1), by="day")
+    assert three(found) == (0, 0, 0)
+    assert found["dispatch_within_3min"]["rate"] is None
+    assert found["groups"] == []
+
+
+async def test_each_dispatch_is_counted_where_it_belongs(desk: Desk, day: datetime) -> None:
+    def at(second: float) -> datetime:
+        return day + timedelta(hours=9, seconds=second)
+
+    call = await desk.call(at(0), call={"received_at": at(-40).isoformat(),
+                                        "answered_at": at(-32).isoformat(),
+                                        "accepted_at": at(-5).isoformat()})  # fmt: skip
+    names = [f"{day:%m%d}-{n}" for n in range(6)]
+    for unit, left in zip(names, (0, 180, 180.5, None, None, None), strict=True):
+        await desk.send(call, unit, at(0))
+        if left is not None:
+            await desk.stamp(unit, "departed", at(left))
+    await desk.stamp(names[4], "stood_down", at(100))
+    await desk.stamp(names[5], "stood_down", at(200))
+    drill = await desk.call(at(10), classification="drill")
+    await desk.send(drill, f"{day:%m%d}-drill", at(20))
+    found = await desk.indicators(day, day + timedelta(days=1), by="unit")
+    told = found["dispatch_within_3min"]
+    assert three(found) == (2, 4, 1)
+    assert (told["stood_down"], told["stood_down_late"]) == (1, 1)
+    assert (told["rate"], told["rate_if_missing_is_late"]) == (0.5, 0.4)
+    assert told["excluded"] == {"drill": 1}
+    assert (told["verified"]["denominator"], told["verified"]["missing"]) == (1, 4)
+    assert found["call_answered_within_10s"]["numerator"] == 1
+    assert found["first_unit_notified_within_1min"]["p50_s"] == 5
+    assert found["first_unit_within_3min"]["p50_s"] == 0
+    by_unit = {group["group"]: three(group["indicators"]) for group in found["groups"]}
+    assert [by_unit[name] for name in names] == [
+        (1, 1, 0), (1, 1, 0), (0, 1, 0), (0, 0, 1), (0, 0, 0), (0, 1, 0),
+    ]  # fmt: skip
+
+
+async def test_a_late_stamp_and_a_correction_restate_what_was(desk: Desk, day: datetime) -> None:
+    begin, unit = day + timedelta(hours=9), f"{day:%m%d}-late"
+    leg = await desk.send(await desk.call(begin), unit, begin)
+    await desk.stamp(unit, "available", begin + timedelta(minutes=40))
+    period = (day, day + timedelta(days=1))
+    assert three(await desk.indicators(*period)) == (0, 0, 1)
+    entered = await desk.post(
+        f"legs/{leg}/stamps", begin + timedelta(seconds=150), status="departed"
+    )
+    found = await desk.indicators(*period)
+    assert three(found) == (1, 1, 0)
+    assert found["dispatch_within_3min"]["restated"] == 1
+    wrong = entered["stamps"][-1]["stamp_id"]
+    told = await desk.post(
+        f"legs/{leg}/stamps/{wrong}/correction", begin,
+        corrected_to=(begin + timedelta(seconds=190)).isoformat(), reason="read off the wrong line",
+    )  # fmt: skip
+    assert three(await desk.indicators(*period)) == (0, 1, 0)
+    assert [stamp["stamp_id"] for stamp in told["stamps"]] == [
+        stamp["stamp_id"] for stamp in entered["stamps"]
+    ]
+
+
+async def test_days_and_shifts_begin_where_the_site_says(desk: Desk, day: datetime) -> None:
+    next(DAYS)  # the night goes on into it
+    for hour in (7.99, 8, 19.99, 20, 31.99):
+        begin, unit = day + timedelta(hours=hour), f"{day:%m%d}-{hour}"
+        await desk.send(await desk.call(begin), unit, begin)
+    period = (day, day + timedelta(days=2))
+    by = {
+        kind: {g["group"]: three(g["indicators"])[2] for g in found["groups"]}
+        for kind in ("day", "shift")
+        for found in [await desk.indicators(*period, by=kind)]
+    }
+    dates = [(day + timedelta(days=n)).date().isoformat() for n in (-1, 0, 1)]
+    assert by["day"] == {dates[1]: 4, dates[2]: 1}
+    assert by["shift"] == {f"{dates[0]} 20:00": 1, f"{dates[1]} 08:00": 2, f"{dates[1]} 20:00": 2}
+
+
+async def test_the_table_says_what_the_answer_says(desk: Desk, day: datetime) -> None:
+    begin, unit = day + timedelta(hours=9), f"{day:%m%d}-csv"
+    await desk.send(await desk.call(begin), unit, begin)
+    await desk.stamp(unit, "departed", begin + timedelta(seconds=70))
+    rows = await desk.table(day, day + timedelta(days=1), by="unit")
+    found = {(r["group"], r["indicator"], r["by"]): r for r in rows}
+    for group in ("", unit):
+        told = found[group, "dispatch_within_3min", "reported"]
+        assert (told["numerator"], told["denominator"], told["p50_s"]) == ("1", "1", "70.0")
+        seen = found[group, "dispatch_within_3min", "verified"]
+        assert (seen["denominator"], seen["missing"], seen["rate"]) == ("0", "1", "")
+
+
+async def test_a_period_that_is_none_is_refused(desk: Desk, day: datetime) -> None:
+    assert await desk.refused(day, day) == 422
+    assert await desk.refused(day, day + timedelta(days=401)) == 422
+
+
+async def test_real_missions_come_to_what_an_independent_count_gives(desk: Desk) -> None:
+    if not LINCOLN.is_dir():
+        pytest.skip("the records of Lincoln are not here")
+    with (LINCOLN / "unit_legs_2010_2015.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))[::EVERY]
+    expected = [0, 0, 0]
+    calls = dict[str, asyncio.Task[str]]()
+    lanes = asyncio.Semaphore(4)
+
+    async def mission(number: int, row: dict[str, str]) -> None:
+        async with lanes:
+            told = f"{row['incident_date']} {row['dispatch_time']}"
+            zone = ZoneInfo("America/Chicago")
+            notified = datetime.strptime(told, "%m/%d/%y %H:%M:%S").replace(tzinfo=zone)
+            if row["incident_num"] not in calls:
+                calls[row["incident_num"]] = asyncio.create_task(desk.call(notified))
+            # Each is a unit of its own here: who was where at once is not what is counted.
+            unit = f"L{number}-{row['unit']}"
+            leg = await desk.send(await calls[row["incident_num"]], unit, notified)
+            for column, status in COLUMNS.items():
+                if row[column]:
+                    when = notified + timedelta(seconds=float(row[column]))
+                    await desk.post(f"legs/{leg}/stamps", when, status=status)
+
+    for row in rows:
+        took = row["enroute_s"]
+        expected[0] += bool(took) and float(took) <= 180
+        expected[1] += bool(took)
+        expected[2] += not took
+    async with asyncio.TaskGroup() as sending:
+        for number, row in enumerate(rows):
+            sending.create_task(mission(number, row))
+    found = [0, 0, 0]
+    for year in years():
+        told = three(await desk.indicators(year, year.replace(year=year.year + 1)))
+        found = [a + b for a, b in zip(found, told, strict=True)]
+    assert len(rows) > 700
+    assert found == expected
+
+
+def years() -> Iterator[datetime]:
+    return (datetime(year, 1, 1, tzinfo=UTC) for year in range(2009, 2017))
+
+
+# -- what 0.1.0 had stored -------------------------------------------------------------------------
+
+
+async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> None:
+    opened = await asyncpg.connect(platform.admin_dsn)
+    folder = files("services.dispatch") / "migrations"
+    try:
+        await opened.execute("CREATE SCHEMA before; SET search_path = before")
+        await opened.execute((folder / "0002_dispatch.sql").read_text("utf-8"))
+        call = (
+            '{"incident_id": "I-1", "external_number": null, "call": {}, "location": '
+            '{"latitude": 1, "longitude": 2}, "classification": "emergency", "opened_at": '
+            '"2026-03-01T08:00:00Z", "encounter_ids": ["E-1"]%s}'
+        )
+        for number, more in (("I-1", ""), ("I-2", ', "merged_into": "I-1"'),
+                             ("I-3", ', "closed_at": "2026-03-01T09:00:00Z"')):  # fmt: skip
+            await opened.execute("INSERT INTO incidents VALUES ($1, 7, $2)", number, call % more)
+        leg = '{"leg_id": "I-1.U.a-1.2", "incident_id": "I-1", "stamps": []}'
+        unit = '{"unit_id": "U.a-1", "status": "departed", "legs": 2, "leg": %s}'
+        await opened.execute("INSERT INTO units VALUES ('U.a-1', 3, $1)", unit % leg)
+        for name, status, source, second in (
+            ("I-1.U.a-1.1", "notified", "dispatcher", 0),
+            ("I-1.U.a-1.2", "notified", "dispatcher", 9),
+            ("I-1.U.a-1.2", "departed", "crew", 90), ("I-1.U.a-1.2", "departed", "gps", 99),
+        ):  # fmt: skip
+            at = datetime(2026, 3, 1, 8, tzinfo=UTC) + timedelta(seconds=second)
+            await opened.execute(
+                "INSERT INTO stamps VALUES ($1, $2, $3, $4)", name, status, source, at
+            )
+        await opened.execute((folder / "0003_dispatches.sql").read_text("utf-8"))
+        (row,) = await opened.fetch("SELECT state FROM units")
+        known = Unit.model_validate_json(row["state"])
+        assert known.leg is not None
+        assert [s.status for s in known.leg.stamps] == ["notified", "departed", "departed"]
+        legs = await store.legs_by_id(opened, ["I-1.U.a-1.1", "I-1.U.a-1.2"])
+        assert {leg.unit_id for leg in legs.values()} == {"U.a-1"}
+        assert legs["I-1.U.a-1.2"] == known.leg
+        columns = await opened.fetchrow("SELECT * FROM legs WHERE id = 'I-1.U.a-1.2'")
+        dispatch = known.leg.dispatch()
+        for name, value in dispatch._asdict().items():
+            assert columns is not None
+            assert columns["id" if name == "leg_id" else name] == value, name
+        rows = await opened.fetch("SELECT state, standing FROM incidents ORDER BY id")
+        assert [r["standing"] for r in rows] == ["open", "merged", "closed"]
+        standing = [Incident.model_validate_json(r["state"]).standing for r in rows]
+        assert standing == ["open", "merged", "closed"]
+    finally:
+        await opened.execute("DROP SCHEMA IF EXISTS before CASCADE")
+        await opened.close()
