@@ -82,7 +82,7 @@ class Facts:
         self.obstetric = (
             is_obstetric(patient, frame.site.postpartum_days)
             or (patient.pregnant == "unknown" and Complaint.OBSTETRIC in categories)
-            or (bool(picture.signs) and not self.there.isdisjoint(frame.pregnant_by))
+            or not self.there.isdisjoint(frame.pregnant_by)
         )
         self._counted: dict[str, Counted | None] = {}
         #: Scores that were worked out already.
