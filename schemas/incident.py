@@ -97,6 +97,22 @@ class CallerCalledBack(IncidentEvent):
     answered: bool
 
 
+class _Deadline(IncidentEvent):
+    clock: Identifier = Field(description="Which clock, as the indicators name it.")
+    leg_id: Identifier | None = Field(
+        default=None, description="The dispatch, where the clock is one's; else the call's."
+    )
+    unit_id: Identifier | None = None
+
+
+class DeadlineWarned(_Deadline):
+    """A limit comes near, and what is due has not happened; it can still be mended."""
+
+
+class DeadlineMissed(_Deadline):
+    """A limit has passed, and what was due has not happened."""
+
+
 class IncidentMerged(IncidentEvent):
     """Another call was about the same: this incident goes on as ``into``."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services.dispatch import (
+    alarm_api,
     clinic_api,
     encounter_api,
     incident_api,
@@ -13,5 +14,5 @@ from services.dispatch import (
 )
 
 router = APIRouter()
-for part in (incident_api, unit_api, encounter_api, clinic_api, indicator_api):
+for part in (incident_api, unit_api, encounter_api, clinic_api, indicator_api, alarm_api):
     router.include_router(part.router)

@@ -7,6 +7,7 @@ from importlib.resources import files
 from services.dispatch import handlers, loader
 from services.dispatch.api import router
 from services.dispatch.indicators import Site
+from services.dispatch.timekeeper import Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
 from services.kit.http import create_app
@@ -43,4 +44,6 @@ async def main(settings: Settings) -> None:
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     app.state.pool = pool
     app.state.site = site
-    await runtime.together([runtime.serve(app, settings), relay.run, movements.run, news.run])
+    timekeeper = Timekeeper(settings, pool)
+    parts = [relay.run, movements.run, news.run, timekeeper.run]
+    await runtime.together([runtime.serve(app, settings), *parts])

@@ -23,7 +23,7 @@ from schemas.incident import (
     IncidentResumed,
     IncidentUnmerged,
 )
-from services.dispatch import incident, store
+from services.dispatch import deadline, incident, store
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
 from services.dispatch.encounter import Encounter, Opening, encounter_id_of
 from services.dispatch.requests import (
@@ -64,6 +64,8 @@ async def open_incident(
                 raise key_used()
             return known
         await _save(connection, Row(opened), encounters, events)
+        due = deadline.of_call(opened, request.app.state.site.clocks, datetime.now(UTC))
+        await store.arm(connection, due)
     return opened
 
 
@@ -159,8 +161,15 @@ async def hold_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """The call waits, and why: it stands among those that wait until a unit is sent."""
-    return await _stand(request, body, idempotency_key, IncidentHeld, reason=body.reason)
+    """The call waits, and why: the shift lead hears of it at once, where no unit was sent yet."""
+    event = _event(request, body, idempotency_key, IncidentHeld, reason=body.reason)
+    async with transaction(request.app.state.pool) as connection:
+        rows = await store.INCIDENTS.load(connection, [incident_id])
+        after, events = incident.stand(store.known(rows[incident_id]), event)
+        if events:
+            await _save(connection, Row(after, rows[incident_id].version), (), events)
+            await store.arm(connection, [deadline.at_once(after, event)])
+    return after
 
 
 @router.post("/{incident_id}/resumed", response_model_exclude=OURS)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from schemas.event import Event, Value
+from services.dispatch.deadline import Alarm, Deadline
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.indicators import Call, Sent
@@ -47,6 +49,21 @@ _CALLS = f"""
      WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
      ORDER BY i.id
 """  # noqa: S608
+
+
+_ALARMS = """
+    SELECT a.state, a.raised_at, a.acknowledged_at, a.acknowledged_by
+      FROM alarms a JOIN incidents i ON i.id = a.incident_id
+"""
+#: A unit that has not left, or a call to which none was sent.
+_STANDS = """
+    i.state ->> 'classification' = 'emergency' AND i.standing IN ('open', 'held') AND CASE
+        WHEN a.leg_id IS NULL THEN NOT EXISTS (SELECT FROM legs l WHERE l.incident_id = i.id)
+        ELSE EXISTS (SELECT FROM legs l WHERE l.id = a.leg_id AND l.departed IS NULL
+                        AND l.seen_to_depart IS NULL AND l.stood_down IS NULL
+                        AND l.available IS NULL)
+    END
+"""
 
 
 def known(row: Row[State]) -> State:
@@ -144,6 +161,93 @@ async def save_legs(connection: Connection, legs: Sequence[Leg]) -> None:
     states = [leg.model_dump_json(exclude_none=True) for leg in legs]
     if states:
         await connection.execute(_SAVE_LEGS, *columns, states)
+
+
+async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
+    """Write down by when something is due; one that stands comes no later by being told again."""
+    if deadlines:
+        await connection.execute(
+            """
+            INSERT INTO deadlines (id, due_at, state)
+            SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::json[])
+            ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, state = excluded.state
+             WHERE excluded.due_at < deadlines.due_at
+            """,
+            [deadline.deadline_id for deadline in deadlines],
+            [deadline.due_at for deadline in deadlines],
+            [deadline.model_dump_json(exclude_none=True) for deadline in deadlines],
+        )
+
+
+async def take_due(connection: Connection, many: int) -> tuple[datetime, list[Deadline]]:
+    """What is due by the database's clock, taken away; others that look meanwhile pass it over."""
+    rows = await connection.fetch(
+        """
+        DELETE FROM deadlines WHERE id IN (
+            SELECT id FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT $1
+               FOR UPDATE SKIP LOCKED)
+        RETURNING state
+        """,
+        many,
+    )
+    now: datetime = await connection.fetchval("SELECT now()")
+    return now, [Deadline.model_validate_json(row["state"]) for row in rows]
+
+
+async def legs_of(connection: Connection, incident_ids: Collection[str]) -> dict[str, list[Leg]]:
+    """The dispatches of some calls."""
+    rows = await connection.fetch(
+        "SELECT incident_id, state FROM legs WHERE incident_id = ANY($1)", list(incident_ids)
+    )
+    found: dict[str, list[Leg]] = {incident_id: [] for incident_id in incident_ids}
+    for row in rows:
+        found[row["incident_id"]].append(Leg.model_validate_json(row["state"]))
+    return found
+
+
+async def raise_alarms(connection: Connection, missed: Sequence[Deadline]) -> None:
+    """Show them to the dispatch board and the shift lead."""
+    await connection.execute(
+        """
+        INSERT INTO alarms (id, incident_id, leg_id, state)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) ON CONFLICT DO NOTHING
+        """,
+        [deadline.deadline_id for deadline in missed],
+        [deadline.incident_id for deadline in missed],
+        [deadline.leg_id for deadline in missed],
+        [deadline.model_dump_json(exclude_none=True) for deadline in missed],
+    )
+
+
+async def open_alarms(connection: Connection) -> list[Alarm]:
+    """The alarms whose cause still stands, the oldest first."""
+    rows = await connection.fetch(_ALARMS + " WHERE " + _STANDS + " ORDER BY a.raised_at, a.id")
+    return [_alarm(row) for row in rows]
+
+
+async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> Alarm:
+    """Say that somebody has seen it; the first who did is kept. Raises ``Rejected`` 404."""
+    await connection.execute(
+        "UPDATE alarms SET acknowledged_at = now(), acknowledged_by = $2"
+        " WHERE id = $1 AND acknowledged_at IS NULL",
+        alarm_id,
+        by,
+    )
+    row = await connection.fetchrow(_ALARMS + " WHERE a.id = $1", alarm_id)
+    if row is None:
+        raise Rejected(404, "Unknown alarm", "There is none of this number: read them again.")
+    return _alarm(row)
+
+
+def _alarm(row: Any) -> Alarm:
+    deadline = Deadline.model_validate_json(row["state"])
+    return Alarm(
+        alarm_id=deadline.deadline_id,
+        raised_at=row["raised_at"],
+        acknowledged_at=row["acknowledged_at"],
+        acknowledged_by=row["acknowledged_by"],
+        **deadline.model_dump(exclude={"deadline_id"}),
+    )
 
 
 async def dispatches(

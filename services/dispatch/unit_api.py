@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 
 from schemas.event import Event, Identifier
 from schemas.incident import Point
-from services.dispatch import incident, store, unit
+from services.dispatch import deadline, incident, store, unit
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
 from services.dispatch.leg import Correction, Leg, Stamp
 from services.dispatch.requests import AssignUnit, CorrectStamp, StampLeg, StampUnit
@@ -52,6 +52,9 @@ async def assign_unit(
                 await store.INCIDENTS.save(connection, changed)
                 await outbox.append(connection, "dispatch", resumed)
             await _save(connection, rows[body.unit_id], after, events)
+            if after.leg is not None:
+                due = deadline.of_leg(after.leg, request.app.state.site.clocks, now)
+                await store.arm(connection, due)
             if other is not None:
                 await _save(connection, rows[other.unit_id], *unit.call_back(other, order, now))
         failpoint.reach("request.decided")

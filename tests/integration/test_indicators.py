@@ -22,6 +22,7 @@ import pytest
 from services.dispatch import api, store
 from services.dispatch.app import site_of
 from services.dispatch.incident import Incident
+from services.dispatch.timekeeper import Timekeeper
 from services.dispatch.unit import Unit
 from services.kit import postgres
 from services.kit.auth import Gate
@@ -44,10 +45,30 @@ DAYS = (datetime(1970, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=
 
 
 class Desk:
-    """The interface of dispatch, for a dispatcher."""
+    """The interface of dispatch, for a dispatcher, and its timekeeper."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
+    def __init__(self, http: httpx.AsyncClient, pool: postgres.Pool, settings: Settings) -> None:
+        self._http, self.pool = http, pool
+        self.timekeeper = Timekeeper(settings, pool)
+
+    async def alarms(self, call: str) -> list[tuple[str, str, str | None]]:
+        """The open alarms of a call."""
+        answer = await self._http.get("/v1/alarms")
+        assert answer.is_success, answer.text
+        mine = [alarm for alarm in answer.json() if alarm["incident_id"] == call]
+        return [(alarm["clock"], alarm["step"], alarm["acknowledged_by"]) for alarm in mine]
+
+    async def alarm_id(self, call: str) -> str:
+        found = (await self._http.get("/v1/alarms")).json()
+        return next(str(each["alarm_id"]) for each in found if each["incident_id"] == call)
+
+    async def told(self, call: str) -> list[str]:
+        """The events of a call, in the order in which they will be sent."""
+        rows = await self.pool.fetch(
+            "SELECT headers ->> 'ce_type' AS type FROM outbox WHERE key = $1 ORDER BY seq",
+            call.encode(),
+        )
+        return [row["type"].split(".")[1] for row in rows]
 
     async def post(self, path: str, at: datetime, **body: Any) -> Any:
         told = {**body, "occurred_at": at.isoformat()}
@@ -101,13 +122,12 @@ async def desk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         app = create_app("dispatch", Gate(settings, pool), [api.router], is_ready)
         app.state.pool, app.state.site = pool, site_of(settings)
         bearer = {"Authorization": f"Bearer {key.token(settings, Role.DISPATCHER)}"}
-        yield Desk(
-            await stack.enter_async_context(
-                httpx.AsyncClient(
-                    transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
-                )
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
             )
         )
+        yield Desk(http, pool, settings)
         await pool.execute("DELETE FROM outbox")
 
 
@@ -215,6 +235,66 @@ async def test_the_table_says_what_the_answer_says(desk: Desk, day: datetime) ->
 async def test_a_period_that_is_none_is_refused(desk: Desk, day: datetime) -> None:
     assert await desk.refused(day, day) == 422
     assert await desk.refused(day, day + timedelta(days=401)) == 422
+
+
+DEPARTURE, NOTIFICATION = "dispatch_within_3min", "first_unit_notified_within_1min"
+
+
+async def test_a_unit_that_does_not_leave_is_told_of_at_120_and_at_180_s(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    call, unit = await desk.call(now), f"alarm-{next(NUMBERS)}"
+    await desk.send(call, unit, now - timedelta(seconds=119))
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == []
+    await desk.pool.execute("UPDATE deadlines SET due_at = due_at - interval '2 s'")
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == [(DEPARTURE, "warning", None)]
+    alarm = await desk.alarm_id(call)
+    for _ in range(2):
+        await desk.post(f"alarms/{alarm}/acknowledged", now)
+    ((_, _, by),) = await desk.alarms(call)
+    assert by is not None
+    await desk.pool.execute("UPDATE deadlines SET due_at = due_at - interval '60 s'")
+    await desk.timekeeper.look()
+    assert [step for _, step, _ in await desk.alarms(call)] == ["warning", "breach"]
+    await desk.stamp(unit, "departed", now)
+    assert await desk.alarms(call) == [], "what is mended alarms nobody any more"
+    await desk.timekeeper.look()
+    told = await desk.told(call)
+    assert [t for t in told if t.startswith("Deadline")] == ["DeadlineWarned", "DeadlineMissed"]
+
+
+async def test_a_unit_that_left_in_time_is_told_of_by_nobody(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    call, unit = await desk.call(now), f"alarm-{next(NUMBERS)}"
+    await desk.send(call, unit, now - timedelta(seconds=200))
+    await desk.stamp(unit, "departed", now - timedelta(seconds=90))
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == []
+    assert not [t for t in await desk.told(call) if t.startswith("Deadline")]
+
+
+async def test_after_an_outage_one_alarm_tells_of_each_unit(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    call = await desk.call(now)
+    await desk.send(call, f"alarm-{next(NUMBERS)}", now - timedelta(seconds=900))
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == [(DEPARTURE, "breach", None)]
+
+
+async def test_a_call_without_a_unit_is_told_of_after_a_minute_or_at_once_when_none_is_free(
+    desk: Desk,
+) -> None:
+    now = datetime.now(UTC)
+    ago = (now - timedelta(seconds=61)).isoformat()
+    late = await desk.call(now, call={"accepted_at": ago})
+    busy = await desk.call(now, call={"accepted_at": now.isoformat()})
+    await desk.post(f"incidents/{busy}/held", now, reason="no unit is free within reach")
+    await desk.timekeeper.look()
+    for call in (late, busy):
+        assert await desk.alarms(call) == [(NOTIFICATION, "breach", None)]
+        await desk.send(call, f"alarm-{next(NUMBERS)}", now)
+        assert await desk.alarms(call) == []
 
 
 async def test_real_missions_come_to_what_an_independent_count_gives(desk: Desk) -> None:

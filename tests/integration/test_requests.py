@@ -31,6 +31,7 @@ from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
+from services.dispatch.app import site_of
 from services.dispatch.device_clock import Clocks
 from services.dispatch.history import Stretch, samples
 from services.kit import kafka, postgres
@@ -153,6 +154,7 @@ async def house(
             await postgres.migrate(pool, service, folders)
             app = create_app(service, Gate(settings, pool), [routers[service]], is_ready)
             app.state.pool, app.state.cases = pool, cases
+            app.state.site = site_of(settings)
             for role in callers:
                 facility = {Role.CENTRE: FACILITY, Role.PRIMARY_CARE: CLINIC}.get(role)
                 assert (facility is not None) == (role in CONFINED)

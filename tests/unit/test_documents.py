@@ -20,6 +20,7 @@ from services.cli import main, run
 from services.dispatch import bodies
 from services.dispatch import requests as dispatch
 from services.dispatch.clock import Rate
+from services.dispatch.deadline import Alarm
 from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.leg import Correction, Leg, Stamp
@@ -42,7 +43,7 @@ BODIES = tuple(
 MODELS = (
     *BODIES, bodies.Delivery, bodies.Refusal, bodies.Doubt, bodies.Taken, bodies.VitalsTaken,
     clinical.VitalSigns, encounter.Patient, encounter.Age, incident.Call, incident.Location,
-    Incident, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Item, Queue, Handoff,
+    Incident, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm, Item, Queue, Handoff,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
     handoff.BedReserved, handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip

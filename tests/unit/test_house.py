@@ -17,9 +17,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ROLES = {
     "schemas": {"generate"},
     "services/dispatch": {
-        "api", "app", "callers", "cli", "clinic_api", "directory", "encounter_api", "gateway",
-        "handlers", "history", "incident_api", "indicator_api", "loader", "raw", "store", "tracker",
-        "unit_api",
+        "alarm_api", "api", "app", "callers", "cli", "clinic_api", "directory", "encounter_api",
+        "gateway", "handlers", "history", "incident_api", "indicator_api", "loader", "raw", "store",
+        "timekeeper", "tracker", "unit_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},

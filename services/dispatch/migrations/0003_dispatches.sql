@@ -48,6 +48,26 @@ CREATE INDEX legs_by_time ON legs (notified);
 CREATE INDEX legs_by_incident ON legs (incident_id);
 DROP TABLE stamps;
 
+-- By when something must have happened. A row is taken away when its time has come.
+CREATE TABLE deadlines (
+    id     text        PRIMARY KEY,
+    due_at timestamptz NOT NULL,
+    state  json        NOT NULL
+);
+CREATE INDEX deadlines_by_time ON deadlines (due_at);
+
+-- What was missed, or nearly: for the dispatch board and the shift lead. Kept for good.
+CREATE TABLE alarms (
+    id              text        PRIMARY KEY,
+    incident_id     text        NOT NULL,
+    leg_id          text,
+    raised_at       timestamptz NOT NULL DEFAULT now(),
+    acknowledged_at timestamptz,
+    acknowledged_by text,
+    state           json        NOT NULL
+);
+CREATE INDEX alarms_by_time ON alarms (raised_at);
+
 -- A call that had ended before it had a standing.
 UPDATE incidents SET state = (state::jsonb || jsonb_build_object('standing',
     CASE WHEN state ->> 'merged_into' IS NOT NULL THEN 'merged' ELSE 'closed' END))::json

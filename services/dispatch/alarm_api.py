@@ -1,0 +1,37 @@
+"""Alarms of the clocks: for the dispatch board and the shift lead."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+
+from schemas.event import Identifier
+from services.dispatch import store
+from services.dispatch.callers import Dispatcher
+from services.dispatch.deadline import Alarm
+from services.kit.body import Body
+from services.kit.http import IdempotencyKey, retrying
+from services.kit.postgres import transaction
+
+router = APIRouter(prefix="/v1/alarms")
+
+
+@router.get("")
+async def read_alarms(request: Request, caller: Dispatcher) -> list[Alarm]:
+    """What is due and has not happened, the oldest first. An alarm whose cause is gone is told no
+    more."""
+    async with transaction(request.app.state.pool) as connection:
+        return await store.open_alarms(connection)
+
+
+@router.post("/{alarm_id}/acknowledged")
+@retrying
+async def acknowledge_alarm(
+    request: Request,
+    alarm_id: Identifier,
+    body: Body,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> Alarm:
+    """Somebody has seen it and acts; the first who said so is kept."""
+    async with transaction(request.app.state.pool) as connection:
+        return await store.acknowledge_alarm(connection, alarm_id, caller.name)

@@ -1,0 +1,156 @@
+"""By when something must have happened, and whether it has: told while it can still be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import AwareDatetime
+
+from schemas.envelope import derived_id
+from schemas.event import Identifier, Value
+from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentEvent, IncidentHeld
+from schemas.unit import UnitStatus
+from services.dispatch.clock import Clock
+from services.dispatch.incident import Incident, Standing
+from services.dispatch.indicators import COUNTED
+from services.dispatch.leg import REPORTED, VERIFIED, Leg
+
+S = UnitStatus
+DEPARTURE = "dispatch_within_3min"
+NOTIFICATION = "first_unit_notified_within_1min"
+#: What is entered so much later is a record of what was, and nobody's alarm any more.
+PAST = timedelta(hours=1)
+#: What ends a dispatch without a departure.
+_ENDS = (S.STOOD_DOWN, S.AVAILABLE, S.OUT_OF_SERVICE)
+
+
+class Step(StrEnum):
+    """How near the limit is."""
+
+    WARNING = "warning"
+    BREACH = "breach"
+
+
+class Deadline(Value):
+    """One step of one clock of one dispatch, or of one call."""
+
+    deadline_id: Identifier
+    clock: Identifier
+    step: Step
+    incident_id: Identifier
+    leg_id: Identifier | None = None
+    unit_id: Identifier | None = None
+    due_at: AwareDatetime
+
+
+class Alarm(Value):
+    """A deadline that was missed, or nearly, as the dispatch board shows it."""
+
+    alarm_id: Identifier
+    clock: Identifier
+    step: Step
+    incident_id: Identifier
+    leg_id: Identifier | None = None
+    unit_id: Identifier | None = None
+    due_at: AwareDatetime
+    raised_at: AwareDatetime
+    acknowledged_at: AwareDatetime | None = None
+    acknowledged_by: str | None = None
+
+
+def of_leg(leg: Leg, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
+    """By when the unit must have left. One that is on the road already need not leave."""
+    if leg.notified_at is None or leg.is_rolling:
+        return []
+    whose = Whose(leg.incident_id, leg.leg_id, leg.unit_id)
+    return list(_steps(DEPARTURE, clocks, whose, Since(leg.notified_at, now)))
+
+
+def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
+    """By when a first unit must have been told; where no time of acceptance is known, none."""
+    accepted = incident.call.accepted_at
+    if accepted is None:
+        return []
+    whose = Whose(incident.incident_id)
+    return list(_steps(NOTIFICATION, clocks, whose, Since(accepted, now)))
+
+
+def at_once(incident: Incident, held: IncidentHeld) -> Deadline:
+    """The call waits: nobody need wait until the limit has passed to hear that no unit was sent."""
+    return Deadline(
+        deadline_id=derived_id("held", incident.incident_id, held.event_id),
+        clock=NOTIFICATION,
+        step=Step.BREACH,
+        incident_id=incident.incident_id,
+        due_at=held.occurred_at,
+    )
+
+
+class Whose(NamedTuple):
+    """A call, or one dispatch for it."""
+
+    incident_id: str
+    leg_id: str | None = None
+    unit_id: str | None = None
+
+
+class Since(NamedTuple):
+    """When a clock began, and when we learn of it."""
+
+    began: datetime
+    now: datetime
+
+
+def _steps(
+    name: str, clocks: Mapping[str, Clock], whose: Whose, since: Since
+) -> Iterator[Deadline]:
+    clock, subject = clocks[name], whose.leg_id or whose.incident_id
+    for step, after in ((Step.WARNING, clock.warn_s), (Step.BREACH, clock.limit_s)):
+        if after is None or since.began + timedelta(seconds=after) < since.now - PAST:
+            continue
+        yield Deadline(
+            deadline_id=derived_id("deadline", name, subject, step),
+            clock=name,
+            step=step,
+            due_at=since.began + timedelta(seconds=after),
+            **whose._asdict(),
+        )
+
+
+def is_missed(deadline: Deadline, incident: Incident, legs: Sequence[Leg]) -> bool:
+    """Whether what was due has not happened, and is still waited for. Only emergencies are."""
+    if incident.classification != COUNTED:
+        return False
+    if deadline.clock == DEPARTURE:
+        return any(leg.leg_id == deadline.leg_id and _waits(leg) for leg in legs)
+    return incident.standing in (Standing.OPEN, Standing.HELD) and not legs
+
+
+def _waits(leg: Leg) -> bool:
+    left = leg.at(S.DEPARTED, REPORTED | VERIFIED)
+    return left is None and all(leg.at(end, REPORTED) is None for end in _ENDS)
+
+
+def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
+    """Of several steps of one clock that are due at once, after an outage, the last one alone."""
+    found: dict[tuple[str, str], Deadline] = {}
+    for each in sorted(due, key=lambda deadline: deadline.due_at):
+        found[each.clock, each.leg_id or each.incident_id] = each
+    return list(found.values())
+
+
+def told(deadline: Deadline, now: datetime) -> IncidentEvent:
+    """The event that tells of it."""
+    kind = DeadlineMissed if deadline.step is Step.BREACH else DeadlineWarned
+    return kind(
+        event_id=deadline.deadline_id,
+        occurred_at=deadline.due_at,
+        recorded_at=now,
+        incident_id=deadline.incident_id,
+        clock=deadline.clock,
+        leg_id=deadline.leg_id,
+        unit_id=deadline.unit_id,
+    )

@@ -1,0 +1,51 @@
+"""Tells of what is due and has not happened: by the database's clock, once, whoever looks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.dispatch import deadline, store
+from services.kit import failpoint, outbox
+from services.kit.patience import patiently
+from services.kit.postgres import Pool, transaction
+from services.kit.settings import Settings
+
+#: How often it is looked, and how many are told of in one transaction.
+LOOK_S = 0.5
+MANY = 200
+
+
+class Timekeeper:
+    """Looks for deadlines that have come, for ever."""
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings, self._pool = settings, pool
+
+    async def run(self) -> None:
+        """Look again and again; a database that stays away ends it with ``TransientFailure``."""
+        while True:
+            taken = await patiently(self._settings, "timekeeper", self.look)
+            if taken < MANY:
+                await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> int:
+        """Tell of what is due now; how many deadlines were taken."""
+        async with transaction(self._pool) as connection:
+            now, due = await store.take_due(connection, MANY)
+            calls = {each.incident_id for each in due}
+            if not due:
+                return 0
+            incidents = await store.INCIDENTS.load(connection, sorted(calls), lock=False)
+            legs = await store.legs_of(connection, calls)
+            missed = [
+                each
+                for each in deadline.last_steps(due)
+                if (call := incidents[each.incident_id].state)
+                and deadline.is_missed(each, call, legs[each.incident_id])
+            ]
+            if missed:
+                await store.raise_alarms(connection, missed)
+                events = [deadline.told(each, now) for each in missed]
+                await outbox.append(connection, "dispatch", events)
+            failpoint.reach("timekeeper.told")
+        return len(due)
