@@ -97,7 +97,9 @@ class CallerCalledBack(IncidentEvent):
     answered: bool
 
 
-class _Deadline(IncidentEvent):
+class DeadlineEvent(IncidentEvent):
+    """An event of one clock of an incident."""
+
     clock: Identifier = Field(description="Which clock, as the indicators name it.")
     leg_id: Identifier | None = Field(
         default=None, description="The dispatch, where the clock is one's; else the call's."
@@ -105,11 +107,11 @@ class _Deadline(IncidentEvent):
     unit_id: Identifier | None = None
 
 
-class DeadlineWarned(_Deadline):
+class DeadlineWarned(DeadlineEvent):
     """A limit comes near, and what is due has not happened; it can still be mended."""
 
 
-class DeadlineMissed(_Deadline):
+class DeadlineMissed(DeadlineEvent):
     """A limit has passed, and what was due has not happened."""
 
 

@@ -72,9 +72,20 @@ async def record(options: Options) -> int:
     except (KafkaError, OSError) as error:
         raise CannotRecord(f"{str(error) or type(error).__name__}") from error
     finally:
-        await consumer.stop()
+        await _stop(consumer)
     click.echo(f"  ✓ {written} 条 · records, {len(head.topics)} 个主题 · topics · {options.file}")
     return 0
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Close. A consumer that waits to fetch again lets out that its own task was cancelled: what
+    went wrong before must be told, and not this."""
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 async def _period(options: Options) -> Head:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -107,7 +106,7 @@ async def started(make: Callable[[], Client]) -> Client:
     try:
         await client.start()
     except BaseException as error:
-        await client.stop()
+        await stop(client)
         if isinstance(error, KafkaError) and error.retriable:
             raise TransientFailure(AWAY) from error
         raise
@@ -115,10 +114,17 @@ async def started(make: Callable[[], Client]) -> Client:
 
 
 async def stop(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
-    """Close, even if the broker is away: a producer would wait for it without end."""
-    with contextlib.suppress(TimeoutError):
+    """Close, even if the broker is away: a producer would wait for it without end, and a consumer
+    that waits to fetch again lets out that its own task was cancelled, which is no end of ours."""
+    try:
         async with asyncio.timeout(CLOSE_S):
             await client.stop()
+    except TimeoutError:
+        pass
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
 
 
 async def publish(to: AIOKafkaProducer, messages: list[Message]) -> None:

@@ -205,3 +205,28 @@ async def test_closing_does_not_wait_for_an_absent_broker(monkeypatch: pytest.Mo
     monkeypatch.setattr(kafka, "CLOSE_S", 0.05)
     async with asyncio.timeout(5):
         await kafka.stop(client)
+
+
+class Restless:
+    """A client whose ``stop`` lets out the cancellation of a task of its own."""
+
+    async def stop(self) -> None:
+        own = asyncio.create_task(asyncio.sleep(60))
+        own.cancel()
+        await own
+
+
+async def test_a_client_that_lets_out_its_own_cancellation_ends_nobody() -> None:
+    await kafka.stop(Restless())
+
+
+async def test_who_is_cancelled_while_closing_is_cancelled() -> None:
+    class Slow:
+        async def stop(self) -> None:
+            await asyncio.sleep(60)
+
+    closing = asyncio.create_task(kafka.stop(Slow()))
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
