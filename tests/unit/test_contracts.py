@@ -35,7 +35,7 @@ from schemas.envelope import (
 )
 from schemas.event import Event
 from schemas.handoff import CentreEvent, HandoffEvent
-from schemas.incident import IncidentEvent
+from schemas.incident import DeadlineEvent, IncidentEvent
 from schemas.topics import Topic, dead_letters_of, registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ VALID = [*STORY, *sorted((EXAMPLES / "other").glob("*.json"))]
 INVALID = sorted((EXAMPLES / "invalid").glob("*.json"))
 TOPICS = registry().topics
 #: What others build on: no event is only this.
-ABSTRACT = {Event, IncidentEvent, EncounterEvent, HandoffEvent, CentreEvent}
+ABSTRACT = {Event, IncidentEvent, DeadlineEvent, EncounterEvent, HandoffEvent, CentreEvent}
 MODULES = (capacity, clinical, encounter, handoff, incident, triage, unit)
 
 
