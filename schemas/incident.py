@@ -22,9 +22,24 @@ class Point(Value):
     longitude: Annotated[float, Field(ge=-180, le=180)]
 
 
+#: Which coordinates a map has: those of the earth, or shifted ones of Chinese maps.
+MapSystem = Literal["WGS-84", "GCJ-02", "BD-09"]
+
+
+class GivenPoint(Value):
+    """A place in the coordinates in which it was given."""
+
+    system: MapSystem
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+
+
 class Location(Point):
     """Where the patient is said to be, and how sure that is."""
 
+    given: GivenPoint | None = Field(
+        default=None, description="As it was read off a map, where that is not WGS-84."
+    )
     accuracy_m: Annotated[float, Field(ge=0)] | None = None
     address: Text | None = None
 

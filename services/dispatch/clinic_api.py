@@ -75,7 +75,7 @@ async def ask_for_transfer(
         event_id=event_id_for(request, body, idempotency_key),
         from_facility_id=facility_id,
         requested_by=caller.name,
-        **body.model_dump(),
+        **{**body.model_dump(), "location": body.location.on_earth},
     )
     async with transaction(request.app.state.pool) as connection:
         rows = await store.ENCOUNTERS.load(connection, [encounter_id])

@@ -82,6 +82,14 @@ class Intake(Value):
     patients: tuple[Patient, ...]
 
 
+class Located(Value):
+    """Where the patient was thought to be, by whose word, and until when that was thought."""
+
+    location: Location
+    source: LocationSource
+    until: AwareDatetime
+
+
 class Incident(Value):
     """One call for help as it stands."""
 
@@ -91,6 +99,8 @@ class Incident(Value):
     call: Call
     location: Location
     location_source: LocationSource = "caller"
+    #: What was thought before, the oldest first.
+    earlier_locations: tuple[Located, ...] = ()
     classification: CallClass
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
@@ -177,7 +187,16 @@ def correct(incident: Incident, event: IncidentEvent) -> Decision:
 
 
 def _located(incident: Incident, event: IncidentLocated) -> Incident:
-    return incident.model_copy(update={"location": event.location, "location_source": event.source})
+    before = Located(
+        location=incident.location, source=incident.location_source, until=event.occurred_at
+    )
+    return incident.model_copy(
+        update={
+            "location": event.location,
+            "location_source": event.source,
+            "earlier_locations": (*incident.earlier_locations, before),
+        }
+    )
 
 
 def _classified(incident: Incident, event: IncidentClassified) -> Incident:

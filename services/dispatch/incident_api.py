@@ -55,7 +55,8 @@ async def open_incident(
 ) -> incident.Incident:
     """Open an incident with one encounter for each presumed patient."""
     event_id = event_id_for(request, body, idempotency_key)
-    given = incident.Intake(event_id=event_id, **body.model_dump())
+    told = {**body.model_dump(), "location": body.location.on_earth}
+    given = incident.Intake(event_id=event_id, **told)
     opened, encounters, events = incident.open_incident(given, datetime.now(UTC))
     async with transaction(request.app.state.pool) as connection:
         rows = await store.INCIDENTS.load(connection, [opened.incident_id])
@@ -89,7 +90,7 @@ async def locate_incident(
 ) -> incident.Incident:
     """Say where the patient is, as now known. Units on their way keep the scene they were sent
     to until they are told."""
-    told = {"location": body.location, "source": body.source}
+    told = {"location": body.location.on_earth, "source": body.source}
     return await _correct(request, body, idempotency_key, IncidentLocated, **told)
 
 

@@ -4,13 +4,48 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from schemas.encounter import Outcome, Patient
 from schemas.event import Identifier, Moment, Text
-from schemas.incident import Call, CallClass, Location, LocationSource, Point
+from schemas.incident import (
+    Call,
+    CallClass,
+    GivenPoint,
+    Location,
+    LocationSource,
+    MapSystem,
+    Point,
+)
 from schemas.unit import UnitStatus
+from services.dispatch.coordinates import Place, to_wgs84
 from services.kit.body import Body, Exactly
+
+
+class GivenLocation(BaseModel):
+    """Where the patient is said to be, in the coordinates that the sender has."""
+
+    model_config = Body.model_config
+
+    system: MapSystem = "WGS-84"
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    address: Text | None = None
+
+    @property
+    def on_earth(self) -> Location:
+        """The same in WGS-84, with what was given where that was another."""
+        told = Place(self.latitude, self.longitude)
+        there = to_wgs84(told, self.system)
+        given = GivenPoint(system=self.system, latitude=told.latitude, longitude=told.longitude)
+        return Location(
+            latitude=there.latitude,
+            longitude=there.longitude,
+            given=None if self.system == "WGS-84" else given,
+            accuracy_m=self.accuracy_m,
+            address=self.address,
+        )
 
 
 class OpenIncident(Body):
@@ -18,7 +53,7 @@ class OpenIncident(Body):
 
     external_number: Identifier | None = None
     call: Exactly[Call] = Call()
-    location: Exactly[Location]
+    location: GivenLocation
     classification: CallClass = "emergency"
     patients: tuple[Exactly[Patient], ...] = Field((Patient(),), min_length=1, max_length=50)
 
@@ -26,7 +61,7 @@ class OpenIncident(Body):
 class LocateIncident(Body):
     """Where the patient is, as now known."""
 
-    location: Exactly[Location]
+    location: GivenLocation
     source: LocationSource = "dispatcher"
 
 
@@ -175,7 +210,7 @@ class OpenEncounter(Body):
 class RequestTransfer(Body):
     """The patient has to be taken on, now. ``location``: where the vehicle is to come."""
 
-    location: Exactly[Location]
+    location: GivenLocation
     arrived_at: Moment | None = None
     to_facility_id: Identifier | None = None
     accepted_by: Identifier | None = None

@@ -54,6 +54,7 @@ CODES: Mapping[str, Any] = {
     "an incident's `origin`": incident.IncidentOrigin,
     "an encounter's `origin`": encounter.Origin,
     "a location's `source`": incident.LocationSource,
+    "a location's `system`": incident.MapSystem,
     "sex": encounter.Patient.model_fields["sex"].annotation,
     "pregnant": encounter.Patient.model_fields["pregnant"].annotation,
     "identity": encounter.Patient.model_fields["identity"].annotation,

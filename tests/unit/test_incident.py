@@ -39,6 +39,7 @@ from services.dispatch.incident import (
     MAY_BECOME,
     Incident,
     Intake,
+    Located,
     Standing,
     add_patients,
     close,
@@ -140,7 +141,16 @@ CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
 @pytest.mark.parametrize(
     ("event", "update"),
     [
-        (LOCATED, {"location": ELSEWHERE, "location_source": "crew"}),
+        (
+            LOCATED,
+            {
+                "location": ELSEWHERE,
+                "location_source": "crew",
+                "earlier_locations": (
+                    Located(location=intake().location, source="caller", until=at(60)),
+                ),
+            },
+        ),
         (CLASSIFIED, {"classification": "drill"}),
     ],
     ids=["located", "classified"],
