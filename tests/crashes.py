@@ -39,16 +39,18 @@ from services.kit.process import end
 from services.kit.role import Role
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
-from tests.services import Caller, Service, Watcher, now, until
+from tests.services import Caller, Service, Watcher, ago, now, until
 
 #: The parts of each service, in the order in which their points are armed.
 PARTS = {
     "triage": ("loop", "relay"),
     "bridge": ("loop", "relay", "request"),
-    "dispatch": ("request", "loop", "relay"),
+    "dispatch": ("request", "loop", "relay", "timekeeper"),
     "gateway": ("gateway", "raw"),
     "tracker": ("tracker",),
 }
+#: So long ago a unit was told to go: its warning is due, and its breach is far.
+STOOD_S = 121.0
 #: Services are started many times; what Python has compiled once need not be compiled again.
 QUICKLY = {"PYTHONDONTWRITEBYTECODE": ""}
 #: Those that have an outbox and positions.
@@ -194,6 +196,7 @@ class Patient:
 
     name: str
     facility: str
+    incident: str = ""
     encounter: str = ""
     unit: str = ""
     #: Clinical events, each of which has to stand in exactly one decision.
@@ -269,8 +272,10 @@ class City:
         opened = await self.act(patient, IncidentOpened, "dispatch", "incidents", call)
         (patient.encounter,) = opened["encounter_ids"]
         patient.unit = f"U-{patient.name}"
-        order = {"unit_id": patient.unit, "station": STATION, "occurred_at": now()}
-        path = f"incidents/{opened['incident_id']}/units"
+        # Told long ago, and still there: it is warned of, if it is looked for before it leaves.
+        order = {"unit_id": patient.unit, "station": STATION, "occurred_at": ago(STOOD_S)}
+        patient.incident = opened["incident_id"]
+        path = f"incidents/{patient.incident}/units"
         await self.act(patient, UnitAssigned, "dispatch", path, order)
         driving = asyncio.create_task(self._drive(patient))
         await self._ride(patient)

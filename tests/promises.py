@@ -21,7 +21,7 @@ from schemas.handoff import (
     PatientArrived,
     PreArrivalNotified,
 )
-from schemas.incident import IncidentOpened
+from schemas.incident import DeadlineWarned, IncidentOpened
 from schemas.triage import Centre, TriageDecided
 from schemas.unit import UnitAssigned, UnitDeparted, UnitStatus, UnitStatusChanged
 from tests.crashes import Ledger, Patient
@@ -104,6 +104,13 @@ def the_unit_departed_once_and_was_stamped_once_by_gps(seen: Ledger, one: Patien
     assert {s.leg_id for s in stamps} == {departed.leg_id}
 
 
+def a_unit_that_stood_still_is_warned_of_once_at_most(seen: Ledger, one: Patient) -> None:
+    (order,) = seen.each(UnitAssigned, one.unit)
+    warned = seen.each(DeadlineWarned, one.incident)
+    assert len(warned) <= 1
+    assert {w.leg_id for w in warned} <= {order.leg_id}
+
+
 PROMISES: Sequence[Callable[[Ledger, Patient], None]] = (
     every_clinical_event_stands_in_exactly_one_decision,
     every_sample_was_recorded_under_its_own_id,
@@ -114,6 +121,7 @@ PROMISES: Sequence[Callable[[Ledger, Patient], None]] = (
     every_acknowledged_request_is_exactly_one_event,
     the_encounter_began_and_ended_once,
     the_unit_departed_once_and_was_stamped_once_by_gps,
+    a_unit_that_stood_still_is_warned_of_once_at_most,
 )
 
 

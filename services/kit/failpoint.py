@@ -19,6 +19,7 @@ POINTS: Mapping[str, tuple[str, ...]] = {
         "loop.offsets_followed",
     ),
     "relay": ("relay.read", "relay.published", "relay.marked"),
+    "timekeeper": ("timekeeper.told",),
     "request": ("request.received", "request.decided", "request.committed"),
     "gateway": ("gateway.received", "gateway.published"),
     "raw": ("raw.received", "raw.published", "raw.offsets_followed"),
