@@ -180,7 +180,7 @@ async def test_what_is_better_known_of_a_call_is_answered_stored_and_told(house:
     told = await house.do(
         Role.DISPATCHER, f"PUT {path}/location", {"location": there, "source": "crew"}
     )
-    assert (told["location"], told["location_source"]) == (there, "crew")
+    assert (told["location"], told["location_source"]) == ({**there, "given": None}, "crew")
     told = await house.do(
         Role.DISPATCHER, f"PUT {path}/classification", {"classification": "drill"}
     )
