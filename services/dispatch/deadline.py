@@ -16,15 +16,15 @@ from schemas.unit import UnitStatus
 from services.dispatch.clock import Clock
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
-from services.dispatch.leg import REPORTED, VERIFIED, Leg
+from services.dispatch.leg import Leg
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
 NOTIFICATION = "first_unit_notified_within_1min"
 #: What is entered so much later is a record of what was, and nobody's alarm any more.
 PAST = timedelta(hours=1)
-#: What ends a dispatch without a departure.
-_ENDS = (S.STOOD_DOWN, S.AVAILABLE, S.OUT_OF_SERVICE)
+#: Who has stamped nothing else has not left; who stamps that they are on scene has.
+_WAITING = frozenset({S.NOTIFIED, S.ACKNOWLEDGED})
 
 
 class Step(StrEnum):
@@ -34,28 +34,25 @@ class Step(StrEnum):
     BREACH = "breach"
 
 
-class Deadline(Value):
+class _Due(Value):
+    clock: Identifier
+    step: Step
+    incident_id: Identifier
+    leg_id: Identifier | None = None
+    unit_id: Identifier | None = None
+    due_at: AwareDatetime
+
+
+class Deadline(_Due):
     """One step of one clock of one dispatch, or of one call."""
 
     deadline_id: Identifier
-    clock: Identifier
-    step: Step
-    incident_id: Identifier
-    leg_id: Identifier | None = None
-    unit_id: Identifier | None = None
-    due_at: AwareDatetime
 
 
-class Alarm(Value):
+class Alarm(_Due):
     """A deadline that was missed, or nearly, as the dispatch board shows it."""
 
     alarm_id: Identifier
-    clock: Identifier
-    step: Step
-    incident_id: Identifier
-    leg_id: Identifier | None = None
-    unit_id: Identifier | None = None
-    due_at: AwareDatetime
     raised_at: AwareDatetime
     acknowledged_at: AwareDatetime | None = None
     acknowledged_by: str | None = None
@@ -120,7 +117,7 @@ def _steps(
         )
 
 
-def is_missed(deadline: Deadline, incident: Incident, legs: Sequence[Leg]) -> bool:
+def is_missed(deadline: Deadline | Alarm, incident: Incident, legs: Sequence[Leg]) -> bool:
     """Whether what was due has not happened, and is still waited for. Only emergencies are."""
     if incident.classification != COUNTED:
         return False
@@ -130,8 +127,7 @@ def is_missed(deadline: Deadline, incident: Incident, legs: Sequence[Leg]) -> bo
 
 
 def _waits(leg: Leg) -> bool:
-    left = leg.at(S.DEPARTED, REPORTED | VERIFIED)
-    return left is None and all(leg.at(end, REPORTED) is None for end in _ENDS)
+    return all(stamp.status in _WAITING for stamp in leg.standing)
 
 
 def last_steps(due: Iterable[Deadline]) -> list[Deadline]:

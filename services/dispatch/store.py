@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.event import Event, Value
-from services.dispatch.deadline import Alarm, Deadline
+from services.dispatch.deadline import Alarm, Deadline, is_missed
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.indicators import Call, Sent
@@ -51,19 +51,9 @@ _CALLS = f"""
 """  # noqa: S608
 
 
-_ALARMS = """
-    SELECT a.state, a.raised_at, a.acknowledged_at, a.acknowledged_by
-      FROM alarms a JOIN incidents i ON i.id = a.incident_id
-"""
-#: A unit that has not left, or a call to which none was sent.
-_STANDS = """
-    i.state ->> 'classification' = 'emergency' AND i.standing IN ('open', 'held') AND CASE
-        WHEN a.leg_id IS NULL THEN NOT EXISTS (SELECT FROM legs l WHERE l.incident_id = i.id)
-        ELSE EXISTS (SELECT FROM legs l WHERE l.id = a.leg_id AND l.departed IS NULL
-                        AND l.seen_to_depart IS NULL AND l.stood_down IS NULL
-                        AND l.available IS NULL)
-    END
-"""
+_ALARMS = "SELECT state, raised_at, acknowledged_at, acknowledged_by FROM alarms"
+#: What was raised longer ago than this alarms nobody any more, whatever was never stamped.
+_SHOWN = "1 day"
 
 
 def known(row: Row[State]) -> State:
@@ -220,9 +210,20 @@ async def raise_alarms(connection: Connection, missed: Sequence[Deadline]) -> No
 
 
 async def open_alarms(connection: Connection) -> list[Alarm]:
-    """The alarms whose cause still stands, the oldest first."""
-    rows = await connection.fetch(_ALARMS + " WHERE " + _STANDS + " ORDER BY a.raised_at, a.id")
-    return [_alarm(row) for row in rows]
+    """The alarms of the last day whose cause still stands, the oldest first."""
+    rows = await connection.fetch(
+        f"{_ALARMS} WHERE raised_at > now() - interval '{_SHOWN}' ORDER BY raised_at, id"
+    )
+    alarms = [_alarm(row) for row in rows]
+    calls = sorted({alarm.incident_id for alarm in alarms})
+    incidents = await INCIDENTS.load(connection, calls, lock=False)
+    legs = await legs_of(connection, calls)
+    return [
+        alarm
+        for alarm in alarms
+        if (call := incidents[alarm.incident_id].state)
+        and is_missed(alarm, call, legs[alarm.incident_id])
+    ]
 
 
 async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> Alarm:
@@ -233,7 +234,7 @@ async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> A
         alarm_id,
         by,
     )
-    row = await connection.fetchrow(_ALARMS + " WHERE a.id = $1", alarm_id)
+    row = await connection.fetchrow(f"{_ALARMS} WHERE id = $1", alarm_id)
     if row is None:
         raise Rejected(404, "Unknown alarm", "There is none of this number: read them again.")
     return _alarm(row)

@@ -15,7 +15,7 @@ from services.kit.documents import NoDocument, read_yaml
 from services.triage.centres import Centres
 from services.triage.complaints import Vocabulary
 from services.triage.frame import Frame, with_site
-from services.triage.protocol import Protocol, by_age
+from services.triage.protocol import Also, Protocol, by_age
 from services.triage.rulebook import Rulebook, from_memory, version_of
 from services.triage.scores import Scores
 from services.triage.terms import Years, check_unit
@@ -104,12 +104,12 @@ def _with_site(name_or_path: str, said: Mapping[str, Any]) -> _Loaded:
         raise ProtocolRefused(wrong or [f"{folder.name}: no document of it says what `set` it is"])
     ages = found["frames"][-1][1].site.ages
     everyones: Mapping[str, Any] = next(
-        (document["everyone"] for _, document in _with("everyone", read)), {}
+        (document["everyone"] or {} for _, document in _with("everyone", read)), {}
     )
     plain = [
         _Read(file, each)
         for file, document in _with("protocol", read)
-        for each in by_age(_with_everyones(document, everyones))
+        for each in by_age(_with_everyones(file, document, everyones))
     ]
     found["protocols"] = _all(Protocol, plain, wrong, ages)
     for part, kind, word in _PARTS:
@@ -141,16 +141,26 @@ def _late(rulebook: Rulebook, models: Sequence[tuple[str, Any]]) -> Iterator[str
             yield f"{file}: nothing of the set is in force before {begins}"
 
 
-def _with_everyones(document: Mapping[str, Any], everyones: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A protocol with the rows that hold for everyone and that it has none of its own for, by
-    another evidence where the list was made for others."""
-    also = document.get("also")
-    if not isinstance(also, Mapping):
+def _with_everyones(
+    file: str, document: Mapping[str, Any], everyones: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """A protocol with the rows that hold for everyone and that it has none of its own for. A list
+    that is asked for and not there is refused: what it names would be Ⅳ without a word."""
+    if "also" not in document:
         return document
-    marked = {"evidence": also["evidence"]} if "evidence" in also else {}
+    try:
+        also = Also.model_validate(document["also"])
+    except ValidationError as error:
+        raise ProtocolRefused([f"{file}: also: {line}" for line in _lines(error)]) from None
+    marked = {} if also.evidence is None else {"evidence": also.evidence}
     merged = {name: part for name, part in document.items() if name != "also"}
-    for part in also.get("of_everyone", ()):
-        theirs = {name: {**row, **marked} for name, row in everyones.get(part, {}).items()}
+    for part in also.of_everyone:
+        rows = everyones.get(part)
+        if not isinstance(rows, Mapping) or not rows:
+            raise ProtocolRefused([f"{file}: also: no document holds `everyone` with {part}"])
+        theirs = {
+            n: {**row, **marked} if isinstance(row, Mapping) else row for n, row in rows.items()
+        }
         merged[part] = {**theirs, **document.get(part, {})}
     return merged
 
@@ -177,16 +187,22 @@ _PARTS: Sequence[tuple[str, type[BaseModel], str]] = (
 )
 
 
-def _documents(folder: Traversable) -> Iterator[_Read]:
+def _documents(folder: Traversable, above: tuple[str, ...] = ()) -> Iterator[_Read]:
     """The documents of a folder, and those of the set that it stands on where it has none of that
     name. ``centres.add.yaml`` adds to ``centres.yaml`` of that set, or changes parts of it."""
+    if str(folder) in above:
+        raise ProtocolRefused([f"{folder.name}: it is based on itself"])
     own = {
         file.name: _yaml(file, file.name)
         for file in sorted(folder.iterdir(), key=lambda f: f.name)
         if file.name.endswith(".yaml")
     }
     bases = [own.pop(name)["based_on"] for name in list(own) if "based_on" in own[name]]
-    base = {r.file: r.document for based in bases for r in _documents(folder_of(based))}
+    base = {
+        r.file: r.document
+        for based in bases
+        for r in _documents(folder_of(based), (*above, str(folder)))
+    }
     for name in [name for name in own if name.endswith(_ADDS)]:
         whole = name.removesuffix(_ADDS) + ".yaml"
         if whole not in base:

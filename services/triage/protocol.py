@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
@@ -91,6 +91,14 @@ class Modifier(Sourced):
     when: Condition
     up: Annotated[int, Field(ge=1, le=3)]
     text: Said
+
+
+class Also(Rule):
+    """Which lists that hold for everyone stand in for rows that a protocol has not, and by what
+    evidence, where they were made for others."""
+
+    of_everyone: Annotated[tuple[Literal["signs", "complaints"], ...], Field(min_length=1)]
+    evidence: Evidence | None = None
 
 
 class Protocol(Rule):

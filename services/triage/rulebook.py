@@ -85,6 +85,8 @@ class Edition(Rule):
             yield "none is for an unknown age"
         if len(unknown) > 1:
             yield f"{' and '.join(unknown)} are for an unknown age"
+        if not any(protocol.obstetric for protocol in self.protocols):
+            yield "none is for pregnancy and after birth"
 
     def protocol_of(self, years: float | None, obstetric: bool) -> AgeProtocol | None:
         """The protocol for somebody of this age; None when none fits."""

@@ -274,6 +274,26 @@ async def test_a_unit_that_left_in_time_is_told_of_by_nobody(desk: Desk) -> None
     assert not [t for t in await desk.told(call) if t.startswith("Deadline")]
 
 
+@pytest.mark.parametrize("status", ["on_scene", "out_of_service", "stood_down"])
+async def test_an_alarm_ends_however_the_wait_for_a_departure_does(desk: Desk, status: str) -> None:
+    now = datetime.now(UTC)
+    call, unit = await desk.call(now), f"alarm-{next(NUMBERS)}"
+    await desk.send(call, unit, now - timedelta(seconds=185))
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == [(DEPARTURE, "breach", None)]
+    await desk.stamp(unit, status, now)
+    assert await desk.alarms(call) == []
+
+
+async def test_a_unit_of_a_call_that_goes_on_as_another_is_still_waited_for(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    call, other = await desk.call(now), await desk.call(now)
+    await desk.send(call, f"alarm-{next(NUMBERS)}", now - timedelta(seconds=185))
+    await desk.post(f"incidents/{call}/merge", now, into=other)
+    await desk.timekeeper.look()
+    assert await desk.alarms(call) == [(DEPARTURE, "breach", None)]
+
+
 async def test_after_an_outage_one_alarm_tells_of_each_unit(desk: Desk) -> None:
     now = datetime.now(UTC)
     call = await desk.call(now)

@@ -695,3 +695,59 @@ def test_what_is_wrong_with_a_set_is_not_told_of_the_site(tmp_path: Path) -> Non
     with pytest.raises(ProtocolRefused) as refused:
         active(based_on_default(spoiled, tmp_path / "set"), site)
     assert all(line.startswith("adult.yaml: ") for line in refused.value.lines)
+
+
+# -- what holds for everyone ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("also", "told"),
+    [
+        ({"of_evryone": ["signs"]}, "adult.yaml: also: of_everyone: Field required"),
+        ({"of_everyone": []}, "adult.yaml: also: of_everyone: Tuple should have at least 1 item"),
+        ({"of_everyone": ["sings"]}, "adult.yaml: also: of_everyone.0: Input should be 'signs'"),
+        (
+            {"of_everyone": ["signs"], "evidence": "X"},
+            "adult.yaml: also: evidence: Input should be",
+        ),
+        (None, "adult.yaml: also: Input should be"),
+    ],
+)
+def test_a_list_that_is_asked_for_by_a_slip_of_the_pen_does_not_load(
+    also: Any, told: str, tmp_path: Path
+) -> None:
+    changed = {**document("adult"), "also": also}
+    with pytest.raises(ProtocolRefused) as refused:
+        active(based_on_default({"adult": changed}, tmp_path))
+    assert any(line.startswith(told) for line in refused.value.lines), refused.value.lines
+
+
+@pytest.mark.parametrize("everyone", [None, {}, {"signs": {}}, {"complaints": {}}])
+def test_a_list_that_is_asked_for_and_not_there_does_not_load(
+    everyone: Any, tmp_path: Path
+) -> None:
+    """Without it whatever is found would be Ⅳ, and nobody would hear why."""
+    with pytest.raises(ProtocolRefused, match="also: no document holds `everyone` with signs"):
+        active(based_on_default({"everyone": {"everyone": everyone}}, tmp_path))
+
+
+def test_a_row_that_is_none_is_told_and_is_no_crash(tmp_path: Path) -> None:
+    spoilt = with_("everyone", "everyone.signs.shock", "critical")
+    with pytest.raises(ProtocolRefused, match=r"signs\.shock"):
+        active(based_on_default({"everyone": spoilt}, tmp_path))
+
+
+def test_a_set_that_is_based_on_itself_is_told_so(tmp_path: Path) -> None:
+    folder = tmp_path / "round"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(f"based_on: {folder}", "utf-8")
+    with pytest.raises(ProtocolRefused, match="round: it is based on itself"):
+        active(str(folder))
+
+
+def test_a_set_without_rules_for_pregnancy_does_not_load(tmp_path: Path) -> None:
+    plain = with_("obstetric", "obstetric", value=False)
+    plain = {**plain, "ages": {"from": "120 y"}}
+    grown = with_("adult", "ages", {"from": "child_below", "to": "120 y", "unknown": True})
+    with pytest.raises(ProtocolRefused, match="none is for pregnancy and after birth"):
+        active(based_on_default({"obstetric": plain, "adult": grown}, tmp_path))
