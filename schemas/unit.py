@@ -69,12 +69,32 @@ class StampCorrected(Event):
     corrected_by: Identifier
 
 
-class UnitDeparted(Event):
-    """GPS shows that the unit has left its station. Sent again under the same id until stamped."""
+class UnitDirected(Event):
+    """A unit on its way is told where to go: the patient is elsewhere than was thought, or a
+    hospital was chosen."""
 
     unit_id: Identifier
     leg_id: Identifier
-    distance_m: Annotated[float, Field(ge=0)]
+    place: Place
+    point: Point
+    facility_id: Identifier | None = Field(
+        default=None, description="The hospital, where it goes to one."
+    )
+
+
+class UnitDeparted(Event):
+    """GPS shows that the unit has begun to move. Sent again under the same id until stamped."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    distance_m: Annotated[float, Field(ge=0)] = Field(
+        description="How far from its station it was when that was certain."
+    )
+    at_rest_at: Moment | None = Field(
+        default=None,
+        description="When it was last seen to stand at its station: it left between then and"
+        " occurred_at. Null where it was not seen there.",
+    )
 
 
 class UnitArrived(Event):
@@ -86,6 +106,16 @@ class UnitArrived(Event):
     distance_m: Annotated[float, Field(ge=0)]
 
 
+class UnitLeftScene(Event):
+    """GPS shows that the unit has left the place where it stood for its patient."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    distance_m: Annotated[float, Field(ge=0)] = Field(
+        description="How far it had stood from where the patient was said to be."
+    )
+
+
 class EtaUpdated(Event):
     """When the unit will be there, as GPS and the road let expect."""
 
@@ -94,6 +124,32 @@ class EtaUpdated(Event):
     place: Place
     arrives_at: Moment
     distance_m: Annotated[float, Field(ge=0)]
+
+
+class UnitLocated(Event):
+    """Where a unit is: when it comes to rest or begins to move, and now and then on the road."""
+
+    unit_id: Identifier
+    point: Point
+    moves: bool
+
+
+class UnitFellSilent(Event):
+    """No position has come of a unit that is on a dispatch."""
+
+    unit_id: Identifier
+    leg_id: Identifier
+    last_seen_at: Moment | None = Field(
+        default=None, description="When it was last heard; null where nobody remembers."
+    )
+    is_overdue: bool = Field(description="It has lasted so long that somebody should call.")
+
+
+class UnitHeardAgain(Event):
+    """A position has come of a unit that is on a dispatch, for the first time or again."""
+
+    unit_id: Identifier
+    leg_id: Identifier
 
 
 class PositionReported(Event):

@@ -190,6 +190,64 @@ def point_along(path: Sequence[Spot], part: float) -> Spot:
     return path[-1]
 
 
+#: An ambulance in a town: metres a second (40 km/h), and how it gains and loses that.
+SPEED, PICKS_UP = 11.0, 1.5
+
+
+#: On a shorter way nobody is held up.
+SHORT_M = 600.0
+
+
+def driven(length: float, slot: float, t: float) -> float:
+    """How much (0 to 1) of a way of so many metres is driven at ``t`` of ``slot`` seconds. Who has
+    more time than the way takes is held up half way, or is there early where it is short; who has
+    less drives faster than anyone can."""
+    takes, half = takes_of(length), length / 2
+    if length <= 0 or t >= slot:
+        return 1.0
+    if takes > slot:
+        return max(0.0, t) / slot
+    if length < SHORT_M:
+        return _gone(length, t) / length
+    waited = slot - _takes(half)
+    way = _gone(half, t) if t < waited else half + _gone(half, t - waited)
+    return way / length
+
+
+def takes_of(length: float) -> float:
+    """The least seconds that a way takes, with the stop half way of a long one."""
+    return _takes(length) if length < SHORT_M else 2 * _takes(length / 2)
+
+
+def there_after(length: float, slot: float) -> float:
+    """After how many seconds of its slot a drive has reached its end."""
+    return min(slot, takes_of(length)) if length < SHORT_M else slot
+
+
+def _takes(way: float) -> float:
+    """Seconds from standing to standing."""
+    if way >= SPEED**2 / PICKS_UP:
+        return way / SPEED + SPEED / PICKS_UP
+    return 2 * math.sqrt(way / PICKS_UP)
+
+
+def _gone(way: float, t: float) -> float:
+    """Metres of a way from standing to standing after ``t`` seconds."""
+    takes = _takes(way)
+    t = min(max(t, 0.0), takes)
+    gains = min(SPEED / PICKS_UP, takes / 2)
+    if t <= gains:
+        return PICKS_UP * t * t / 2
+    if t >= takes - gains:
+        return way - PICKS_UP * (takes - t) ** 2 / 2
+    return PICKS_UP * gains * gains / 2 + SPEED * (t - gains)
+
+
+def length_of(path: Sequence[Spot]) -> float:
+    """Metres along it."""
+    return sum(_legs(tuple(path)))
+
+
 def waits(rng: Random, per_hour: float) -> Iterator[float]:
     """Seconds between calls, as a Poisson process makes them; the first comes at once."""
     if per_hour <= 0:

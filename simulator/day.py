@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from simulator import city, story
 from simulator.acts import body_of
-from simulator.city import Mission, Station, metres
+from simulator.city import SPEED, Mission, Station, metres
 from simulator.pace import Pace
 from simulator.realism import Realism
 from simulator.story import Step, Story
@@ -23,8 +23,8 @@ from simulator.tale import Patient, Tale, Van
 
 #: The day begins at midnight of the city's clock.
 BEGINS = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(hours=8)
-#: An ambulance in a town, metres a second (40 km/h); and what a story is slowed down at most.
-SPEED, SLOWEST = 11.0, (8.0, 32.0)
+#: What a story is slowed down at most.
+SLOWEST = (8.0, 32.0)
 #: Between the handover and the next call: cleaning, papers, the way home.
 TURNROUND_S = (300.0, 1_200.0)
 MOVING_S, STANDING_S = 1.0, 30.0

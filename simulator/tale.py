@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from simulator.city import City, Mission, Path, Place, Spot, Vehicle, point_along
+from simulator.city import (
+    City,
+    Mission,
+    Path,
+    Place,
+    Spot,
+    Vehicle,
+    driven,
+    length_of,
+    metres,
+    point_along,
+)
 from simulator.pace import Line, Pace, moment
 from simulator.realism import FLAWLESS, Realism, Values
 from simulator.story import UNIT, Drive, Hold, Name, Step, Story
@@ -14,6 +25,8 @@ from simulator.truth import Acting
 
 #: A unit drives home within this many seconds, whatever the pace of its story was.
 HOME_S = 12.0
+#: No ambulance drives faster; and a moment by which its speed is measured.
+FASTEST_KMH, MOMENT_S = 200.0, 0.5
 #: A streamed sample sent later than this came from a gap: it counts beside others of a gap, and not
 #: beside newer ones; near it, nobody knows for which it is taken.
 STALE_S, STALE_MARGIN_S = 120.0, 5.0
@@ -60,10 +73,18 @@ class Van:
             return point_along(self.home, part)
         return self.vehicle.station.point
 
+    def speed(self, now: float) -> float:
+        """How fast it is, in kilometres an hour."""
+        before, after = now - MOMENT_S, now + MOMENT_S
+        return metres(self.position(before), self.position(after)) / (2 * MOMENT_S) * 3.6
+
     def report(self, now: float) -> Line:
         """Where it is, as a line of telemetry."""
         latitude, longitude = self.position(now)
         where = f'"latitude":{latitude:.6f},"longitude":{longitude:.6f},"accuracy_m":8'
+        speed = self.speed(now)
+        if speed <= FASTEST_KMH:  # a story may be told faster than any vehicle drives
+            where += f',"speed_kmh":{speed:.0f}'
         text = f'{{"unit_id":"{self.vehicle.unit_id}","occurred_at":"{moment(now)}",{where}'
         return Line(text, now)
 
@@ -372,7 +393,9 @@ class Tale:
             if drive.start > offset:
                 break
             way = self._way(unit, drive, here)
-            share = min(1.0, (offset - drive.start) / (drive.end - drive.start))
+            stretch = self.pace.stretch
+            slot, t = (drive.end - drive.start) * stretch, (offset - drive.start) * stretch
+            share = driven(length_of(way) * drive.part, slot, t)
             here = point_along(way, share * drive.part)
         return here
 

@@ -23,7 +23,7 @@ def site_of(settings: Settings) -> Site:
     """Where days begin here, and which clocks are kept. Raises ``Misconfigured``."""
     try:
         clocks = loader.clocks(settings.dispatch_clocks or loader.SHIPPED)
-    except loader.ClocksRefused as refused:
+    except loader.DispatchRefused as refused:
         raise Misconfigured(str(refused)) from refused
     return Site.of(settings.time_zone, settings.dispatch_shifts, clocks)
 

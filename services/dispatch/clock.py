@@ -50,6 +50,15 @@ class Reading(NamedTuple):
     is_restated: bool = False
     #: Nothing more is expected of it.
     is_over: bool = True
+    #: It ended between ``not_before``, where that is known, and ``ended``.
+    is_between: bool = False
+    not_before: datetime | None = None
+
+    def is_surely_late(self, limit: timedelta) -> bool:
+        """Whether it ended after the limit, whenever it was between the two."""
+        if self.began is None or not self.is_between:
+            return True
+        return self.not_before is not None and self.not_before - self.began > limit
 
     @property
     def took(self) -> timedelta | None:
@@ -75,13 +84,19 @@ class Fate(StrEnum):
     ROLLING = "rolling"
 
 
+#: What has ended, and it is known when.
+ENDED = frozenset({Fate.IN_TIME, Fate.LATE})
+
+
 def fate(reading: Reading, limit: timedelta, now: datetime | None = None) -> Fate:
     """Where a reading counts at the moment ``now``; without one, everything is over."""
     took, began = reading.took, reading.began
     if reading.is_rolling:
         return Fate.ROLLING
+    if took is not None and took <= limit:
+        return Fate.IN_TIME
     if took is not None:
-        return Fate.IN_TIME if took <= limit else Fate.LATE
+        return Fate.LATE if reading.is_surely_late(limit) else Fate.MISSING
     if began is None:
         return Fate.MISSING
     if reading.stood_down is not None:
@@ -151,8 +166,9 @@ def rate(
     """Count readings. ``late_stand_downs``: whether a unit that was called back after the limit,
     and had not left, was late; else it is left out, as one called back in time is."""
     known = list(readings)
-    counts = Counter(fate(reading, limit, now) for reading in known)
-    took = _took(reading for reading in known if not reading.is_rolling)
+    fates = [fate(reading, limit, now) for reading in known]
+    counts = Counter(fates)
+    took = _took(r for r, where in zip(known, fates, strict=True) if where in ENDED)
     in_time, missing = counts[Fate.IN_TIME], counts[Fate.MISSING]
     ended = in_time + counts[Fate.LATE]
     if late_stand_downs:

@@ -17,6 +17,7 @@ from services.dispatch.clock import Clock
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
 from services.dispatch.leg import Leg
+from services.dispatch.unit import SILENT
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
@@ -118,7 +119,10 @@ def _steps(
 
 
 def is_missed(deadline: Deadline | Alarm, incident: Incident, legs: Sequence[Leg]) -> bool:
-    """Whether what was due has not happened, and is still waited for. Only emergencies are."""
+    """Whether what was due has not happened, and is still waited for. Only emergencies are, but for
+    a unit that is not heard of, wherever it was sent."""
+    if deadline.clock == SILENT:
+        return any(leg.leg_id == deadline.leg_id and _is_silent(leg) for leg in legs)
     if incident.classification != COUNTED:
         return False
     if deadline.clock == DEPARTURE:
@@ -126,8 +130,26 @@ def is_missed(deadline: Deadline | Alarm, incident: Incident, legs: Sequence[Leg
     return incident.standing in (Standing.OPEN, Standing.HELD) and not legs
 
 
+def _is_silent(leg: Leg) -> bool:
+    is_overdue = leg.silence is not None and leg.silence.is_overdue
+    return is_overdue and not leg.dispatch().is_over
+
+
 def _waits(leg: Leg) -> bool:
     return all(stamp.status in _WAITING for stamp in leg.standing)
+
+
+def of_event(missed: DeadlineMissed) -> Deadline:
+    """What was missed, as an alarm tells of it."""
+    return Deadline(
+        deadline_id=missed.event_id,
+        clock=missed.clock,
+        step=Step.BREACH,
+        incident_id=missed.incident_id,
+        leg_id=missed.leg_id,
+        unit_id=missed.unit_id,
+        due_at=missed.occurred_at,
+    )
 
 
 def last_steps(due: Iterable[Deadline]) -> list[Deadline]:

@@ -1,27 +1,51 @@
-"""What dispatch does with what it reads: departures by GPS, triage, the facility's word."""
+"""What dispatch does with what it reads: movements by GPS, triage, the facility's word."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from schemas.event import Event
-from schemas.unit import UnitDeparted
+from schemas.unit import EtaUpdated, UnitFellSilent, UnitHeardAgain, UnitLocated
+from services.dispatch import unit
 from services.dispatch.encounter import Encounter, hear
+from services.dispatch.leg import Leg
 from services.dispatch.store import EncounterStore, Fleet, FleetStore
-from services.dispatch.unit import see_departure
+from services.dispatch.unit import Movement
 from services.kit.work import Consumption, Received
 
 
 def handle_movement(
     fleet: Fleet | None, received: Received
 ) -> tuple[Fleet | None, Sequence[Event]]:
-    """A movement that GPS showed. What is announced and of no use here yet is passed over."""
+    """What GPS shows of a unit, and of the dispatch that it is on. Of a unit that was never sent
+    nothing is kept."""
     event = received.event
-    if fleet is None or not isinstance(event, UnitDeparted):
+    if fleet is None:
+        return None, ()
+    if isinstance(event, UnitLocated):
+        placed = unit.place(fleet.unit, event)
+        return (fleet if placed is fleet.unit else fleet.but(unit=placed)), ()
+    before = fleet.leg(getattr(event, "leg_id", ""))
+    if before is None:
         return fleet, ()
-    before = fleet.leg(event.leg_id)
-    unit, leg, events = see_departure(fleet.unit, before, event, received.recorded_at)
-    return (fleet if leg is None or leg is before else fleet.with_(unit, leg)), events
+    if isinstance(event, Movement):
+        after, leg, events = unit.see_movement(fleet.unit, before, event, received.recorded_at)
+        return (fleet if leg is None or leg is before else fleet.with_(after, leg)), events
+    leg, told = _heard(before, event, received.recorded_at)
+    return (fleet if leg is before else fleet.with_leg(leg)), told
+
+
+def _heard(leg: Leg, event: Event, now: datetime) -> tuple[Leg, Sequence[Event]]:
+    """What changes of a dispatch without a stamp."""
+    match event:
+        case EtaUpdated():
+            return unit.expect(leg, event), ()
+        case UnitFellSilent():
+            return unit.fall_silent(leg, event, now)
+        case UnitHeardAgain():
+            return (leg.but(silence=None) if leg.silence else leg), ()
+    return leg, ()
 
 
 def handle_news(

@@ -138,7 +138,7 @@ def indicators(
         dispatch_within_3min=told(
             "dispatch_within_3min",
             (each.reading(each.departed, until) for each in driven),
-            verified=rate((d.reading(d.seen_to_depart, until) for d in driven), within, period.now),
+            verified=rate((each.verified(until) for each in driven), within, period.now),
             excluded={name: n for name, n in sorted(counts.items()) if name != COUNTED},
         ),
         first_unit_within_3min=told(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeAlias
 
 from pydantic import Field
@@ -41,6 +41,13 @@ def legs_of(lines: Iterable[Line]) -> list[Leg]:
     return [leg for number, key in enumerate(theirs) for leg in _legs(number, *key, theirs[key])]
 
 
+#: What is the same of all: to check each anew costs ten times as much.
+_STAMP = Stamp(
+    stamp_id="0", status=S.NOTIFIED, source="system", occurred_at=datetime.min.replace(tzinfo=UTC)
+)
+_BLANK = Leg(leg_id="0", incident_id="0", unit_id="0")
+
+
 def _legs(
     number: int, incident: str, unit: str, stamps: Iterable[tuple[datetime, UnitStatus]]
 ) -> list[Leg]:
@@ -51,19 +58,11 @@ def _legs(
         n = bisect_right(begins, at) - 1
         if status in _ENDS and n > 0 and begins[n] == at:
             n -= 1
-        stamp = Stamp.made(
-            stamp_id=status.value, status=status, source="system", occurred_at=at, recorded_at=None
-        )
+        stamp = _STAMP.but(stamp_id=status.value, status=status, occurred_at=at)
         found[max(n, 0)].append(stamp)
     return [
-        Leg.made(
-            leg_id=f"{number}.{n}",
-            incident_id=incident,
-            unit_id=unit,
-            is_rolling=False,
-            replaces=None,
-            stamps=tuple(found[n]),
-            corrections=(),
+        _BLANK.but(
+            leg_id=f"{number}.{n}", incident_id=incident, unit_id=unit, stamps=tuple(found[n])
         )
         for n in sorted(found)
     ]

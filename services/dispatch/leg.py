@@ -12,7 +12,8 @@ from typing import NamedTuple
 from pydantic import AwareDatetime
 
 from schemas.event import Identifier, Text, Value
-from schemas.unit import StampSource, UnitStatus
+from schemas.incident import LocationSource
+from schemas.unit import EtaUpdated, StampSource, UnitStatus
 from services.dispatch.clock import Reading
 
 S = UnitStatus
@@ -29,6 +30,8 @@ class Stamp(Value):
     source: StampSource
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime | None = None
+    #: By GPS: when it was last seen that it had not happened yet.
+    not_before: AwareDatetime | None = None
 
 
 class Correction(Value):
@@ -39,6 +42,13 @@ class Correction(Value):
     reason: Text
     corrected_by: Identifier
     recorded_at: AwareDatetime
+
+
+class Silence(Value):
+    """Nothing is heard of a unit on a dispatch. ``is_overdue``: somebody should call."""
+
+    since: AwareDatetime
+    is_overdue: bool
 
 
 class Leg(Value):
@@ -53,6 +63,15 @@ class Leg(Value):
     replaces: Identifier | None = None
     stamps: tuple[Stamp, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    #: Who said where the patient is, as the unit was sent there; and how far from that it stood.
+    scene_source: LocationSource | None = None
+    scene_off_m: float | None = None
+    #: What was expected when it set out: when it is on scene, and at its destination.
+    expected_on_scene: AwareDatetime | None = None
+    expected_at_destination: AwareDatetime | None = None
+    #: When it will be where it drives to, as last told.
+    eta: EtaUpdated | None = None
+    silence: Silence | None = None
 
     @property
     def standing(self) -> tuple[Stamp, ...]:
@@ -98,9 +117,22 @@ class Leg(Value):
             available=self.at(S.AVAILABLE, REPORTED),
             stood_down=self.at(S.STOOD_DOWN, REPORTED),
             seen_to_depart=self.at(S.DEPARTED, VERIFIED),
+            seen_not_before=self._not_before,
+            seen_on_scene=self.at(S.ON_SCENE, VERIFIED),
+            seen_left_scene=self.at(S.LEFT_SCENE, VERIFIED),
+            seen_at_destination=self.at(S.AT_DESTINATION, VERIFIED),
+            expected_on_scene=self.expected_on_scene,
+            expected_at_destination=self.expected_at_destination,
+            scene_source=self.scene_source,
+            scene_off_m=self.scene_off_m,
             is_rolling=self.is_rolling,
             learned_at=self.learned_at,
         )
+
+    @property
+    def _not_before(self) -> datetime | None:
+        seen = (s for s in self.stamps if s.status is S.DEPARTED and s.source in VERIFIED)
+        return next((stamp.not_before for stamp in seen), None)
 
     @property
     def learned_at(self) -> datetime | None:
@@ -126,6 +158,15 @@ class Dispatch(NamedTuple):
     available: datetime | None = None
     stood_down: datetime | None = None
     seen_to_depart: datetime | None = None
+    #: When it was last seen to stand where it left from.
+    seen_not_before: datetime | None = None
+    seen_on_scene: datetime | None = None
+    seen_left_scene: datetime | None = None
+    seen_at_destination: datetime | None = None
+    expected_on_scene: datetime | None = None
+    expected_at_destination: datetime | None = None
+    scene_source: LocationSource | None = None
+    scene_off_m: float | None = None
     is_rolling: bool = False
     learned_at: datetime | None = None
 
@@ -133,6 +174,11 @@ class Dispatch(NamedTuple):
         """Its three-minute clock, which ended then. ``until``: when its period had ended."""
         late = until is not None and self.learned_at is not None and self.learned_at > until
         return Reading(self.notified, ended, self.stood_down, self.is_rolling, late)
+
+    def verified(self, until: datetime | None = None) -> Reading:
+        """The same by satellites alone. They saw it leave between two moments."""
+        seen = self.reading(self.seen_to_depart, until)
+        return seen._replace(is_between=True, not_before=self.seen_not_before)
 
     @property
     def is_over(self) -> bool:

@@ -1,104 +1,199 @@
-"""What a unit's GPS fixes say: that it has left its station."""
+"""Whether a unit stands or moves, as its GPS fixes show it.
+
+A fix may be metres wrong, and of two in a row one may be missing: so nothing is believed of a
+single fix that says only where it is. A speed is believed sooner than a place: a receiver that
+stands measures a speed of nothing, wherever it thinks it is.
+"""
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
+from itertools import pairwise
+from math import asin, cos, radians, sin, sqrt
+from typing import NamedTuple, Protocol
 
-from pydantic import AwareDatetime
+from schemas.event import Value
 
-from schemas.envelope import derived_id
-from schemas.event import Identifier, Value
-from schemas.incident import Point
-from schemas.unit import (
-    PositionReported,
-    UnitAssigned,
-    UnitDeparted,
-    UnitStatus,
-    UnitStatusChanged,
-)
-
-#: A unit has left when two fixes in a row lie farther from its station than this, in metres, and
-#: farther than the fix can be wrong. Not a clinical number: the size of a station's yard.
-YARD_M = 100.0
-FIXES = 2
+#: None of these is a clinical number; decision 0025 tells what they were tried on.
+#: A unit moves that is so far from where it stood, or so fast, in two fixes.
+AWAY_M, FAST_KMH = 50.0, 8.0
+#: One fix is enough that is so fast and so far away: a receiver that stands may think itself
+#: elsewhere, or moving, and not both.
+CLEARLY_KMH, BESIDE_M = 20.0, 25.0
+#: Slower than this it stands.
+STILL_KMH = 3.0
+#: Where no speed is told, the second of the two is farther by so much, or both are this far.
+FARTHER_M, FAR_M = 20.0, 150.0
+#: A fix may be wrong by its radius so many times over.
+WRONG = 2.0
+#: It stands where all fixes of so many seconds lie so near to each other.
+TOGETHER_M, TOGETHER_S = 45.0, 10.0
+#: So many fixes in a row beside its place of rest, and not getting farther, are another one.
+ELSEWHERE = 12
+#: A place of rest is known from its latest fixes, about so many.
+LATEST = 60
 EARTH_M = 6_371_008.8
 
 
-class Watch(Value):
-    """A unit on a leg, as the tracker follows it. ``outside`` are the times of the last fixes in
-    a row that lay outside; a fix told twice is one."""
-
-    unit_id: Identifier
-    leg_id: Identifier
-    station: Point
-    notified_at: AwareDatetime
-    outside: frozenset[datetime] = frozenset()
-    departed: UnitDeparted | None = None
-    stamped: bool = False
+class OnEarth(Protocol):
+    """Anything that has a place, in WGS-84 degrees."""
 
     @property
-    def owes(self) -> UnitDeparted | None:
-        """A departure that has not been seen back as a stamp yet."""
-        return None if self.stamped else self.departed
+    def latitude(self) -> float:
+        """Degrees north."""
+
+    @property
+    def longitude(self) -> float:
+        """Degrees east."""
 
 
-def follow(watch: Watch | None, event: UnitAssigned | UnitStatusChanged) -> Watch | None:
-    """Follow a unit from its assignment until its leg ends. A repeated order changes nothing."""
-    if isinstance(event, UnitAssigned):
-        if watch is not None and watch.leg_id == event.leg_id:
-            return watch
-        return Watch(
-            unit_id=event.unit_id,
-            leg_id=event.leg_id,
-            station=event.station,
-            notified_at=event.occurred_at,
-        )
-    if watch is None or event.leg_id != watch.leg_id:
-        return watch
-    if event.status in {UnitStatus.AVAILABLE, UnitStatus.STOOD_DOWN, UnitStatus.OUT_OF_SERVICE}:
-        return None
-    if event.status is UnitStatus.DEPARTED and event.source == "gps":
-        return watch.model_copy(update={"stamped": True})
-    return watch
-
-
-def see(watch: Watch, fix: PositionReported) -> Watch:
-    """Take in one fix; the watch that has ``departed`` from then on is another one."""
-    if watch.departed is not None or watch.stamped:
-        return watch
-    if _beyond(watch, fix) <= 0:
-        return watch.model_copy(update={"outside": frozenset()}) if watch.outside else watch
-    outside = watch.outside | {fix.occurred_at}
-    if len(outside) < FIXES:
-        return watch.model_copy(update={"outside": outside})
-    place = Point(latitude=fix.latitude, longitude=fix.longitude)
-    return _depart(watch, min(outside), metres(watch.station, place))
-
-
-def _beyond(watch: Watch, fix: PositionReported) -> float:
-    """Metres beyond the yard; negative within it. A fix from before the order counts as within."""
-    if fix.occurred_at < watch.notified_at:
-        return -YARD_M
-    distance = metres(watch.station, Point(latitude=fix.latitude, longitude=fix.longitude))
-    return distance - max(YARD_M, fix.accuracy_m or 0.0)
-
-
-def _depart(watch: Watch, first_outside: datetime, distance_m: float) -> Watch:
-    """The departure, at the first of the fixes that show it. Its id is that of the leg."""
-    departed = UnitDeparted(
-        event_id=derived_id("departed", watch.leg_id),
-        occurred_at=first_outside,
-        unit_id=watch.unit_id,
-        leg_id=watch.leg_id,
-        distance_m=round(distance_m, 1),
-    )
-    return watch.model_copy(update={"departed": departed})
-
-
-def metres(a: Point, b: Point) -> float:
+def metres(a: OnEarth, b: OnEarth) -> float:
     """Great-circle distance (haversine)."""
-    lat_a, lat_b = math.radians(a.latitude), math.radians(b.latitude)
-    half_lat, half_lon = (lat_b - lat_a) / 2, math.radians(b.longitude - a.longitude) / 2
-    h = math.sin(half_lat) ** 2 + math.cos(lat_a) * math.cos(lat_b) * math.sin(half_lon) ** 2
-    return 2 * EARTH_M * math.asin(math.sqrt(h))
+    lat_a, lat_b = radians(a.latitude), radians(b.latitude)
+    half_lat, half_lon = (lat_b - lat_a) / 2, radians(b.longitude - a.longitude) / 2
+    h = sin(half_lat) ** 2 + cos(lat_a) * cos(lat_b) * sin(half_lon) ** 2
+    return 2 * EARTH_M * asin(sqrt(h))
+
+
+class Fix(NamedTuple):
+    """Where a unit was at a moment. Unknown is None: a speed of 0 is a speed."""
+
+    at: datetime
+    latitude: float
+    longitude: float
+    accuracy_m: float | None = None
+    speed_kmh: float | None = None
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it says that the unit moves."""
+        return self.speed_kmh is not None and self.speed_kmh > FAST_KMH
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it says that the unit stands."""
+        return self.speed_kmh is not None and self.speed_kmh <= STILL_KMH
+
+
+class Rest(NamedTuple):
+    """Where a unit stands: the mean of its fixes, since the first and until the last of them."""
+
+    latitude: float
+    longitude: float
+    fixes: int
+    since: datetime
+    until: datetime
+
+    def with_(self, fix: Fix) -> Rest:
+        """The same with one more fix."""
+        fixes = min(self.fixes + 1, LATEST)
+        return Rest(
+            self.latitude + (fix.latitude - self.latitude) / fixes,
+            self.longitude + (fix.longitude - self.longitude) / fixes,
+            fixes,
+            self.since,
+            fix.at,
+        )
+
+
+class Motion(Value):
+    """A unit as its fixes show it. ``rest`` is where it stands, or stood before it began to move;
+    ``began`` when it began. ``recent`` are the fixes, oldest first, that may be a beginning: of
+    movement while it stands, of rest while it moves."""
+
+    rest: Rest | None = None
+    began: datetime | None = None
+    recent: tuple[Fix, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is on the road."""
+        return self.began is not None
+
+    @property
+    def stands_since(self) -> datetime | None:
+        """Since when it stands, if it does."""
+        return self.rest.since if self.rest and not self.moves else None
+
+
+def see(motion: Motion, fix: Fix) -> Motion:
+    """Take in a fix. One that is told twice, or is older than what is known, changes nothing."""
+    if fix.at in (known.at for known in motion.recent):
+        return motion
+    return _see_it_stop(motion, fix) if motion.moves else _see_it_begin(motion, fix)
+
+
+def _see_it_begin(motion: Motion, fix: Fix) -> Motion:
+    rest = motion.rest
+    if rest is None:
+        if not fix.is_fast:
+            return Motion(rest=_stands((fix,)))
+    elif fix.at <= rest.until:
+        return motion
+    elif not (fix.is_fast or _is_away(fix, rest)):
+        return Motion(rest=rest.with_(fix))
+    recent = tuple(sorted((*motion.recent, fix)))
+    if _has_begun(recent, rest):
+        return Motion(rest=rest, began=_since(recent, rest), recent=(recent[-1],))
+    if len(recent) >= ELSEWHERE:
+        return Motion(rest=_stands(recent))
+    return Motion(rest=rest, recent=recent)
+
+
+def _is_away(fix: Fix, rest: Rest) -> bool:
+    away = metres(rest, fix)
+    return away > (FAR_M if fix.is_still else max(AWAY_M, WRONG * (fix.accuracy_m or 0.0)))
+
+
+def _has_begun(recent: tuple[Fix, ...], rest: Rest | None) -> bool:
+    """Whether the last of these fixes, each of which may be of movement, leave no doubt."""
+    last = recent[-1]
+    if rest is not None and (last.speed_kmh or 0.0) > CLEARLY_KMH and metres(rest, last) > BESIDE_M:
+        return True
+    return any(_goes_on(a, b, rest) for a, b in pairwise(recent[-3:]))
+
+
+def _goes_on(one: Fix, next_one: Fix, rest: Rest | None) -> bool:
+    if one.is_fast or next_one.is_fast:
+        return one.is_fast and next_one.is_fast
+    if rest is None:
+        return False
+    from_rest, farther = metres(rest, one), metres(rest, next_one)
+    return farther >= from_rest + FARTHER_M or min(from_rest, farther) > FAR_M
+
+
+def _since(recent: tuple[Fix, ...], rest: Rest | None) -> datetime:
+    """When it began: at its first fix that shows so. Of places alone the first is far away already:
+    as much before it as the way there took at the pace of the next, and not before it was last
+    seen to stand."""
+    first, last = recent[0], recent[-1]
+    if rest is None or first.is_fast or last.is_fast:
+        return first.at
+    gone, farther = metres(rest, first), metres(rest, last)
+    if farther <= gone:
+        return first.at
+    return max(rest.until, first.at - (last.at - first.at) * (gone / (farther - gone)))
+
+
+def _see_it_stop(motion: Motion, fix: Fix) -> Motion:
+    if motion.recent and fix.at < motion.recent[-1].at:
+        return motion
+    if fix.speed_kmh is not None:
+        known = [each for each in motion.recent if each.is_still]
+        recent = (*known, fix)[-2:] if fix.is_still else (fix,)
+        stands = len(recent) == 2
+    else:
+        near = [each for each in motion.recent if metres(each, fix) <= TOGETHER_M]
+        recent = (*near, fix)
+        stands = (fix.at - recent[0].at).total_seconds() >= TOGETHER_S
+    if stands:
+        return Motion(rest=_stands(recent))
+    return Motion(rest=motion.rest, began=motion.began, recent=recent)
+
+
+def _stands(fixes: tuple[Fix, ...]) -> Rest:
+    first, *others = sorted(fixes)
+    rest = Rest(first.latitude, first.longitude, 1, first.at, first.at)
+    for each in others:
+        rest = rest.with_(each)
+    return rest

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from schemas.event import Event, Value
+from schemas.incident import DeadlineMissed
+from services.dispatch import deadline
 from services.dispatch.deadline import Alarm, Deadline, is_missed
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
@@ -23,7 +25,11 @@ UNITS = Table("units", Unit)
 
 #: The columns of ``legs`` beside its state, as a ``Dispatch`` has them.
 _COLUMNS = ("id", *Dispatch._fields[1:])
-_KINDS = {"is_rolling": "boolean", **dict.fromkeys(("id", "incident_id", "unit_id"), "text")}
+_KINDS = {
+    "is_rolling": "boolean",
+    "scene_off_m": "float8",
+    **dict.fromkeys(("id", "incident_id", "unit_id", "scene_source"), "text"),
+}
 _SAVE_LEGS = f"""
     INSERT INTO legs ({", ".join(_COLUMNS)}, state)
     SELECT * FROM unnest({
@@ -102,6 +108,11 @@ class Fleet(Value):
         """The same after an act on this leg."""
         return self.but(unit=unit, legs={**self.legs, leg.leg_id: leg})
 
+    def with_leg(self, leg: Leg) -> Fleet:
+        """The same with what is known of one of its legs."""
+        is_current = self.unit.leg is not None and self.unit.leg.leg_id == leg.leg_id
+        return self.with_(self.unit.but(leg=leg) if is_current else self.unit, leg)
+
 
 class FleetStore:
     """The loop's view of units, with the legs that its records speak of."""
@@ -128,6 +139,8 @@ class FleetStore:
         await save_legs(
             connection, [leg for r in fleets.values() if r.state for leg in _of(r.state)]
         )
+        missed = [event for event in emitted if isinstance(event, DeadlineMissed)]
+        await raise_alarms(connection, [deadline.of_event(each) for each in missed])
 
 
 def _fleet(unit: Unit, legs: Mapping[str, Leg]) -> Fleet:
@@ -163,9 +176,9 @@ async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
             ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, state = excluded.state
              WHERE excluded.due_at < deadlines.due_at
             """,
-            [deadline.deadline_id for deadline in deadlines],
-            [deadline.due_at for deadline in deadlines],
-            [deadline.model_dump_json(exclude_none=True) for deadline in deadlines],
+            [each.deadline_id for each in deadlines],
+            [each.due_at for each in deadlines],
+            [each.model_dump_json(exclude_none=True) for each in deadlines],
         )
 
 
@@ -197,15 +210,17 @@ async def legs_of(connection: Connection, incident_ids: Collection[str]) -> dict
 
 async def raise_alarms(connection: Connection, missed: Sequence[Deadline]) -> None:
     """Show them to the dispatch board and the shift lead."""
+    if not missed:
+        return
     await connection.execute(
         """
         INSERT INTO alarms (id, incident_id, leg_id, state)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) ON CONFLICT DO NOTHING
         """,
-        [deadline.deadline_id for deadline in missed],
-        [deadline.incident_id for deadline in missed],
-        [deadline.leg_id for deadline in missed],
-        [deadline.model_dump_json(exclude_none=True) for deadline in missed],
+        [each.deadline_id for each in missed],
+        [each.incident_id for each in missed],
+        [each.leg_id for each in missed],
+        [each.model_dump_json(exclude_none=True) for each in missed],
     )
 
 
@@ -241,13 +256,13 @@ async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> A
 
 
 def _alarm(row: Any) -> Alarm:
-    deadline = Deadline.model_validate_json(row["state"])
+    each = Deadline.model_validate_json(row["state"])
     return Alarm(
-        alarm_id=deadline.deadline_id,
+        alarm_id=each.deadline_id,
         raised_at=row["raised_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
-        **deadline.model_dump(exclude={"deadline_id"}),
+        **each.model_dump(exclude={"deadline_id"}),
     )
 
 

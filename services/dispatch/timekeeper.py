@@ -43,9 +43,8 @@ class Timekeeper:
                 if (call := incidents[each.incident_id].state)
                 and deadline.is_missed(each, call, legs[each.incident_id])
             ]
-            if missed:
-                await store.raise_alarms(connection, missed)
-                events = [deadline.told(each, now) for each in missed]
-                await outbox.append(connection, "dispatch", events)
+            await store.raise_alarms(connection, missed)
+            events = [deadline.told(each, now) for each in missed]
+            await outbox.append(connection, "dispatch", events)
             failpoint.reach("timekeeper.told")
         return len(due)

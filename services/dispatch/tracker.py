@@ -1,8 +1,8 @@
-"""The tracker, a Faust application: departures as GPS shows them. Faust stands in this file only.
+"""The tracker, a Faust application: what GPS shows of every unit. Faust stands in this file only.
 
 Faust carries the stream of fixes, and nothing rests on its delivery: orders and stamps are read
-anew from ``dispatch-units`` at every start, and so are the fixes of the last minutes. A departure
-is sent again under the same id until its stamp is seen back.
+anew from ``dispatch-units`` at every start, and so are the fixes since shortly before what was
+taken last. A movement is sent again under the same id until its stamp is seen back.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import asyncio
 import logging
 import os
 import tempfile
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import faust
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
 
 from schemas.envelope import InvalidMessage, decode, encode
 from schemas.event import Event
-from schemas.unit import PositionReported, UnitAssigned, UnitStatusChanged
-from services.dispatch.movement import Watch, follow, see
+from schemas.unit import PositionReported, UnitAssigned, UnitDirected, UnitStatusChanged
+from services.dispatch import loader
+from services.dispatch.track import Owed, Region, Track, is_forgotten, look, order, see
 from services.kit import failpoint, kafka, runtime
 from services.kit import observability as seen_by
 from services.kit.dead_letters import Kind, letter
@@ -28,15 +32,18 @@ from services.kit.errors import TransientFailure
 from services.kit.follower import Follower
 from services.kit.http import create_app
 from services.kit.patience import patiently
-from services.kit.settings import Settings
+from services.kit.settings import Misconfigured, Settings
 
 log = logging.getLogger(__name__)
 
 SERVICE = "tracker"
+FIXES_TOPIC = "ambulance-positions"
 TAKE, WITHIN_S = 200, 0.2
-AGAIN_S = 30.0
-#: A leg is over after a day; and no restart takes longer than these minutes.
-ORDERS, FIXES = timedelta(days=1), timedelta(minutes=5)
+AGAIN_S, LOOK_S = 30.0, 5.0
+#: A leg is over after a day; and a unit that stands says so several times in this.
+ORDERS, FIXES = timedelta(days=1), timedelta(seconds=90)
+#: So long it is waited for the first record that was not taken.
+OLDEST_S = 10.0
 
 
 def application(settings: Settings, folder: str) -> Any:
@@ -80,14 +87,29 @@ class _Commits(faust.Sensor):
         failpoint.reach("tracker.offsets_followed")
 
 
-class Tracker:
-    """Every unit on a leg, followed; an agent over the fixes, and the debt of departures."""
+def region_of(settings: Settings) -> Region:
+    """The roads that a site knows. Raises ``Misconfigured``."""
+    try:
+        roads = loader.roads(settings.dispatch_roads or loader.ROADS)
+    except loader.DispatchRefused as refused:
+        raise Misconfigured(str(refused)) from refused
+    return Region(roads, ZoneInfo(settings.time_zone))
 
-    def __init__(self, settings: Settings) -> None:
+
+class Tracker:
+    """Every unit, followed: an agent over the fixes, and the debt of what they showed."""
+
+    def __init__(self, settings: Settings, region: Region) -> None:
         self._settings = settings
-        self._watches: dict[str, Watch] = {}
+        self._region = region
+        self._tracks: dict[str, Track] = {}
+        #: What is told once the broker takes it, and stamped by nobody.
+        self._untold: dict[str, Event] = {}
+        self._is_new_here = False
         self._producer: AIOKafkaProducer
         self._app: Any = None
+        self._partitioner = DefaultPartitioner()
+        self._places: list[TopicPartition] = []
         self.orders = Follower(settings, "dispatch-units", self._take_order, ORDERS)
 
     async def run(self) -> None:
@@ -96,10 +118,12 @@ class Tracker:
         self._producer = await patiently(
             settings, SERVICE, lambda: kafka.started(lambda: kafka.producer(settings))
         )
+        numbers = sorted(await self._producer.partitions_for(FIXES_TOPIC))
+        self._places = [TopicPartition(FIXES_TOPIC, number) for number in numbers]
         with tempfile.TemporaryDirectory() as folder:
             try:
                 await patiently(settings, SERVICE, lambda: self.orders.caught_up(AGAIN_S))
-                await Follower(settings, "ambulance-positions", self._take_fix, FIXES).read()
+                await self._recall()
                 await self._send_again()
                 self._app = self._built(application(settings, folder))
                 await self._app.start()
@@ -111,15 +135,24 @@ class Tracker:
                     await self._app.stop()
                 await kafka.stop(self._producer)
 
+    async def _recall(self) -> None:
+        """Read the fixes again since shortly before the first that was not taken: where a unit
+        stood before it moved is part of what its next fix shows."""
+        settings = self._settings
+        oldest = await patiently(settings, SERVICE, lambda: first_not_taken(settings, self._places))
+        since = min(oldest or datetime.now(UTC), datetime.now(UTC)) - FIXES
+        window = datetime.now(UTC) - since
+        await Follower(settings, FIXES_TOPIC, self._take_fix, window).read()
+
     def _built(self, app: Any) -> Any:
         # Bytes throughout: a key or value that Faust itself has to decode, and cannot, ends the
         # stream behind ``take`` in silence.
         raw = {"key_type": bytes, "value_type": bytes}
-        fixes = app.topic(
-            "ambulance-positions", **raw, key_serializer="raw", value_serializer="raw"
-        )
+        fixes = app.topic(FIXES_TOPIC, **raw, key_serializer="raw", value_serializer="raw")
         app.agent(fixes, name="tracker.fixes", concurrency=1)(self._take_fixes)
         app.timer(interval=AGAIN_S)(self._send_again)
+        app.timer(interval=LOOK_S)(self._look)
+        app.on_partitions_assigned.connect(self._is_assigned)
         app.sensors.add(_Commits())
         return app
 
@@ -147,7 +180,7 @@ class Tracker:
         cancellation and a failed dead letter leaves this."""
         try:
             fix = decode(message.topic, message.key, message.value, message.headers or ())
-            owing = self._take_fix(fix)
+            shown = self._take_fix(fix)
             seen_by.HANDLED.labels(SERVICE, message.topic).inc()
         except InvalidMessage as invalid:
             await self._set_down(message, "invalid", invalid.reason)
@@ -156,9 +189,9 @@ class Tracker:
             log.exception("a record failed", extra={"action": "record_failed", "bug": name})
             await self._set_down(message, "bug", name)
         else:
-            if owing is not None:
+            if shown:
                 failpoint.reach("tracker.edge_kept")
-                await self._pay(owing)
+                await self._tell(shown)
 
     async def _set_down(self, message: Any, kind: Kind, reason: str) -> None:
         """Dead-letter a record; if that cannot be done the process stops without going on."""
@@ -171,45 +204,109 @@ class Tracker:
         failpoint.reach("tracker.dead_lettered")
         seen_by.DEAD_LETTERS.labels(SERVICE, kind).inc()
 
-    # -- orders, fixes, departures -----------------------------------------------------------
+    # -- orders, fixes, movements ------------------------------------------------------------
 
     def _take_order(self, event: Event) -> None:
-        if not isinstance(event, UnitAssigned | UnitStatusChanged):
-            return  # what a human corrects is no movement
-        watch = follow(self._watches.get(event.unit_id), event)
-        if watch is None:
-            self._watches.pop(event.unit_id, None)
-        else:
-            self._watches[event.unit_id] = watch
+        if isinstance(event, UnitAssigned | UnitDirected | UnitStatusChanged):
+            track = self._tracks.get(event.unit_id) or Track(unit_id=event.unit_id)
+            self._tracks[event.unit_id] = order(track, event)
 
-    def _take_fix(self, event: Event) -> Watch | None:
-        """Follow the unit; the watch of one that is seen to have left with this fix."""
+    def _take_fix(self, event: Event) -> Sequence[Event]:
+        """Follow the unit; what is shown by this fix and by none before."""
         assert isinstance(event, PositionReported)  # noqa: S101 (the topic's only type)
-        before = self._watches.get(event.unit_id)
-        if before is None:
-            return None
-        after = self._watches[event.unit_id] = see(before, event)
-        return after if after.departed is not before.departed else None
+        track = self._tracks.get(event.unit_id) or Track(unit_id=event.unit_id)
+        self._tracks[event.unit_id], shown = see(track, event, self._region)
+        return shown
+
+    async def _look(self) -> None:
+        """Who is silent by now; and who was forgotten by everybody."""
+        if self._is_new_here:
+            self._is_new_here = False
+            await self._recall()
+        now = datetime.now(UTC)
+        silent: list[Event] = []
+        for unit_id, track in list(self._tracks.items()):
+            if is_forgotten(track, now):
+                del self._tracks[unit_id]
+            elif track.mission is not None and self._is_ours(unit_id):
+                self._tracks[unit_id], told = look(track, now, self._region)
+                silent += told
+        if silent:
+            await self._tell(silent)
+
+    async def _is_assigned(self, app: Any, assigned: set[Any], **_: Any) -> None:
+        """Units of another worker are followed from here on: their last fixes are read too."""
+        self._is_new_here = any(place.topic == FIXES_TOPIC for place in assigned)
+
+    def _is_ours(self, unit_id: str) -> bool:
+        """Whether the fixes of this unit come to this worker."""
+        place = self._partitioner(unit_id.encode(), self._places, self._places)
+        mine = self._app.assignor.assigned_actives()
+        return any((each.topic, each.partition) == place for each in mine)
 
     async def _send_again(self) -> None:
         """What is owed is sent again under the same id until it is seen back."""
-        for watch in list(self._watches.values()):
-            await self._pay(watch)
+        owed = [event for track in list(self._tracks.values()) for event in track.owed]
+        await self._tell([*owed, *self._untold.values()])
 
-    async def _pay(self, watch: Watch) -> None:
-        if watch.owes is None:
-            return
+    async def _tell(self, events: Sequence[Event]) -> None:
+        """Send; what the broker does not take is sent again with what is owed."""
+        kept = {event.event_id: event for event in events if not isinstance(event, Owed)}
+        self._untold |= kept
         try:
-            message = encode(watch.owes, "greenchannel/tracker")
-            await kafka.publish(self._producer, [message])
+            messages = [encode(event, "greenchannel/tracker") for event in events]
+            await kafka.publish(self._producer, messages)
             failpoint.reach("tracker.published")
         except TransientFailure:
-            log.warning("a departure will be sent again", extra={"action": "departure_owed"})
+            log.warning("movements will be sent again", extra={"action": "movements_owed"})
+        else:
+            for event_id in kept:
+                self._untold.pop(event_id, None)
+
+
+async def first_not_taken(settings: Settings, places: Sequence[TopicPartition]) -> datetime | None:
+    """When the oldest fix that nobody has taken yet came to the broker; none where all are taken.
+
+    Raises ``TransientFailure``.
+    """
+    found: dict[TopicPartition, datetime] = {}
+    reader = await kafka.started(lambda: kafka.reader(settings, group=SERVICE))
+    try:
+        reader.assign(places)
+        waiting = await _not_taken(reader, places)
+        deadline = asyncio.get_running_loop().time() + OLDEST_S
+        while waiting - found.keys():
+            if asyncio.get_running_loop().time() > deadline:
+                raise TransientFailure(f"{FIXES_TOPIC} does not come")
+            for place, records in (await reader.getmany(timeout_ms=200, max_records=50)).items():
+                at = datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
+                found.setdefault(place, at)
+    finally:
+        await kafka.stop(reader)
+    return min(found.values(), default=None)
+
+
+async def _not_taken(
+    reader: AIOKafkaConsumer, places: Sequence[TopicPartition]
+) -> set[TopicPartition]:
+    """The places with fixes that were not taken; the reader stands at the first of each."""
+    ends = await reader.end_offsets(places)
+    firsts = await reader.beginning_offsets(places)
+    waiting = set()
+    for place in places:
+        taken = await reader.committed(place)
+        first = max(firsts[place], taken or 0)
+        reader.seek(place, first)
+        if taken is not None and first < ends[place]:
+            waiting.add(place)
+        else:
+            reader.pause(place)
+    return waiting
 
 
 async def main(settings: Settings) -> None:
     """Run until something fails."""
-    tracker = Tracker(settings)
+    tracker = Tracker(settings, region_of(settings))
 
     async def is_ready() -> bool:
         return tracker.ready

@@ -42,7 +42,8 @@ async def assign_unit(
         rows = await store.UNITS.load(connection, names)
         before = rows[body.unit_id].state or unit.Unit(unit_id=body.unit_id)
         other = rows[body.replaces].state if body.replaces else None
-        scene = Point(latitude=call.location.latitude, longitude=call.location.longitude)
+        point = Point(latitude=call.location.latitude, longitude=call.location.longitude)
+        scene = unit.Scene(point, call.location_source)
         order = unit.Assignment(event_id=event_id, incident_id=incident_id, **body.model_dump())
         after, events = unit.assign(before, order, scene, now, other)
         if after is not before:

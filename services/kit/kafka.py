@@ -84,11 +84,13 @@ def consumer(settings: Settings, group: str) -> AIOKafkaConsumer:
     )
 
 
-def reader(settings: Settings, *topics: str) -> AIOKafkaConsumer:
-    """A consumer without a group: it reads every partition of these topics."""
+def reader(settings: Settings, *topics: str, group: str | None = None) -> AIOKafkaConsumer:
+    """A consumer that is no member of a group: it reads every partition of these topics. With
+    ``group`` it is told what that has committed."""
     return AIOKafkaConsumer(
         *topics,
         **connection(settings),
+        **({} if group is None else {"group_id": group}),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         fetch_max_wait_ms=100,

@@ -71,11 +71,11 @@ class Road:
             )
         )
 
-    async def stamp(self) -> None:
+    async def stamp(self, departed: UnitDeparted) -> None:
         await self._write(
             UnitStatusChanged(
-                event_id=str(uuid.uuid4()),
-                occurred_at=self.at(1),
+                event_id=departed.event_id,
+                occurred_at=departed.occurred_at,
                 unit_id=self.unit,
                 leg_id=self.leg,
                 status=UnitStatus.DEPARTED,
@@ -126,18 +126,20 @@ async def test_a_departure_that_nobody_watched_is_told_at_the_next_start(
     platform: Platform, tracker: Service, road: Road
 ) -> None:
     await road.order()
-    for second in (5, 10, 15):
+    await road.fix(5, STATION)
+    for second in (10, 15):
         await road.fix(second, AWAY)
     async with Watcher(platform, "dispatch-movements") as seen, running(tracker):
         event = await departed(seen, road)
-    assert event.occurred_at == road.at(5)
+    assert (event.occurred_at, event.at_rest_at) == (road.at(10), road.at(5))
 
 
 async def test_a_departure_is_told_again_until_its_stamp_is_seen(
     platform: Platform, tracker: Service, road: Road
 ) -> None:
     await road.order()
-    for second in (5, 10):
+    await road.fix(5, STATION)
+    for second in (10, 15):
         await road.fix(second, AWAY)
     async with Watcher(platform, "dispatch-movements") as seen:
         async with running(tracker):
@@ -147,7 +149,7 @@ async def test_a_departure_is_told_again_until_its_stamp_is_seen(
             await until(lambda: len(seen.of(UnitDeparted)) > count)
         again = [e for e in seen.of(UnitDeparted) if e.unit_id == road.unit]
         assert {e.event_id for e in again} == {first.event_id}
-        await road.stamp()
+        await road.stamp(first)
         async with running(tracker):
             pass
         assert [e for e in seen.of(UnitDeparted) if e.unit_id == road.unit] == again

@@ -40,6 +40,10 @@ def ended(second: float | None, **more: object) -> Reading:
         (ended(170, stood_down=at(175)), None, Fate.IN_TIME),
         (ended(190, stood_down=at(195)), None, Fate.LATE),
         (ended(10, is_rolling=True), None, Fate.ROLLING),
+        (ended(180, is_between=True), None, Fate.IN_TIME),
+        (ended(185, is_between=True, not_before=at(180.001)), None, Fate.LATE),
+        (ended(185, is_between=True, not_before=at(180)), None, Fate.MISSING),
+        (ended(900, is_between=True), None, Fate.MISSING),
     ],
 )
 def test_where_a_reading_counts(reading: Reading, now: datetime | None, expected: Fate) -> None:
@@ -67,6 +71,12 @@ def test_who_was_called_back_late_was_late_and_in_a_file_of_stamps_is_left_out()
     assert (told.numerator, told.denominator, told.stood_down, told.stood_down_late) == (1, 2, 1, 1)
     told = rate(readings, LIMIT, late_stand_downs=False)
     assert (told.numerator, told.denominator, told.stood_down, told.stood_down_late) == (1, 1, 1, 1)
+
+
+def test_what_may_have_ended_in_time_or_not_is_missing_and_in_no_percentile() -> None:
+    told = rate([ended(100), ended(300, is_between=True, not_before=at(170))], LIMIT)
+    assert (told.numerator, told.denominator, told.missing) == (1, 1, 1)
+    assert told.p95_s == 100
 
 
 def test_what_stands_apart_is_in_no_percentile() -> None:
@@ -150,5 +160,5 @@ def test_clocks_that_lack_something_are_refused(
     assert mended[0] in text
     file = Path(str(tmp_path)) / "clocks.yaml"
     file.write_text(text.replace(*mended), "utf-8")
-    with pytest.raises(loader.ClocksRefused, match=reason):
+    with pytest.raises(loader.DispatchRefused, match=reason):
         loader.clocks(file)

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.cli import main
-from services.dispatch.loader import SHIPPED, ClocksRefused, clocks
+from services.dispatch.loader import SHIPPED, DispatchRefused, clocks
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LINCOLN = Path(__file__).parents[3] / "shared" / "data" / "lincoln_ems"
@@ -132,7 +132,7 @@ def test_a_clock_that_stands_twice_in_the_file_of_a_site_is_refused(tmp_path: Pa
     file = tmp_path / "site.yaml"
     shipped = SHIPPED.read_text("utf-8")
     file.write_text(f"{shipped}\ndispatch_within_3min: {{}}\n", "utf-8")
-    with pytest.raises(ClocksRefused, match=r"^site\.yaml: line \d+: dispatch_within_3min stands"):
+    with pytest.raises(DispatchRefused, match=r"site\.yaml: line \d+: dispatch_within_3min stands"):
         clocks(file)
 
 

@@ -170,7 +170,7 @@ def test_an_order_sent_again_after_the_other_has_moved_on_is_still_a_repeat() ->
 
 
 def test_an_order_sent_again_after_the_scene_became_better_known_is_still_a_repeat() -> None:
-    there = SCENE.model_copy(update={"latitude": 31.3})
+    there = SCENE._replace(point=SCENE.point.but(latitude=31.3))
     assert assign(sent(), order(), there, at(90)) == (sent(), ())
 
 

@@ -1,186 +1,175 @@
-"""What GPS fixes show: departure, and nothing that only looks like it."""
+"""Whether a unit stands or moves: by places, by speeds, and by neither alone."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from schemas.incident import Point
-from schemas.unit import (
-    PositionReported,
-    StampSource,
-    UnitAssigned,
-    UnitDeparted,
-    UnitStatus,
-    UnitStatusChanged,
+from services.dispatch.movement import (
+    AWAY_M,
+    BESIDE_M,
+    CLEARLY_KMH,
+    ELSEWHERE,
+    FAR_M,
+    FAST_KMH,
+    Fix,
+    Motion,
+    metres,
+    see,
 )
-from services.dispatch.movement import Watch, follow, metres, see
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 STATION = Point(latitude=31.23, longitude=121.47)
-SCENE = Point(latitude=31.25, longitude=121.50)
-S = UnitStatus
+DEGREE_M = 111_195.08  # a degree of latitude on a sphere of 6,371,008.8 m
 
 
 def at(second: float) -> datetime:
     return BEGIN + timedelta(seconds=second)
 
 
-DEGREE_M = 111_195.08  # a degree of latitude on a sphere of 6,371,008.8 m
+def fix(
+    second: float, north_m: float, kmh: float | None = None, accuracy_m: float | None = None
+) -> Fix:
+    latitude = STATION.latitude + north_m / DEGREE_M
+    return Fix(at(second), latitude, STATION.longitude, accuracy_m, kmh)
 
 
-def watch() -> Watch:
-    return Watch(unit_id="U-1", leg_id="L-1", station=STATION, notified_at=at(0))
+def seen(fixes: Iterable[Fix], motion: Motion | None = None) -> Motion:
+    motion = motion or Motion()
+    for each in fixes:
+        motion = see(motion, each)
+    return motion
 
 
-def fix(second: float, distance_m: float, accuracy_m: float | None = None) -> PositionReported:
-    return PositionReported(
-        event_id=f"fix-{second}",
-        occurred_at=at(second),
-        unit_id="U-1",
-        latitude=STATION.latitude + distance_m / DEGREE_M,
-        longitude=STATION.longitude,
-        accuracy_m=accuracy_m,
-    )
+def standing(kmh: float | None = None) -> Motion:
+    """A unit that has stood at its station for a minute."""
+    return seen(fix(second, 0, kmh) for second in range(-60, 0, 5))
 
 
-def drive(*fixes: PositionReported) -> UnitDeparted | None:
-    """The departure that a unit's fixes show, in the order in which they come."""
-    followed = watch()
-    for one in fixes:
-        followed = see(followed, one)
-    return followed.departed
+def test_who_stands_rests_where_the_mean_of_the_fixes_is() -> None:
+    motion = seen([fix(0, 0), fix(5, 20), fix(10, -8)])
+    assert not motion.moves
+    assert motion.rest is not None
+    assert metres(motion.rest, STATION) == pytest.approx(4, abs=0.1)
+    assert (motion.rest.since, motion.rest.until) == (at(0), at(10))
+    assert motion.stands_since == at(0)
 
 
-def test_two_fixes_in_a_row_beyond_the_yard_are_a_departure_at_the_first_of_them() -> None:
-    departed = drive(fix(5, 10), fix(10, 110), fix(15, 200))
-    assert departed is not None
-    assert departed.occurred_at == at(10)
-    assert departed.distance_m == 200.0
-    assert (departed.unit_id, departed.leg_id) == ("U-1", "L-1")
+def test_two_fast_fixes_in_a_row_are_movement_from_the_first_on() -> None:
+    one = see(standing(0), fix(5, 3, FAST_KMH + 0.1))
+    assert not one.moves
+    moving = see(one, fix(10, 8, FAST_KMH + 0.1))
+    assert moving.began == at(5)
+    assert moving.rest is not None
+    assert moving.rest.until == at(-5)
 
 
-def test_one_outlier_is_no_departure() -> None:
-    assert drive(fix(5, 10), fix(10, 900), fix(15, 12), fix(20, 11)) is None
-    assert drive(fix(5, 900), fix(10, 12), fix(15, 900), fix(20, 11)) is None
+def test_a_speed_at_the_limit_is_none() -> None:
+    assert not seen([fix(5, 3, FAST_KMH), fix(10, 8, FAST_KMH)], standing(0)).moves
 
 
-def test_jitter_within_the_yard_is_no_departure() -> None:
-    assert drive(*(fix(n, n * 7 % 99) for n in range(60))) is None
+def test_one_fast_fix_is_none_and_neither_are_two_apart() -> None:
+    assert not seen([fix(5, 3, 30), fix(10, 3, 0), fix(15, 3, 30)], standing(0)).moves
 
 
-def test_the_yard_reaches_100_metres_and_its_edge_is_still_within() -> None:
-    assert drive(fix(5, 99.9), fix(10, 99.9)) is None
-    assert drive(fix(5, 100.1), fix(10, 100.1)) is not None
-    edge = metres(STATION, Point(latitude=fix(5, 200).latitude, longitude=STATION.longitude))
-    assert drive(fix(5, 200, edge), fix(10, 200, edge)) is None
+def test_one_fix_is_enough_that_is_clearly_fast_and_elsewhere() -> None:
+    assert see(standing(0), fix(5, BESIDE_M + 1, CLEARLY_KMH + 1)).began == at(5)
+    assert not see(standing(0), fix(5, BESIDE_M - 1, CLEARLY_KMH + 1)).moves
+    assert not see(standing(0), fix(5, BESIDE_M + 1, CLEARLY_KMH)).moves
+
+
+def test_without_a_speed_two_places_that_get_farther_are_movement() -> None:
+    assert seen([fix(5, 60), fix(10, 120)], standing()).moves
+    assert not seen([fix(5, 60), fix(10, 70)], standing()).moves
+    assert not seen([fix(5, AWAY_M - 1), fix(10, AWAY_M + 18)], standing()).moves
+    assert seen([fix(5, FAR_M + 5), fix(10, FAR_M + 5)], standing()).moves
+
+
+def test_without_a_speed_it_began_as_much_earlier_as_the_way_took() -> None:
+    """60 m at 12 m/s are 5 s; and not before it was last seen to stand."""
+    assert seen([fix(5, 60), fix(10, 120)], standing()).began == at(0)
+    assert seen([fix(5, 60), fix(25, 85)], standing()).began == at(-5)
+
+
+def test_one_outlier_is_no_movement() -> None:
+    assert not seen([fix(5, 900), fix(10, 12), fix(15, 900), fix(20, 11)], standing()).moves
+    assert not seen([fix(5, 900, 0), fix(10, 12, 0)], standing(0)).moves
+
+
+def test_a_receiver_that_stands_may_think_itself_elsewhere() -> None:
+    """Between houses a place wanders by a hundred metres, and the speed stays nothing."""
+    wandering = seen((fix(5 * n, 20 * n, 0.4) for n in range(1, 7)), standing(0))
+    assert not wandering.moves
+
+
+def test_who_is_found_far_away_has_moved_though_it_stands() -> None:
+    assert seen([fix(60, 500, 0), fix(65, 500, 0)], standing(0)).began == at(60)
 
 
 def test_a_fix_must_lie_farther_away_than_it_can_be_wrong() -> None:
-    assert drive(fix(5, 250, accuracy_m=300), fix(10, 290, accuracy_m=300)) is None
-    departed = drive(fix(5, 310, accuracy_m=300), fix(10, 320, accuracy_m=300))
-    assert departed is not None
-    assert departed.distance_m == pytest.approx(320, abs=0.2)
-    assert drive(fix(5, 60, accuracy_m=3), fix(10, 90, accuracy_m=3)) is None
-
-
-def test_fixes_from_before_the_order_say_nothing() -> None:
-    assert drive(fix(-20, 500), fix(-10, 500)) is None
-    assert drive(fix(-10, 500), fix(5, 500)) is None
-    assert drive(fix(0, 500), fix(5, 500)) is not None
+    assert not seen([fix(5, 190, None, 100), fix(10, 199, None, 100)], standing()).moves
+    assert seen([fix(5, 210, None, 100), fix(10, 240, None, 100)], standing()).moves
 
 
 def test_fixes_that_come_out_of_order_give_the_earlier_time() -> None:
-    departed = drive(fix(15, 200), fix(10, 110))
-    assert departed is not None
-    assert departed.occurred_at == at(10)
+    assert seen([fix(10, 80, 40), fix(5, 20, 30)], standing(0)).began == at(10)
+    slowly = seen([fix(10, 20, 10), fix(5, 8, 10)], standing(0))
+    assert slowly.began == at(5)
 
 
-def test_after_an_outlier_the_departure_is_at_the_first_fix_of_the_real_one() -> None:
-    departed = drive(fix(5, 900), fix(10, 12), fix(30, 150), fix(35, 200))
-    assert departed is not None
-    assert departed.occurred_at == at(30)
+def test_a_fix_that_is_told_twice_or_was_overtaken_changes_nothing() -> None:
+    motion = standing(0)
+    assert see(motion, fix(-5, 0, 0)) == motion
+    assert see(motion, fix(-30, 300, 50)) == motion
+    one = see(motion, fix(5, 3, 30))
+    assert see(one, fix(5, 3, 30)) == one
 
 
-def test_a_departure_is_seen_once_under_the_id_of_its_leg() -> None:
-    gone = see(see(watch(), fix(3, 200)), fix(5, 200))
-    assert see(gone, fix(10, 300)) == gone
-    other = see(see(watch(), fix(2, 300)), fix(7, 500))
-    assert gone.owes is not None
-    assert other.owes is not None
-    assert gone.owes.event_id == other.owes.event_id
+def test_who_is_pushed_aside_rests_there_without_having_left() -> None:
+    aside = seen((fix(5 * n, 60) for n in range(ELSEWHERE + 1)), standing())
+    assert not aside.moves
+    assert aside.rest is not None
+    assert metres(aside.rest, STATION) == pytest.approx(60, abs=1)
 
 
-def test_a_fix_told_twice_is_one_fix() -> None:
-    assert drive(fix(5, 900), fix(5, 900), fix(10, 12)) is None
-    departed = drive(fix(5, 110), fix(5, 110), fix(10, 200))
-    assert departed is not None
-    assert departed.occurred_at == at(5)
+def moving() -> Motion:
+    return seen([fix(5, 30, 40), fix(10, 90, 40)], standing(0))
 
 
-def test_a_departure_that_was_stamped_is_not_seen_again() -> None:
-    stamped = follow(watch(), status(S.DEPARTED, "gps"))
-    assert stamped is not None
-    assert see(see(stamped, fix(70, 200)), fix(75, 300)) == stamped
-    assert stamped.owes is None
+def test_two_fixes_without_speed_are_rest_from_the_first_on() -> None:
+    one = see(moving(), fix(15, 100, 0))
+    assert one.moves
+    stopped = see(one, fix(20, 102, 0))
+    assert stopped.stands_since == at(15)
+    assert stopped.rest is not None
+    assert metres(stopped.rest, STATION) == pytest.approx(101, abs=0.1)
 
 
-def status(value: UnitStatus, source: StampSource = "crew", leg: str = "L-1") -> UnitStatusChanged:
-    return UnitStatusChanged(
-        event_id=f"{value}-{source}",
-        occurred_at=at(60),
-        unit_id="U-1",
-        leg_id=leg,
-        status=value,
-        source=source,
-    )
+def test_a_crawl_is_no_rest() -> None:
+    assert seen((fix(15 + 5 * n, 100 + 7 * n, 5) for n in range(9)), moving()).moves
 
 
-def assigned(leg: str, second: float = 0) -> UnitAssigned:
-    return UnitAssigned(
-        event_id=f"assigned-{leg}",
-        occurred_at=at(second),
-        unit_id="U-1",
-        leg_id=leg,
-        incident_id="I-1",
-        station=STATION,
-        scene=SCENE,
-    )
+def test_where_no_speed_is_told_rest_is_ten_seconds_in_one_place() -> None:
+    left = seen([fix(5, 60), fix(10, 120)], standing())
+    assert seen([fix(15, 180), fix(20, 190)], left).moves
+    assert not seen([fix(15, 180), fix(20, 190), fix(25, 184)], left).moves
+    assert seen([fix(15, 180), fix(20, 230), fix(25, 280), fix(30, 330)], left).moves
 
 
-def departed() -> Watch:
-    return see(see(watch(), fix(5, 200)), fix(10, 200))
+def test_who_drives_on_begins_anew() -> None:
+    stopped = seen([fix(15, 100, 0), fix(20, 102, 0)], moving())
+    again = seen([fix(40, 110, 20), fix(45, 140, 30)], stopped)
+    assert again.began == at(40)
+    assert again.rest == stopped.rest
 
 
-def test_a_watch_begins_with_the_order_and_anew_with_the_next() -> None:
-    assert follow(None, assigned("L-1")) == watch()
-    anew = follow(departed(), assigned("L-2", 600))
-    assert anew == watch().model_copy(update={"leg_id": "L-2", "notified_at": at(600)})
-
-
-def test_an_order_told_again_does_not_forget_the_departure() -> None:
-    assert follow(departed(), assigned("L-1")) == departed()
-
-
-@pytest.mark.parametrize("value", S)
-def test_a_watch_ends_with_the_leg(value: UnitStatus) -> None:
-    over = value in {S.AVAILABLE, S.STOOD_DOWN, S.OUT_OF_SERVICE}
-    assert follow(watch(), status(value)) == (None if over else watch())
-    assert follow(watch(), status(value, leg="L-0")) == watch()
-    assert follow(None, status(value)) is None
-
-
-def test_a_departure_is_owed_until_the_stamp_of_gps_is_seen_back() -> None:
-    gone = departed()
-    assert gone.owes == gone.departed
-    by_crew = follow(gone, status(S.DEPARTED, "crew"))
-    assert by_crew == gone
-    paid = follow(gone, status(S.DEPARTED, "gps"))
-    assert paid is not None
-    assert paid.owes is None
-    assert watch().owes is None
+def test_a_unit_of_which_nothing_is_known_moves_by_its_speed_alone() -> None:
+    assert seen([fix(0, 0, 40), fix(5, 55, 40)]).began == at(0)
+    assert seen([fix(0, 0), fix(5, 55), fix(10, 110)]).began == at(0)
 
 
 @pytest.mark.parametrize(

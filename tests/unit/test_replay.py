@@ -211,7 +211,7 @@ class Services:
             incident = path.split("/")[3]
             order = unit.Assignment(event_id=key, incident_id=incident, **{**body, "station": HERE})
             free = self.units.get(order.unit_id) or unit.Unit(unit_id=order.unit_id)
-            return self._keep(unit.assign(free, order, HERE, NOW)[0])
+            return self._keep(unit.assign(free, order, unit.Scene(HERE, "caller"), NOW)[0])
         if path.endswith("/stamps"):
             stamp = Stamp(stamp_id=key, source="crew", **body)
             return self._keep(unit.stamp(self.units[path.split("/")[3]], stamp)[0])

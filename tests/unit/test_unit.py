@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from schemas.event import Event
-from schemas.incident import Point
+from schemas.incident import DeadlineMissed, Point
 from schemas.repeats import REMEMBERED, Repeats
 from schemas.unit import (
     EtaUpdated,
@@ -17,20 +17,26 @@ from schemas.unit import (
     UnitArrived,
     UnitAssigned,
     UnitDeparted,
+    UnitFellSilent,
+    UnitHeardAgain,
+    UnitLeftScene,
+    UnitLocated,
     UnitStatus,
     UnitStatusChanged,
 )
 from services.dispatch.handlers import handle_movement
-from services.dispatch.leg import Leg, Stamp
+from services.dispatch.leg import Leg, Silence, Stamp
 from services.dispatch.store import Fleet
 from services.dispatch.unit import (
     ASSIGNABLE,
     MAY_FOLLOW,
+    SILENT,
     Assignment,
     Decision,
+    Scene,
     Unit,
     assign,
-    see_departure,
+    see_movement,
     stamp,
 )
 from services.kit.errors import Rejected
@@ -38,7 +44,7 @@ from services.kit.work import Received
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 STATION = Point(latitude=31.23, longitude=121.47)
-SCENE = Point(latitude=31.25, longitude=121.50)
+SCENE = Scene(Point(latitude=31.25, longitude=121.50), "caller")
 S = UnitStatus
 
 
@@ -155,7 +161,7 @@ def test_an_order_starts_a_leg_and_is_the_moment_of_notification() -> None:
     assert isinstance(assigned, UnitAssigned)
     assert isinstance(notified, UnitStatusChanged)
     assert (assigned.event_id, assigned.leg_id) == ("order-1", "I-1.U-1.1")
-    assert (assigned.station, assigned.scene) == (STATION, SCENE)
+    assert (assigned.station, assigned.scene) == (STATION, SCENE.point)
     assert (assigned.occurred_at, assigned.recorded_at) == (at(0), at(1))
     assert told([notified]) == [("notified", "dispatcher", "I-1.U-1.1")]
     assert (notified.occurred_at, notified.recorded_at) == (at(0), at(1))
@@ -229,7 +235,7 @@ def seen(second: float = 50, leg_id: str = "I-1.U-1.1") -> UnitDeparted:
 
 
 def see(unit: Unit, given: UnitDeparted, second: float = 55) -> tuple[Unit, Sequence[Event]]:
-    after, leg, events = see_departure(unit, unit.leg, given, at(second))
+    after, leg, events = see_movement(unit, unit.leg, given, at(second))
     assert leg == after.leg
     return after, events
 
@@ -255,7 +261,7 @@ def test_what_gps_saw_counts_also_when_it_is_heard_of_after_the_leg() -> None:
     assert unit.status is S.AVAILABLE
     assert told(events) == [("departed", "gps", "I-1.U-1.1")]
     elsewhere, _ = send(free, order("order-2", "I-2", 600), 600)
-    after, leg, events = see_departure(elsewhere, free.leg, seen(), at(700))
+    after, leg, events = see_movement(elsewhere, free.leg, seen(), at(700))
     assert (after.status, after.leg) == (S.NOTIFIED, elsewhere.leg)
     assert leg is not None
     assert leg.stamped(S.DEPARTED, "gps")
@@ -291,17 +297,102 @@ def test_gps_of_another_leg_stamps_nothing() -> None:
     assert handle_movement(None, received) == (None, ())
 
 
-def test_a_movement_that_is_only_announced_yet_changes_nothing() -> None:
-    there = {"event_id": "m-1", "occurred_at": at(50), "unit_id": "U-1", "leg_id": "I-1.U-1.1",
-             "place": "scene", "distance_m": 12}  # fmt: skip
+OF_LEG = {"occurred_at": at(50), "unit_id": "U-1", "leg_id": "I-1.U-1.1"}
+
+
+def heard(fleet: Fleet, event: Event, second: float = 55) -> tuple[Fleet, Sequence[Event]]:
+    after, events = handle_movement(fleet, Received("U-1", event, at(second), record=None))
+    assert after is not None
+    return after, events
+
+
+def arrival(place: str, name: str = "m-1", second: float = 50) -> UnitArrived:
+    told = {"event_id": name, "place": place, "distance_m": 12, "occurred_at": at(second)}
+    return UnitArrived.model_validate({**OF_LEG, **told})
+
+
+def test_gps_stamps_arrivals_and_that_the_scene_was_left() -> None:
     fleet = Fleet(unit=sent(), legs={})
-    arrived = UnitArrived.model_validate(there)
-    expected = EtaUpdated.model_validate({**there, "arrives_at": at(300)})
-    for event in (arrived, expected):
-        received = Received("U-1", event, at(51), record=None)
-        assert handle_movement(fleet, received) == (fleet, ())
-    received = Received("U-1", seen(), at(51), record=None)
-    assert told(handle_movement(fleet, received)[1]) == [("departed", "gps", "I-1.U-1.1")]
+    steps = (
+        arrival("scene"),
+        UnitLeftScene.model_validate({**OF_LEG, "event_id": "m-2", "distance_m": 420.5}),
+        arrival("destination", "m-3"),
+    )
+    said: list[tuple[str, str, str | None]] = []
+    for event in steps:
+        fleet, events = heard(fleet, event)
+        said += told(events)
+        assert heard(fleet, event) == (fleet, ())
+    assert [status for status, _, _ in said] == ["on_scene", "left_scene", "at_destination"]
+    assert {source for _, source, _ in said} == {"gps"}
+    assert fleet.unit.status is S.AT_DESTINATION
+    assert fleet.unit.leg is not None
+    assert fleet.unit.leg.scene_off_m == 420.5
+    assert fleet.unit.leg.scene_source == "caller"
+
+
+def test_a_departure_that_gps_saw_has_what_it_saw_before() -> None:
+    event = seen().model_copy(update={"at_rest_at": at(44)})
+    fleet, _ = heard(Fleet(unit=sent(), legs={}), event)
+    assert fleet.unit.leg is not None
+    assert fleet.unit.leg.dispatch().seen_not_before == at(44)
+
+
+def eta(place: str, second: float, arrives: float) -> EtaUpdated:
+    told = {"event_id": f"eta-{second}", "place": place, "occurred_at": at(second),
+            "arrives_at": at(arrives), "distance_m": 900}  # fmt: skip
+    return EtaUpdated.model_validate({**OF_LEG, **told})
+
+
+def test_what_was_expected_first_stays_beside_what_is_expected_now() -> None:
+    fleet = Fleet(unit=sent(), legs={})
+    for event in (eta("scene", 60, 300), eta("scene", 90, 420), eta("destination", 800, 1_500)):
+        fleet, events = heard(fleet, event)
+        assert events == ()
+    leg = fleet.unit.leg
+    assert leg is not None
+    assert (leg.expected_on_scene, leg.expected_at_destination) == (at(300), at(1_500))
+    assert leg.eta == eta("destination", 800, 1_500)
+    assert heard(fleet, eta("scene", 90, 420)) == (fleet, ())
+
+
+def silent(second: float, overdue: bool, name: str = "q") -> UnitFellSilent:
+    told = {"event_id": f"{name}-{second}", "occurred_at": at(second), "last_seen_at": at(10)}
+    return UnitFellSilent.model_validate({**OF_LEG, **told, "is_overdue": overdue})
+
+
+def test_a_silent_unit_alarms_once_until_it_is_heard_again() -> None:
+    fleet, events = heard(Fleet(unit=sent(), legs={}), silent(70, overdue=False))
+    assert events == ()
+    assert fleet.unit.leg is not None
+    assert fleet.unit.leg.silence == Silence(since=at(10), is_overdue=False)
+    fleet, (missed,) = heard(fleet, silent(190, overdue=True))
+    assert isinstance(missed, DeadlineMissed)
+    assert (missed.clock, missed.incident_id, missed.unit_id) == (SILENT, "I-1", "U-1")
+    assert heard(fleet, silent(190, overdue=True, name="r")) == (fleet, ())
+    back = UnitHeardAgain.model_validate({**OF_LEG, "event_id": "h-1"})
+    fleet, events = heard(fleet, back)
+    assert fleet.unit.leg is not None
+    assert (fleet.unit.leg.silence, events) == (None, ())
+    assert heard(fleet, back) == (fleet, ())
+
+
+def test_nobody_is_called_about_a_unit_that_is_free_again() -> None:
+    free = Fleet(unit=stamped(sent(), S.DEPARTED, S.AVAILABLE), legs={})
+    assert heard(free, silent(190, overdue=True)) == (free, ())
+
+
+def test_the_newest_place_of_a_unit_is_kept() -> None:
+    def located(second: float) -> UnitLocated:
+        return UnitLocated(
+            event_id=f"l-{second}", occurred_at=at(second), unit_id="U-1", point=STATION, moves=True
+        )
+
+    fleet, events = heard(Fleet(unit=Unit(unit_id="U-1"), legs={}), located(60))
+    assert (fleet.unit.located, events) == (located(60), ())
+    assert heard(fleet, located(50)) == (fleet, ())
+    nobody = Received("U-9", located(60), at(61), record=None)
+    assert handle_movement(None, nobody) == (None, ())
 
 
 def test_repeats_are_remembered_for_the_last_acts() -> None:

@@ -29,7 +29,7 @@ from services.dispatch.unit import (
     assign,
     correct,
     enter,
-    see_departure,
+    see_movement,
     stamp,
 )
 from services.kit.errors import Rejected
@@ -102,7 +102,7 @@ class World:
                 event_id=f"d-{leg.leg_id}", occurred_at=at(second), unit_id=unit.unit_id,
                 leg_id=leg.leg_id, distance_m=100,
             )  # fmt: skip
-            after, seen_leg, events = see_departure(unit, leg, seen, now)
+            after, seen_leg, events = see_movement(unit, leg, seen, now)
             changed = seen_leg or leg
         else:
             which = leg.stamps[choice % len(leg.stamps)]
