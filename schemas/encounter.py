@@ -87,6 +87,9 @@ class Patient(Value):
     identity: Literal["known", "unknown"] = "unknown"
     complaint: Complaint = Complaint.UNKNOWN
     complaint_text: Text | None = None
+    wishes_facility_id: Identifier | None = Field(
+        default=None, description="The hospital that the patient or the family asks for."
+    )
     last_known_well: Moment | None = Field(
         default=None, description="Of a stroke: when the patient was last seen without signs."
     )

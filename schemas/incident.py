@@ -68,6 +68,9 @@ class IncidentOpened(IncidentEvent):
     call: Call
     location: Location
     classification: CallClass
+    scheduled_at: Moment | None = Field(
+        default=None, description="Of a transfer that is no emergency: when the vehicle is wanted."
+    )
     encounter_ids: tuple[Identifier, ...] = Field(min_length=1)
 
 
@@ -120,6 +123,9 @@ class DeadlineEvent(IncidentEvent):
         default=None, description="The dispatch, where the clock is one's; else the call's."
     )
     unit_id: Identifier | None = None
+    encounter_id: Identifier | None = Field(
+        default=None, description="The patient, where the clock is one's."
+    )
 
 
 class DeadlineWarned(DeadlineEvent):

@@ -32,6 +32,66 @@ StampSource = Literal["crew", "gps", "dispatcher", "system"]
 Place = Literal["scene", "destination"]
 
 
+class UnitKind(StrEnum):
+    """What a vehicle is built for (types A to D of WS/T 292)."""
+
+    TRANSPORT = "transport"
+    MONITORING = "monitoring"
+    PROTECTIVE = "protective"
+    SPECIAL = "special"
+
+
+class Equipment(StrEnum):
+    """What a vehicle carries, as far as a call may need it."""
+
+    DEFIBRILLATOR = "defibrillator"
+    VENTILATOR = "ventilator"
+    ECG = "ecg"
+    COMPRESSION_DEVICE = "compression_device"
+    INCUBATOR = "incubator"
+    OBSTETRIC_KIT = "obstetric_kit"
+    NEGATIVE_PRESSURE = "negative_pressure"
+    BARIATRIC_STRETCHER = "bariatric_stretcher"
+
+
+#: Standing units wait for calls; mobile ones are called up when those do not suffice.
+Force = Literal["standing", "mobile"]
+
+
+class UnitRegistered(Event):
+    """A vehicle belongs to a station, and carries this."""
+
+    unit_id: Identifier
+    station_id: Identifier
+    kind: UnitKind
+    force: Force = "standing"
+    equipment: tuple[Equipment, ...] = ()
+
+
+class ReadinessReported(Event):
+    """What the crew found when it looked at itself and its vehicle; null is what nobody looked
+    at, and no "enough"."""
+
+    unit_id: Identifier
+    crew: Literal["complete", "incomplete"] | None = None
+    equipment: Literal["complete", "incomplete"] | None = None
+    oxygen: Literal["enough", "low"] | None = None
+    fuel: Literal["enough", "low"] | None = None
+
+
+class UnitMobilised(Event):
+    """A unit of the mobile force is called up: it may be sent from now on."""
+
+    unit_id: Identifier
+    reason: Text
+
+
+class UnitReleased(Event):
+    """A unit of the mobile force is called up no more."""
+
+    unit_id: Identifier
+
+
 class UnitAssigned(Event):
     """A unit was told to go: the moment of notification. ``leg_id`` is this one dispatch of it."""
 
@@ -44,6 +104,11 @@ class UnitAssigned(Event):
     replaces: Identifier | None = Field(
         default=None, description="The dispatch of another unit, in whose place this one goes."
     )
+    diverted_from: Identifier | None = Field(
+        default=None, description="The dispatch to a less severe call that it was taken from."
+    )
+    station_id: Identifier | None = None
+    chosen_by: Identifier | None = None
 
 
 class UnitStatusChanged(Event):

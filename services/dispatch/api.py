@@ -10,9 +10,22 @@ from services.dispatch import (
     encounter_api,
     incident_api,
     indicator_api,
+    recommendation_api,
+    register_api,
     unit_api,
 )
 
 router = APIRouter()
-for part in (incident_api, unit_api, encounter_api, clinic_api, indicator_api, alarm_api):
+PARTS = (
+    incident_api,
+    unit_api,
+    encounter_api,
+    clinic_api,
+    register_api,
+    recommendation_api,
+    indicator_api,
+    alarm_api,
+)
+for part in PARTS:
     router.include_router(part.router)
+router.include_router(alarm_api.of_units)

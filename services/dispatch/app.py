@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from services.dispatch import handlers, loader
+from services.dispatch import handlers, loader, recommendation
 from services.dispatch.api import router
 from services.dispatch.indicators import Site
 from services.dispatch.timekeeper import Timekeeper
@@ -28,22 +28,36 @@ def site_of(settings: Settings) -> Site:
     return Site.of(settings.time_zone, settings.dispatch_shifts, clocks)
 
 
+def advice_of(settings: Settings, site: Site) -> recommendation.Site:
+    """What recommendations rest on here. Raises ``Misconfigured``."""
+    try:
+        fleet = loader.fleet(settings.dispatch_fleet or loader.FLEET)
+        roads = loader.roads(settings.dispatch_roads or loader.ROADS)
+    except loader.DispatchRefused as refused:
+        raise Misconfigured(str(refused)) from refused
+    return recommendation.Site(fleet, roads, site.zone)
+
+
 async def main(settings: Settings) -> None:
     """Run until something fails."""
     site = site_of(settings)
     pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=10))
     folders = [files("services.kit") / "migrations", files("services.dispatch") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
-    movements = Loop(settings, pool, handlers.MOVEMENTS)
-    news = Loop(settings, pool, handlers.NEWS)
+    reading = handlers.reading(site.clocks)
+    movements = Loop(settings, pool, reading.movements)
+    news = Loop(settings, pool, reading.news)
+    capacity = Loop(settings, pool, reading.capacity)
     relay = Relay(settings, SERVICE, pool)
 
     async def is_ready() -> bool:
-        return movements.ready and news.ready and await postgres.is_writable(pool)
+        loops = movements, news, capacity
+        return all(loop.ready for loop in loops) and await postgres.is_writable(pool)
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     app.state.pool = pool
     app.state.site = site
+    app.state.advice = advice_of(settings, site)
     timekeeper = Timekeeper(settings, pool)
-    parts = [relay.run, movements.run, news.run, timekeeper.run]
+    parts = [relay.run, movements.run, news.run, capacity.run, timekeeper.run]
     await runtime.together([runtime.serve(app, settings), *parts])

@@ -7,8 +7,14 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from schemas.encounter import EncounterEvent
-from services.dispatch import store
+from schemas.encounter import (
+    DestinationSelected,
+    EncounterEvent,
+    PatientBoarded,
+    PatientHandedToUnit,
+    PatientReached,
+)
+from services.dispatch import deadline, director, store
 from services.dispatch.encounter import Encounter, record
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
@@ -18,6 +24,8 @@ from services.kit.http import Access, event_id_for
 from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 
+#: With these it may be another unit that drives the patient, or another hospital.
+DIRECTING = frozenset({DestinationSelected, PatientReached, PatientBoarded, PatientHandedToUnit})
 #: Part of the state, and of no answer.
 OURS = {"taken"}
 
@@ -54,6 +62,10 @@ async def act(
             row = Row(after, rows[encounter_id].version)
             await store.ENCOUNTERS.save(connection, {encounter_id: row})
             await outbox.append(connection, "dispatch", events)
+            if kind in DIRECTING:
+                await director.to_hospital(connection, after, body.occurred_at)
+            clocks = request.app.state.site.clocks
+            await store.arm(connection, deadline.of_patient(after, clocks, datetime.now(UTC)))
         failpoint.reach("request.decided")
     return after
 

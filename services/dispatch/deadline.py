@@ -11,17 +11,21 @@ from pydantic import AwareDatetime
 
 from schemas.envelope import derived_id
 from schemas.event import Identifier, Value
-from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentEvent, IncidentHeld
+from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentEvent
+from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
 from services.dispatch.clock import Clock
+from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
 from services.dispatch.leg import Leg
-from services.dispatch.unit import SILENT
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
 NOTIFICATION = "first_unit_notified_within_1min"
+DESTINATION = "destination_chosen"
+LEFT_WITHOUT = "destination_known_on_leaving"
+_SEVERE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 #: What is entered so much later is a record of what was, and nobody's alarm any more.
 PAST = timedelta(hours=1)
 #: Who has stamped nothing else has not left; who stamps that they are on scene has.
@@ -41,6 +45,7 @@ class _Due(Value):
     incident_id: Identifier
     leg_id: Identifier | None = None
     unit_id: Identifier | None = None
+    encounter_id: Identifier | None = None
     due_at: AwareDatetime
 
 
@@ -67,24 +72,62 @@ def of_leg(leg: Leg, clocks: Mapping[str, Clock], now: datetime) -> list[Deadlin
     return list(_steps(DEPARTURE, clocks, whose, Since(leg.notified_at, now)))
 
 
+def as_emergency(
+    incident: Incident, legs: Iterable[Leg], clocks: Mapping[str, Clock], now: datetime
+) -> list[Deadline]:
+    """By when what is due must have happened, of a call that is an emergency only since now."""
+    since = incident.emergency_since
+    waiting = [leg for leg in legs if not leg.dispatch().is_over and _waits(leg)]
+    found = [] if waiting else of_call(incident, clocks, now)
+    for leg in waiting:
+        whose = Whose(leg.incident_id, leg.leg_id, leg.unit_id)
+        began = max(filter(None, (leg.notified_at, since)), default=None)
+        if began is not None and not leg.is_rolling:
+            found += _steps(DEPARTURE, clocks, whose, Since(began, now))
+    return found
+
+
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
     """By when a first unit must have been told; where no time of acceptance is known, none."""
     accepted = incident.call.accepted_at
     if accepted is None:
         return []
+    accepted = max(accepted, incident.emergency_since or accepted)
     whose = Whose(incident.incident_id)
     return list(_steps(NOTIFICATION, clocks, whose, Since(accepted, now)))
 
 
-def at_once(incident: Incident, held: IncidentHeld) -> Deadline:
+def at_once(incident_id: str, cause: str, at: datetime) -> Deadline:
     """The call waits: nobody need wait until the limit has passed to hear that no unit was sent."""
     return Deadline(
-        deadline_id=derived_id("held", incident.incident_id, held.event_id),
+        deadline_id=derived_id("held", incident_id, cause),
         clock=NOTIFICATION,
         step=Step.BREACH,
-        incident_id=incident.incident_id,
-        due_at=held.occurred_at,
+        incident_id=incident_id,
+        due_at=at,
     )
+
+
+def of_patient(encounter: Encounter, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
+    """By when a hospital must have been chosen for a severe patient whom a crew has reached: the
+    crew is asked, and then the dispatcher. Each level asks for itself."""
+    if not _must_be_bound(encounter) or encounter.incident_id is None:
+        return []
+    if encounter.reached_at is None:
+        return []
+    whose = Whose(
+        encounter.incident_id, unit_id=encounter.unit_id, encounter_id=encounter.encounter_id
+    )
+    subject = f"{encounter.encounter_id}/{encounter.level}"
+    return list(_steps(DESTINATION, clocks, whose, Since(encounter.reached_at, now), subject))
+
+
+def of_leaving(
+    leg: Leg, at: datetime, clocks: Mapping[str, Clock], now: datetime
+) -> list[Deadline]:
+    """The unit leaves the scene: by when it must be known where to."""
+    whose = Whose(leg.incident_id, leg.leg_id, leg.unit_id)
+    return list(_steps(LEFT_WITHOUT, clocks, whose, Since(at, now)))
 
 
 class Whose(NamedTuple):
@@ -93,6 +136,7 @@ class Whose(NamedTuple):
     incident_id: str
     leg_id: str | None = None
     unit_id: str | None = None
+    encounter_id: str | None = None
 
 
 class Since(NamedTuple):
@@ -103,9 +147,9 @@ class Since(NamedTuple):
 
 
 def _steps(
-    name: str, clocks: Mapping[str, Clock], whose: Whose, since: Since
+    name: str, clocks: Mapping[str, Clock], whose: Whose, since: Since, subject: str | None = None
 ) -> Iterator[Deadline]:
-    clock, subject = clocks[name], whose.leg_id or whose.incident_id
+    clock, subject = clocks[name], subject or whose.leg_id or whose.incident_id
     for step, after in ((Step.WARNING, clock.warn_s), (Step.BREACH, clock.limit_s)):
         if after is None or since.began + timedelta(seconds=after) < since.now - PAST:
             continue
@@ -118,16 +162,55 @@ def _steps(
         )
 
 
-def is_missed(deadline: Deadline | Alarm, incident: Incident, legs: Sequence[Leg]) -> bool:
+class About(NamedTuple):
+    """A call with all that was sent to it, and its patients."""
+
+    incident: Incident
+    legs: Sequence[Leg]
+    encounters: Sequence[Encounter] = ()
+
+
+def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
     """Whether what was due has not happened, and is still waited for. Only emergencies are, but for
     a unit that is not heard of, wherever it was sent."""
-    if deadline.clock == SILENT:
-        return any(leg.leg_id == deadline.leg_id and _is_silent(leg) for leg in legs)
-    if incident.classification != COUNTED:
-        return False
-    if deadline.clock == DEPARTURE:
-        return any(leg.leg_id == deadline.leg_id and _waits(leg) for leg in legs)
-    return incident.standing in (Standing.OPEN, Standing.HELD) and not legs
+    its = [leg for leg in about.legs if leg.leg_id == deadline.leg_id]
+    match deadline.clock:
+        case "unit_silent":
+            return any(map(_is_silent, its))
+        case _ if about.incident.classification != COUNTED:
+            return False
+        case "dispatch_within_3min":
+            return any(map(_waits, its))
+        case "destination_chosen":
+            return any(
+                each.encounter_id == deadline.encounter_id and _must_be_bound(each)
+                for each in about.encounters
+            )
+        case "destination_known_on_leaving":
+            return any(map(_goes_on, its)) and any(
+                each.unit_id == deadline.unit_id and _lacks_destination(each)
+                for each in about.encounters
+            )
+    is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
+    return is_open and all(map(_was_called_back, about.legs))
+
+
+def _lacks_destination(encounter: Encounter) -> bool:
+    return encounter.destination is None and encounter.outcome is None
+
+
+def _must_be_bound(encounter: Encounter) -> bool:
+    return encounter.level in _SEVERE and _lacks_destination(encounter)
+
+
+def _goes_on(leg: Leg) -> bool:
+    return not leg.dispatch().is_over
+
+
+def _was_called_back(leg: Leg) -> bool:
+    """Whether it was called back before it was there: the call waits as if nobody had been sent."""
+    sent = leg.dispatch()
+    return sent.stood_down is not None and sent.on_scene is None and sent.seen_on_scene is None
 
 
 def _is_silent(leg: Leg) -> bool:
@@ -156,7 +239,8 @@ def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
     """Of several steps of one clock that are due at once, after an outage, the last one alone."""
     found: dict[tuple[str, str], Deadline] = {}
     for each in sorted(due, key=lambda deadline: deadline.due_at):
-        found[each.clock, each.leg_id or each.incident_id] = each
+        subject = each.encounter_id or each.leg_id or each.incident_id
+        found[each.clock, subject] = each
     return list(found.values())
 
 
@@ -171,4 +255,5 @@ def told(deadline: Deadline, now: datetime) -> IncidentEvent:
         clock=deadline.clock,
         leg_id=deadline.leg_id,
         unit_id=deadline.unit_id,
+        encounter_id=deadline.encounter_id,
     )

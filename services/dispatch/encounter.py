@@ -38,7 +38,7 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.repeats import Repeats, digest_of, name_of
-from schemas.triage import TriageDecided, TriageLevel
+from schemas.triage import Activation, Centre, CentreConcern, TriageDecided, TriageLevel
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
 
@@ -81,9 +81,13 @@ class Encounter(Value):
     devices: tuple[Identifier, ...] = ()
     destination: Identifier | None = None
     unit_id: Identifier | None = None
+    #: When they came in at the clinic that sends them on.
+    door_in_at: AwareDatetime | None = None
     reached_at: AwareDatetime | None = None
     boarded_at: AwareDatetime | None = None
     level: TriageLevel = TriageLevel.NOT_YET
+    #: The centres that triage names, beside the emergency department.
+    centres: tuple[Centre, ...] = ()
     admission_number: str | None = None
     answers: Answers = Answers()
     outcome: Outcome | None = None
@@ -214,8 +218,9 @@ def hear(
 def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
     """What changes by what was said; what a facility says that was left counts no more."""
     match event:
-        case TriageDecided() if event.worst is not encounter.level:
-            return {"level": event.worst}
+        case TriageDecided():
+            new = {"level": event.worst, "centres": _needed(event.centres)}
+            return {k: v for k, v in new.items() if v != getattr(encounter, k)}
         case AdmissionOpened():
             return {"admission_number": event.admission.admission_number}
         case AdmissionCancelled():
@@ -224,6 +229,15 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
             answer = _answer(event)
             return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
     return {}
+
+
+def _needed(concerns: Sequence[CentreConcern]) -> tuple[Centre, ...]:
+    """The centres that somebody has to be called for; a mere notice needs none."""
+    return tuple(
+        each.centre
+        for each in concerns
+        if each.centre is not Centre.EMERGENCY and each.activation is not Activation.NOTICE
+    )
 
 
 def _answer(event: HandoffEvent) -> dict[str, object]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
+from schemas.capacity import CapacityReported
 from schemas.event import Event
 from schemas.unit import EtaUpdated, UnitFellSilent, UnitHeardAgain, UnitLocated
 from services.dispatch import unit
+from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter, hear
 from services.dispatch.leg import Leg
-from services.dispatch.store import EncounterStore, Fleet, FleetStore
+from services.dispatch.register import Hospital, hear_capacity
+from services.dispatch.store import EncounterStore, Fleet, FleetStore, HospitalStore
 from services.dispatch.unit import Movement
 from services.kit.work import Consumption, Received
 
@@ -55,13 +59,38 @@ def handle_news(
     return hear(encounter, received.event, received.recorded_at)
 
 
-MOVEMENTS = Consumption(
-    "dispatch", "dispatch.units", ["dispatch-movements"], FleetStore(), handle_movement
-)
-NEWS = Consumption(
-    "dispatch",
-    "dispatch.encounters",
-    ["triage-decisions", "bridge-handoffs"],
-    EncounterStore(),
-    handle_news,
-)
+def handle_capacity(
+    hospital: Hospital | None, received: Received
+) -> tuple[Hospital | None, Sequence[Event]]:
+    """What a hospital has free. Of one that nobody has registered nothing is kept."""
+    if not isinstance(received.event, CapacityReported):
+        return hospital, ()
+    return hear_capacity(hospital, received.event), ()
+
+
+class Reading(NamedTuple):
+    """What dispatch reads, and what it does with it."""
+
+    movements: Consumption[Fleet]
+    news: Consumption[Encounter]
+    capacity: Consumption[Hospital]
+
+
+def reading(clocks: Mapping[str, Clock]) -> Reading:
+    """What dispatch reads, by the clocks that are kept here."""
+    service = "dispatch"
+    return Reading(
+        Consumption(
+            service, "dispatch.units", ["dispatch-movements"], FleetStore(clocks), handle_movement
+        ),
+        Consumption(
+            service,
+            "dispatch.encounters",
+            ["triage-decisions", "bridge-handoffs"],
+            EncounterStore(clocks),
+            handle_news,
+        ),
+        Consumption(
+            service, "dispatch.facilities", ["bridge-capacity"], HospitalStore(), handle_capacity
+        ),
+    )

@@ -79,6 +79,8 @@ class Intake(Value):
     call: Call
     location: Location
     classification: CallClass
+    #: Of a transfer that is no emergency: when the vehicle is wanted.
+    scheduled_at: AwareDatetime | None = None
     patients: tuple[Patient, ...]
 
 
@@ -102,6 +104,10 @@ class Incident(Value):
     #: What was thought before, the oldest first.
     earlier_locations: tuple[Located, ...] = ()
     classification: CallClass
+    #: What it was opened as, and since when it is an emergency, where that was something else.
+    opened_as: CallClass | None = None
+    emergency_since: AwareDatetime | None = None
+    scheduled_at: AwareDatetime | None = None
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
     standing: Standing = Standing.OPEN
@@ -157,6 +163,7 @@ def begin(
         call=intake.call,
         location=intake.location,
         classification=intake.classification,
+        scheduled_at=intake.scheduled_at,
         opened_at=intake.occurred_at,
         encounter_ids=tuple(encounter_ids),
         taken=Repeats().with_(f"IncidentOpened/{intake.event_id}", digest_of(intake)),
@@ -171,6 +178,7 @@ def begin(
         call=incident.call,
         location=incident.location,
         classification=incident.classification,
+        scheduled_at=incident.scheduled_at,
         encounter_ids=incident.encounter_ids,
     )
     return incident, opened
@@ -200,7 +208,11 @@ def _located(incident: Incident, event: IncidentLocated) -> Incident:
 
 
 def _classified(incident: Incident, event: IncidentClassified) -> Incident:
-    return incident.model_copy(update={"classification": event.classification})
+    before, after = incident.classification, event.classification
+    since = event.occurred_at if after == "emergency" != before else incident.emergency_since
+    return incident.but(
+        classification=after, emergency_since=since, opened_as=incident.opened_as or before
+    )
 
 
 def _called_back(incident: Incident, event: CallerCalledBack) -> Incident:
@@ -368,6 +380,11 @@ def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime)
     for name, opening in zip(names, openings, strict=True):
         changed = _taking(changed, name, opening)
     return changed, [encounter for encounter, _ in opened], [event for _, event in opened]
+
+
+def is_urgent(incident: Incident) -> bool:
+    """Whether it may take what is kept for emergencies."""
+    return incident.classification != "non_emergency_transfer"
 
 
 def must_go_on(incident: Incident) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -23,7 +23,7 @@ from schemas.incident import (
     IncidentResumed,
     IncidentUnmerged,
 )
-from services.dispatch import deadline, incident, store
+from services.dispatch import deadline, director, incident, store
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
 from services.dispatch.encounter import Encounter, Opening, encounter_id_of
 from services.dispatch.requests import (
@@ -88,10 +88,14 @@ async def locate_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """Say where the patient is, as now known. Units on their way keep the scene they were sent
-    to until they are told."""
+    """Say where the patient is, as now known. Units on their way are told."""
     told = {"location": body.location.on_earth, "source": body.source}
-    return await _correct(request, body, idempotency_key, IncidentLocated, **told)
+    event = _event(request, body, idempotency_key, IncidentLocated, **told)
+
+    async def tell(connection: Connection, after: incident.Incident) -> None:
+        await director.to_scene(connection, event)
+
+    return await _change(request, event, incident.correct, tell)
 
 
 @router.put("/{incident_id}/classification", response_model_exclude=OURS)
@@ -103,9 +107,21 @@ async def classify_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """Say of what class the call is: only emergencies count in the three-minute rate."""
+    """Say of what class the call is: only emergencies count in the three-minute rate. One that
+    becomes an emergency keeps its patients, and its clocks begin then."""
     told = {"classification": body.classification}
-    return await _correct(request, body, idempotency_key, IncidentClassified, **told)
+    event = _event(request, body, idempotency_key, IncidentClassified, **told)
+
+    async def begin_clocks(connection: Connection, after: incident.Incident) -> None:
+        if after.emergency_since != event.occurred_at:
+            return
+        legs = (await store.legs_of(connection, [after.incident_id]))[after.incident_id]
+        clocks = request.app.state.site.clocks
+        await store.disarm(connection, after.incident_id)
+        due = deadline.as_emergency(after, legs, clocks, datetime.now(UTC))
+        await store.arm(connection, due)
+
+    return await _change(request, event, incident.correct, begin_clocks)
 
 
 @router.post("/{incident_id}/merge", response_model_exclude=OURS)
@@ -164,13 +180,13 @@ async def hold_incident(
 ) -> incident.Incident:
     """The call waits, and why: the shift lead hears of it at once, where no unit was sent yet."""
     event = _event(request, body, idempotency_key, IncidentHeld, reason=body.reason)
-    async with transaction(request.app.state.pool) as connection:
-        rows = await store.INCIDENTS.load(connection, [incident_id])
-        after, events = incident.stand(store.known(rows[incident_id]), event)
-        if events:
-            await _save(connection, Row(after, rows[incident_id].version), (), events)
-            await store.arm(connection, [deadline.at_once(after, event)])
-    return after
+
+    async def alarm(connection: Connection, after: incident.Incident) -> None:
+        await store.arm(
+            connection, [deadline.at_once(after.incident_id, event.event_id, event.occurred_at)]
+        )
+
+    return await _change(request, event, incident.stand, alarm)
 
 
 @router.post("/{incident_id}/resumed", response_model_exclude=OURS)
@@ -305,34 +321,36 @@ async def add_patient(
     return opened[0]
 
 
-async def _correct(
-    request: Request, body: Body, key: str | None, kind: type[IncidentEvent], **particulars: Any
-) -> incident.Incident:
-    return await _change(request, body, key, kind, incident.correct, **particulars)
+async def _nothing(connection: Connection, after: incident.Incident) -> None:
+    """Nothing else follows."""
 
 
 async def _change(
     request: Request,
-    body: Body,
-    key: str | None,
-    kind: type[E],
+    event: E,
     decide: Callable[[incident.Incident, E], incident.Decision],
-    **particulars: Any,
+    then: Callable[[Connection, incident.Incident], Awaitable[None]] = _nothing,
 ) -> incident.Incident:
-    incident_id = request.path_params["incident_id"]
-    event = _event(request, body, key, kind, **particulars)
+    """Store what an act changes, and in the same transaction what follows from it."""
     async with transaction(request.app.state.pool) as connection:
-        rows = await store.INCIDENTS.load(connection, [incident_id])
-        after, events = decide(store.known(rows[incident_id]), event)
+        rows = await store.INCIDENTS.load(connection, [event.incident_id])
+        after, events = decide(store.known(rows[event.incident_id]), event)
         if events:
-            await _save(connection, Row(after, rows[incident_id].version), (), events)
+            await _save(connection, Row(after, rows[event.incident_id].version), (), events)
+            await then(connection, after)
     return after
+
+
+async def _correct(
+    request: Request, body: Body, key: str | None, kind: type[IncidentEvent], **particulars: Any
+) -> incident.Incident:
+    return await _change(request, _event(request, body, key, kind, **particulars), incident.correct)
 
 
 async def _stand(
     request: Request, body: Body, key: str | None, kind: type[IncidentEvent], **particulars: Any
 ) -> incident.Incident:
-    return await _change(request, body, key, kind, incident.stand, **particulars)
+    return await _change(request, _event(request, body, key, kind, **particulars), incident.stand)
 
 
 async def _with_patients(

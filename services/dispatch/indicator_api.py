@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -20,6 +20,7 @@ from services.dispatch.indicators import (
     Group,
     Indicator,
     Indicators,
+    Journey,
     Period,
     Sent,
     Site,
@@ -81,16 +82,17 @@ async def _report(
 ) -> Report:
     site: Site = request.app.state.site
     period = _period(site, since, until, datetime.now(UTC))
-    sent, calls = await _read(request, period)
+    now = await _read(request, period)
     earlier = await _read(request, period.before)
 
     def report() -> Report:
-        whole = indicators(sent, calls, site, period)
+        whole = indicators(now.sent, now.calls, site, period, now.journeys)
+        before = indicators(earlier.sent, earlier.calls, site, period.before)
         return Report(
             since=period.since,
             until=period.until,
-            groups=tuple(grouped(sent, calls, site, period, by) if by else ()),
-            **dict(against(whole, indicators(*earlier, site, period.before))),
+            groups=tuple(grouped(now.sent, now.calls, site, period, by) if by else ()),
+            **dict(against(whole, before)),
         )
 
     # A month is counted beside the loop: a call must not wait for a figure.
@@ -106,11 +108,22 @@ def _period(site: Site, since: datetime | None, until: datetime | None, now: dat
     return Period(begin, end, now)
 
 
-async def _read(request: Request, period: Period) -> tuple[list[Sent], list[Call]]:
+class Counted(NamedTuple):
+    """All that a period's figures rest on."""
+
+    sent: list[Sent]
+    calls: list[Call]
+    journeys: list[Journey]
+
+
+async def _read(request: Request, period: Period) -> Counted:
+    since, until = period.since, period.until
     async with transaction(request.app.state.pool) as connection:
-        sent = [each async for each in store.dispatches(connection, period.since, period.until)]
-        calls = [each async for each in store.calls(connection, period.since, period.until)]
-    return sent, calls
+        return Counted(
+            [each async for each in store.dispatches(connection, since, until)],
+            [each async for each in store.calls(connection, since, until)],
+            [each async for each in store.journeys(connection, since, until)],
+        )
 
 
 #: The columns of the table: the fields of a rate.

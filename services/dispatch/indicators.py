@@ -13,9 +13,20 @@ from schemas.event import Value
 from schemas.incident import CallClass
 from services.dispatch.clock import Clock, Measured, Rate, Reading, measured, rate
 from services.dispatch.leg import Dispatch, first_unit, intervals
+from services.dispatch.witness import (
+    Differences,
+    Distances,
+    Error,
+    differences,
+    expectations,
+    locations,
+)
 
+#: The group of a unit that no register knew.
+UNKNOWN = "unknown"
 #: Only these count; the others are listed.
 COUNTED: CallClass = "emergency"
+TRANSFER: CallClass = "non_emergency_transfer"
 
 
 class By(StrEnum):
@@ -23,7 +34,13 @@ class By(StrEnum):
 
     DAY = "day"
     SHIFT = "shift"
+    COUNTY = "county"
+    STATION = "station"
     UNIT = "unit"
+
+
+#: What a call belongs to before anybody is sent to it.
+OF_CALLS = frozenset({By.DAY, By.SHIFT})
 
 
 class Call(NamedTuple):
@@ -36,7 +53,18 @@ class Call(NamedTuple):
     answered: datetime | None
     accepted: datetime | None
     is_over: bool
+    #: Since when it is an emergency, where it was opened as something else.
+    emergency_since: datetime | None = None
+    #: Of a transfer that is no emergency: when the vehicle is wanted.
+    scheduled: datetime | None = None
+    was_transfer: bool = False
     dispatches: tuple[Dispatch, ...] = ()
+
+    def counted(self) -> Call:
+        """The same as the clocks of emergencies see it: accepted when it became one."""
+        if self.accepted is None or self.emergency_since is None:
+            return self
+        return self._replace(accepted=max(self.accepted, self.emergency_since))
 
 
 class Sent(NamedTuple):
@@ -77,6 +105,30 @@ class Indicator(Rate):
     change: Change | None = None
 
 
+class Transfers(Value):
+    """Transfers that are no emergencies. A wait is measured from the time for which the vehicle was
+    wanted; below 0 where it was early."""
+
+    calls: int
+    #: That became emergencies: they are counted there.
+    reclassified: int
+    accepted_to_notified: Measured
+    accepted_to_on_scene: Measured
+    wanted_to_on_scene: Measured
+
+
+class Journey(NamedTuple):
+    """A patient of an emergency, as the clocks see them."""
+
+    accepted: datetime | None
+    reached: datetime | None
+    boarded: datetime | None
+    transferred: datetime | None
+    #: When they came in at the clinic that sends them on.
+    door_in: datetime | None
+    is_over: bool
+
+
 class Indicators(Value):
     """Every clock over a period."""
 
@@ -86,6 +138,14 @@ class Indicators(Value):
     first_unit_notified_within_1min: Indicator
     accepted_to_on_scene: Measured
     intervals: Mapping[str, Measured]
+    #: Patients: reached, aboard, handed over; from a clinic's door to the vehicle's.
+    patients: Mapping[str, Measured] = {}
+    #: Transfers that are no emergencies.
+    transfers: Transfers | None = None
+    #: Buttons beside satellites; what was expected; where patients were said to be.
+    stamps_against_gps: Mapping[str, Differences] = {}
+    eta_error: Mapping[str, Error] = {}
+    location_error: Mapping[str, Distances] = {}
 
 
 class Site(NamedTuple):
@@ -102,14 +162,22 @@ class Site(NamedTuple):
         told = (map(int, shift.split(":")) for shift in shifts.split(","))
         return cls(ZoneInfo(zone), tuple(sorted(60 * h + m for h, m in told)), clocks)
 
-    def group(self, by: By, at: datetime, unit_id: str | None) -> str:
-        """The group of what began then."""
-        local = at.astimezone(self.zone)
+    def group_of(self, by: By, dispatch: Dispatch) -> str:
+        """The group of a dispatch."""
         match by:
-            case By.DAY:
-                return local.date().isoformat()
             case By.UNIT:
-                return unit_id or ""
+                return dispatch.unit_id
+            case By.STATION:
+                return dispatch.station_id or UNKNOWN
+            case By.COUNTY:
+                return dispatch.county or UNKNOWN
+        return self.group(by, dispatch.notified) if dispatch.notified else UNKNOWN
+
+    def group(self, by: By, at: datetime) -> str:
+        """The day or the shift of what began then."""
+        local = at.astimezone(self.zone)
+        if by is By.DAY:
+            return local.date().isoformat()
         minute = local.hour * 60 + local.minute
         begun = [shift for shift in self.shifts if shift <= minute]
         day = local.date() if begun else local.date() - timedelta(days=1)
@@ -118,7 +186,11 @@ class Site(NamedTuple):
 
 
 def indicators(
-    sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period
+    sent: Iterable[Sent],
+    calls: Iterable[Call],
+    site: Site,
+    period: Period,
+    journeys: Iterable[Journey] = (),
 ) -> Indicators:
     """Every clock over all of these."""
     dispatches, opened = list(sent), list(calls)
@@ -154,6 +226,51 @@ def indicators(
         ),
         accepted_to_on_scene=measured(_on_scene(call) for call in called),
         intervals={name: measured(each) for name, each in intervals(driven).items()},
+        patients=_patients(journeys),
+        transfers=_transfers(opened),
+        stamps_against_gps=differences(driven),
+        eta_error=expectations(driven),
+        location_error=locations(driven),
+    )
+
+
+def _patients(journeys: Iterable[Journey]) -> Mapping[str, Measured]:
+    known = list(journeys)
+    return {
+        "accepted_to_at_patient": measured(
+            Reading(each.accepted, each.reached, is_over=each.is_over) for each in known
+        ),
+        "at_patient_to_boarded": measured(
+            Reading(each.reached, each.boarded, is_over=each.is_over)
+            for each in known
+            if each.boarded is not None or not each.is_over
+        ),
+        "boarded_to_transferred": measured(
+            Reading(each.boarded, each.transferred, is_over=each.is_over)
+            for each in known
+            if each.boarded is not None
+        ),
+        "door_in_to_door_out": measured(
+            Reading(each.door_in, each.boarded, is_over=each.is_over)
+            for each in known
+            if each.door_in is not None
+        ),
+    }
+
+
+def _transfers(calls: Iterable[Call]) -> Transfers:
+    every = list(calls)
+    known = [each for each in every if each.call_class == TRANSFER]
+    return Transfers(
+        calls=len(known),
+        reclassified=sum(c.call_class == COUNTED and c.was_transfer for c in every),
+        accepted_to_notified=measured(
+            Reading(c.accepted, first_unit(c.dispatches).began, is_over=c.is_over) for c in known
+        ),
+        accepted_to_on_scene=measured(_on_scene(c) for c in known if c.scheduled is None),
+        wanted_to_on_scene=measured(
+            _on_scene(c)._replace(began=c.scheduled) for c in known if c.scheduled is not None
+        ),
     )
 
 
@@ -185,15 +302,15 @@ def grouped(
     sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period, by: By
 ) -> list[Group]:
     """The same told apart. A call belongs to the day and the shift in which it was opened, and to
-    no unit; a dispatch to those in which its unit was notified."""
+    no unit; a dispatch to those in which its unit was notified, and to the station and county from
+    which it was sent."""
     theirs: dict[str, list[Sent]] = defaultdict(list)
     opened: dict[str, list[Call]] = defaultdict(list)
     for each in sent:
         if each.dispatch.notified is not None:
-            name = site.group(by, each.dispatch.notified, each.dispatch.unit_id)
-            theirs[name].append(each)
-    for call in calls if by is not By.UNIT else ():
-        opened[site.group(by, call.opened, None)].append(call)
+            theirs[site.group_of(by, each.dispatch)].append(each)
+    for call in calls if by in OF_CALLS else ():
+        opened[site.group(by, call.opened)].append(call)
     return [
         Group(group=name, indicators=indicators(theirs[name], opened[name], site, period))
         for name in sorted(theirs.keys() | opened.keys())

@@ -61,6 +61,11 @@ class Leg(Value):
     is_rolling: bool = False
     #: The dispatch of another unit, in whose place this one goes.
     replaces: Identifier | None = None
+    #: The station that it was sent from, as the register had it then.
+    station_id: Identifier | None = None
+    county: Identifier | None = None
+    #: The hospital that it was told to drive to.
+    destination_id: Identifier | None = None
     stamps: tuple[Stamp, ...] = ()
     corrections: tuple[Correction, ...] = ()
     #: Who said where the patient is, as the unit was sent there; and how far from that it stood.
@@ -125,6 +130,8 @@ class Leg(Value):
             expected_at_destination=self.expected_at_destination,
             scene_source=self.scene_source,
             scene_off_m=self.scene_off_m,
+            station_id=self.station_id,
+            county=self.county,
             is_rolling=self.is_rolling,
             learned_at=self.learned_at,
         )
@@ -167,8 +174,20 @@ class Dispatch(NamedTuple):
     expected_at_destination: datetime | None = None
     scene_source: LocationSource | None = None
     scene_off_m: float | None = None
+    station_id: str | None = None
+    county: str | None = None
     is_rolling: bool = False
     learned_at: datetime | None = None
+
+    def as_emergency_since(self, at: datetime | None) -> Dispatch:
+        """The same as its three minutes see it, where the call became an emergency only then: who
+        was on the road already is apart, who was not is given its time from then on."""
+        if at is None or self.notified is None or self.notified >= at:
+            return self
+        gone = (each for each in (self.departed, self.seen_to_depart) if each is not None)
+        if any(each < at for each in gone):
+            return self._replace(is_rolling=True)
+        return self._replace(notified=at)
 
     def reading(self, ended: datetime | None, until: datetime | None = None) -> Reading:
         """Its three-minute clock, which ended then. ``until``: when its period had ended."""

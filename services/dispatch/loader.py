@@ -13,10 +13,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from schemas.envelope import complaint
 from services.dispatch.clock import Clock
+from services.dispatch.fleet import Fleet
 from services.dispatch.road import Roads
 from services.kit.documents import NoDocument, read_yaml
 
 SHIPPED = files("services.dispatch") / "clocks.yaml"
+FLEET = files("services.dispatch") / "fleet.yaml"
+_FLEET: TypeAdapter[Fleet] = TypeAdapter(Fleet)
 ROADS = files("services.dispatch") / "roads.yaml"
 _ROADS: TypeAdapter[Roads] = TypeAdapter(Roads)
 _CLOCKS: TypeAdapter[dict[str, Clock]] = TypeAdapter(dict[str, Clock])
@@ -39,6 +42,11 @@ def clocks(path: Path | Traversable = SHIPPED) -> Mapping[str, Clock]:
 def roads(path: Path | Traversable = ROADS) -> Roads:
     """The roads of the region. Raises ``DispatchRefused``."""
     return _read(path, _ROADS)
+
+
+def fleet(path: Path | Traversable = FLEET) -> Fleet:
+    """What the site decides of its fleet. Raises ``DispatchRefused``."""
+    return _read(path, _FLEET)
 
 
 def _read(path: Path | Traversable, kind: TypeAdapter[T]) -> T:

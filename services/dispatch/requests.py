@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -17,8 +18,10 @@ from schemas.incident import (
     MapSystem,
     Point,
 )
-from schemas.unit import UnitStatus
+from schemas.triage import Bilingual, Centre
+from schemas.unit import Equipment, Force, UnitKind, UnitStatus
 from services.dispatch.coordinates import Place, to_wgs84
+from services.dispatch.register import StationKind
 from services.kit.body import Body, Exactly
 
 
@@ -47,6 +50,12 @@ class GivenLocation(BaseModel):
             address=self.address,
         )
 
+    @property
+    def point(self) -> Point:
+        """The place alone, in WGS-84."""
+        there = self.on_earth
+        return Point(latitude=there.latitude, longitude=there.longitude)
+
 
 class OpenIncident(Body):
     """An accepted call."""
@@ -55,7 +64,14 @@ class OpenIncident(Body):
     call: Exactly[Call] = Call()
     location: GivenLocation
     classification: CallClass = "emergency"
+    scheduled_at: Moment | None = None
     patients: tuple[Exactly[Patient], ...] = Field((Patient(),), min_length=1, max_length=50)
+
+    @model_validator(mode="after")
+    def _only_a_transfer_is_scheduled(self) -> Self:
+        if self.scheduled_at is not None and self.classification != "non_emergency_transfer":
+            raise ValueError("only a non-emergency transfer is scheduled")
+        return self
 
 
 class LocateIncident(Body):
@@ -110,18 +126,80 @@ class AddPatient(Body):
 
 
 class AssignUnit(Body):
-    """A unit is told to go, from its station. ``replaces``: the unit in whose place it goes, which
-    is called back by the same act, unless it has ended its own dispatch."""
+    """A unit is told to go, from its station; that may be left out where the register knows it.
+    ``replaces``: the unit in whose place it goes, which is called back by the same act, unless it
+    has ended its own dispatch. ``divert``: it is taken from a less severe call."""
 
     unit_id: Identifier
-    station: Exactly[Point]
+    station: Exactly[Point] | None = None
     replaces: Identifier | None = None
+    divert: bool = False
 
     @model_validator(mode="after")
     def _is_another(self) -> Self:
         if self.replaces == self.unit_id:
             raise ValueError("a unit goes in another one's place")
+        if self.replaces is not None and self.divert:
+            raise ValueError("a unit replaces another one or is diverted, not both in one act")
         return self
+
+
+class Registration(BaseModel):
+    """Something of the register. What is told again takes the place of what was told."""
+
+    model_config = Body.model_config
+
+
+class RegisterStation(Registration):
+    """A station, or a township health centre that may become one."""
+
+    name: Exactly[Bilingual]
+    kind: StationKind
+    county: Identifier
+    owner: Text | None = None
+    location: GivenLocation
+    network_facility_id: Identifier | None = None
+    enrolled_from: date | None = None
+    enrolled_to: date | None = None
+
+
+class RegisterHospital(Registration):
+    """A hospital and its centres."""
+
+    name: Exactly[Bilingual]
+    location: GivenLocation
+    centres: tuple[Centre, ...] = ()
+
+
+class RegisterUnit(Body):
+    """A vehicle of a station, and what it carries."""
+
+    station_id: Identifier
+    kind: UnitKind
+    force: Force = "standing"
+    equipment: tuple[Equipment, ...] = ()
+
+
+class ReportReadiness(Body):
+    """What the crew found; what nobody looked at is left out, and is no "enough"."""
+
+    crew: Literal["complete", "incomplete"] | None = None
+    equipment: Literal["complete", "incomplete"] | None = None
+    oxygen: Literal["enough", "low"] | None = None
+    fuel: Literal["enough", "low"] | None = None
+
+
+class Mobilise(Body):
+    """The mobile force is called up: all of it, or that of these stations."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+    station_ids: tuple[Identifier, ...] = ()
+
+
+class Release(Body):
+    """It is called up no more: all of it, or that of these stations."""
+
+    station_ids: tuple[Identifier, ...] = ()
 
 
 class StampUnit(Body):

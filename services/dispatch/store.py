@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.event import Event, Value
 from schemas.incident import DeadlineMissed
+from schemas.unit import UnitStatus, UnitStatusChanged
 from services.dispatch import deadline
-from services.dispatch.deadline import Alarm, Deadline, is_missed
+from services.dispatch.clock import Clock
+from services.dispatch.deadline import About, Alarm, Deadline, is_missed
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
-from services.dispatch.indicators import Call, Sent
+from services.dispatch.indicators import Call, Journey, Sent
 from services.dispatch.leg import Dispatch, Leg
+from services.dispatch.register import Hospital, Station
 from services.dispatch.unit import Unit
 from services.kit.errors import Rejected
 from services.kit.postgres import Connection, Row, State, Table
@@ -22,13 +25,17 @@ from services.kit.work import Received
 INCIDENTS = Table("incidents", Incident)
 ENCOUNTERS = Table("encounters", Encounter)
 UNITS = Table("units", Unit)
+STATIONS = Table("stations", Station)
+HOSPITALS = Table("facilities", Hospital)
 
 #: The columns of ``legs`` beside its state, as a ``Dispatch`` has them.
 _COLUMNS = ("id", *Dispatch._fields[1:])
 _KINDS = {
     "is_rolling": "boolean",
     "scene_off_m": "float8",
-    **dict.fromkeys(("id", "incident_id", "unit_id", "scene_source"), "text"),
+    **dict.fromkeys(
+        ("id", "incident_id", "unit_id", "scene_source", "station_id", "county"), "text"
+    ),
 }
 _SAVE_LEGS = f"""
     INSERT INTO legs ({", ".join(_COLUMNS)}, state)
@@ -41,7 +48,7 @@ _SAVE_LEGS = f"""
 """  # noqa: S608 (names of columns)
 _LEG = ", ".join(f"l.{name}" for name in _COLUMNS)
 _DISPATCHES = f"""
-    SELECT i.state ->> 'classification', {_LEG}
+    SELECT i.state ->> 'classification', (i.state ->> 'emergency_since')::timestamptz, {_LEG}
       FROM legs l JOIN incidents i ON i.id = l.incident_id
      WHERE l.notified >= $1 AND l.notified < $2
 """  # noqa: S608 (names of columns)
@@ -50,13 +57,30 @@ _CALLS = f"""
            (i.state -> 'call' ->> 'received_at')::timestamptz,
            (i.state -> 'call' ->> 'answered_at')::timestamptz,
            (i.state -> 'call' ->> 'accepted_at')::timestamptz,
-           i.standing IN ('closed', 'nuisance', 'abandoned'), {_LEG}
+           i.standing IN ('closed', 'nuisance', 'abandoned'),
+           (i.state ->> 'emergency_since')::timestamptz,
+           (i.state ->> 'scheduled_at')::timestamptz,
+           coalesce(i.state ->> 'opened_as' = 'non_emergency_transfer', false), {_LEG}
       FROM incidents i LEFT JOIN legs l ON l.incident_id = i.id
      WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
      ORDER BY i.id
 """  # noqa: S608
 
 
+_JOURNEYS = """
+    SELECT greatest((i.state -> 'call' ->> 'accepted_at')::timestamptz,
+                    (i.state ->> 'emergency_since')::timestamptz),
+           (e.state ->> 'reached_at')::timestamptz, (e.state ->> 'boarded_at')::timestamptz,
+           CASE WHEN e.state ->> 'outcome' = 'transported'
+                THEN (e.state ->> 'ended_at')::timestamptz END,
+           (e.state ->> 'door_in_at')::timestamptz, e.state ->> 'outcome' IS NOT NULL
+      FROM incidents i
+     CROSS JOIN LATERAL json_array_elements_text(i.state -> 'encounter_ids') AS of_call (id)
+      JOIN encounters e ON e.id = of_call.id
+     WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
+       AND i.state ->> 'classification' = 'emergency'
+       AND e.state ->> 'outcome' IS DISTINCT FROM 'merged'
+"""
 _ALARMS = "SELECT state, raised_at, acknowledged_at, acknowledged_by FROM alarms"
 #: What was raised longer ago than this alarms nobody any more, whatever was never stamped.
 _SHOWN = "1 day"
@@ -77,6 +101,9 @@ async def incident(connection: Connection, incident_id: str) -> Incident:
 class EncounterStore:
     """The loop's view of encounters."""
 
+    def __init__(self, clocks: Mapping[str, Clock]) -> None:
+        self._clocks = clocks
+
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
     ) -> dict[str, Row[Encounter]]:
@@ -89,8 +116,28 @@ class EncounterStore:
         changed: Mapping[str, Row[Encounter]],
         emitted: Sequence[Event],
     ) -> None:
-        """Store what changed."""
+        """Store what changed; for who is severe now a hospital has to be chosen."""
         await ENCOUNTERS.save(connection, changed)
+        now = datetime.now(UTC)
+        for row in changed.values():
+            if row.state is not None:
+                await arm(connection, deadline.of_patient(row.state, self._clocks, now))
+
+
+class HospitalStore:
+    """The loop's view of hospitals."""
+
+    async def load(
+        self, connection: Connection, batch: Mapping[str, Sequence[Received]]
+    ) -> dict[str, Row[Hospital]]:
+        """The hospitals of the batch, locked."""
+        return await HOSPITALS.load(connection, batch.keys())
+
+    async def save(
+        self, connection: Connection, changed: Mapping[str, Row[Hospital]], emitted: Sequence[Event]
+    ) -> None:
+        """Store what changed."""
+        await HOSPITALS.save(connection, changed)
 
 
 class Fleet(Value):
@@ -117,6 +164,9 @@ class Fleet(Value):
 class FleetStore:
     """The loop's view of units, with the legs that its records speak of."""
 
+    def __init__(self, clocks: Mapping[str, Clock]) -> None:
+        self._clocks = clocks
+
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
     ) -> dict[str, Row[Fleet]]:
@@ -141,6 +191,23 @@ class FleetStore:
         )
         missed = [event for event in emitted if isinstance(event, DeadlineMissed)]
         await raise_alarms(connection, [deadline.of_event(each) for each in missed])
+        for event in emitted:
+            if isinstance(event, UnitStatusChanged):
+                await arm_leaving(connection, event, fleets, self._clocks)
+
+
+async def arm_leaving(
+    connection: Connection,
+    event: UnitStatusChanged,
+    fleets: Mapping[str, Row[Fleet]],
+    clocks: Mapping[str, Clock],
+) -> None:
+    """Who leaves the scene has to know where to."""
+    fleet = fleets[event.unit_id].state
+    leg = fleet.leg(event.leg_id or "") if fleet else None
+    if leg is not None and event.status is UnitStatus.LEFT_SCENE:
+        due = deadline.of_leaving(leg, event.occurred_at, clocks, datetime.now(UTC))
+        await arm(connection, due)
 
 
 def _fleet(unit: Unit, legs: Mapping[str, Leg]) -> Fleet:
@@ -182,6 +249,13 @@ async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
         )
 
 
+async def disarm(connection: Connection, incident_id: str) -> None:
+    """Take away what is due of a call: its clocks begin anew."""
+    await connection.execute(
+        "DELETE FROM deadlines WHERE state ->> 'incident_id' = $1", incident_id
+    )
+
+
 async def take_due(connection: Connection, many: int) -> tuple[datetime, list[Deadline]]:
     """What is due by the database's clock, taken away; others that look meanwhile pass it over."""
     rows = await connection.fetch(
@@ -208,20 +282,35 @@ async def legs_of(connection: Connection, incident_ids: Collection[str]) -> dict
     return found
 
 
-async def raise_alarms(connection: Connection, missed: Sequence[Deadline]) -> None:
-    """Show them to the dispatch board and the shift lead."""
+async def raise_alarms(connection: Connection, missed: Sequence[Deadline]) -> set[str]:
+    """Show them to the dispatch board and the shift lead; those that were not shown before."""
     if not missed:
-        return
-    await connection.execute(
+        return set()
+    rows = await connection.fetch(
         """
         INSERT INTO alarms (id, incident_id, leg_id, state)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[]) ON CONFLICT DO NOTHING
+        RETURNING id
         """,
         [each.deadline_id for each in missed],
         [each.incident_id for each in missed],
         [each.leg_id for each in missed],
         [each.model_dump_json(exclude_none=True) for each in missed],
     )
+    return {row["id"] for row in rows}
+
+
+async def about(connection: Connection, incident_ids: Collection[str]) -> dict[str, About]:
+    """Calls with all that was sent to them, and their patients."""
+    rows = await INCIDENTS.load(connection, sorted(incident_ids), lock=False)
+    known = {row.state.incident_id: row.state for row in rows.values() if row.state}
+    legs = await legs_of(connection, known)
+    ids = sorted({one for each in known.values() for one in each.encounter_ids})
+    patients = await ENCOUNTERS.load(connection, ids, lock=False)
+    return {
+        name: About(call, legs[name], [e for p in call.encounter_ids if (e := patients[p].state)])
+        for name, call in known.items()
+    }
 
 
 async def open_alarms(connection: Connection) -> list[Alarm]:
@@ -230,14 +319,11 @@ async def open_alarms(connection: Connection) -> list[Alarm]:
         f"{_ALARMS} WHERE raised_at > now() - interval '{_SHOWN}' ORDER BY raised_at, id"
     )
     alarms = [_alarm(row) for row in rows]
-    calls = sorted({alarm.incident_id for alarm in alarms})
-    incidents = await INCIDENTS.load(connection, calls, lock=False)
-    legs = await legs_of(connection, calls)
+    calls = await about(connection, {alarm.incident_id for alarm in alarms})
     return [
         alarm
         for alarm in alarms
-        if (call := incidents[alarm.incident_id].state)
-        and is_missed(alarm, call, legs[alarm.incident_id])
+        if (call := calls.get(alarm.incident_id)) and is_missed(alarm, call)
     ]
 
 
@@ -271,7 +357,15 @@ async def dispatches(
 ) -> AsyncIterator[Sent]:
     """The dispatches that began in a period, each with the class of its call as now known."""
     async for row in connection.cursor(_DISPATCHES, since, until, prefetch=500):
-        yield Sent(row[0], Dispatch(*tuple(row)[1:]))
+        yield Sent(row[0], Dispatch(*tuple(row)[2:]).as_emergency_since(row[1]))
+
+
+async def journeys(
+    connection: Connection, since: datetime, until: datetime
+) -> AsyncIterator[Journey]:
+    """The patients of the emergencies that were opened in a period."""
+    async for row in connection.cursor(_JOURNEYS, since, until, prefetch=500):
+        yield Journey(*row)
 
 
 async def calls(connection: Connection, since: datetime, until: datetime) -> AsyncIterator[Call]:
@@ -279,12 +373,13 @@ async def calls(connection: Connection, since: datetime, until: datetime) -> Asy
     another is not told: that one is."""
     known: Call | None = None
     async for row in connection.cursor(_CALLS, since, until, prefetch=500):
-        call, leg = Call(*tuple(row)[:7]), tuple(row)[7:]
+        call, leg = Call(*tuple(row)[:10]).counted(), tuple(row)[10:]
         if known is not None and known.incident_id != call.incident_id:
             yield known
             known = None
         known = known or call
         if leg[0] is not None:
-            known = known._replace(dispatches=(*known.dispatches, Dispatch(*leg)))
+            sent = Dispatch(*leg).as_emergency_since(call.emergency_since)
+            known = known._replace(dispatches=(*known.dispatches, sent))
     if known is not None:
         yield known

@@ -32,19 +32,16 @@ class Timekeeper:
         """Tell of what is due now; how many deadlines were taken."""
         async with transaction(self._pool) as connection:
             now, due = await store.take_due(connection, MANY)
-            calls = {each.incident_id for each in due}
             if not due:
                 return 0
-            incidents = await store.INCIDENTS.load(connection, sorted(calls), lock=False)
-            legs = await store.legs_of(connection, calls)
+            calls = await store.about(connection, {each.incident_id for each in due})
             missed = [
                 each
                 for each in deadline.last_steps(due)
-                if (call := incidents[each.incident_id].state)
-                and deadline.is_missed(each, call, legs[each.incident_id])
+                if (call := calls.get(each.incident_id)) and deadline.is_missed(each, call)
             ]
-            await store.raise_alarms(connection, missed)
-            events = [deadline.told(each, now) for each in missed]
+            new = await store.raise_alarms(connection, missed)
+            events = [deadline.told(each, now) for each in missed if each.deadline_id in new]
             await outbox.append(connection, "dispatch", events)
             failpoint.reach("timekeeper.told")
         return len(due)

@@ -67,5 +67,7 @@ def request_transfer(
         **asked.model_dump(exclude={"location"}),
     )
     taken = encounter.taken.with_(name, digest_of(asked))
-    changed = encounter.model_copy(update={"incident_id": incident.incident_id, "taken": taken})
+    changed = encounter.but(
+        incident_id=incident.incident_id, door_in_at=asked.arrived_at, taken=taken
+    )
     return changed, incident, [opened, requested]

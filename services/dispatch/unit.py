@@ -15,13 +15,17 @@ from schemas.incident import DeadlineMissed, LocationSource, Point
 from schemas.repeats import Repeats, digest_of
 from schemas.unit import (
     EtaUpdated,
+    ReadinessReported,
     StampCorrected,
     UnitArrived,
     UnitAssigned,
     UnitDeparted,
+    UnitDirected,
     UnitFellSilent,
     UnitLeftScene,
     UnitLocated,
+    UnitMobilised,
+    UnitRegistered,
     UnitStatus,
     UnitStatusChanged,
 )
@@ -43,6 +47,8 @@ MAY_FOLLOW: Mapping[UnitStatus, frozenset[UnitStatus]] = {
         for status in _MISSION
     },
 }
+#: A unit in one of these may be taken from a less severe call: it is not there yet.
+DIVERTIBLE = frozenset({S.NOTIFIED, S.ACKNOWLEDGED, S.DEPARTED})
 #: A unit in one of these may be sent.
 ASSIGNABLE = frozenset({S.AVAILABLE, S.RETURNING, S.STOOD_DOWN})
 _RANK = {status: rank for rank, status in enumerate(_MISSION)}
@@ -57,6 +63,10 @@ class Unit(Value):
     leg: Leg | None = None
     #: Where it is, by GPS.
     located: UnitLocated | None = None
+    registered: UnitRegistered | None = None
+    readiness: ReadinessReported | None = None
+    #: Since when it is called up, if it is of the mobile force.
+    mobilised: UnitMobilised | None = None
     taken: SkipJsonSchema[Repeats] = Repeats()
 
 
@@ -77,8 +87,11 @@ class Assignment(Value):
     unit_id: Identifier
     incident_id: Identifier
     station: Point
+    station_id: Identifier | None = None
+    county: Identifier | None = None
     #: The unit in whose place it goes.
     replaces: Identifier | None = None
+    chosen_by: Identifier | None = None
 
 
 class Scene(NamedTuple):
@@ -116,6 +129,8 @@ def assign(
         is_rolling=_is_rolling(unit),
         replaces=_leg_for(replaced, order) if order.replaces else None,
         scene_source=scene.source,
+        station_id=order.station_id,
+        county=order.county,
         stamps=(told,),
     )
     changed = unit.model_copy(
@@ -132,9 +147,34 @@ def assign(
         scene=scene.point,
         rolling=leg.is_rolling,
         replaces=leg.replaces,
-        **order.model_dump(exclude={"replaces"}),
+        **order.model_dump(exclude={"replaces", "county"}),
     )
     return changed, [assigned, _changed(leg.unit_id, leg_id, told)]
+
+
+def divert(
+    unit: Unit, order: Assignment, scene: Scene, now: datetime
+) -> tuple[Unit, Leg | None, Sequence[Event]]:
+    """Take the unit from a less severe call: it is called back from that, and told to go, in one
+    act; also the leg that it has left. Raises ``Rejected`` 409 where it is there already."""
+    if is_repeat(unit.taken, f"UnitAssigned/{order.event_id}", order):
+        return unit, None, ()
+    left = unit.leg
+    if left is None or unit.status not in DIVERTIBLE:
+        raise Rejected(409, "Not to be diverted", f"The unit is {unit.status}. Choose another.")
+    back, called = call_back(unit, order, now)
+    after, (assigned, *told) = assign(back, order, scene, now)
+    diverted = assigned.model_copy(update={"diverted_from": left.leg_id})
+    return after, back.leg, [*called, diverted, *told]
+
+
+def direct(unit: Unit, leg: Leg, told: UnitDirected) -> Change:
+    """Tell a unit on its way where it goes now. What it was told before is told no second time."""
+    if leg.dispatch().is_over or (told.facility_id and leg.destination_id == told.facility_id):
+        return unit, leg, ()
+    if told.place == "destination":
+        leg = leg.but(destination_id=told.facility_id)
+    return _with_leg(unit, leg), leg, [told]
 
 
 def call_back(unit: Unit, order: Assignment, now: datetime) -> Decision:

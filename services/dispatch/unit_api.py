@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from fastapi import APIRouter, Request
 
 from schemas.event import Event, Identifier
 from schemas.incident import Point
-from services.dispatch import deadline, incident, store, unit
+from schemas.unit import UnitStatus
+from services.dispatch import (
+    deadline,
+    incident,
+    network_store,
+    recommendation,
+    severity,
+    store,
+    unit,
+)
 from services.dispatch.callers import OURS, Dispatcher, FieldStaff
 from services.dispatch.leg import Correction, Leg, Stamp
 from services.dispatch.requests import AssignUnit, CorrectStamp, StampLeg, StampUnit
@@ -32,34 +42,132 @@ async def assign_unit(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> unit.Unit:
-    """Send a unit; the three minutes begin. 409 when the unit is not free, or the call is over."""
-    event_id, now = event_id_for(request, body, idempotency_key), datetime.now(UTC)
+    """Send a unit; the three minutes begin. 409 when the unit is not free, or the call is over;
+    and where a transfer that is no emergency would take what is kept for emergencies."""
+    event_id = event_id_for(request, body, idempotency_key)
     async with transaction(request.app.state.pool) as connection:
-        row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
-        call = store.known(row)
-        # Both are locked, the lesser name first, so that two orders never wait for each other.
+        # Calls are locked before units, and of two the lesser name first: two orders never wait
+        # for each other.
+        call_row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+        call = store.known(call_row)
+        await network_store.hold_reserve(connection, for_transfer=not incident.is_urgent(call))
         names = sorted({body.unit_id, body.replaces or body.unit_id})
         rows = await store.UNITS.load(connection, names)
-        before = rows[body.unit_id].state or unit.Unit(unit_id=body.unit_id)
-        other = rows[body.replaces].state if body.replaces else None
+        order = await _order(connection, body, caller, call, rows[body.unit_id], event_id)
+        sending = Sending(request, connection, call_row, rows, order)
+        return await (_divert(sending) if body.divert else _assign(sending))
+
+
+class Sending(NamedTuple):
+    """An order with all that it is about, locked."""
+
+    request: Request
+    connection: Connection
+    call: Row[incident.Incident]
+    rows: Mapping[str, Row[unit.Unit]]
+    order: unit.Assignment
+
+    @property
+    def scene(self) -> unit.Scene:
+        """Where the patient is said to be."""
+        call = store.known(self.call)
         point = Point(latitude=call.location.latitude, longitude=call.location.longitude)
-        scene = unit.Scene(point, call.location_source)
-        order = unit.Assignment(event_id=event_id, incident_id=incident_id, **body.model_dump())
-        after, events = unit.assign(before, order, scene, now, other)
-        if after is not before:
-            taken_up, resumed = incident.take_up(call, event_id, body.occurred_at, now)
-            if resumed:
-                changed = {incident_id: Row(taken_up, row.version)}
-                await store.INCIDENTS.save(connection, changed)
-                await outbox.append(connection, "dispatch", resumed)
-            await _save(connection, rows[body.unit_id], after, events)
-            if after.leg is not None:
-                due = deadline.of_leg(after.leg, request.app.state.site.clocks, now)
-                await store.arm(connection, due)
-            if other is not None:
-                await _save(connection, rows[other.unit_id], *unit.call_back(other, order, now))
-        failpoint.reach("request.decided")
+        return unit.Scene(point, call.location_source)
+
+    @property
+    def before(self) -> unit.Unit:
+        """The unit that is told."""
+        name = self.order.unit_id
+        return self.rows[name].state or unit.Unit(unit_id=name)
+
+
+async def _order(
+    connection: Connection,
+    body: AssignUnit,
+    caller: Principal,
+    call: incident.Incident,
+    row: Row[unit.Unit],
+    event_id: str,
+) -> unit.Assignment:
+    """The order, with the station that the register knows. Raises ``Rejected`` 422 without one."""
+    known = await network_store.stations(connection)
+    station = network_store.station_of(row.state, known) if row.state else None
+    if body.station is None and station is None:
+        wanted = "Say its station: the register does not know where this unit stands."
+        raise Rejected(422, "No station", wanted)
+    return unit.Assignment(
+        event_id=event_id,
+        occurred_at=body.occurred_at,
+        unit_id=body.unit_id,
+        incident_id=call.incident_id,
+        station=body.station or (station.point if station else None),
+        station_id=station.station_id if station else None,
+        county=station.county if station else None,
+        replaces=body.replaces,
+        chosen_by=caller.name,
+    )
+
+
+async def _assign(sending: Sending) -> unit.Unit:
+    order, connection, now = sending.order, sending.connection, datetime.now(UTC)
+    other = sending.rows[order.replaces].state if order.replaces else None
+    after, events = unit.assign(sending.before, order, sending.scene, now, other)
+    if after is not sending.before:
+        await _keep_reserve(sending, now)
+        await _take_up(sending, now)
+        await _save(connection, sending.rows[order.unit_id], after, events)
+        await _arm(sending, after, now)
+        if other is not None:
+            back, told = unit.call_back(other, order, now)
+            await _save(connection, sending.rows[other.unit_id], back, told)
+    failpoint.reach("request.decided")
     return after
+
+
+async def _divert(sending: Sending) -> unit.Unit:
+    """The unit leaves a less severe call, which waits again."""
+    order, connection, now = sending.order, sending.connection, datetime.now(UTC)
+    after, left, events = unit.divert(sending.before, order, sending.scene, now)
+    if left is not None:
+        cases = await network_store.cases_of(connection, {order.incident_id, left.incident_id})
+        severity.must_be_worse(cases[order.incident_id], cases[left.incident_id])
+        await _take_up(sending, now)
+        await _save(connection, sending.rows[order.unit_id], after, events, left)
+        await store.save_legs(connection, [leg for leg in (after.leg,) if leg])
+        again = deadline.at_once(left.incident_id, order.event_id, order.occurred_at)
+        await store.arm(connection, [again])
+        await _arm(sending, after, now)
+    failpoint.reach("request.decided")
+    return after
+
+
+async def _keep_reserve(sending: Sending, now: datetime) -> None:
+    """Raises ``Rejected`` 409 where a call that can wait would take what is kept for others."""
+    if incident.is_urgent(store.known(sending.call)):
+        return
+    site: recommendation.Site = sending.request.app.state.advice
+    free = await network_store.candidates(sending.connection, unit.ASSIGNABLE)
+    chosen = next((c for c in free if c.unit.unit_id == sending.order.unit_id), None)
+    if chosen is not None and not recommendation.leaves_reserve(chosen, free, site, now):
+        wanted = (
+            "It is kept for emergencies. Take a transport vehicle, or wait until more are free."
+        )
+        raise Rejected(409, "Reserve", wanted)
+
+
+async def _take_up(sending: Sending, now: datetime) -> None:
+    order, call = sending.order, store.known(sending.call)
+    taken_up, resumed = incident.take_up(call, order.event_id, order.occurred_at, now)
+    if resumed:
+        changed = {call.incident_id: Row(taken_up, sending.call.version)}
+        await store.INCIDENTS.save(sending.connection, changed)
+        await outbox.append(sending.connection, "dispatch", resumed)
+
+
+async def _arm(sending: Sending, after: unit.Unit, now: datetime) -> None:
+    if after.leg is not None:
+        clocks = sending.request.app.state.site.clocks
+        await store.arm(sending.connection, deadline.of_leg(after.leg, clocks, now))
 
 
 @router.post("/units/{unit_id}/stamps", response_model_exclude=OURS)
@@ -78,6 +186,8 @@ async def stamp_unit(
         before = store.known(row)
         after, events = unit.stamp(before, given)
         await _save(connection, row, after, events)
+        if events and after.leg is not None:
+            await _arm_leaving(request, connection, after.leg, given)
         failpoint.reach("request.decided")
     return after
 
@@ -106,6 +216,8 @@ async def stamp_leg(
         known = store.known(row)
         after, leg, events = unit.enter(known, before, given)
         await _save(connection, row, after, events, leg)
+        if events:
+            await _arm_leaving(request, connection, leg, given)
         failpoint.reach("request.decided")
     return leg
 
@@ -137,6 +249,14 @@ async def correct_stamp(
         await _save(connection, row, after, events, leg)
         failpoint.reach("request.decided")
     return leg
+
+
+async def _arm_leaving(request: Request, connection: Connection, leg: Leg, given: Stamp) -> None:
+    """Who leaves the scene has to know where to."""
+    if given.status is UnitStatus.LEFT_SCENE:
+        clocks = request.app.state.site.clocks
+        due = deadline.of_leaving(leg, given.occurred_at, clocks, datetime.now(UTC))
+        await store.arm(connection, due)
 
 
 def _stamp(

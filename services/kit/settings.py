@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     """A YAML file with the clocks of dispatch as this site keeps them [those that are shipped]."""
     dispatch_roads: Path | None = None
     """A YAML file with what this site knows of its roads [assumptions that are shipped]."""
+    dispatch_fleet: Path | None = None
+    """A YAML file with the reserve for emergencies, and what calls need aboard [ours]."""
     dispatch_shifts: Annotated[str, AfterValidator(_shifts)] = "08:00,20:00"
     """When the shifts of dispatch begin, with commas."""
     triage_protocols: str = "default"

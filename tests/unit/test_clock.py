@@ -134,6 +134,8 @@ def test_the_shipped_clocks_have_their_limits_and_sources() -> None:
         "call_answered_within_10s": 10,
         "first_unit_notified_within_1min": 60,
         "dispatch_within_3min": 180,
+        "destination_chosen": 240,
+        "destination_known_on_leaving": 60,
     }
     assert (clocks["dispatch_within_3min"].warn_s, clocks["dispatch_within_3min"].target) == (
         120,

@@ -7,30 +7,41 @@ from typing import Any
 
 import pytest
 
-from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentHeld
+from schemas.encounter import Outcome, Patient
+from schemas.incident import DeadlineMissed, DeadlineWarned
+from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
 from services.dispatch import loader
 from services.dispatch.deadline import (
     DEPARTURE,
+    DESTINATION,
+    LEFT_WITHOUT,
     NOTIFICATION,
+    About,
     Deadline,
     Step,
+    as_emergency,
     at_once,
     is_missed,
     last_steps,
     of_call,
+    of_event,
+    of_leaving,
     of_leg,
+    of_patient,
     told,
 )
-from services.dispatch.incident import Incident, Standing
-from services.dispatch.leg import Leg
-from services.dispatch.unit import Unit, enter, stamp
+from services.dispatch.encounter import Encounter
+from services.dispatch.incident import Standing
+from services.dispatch.leg import Leg, Silence
+from services.dispatch.unit import SILENT, Unit, enter, stamp
 from tests.unit.test_incident import FIRST
 from tests.unit.test_unit import at, order, send, sent, stamp_of, stamped
 
 S = UnitStatus
 CLOCKS = loader.clocks()
 CALL = FIRST.but(incident_id="I-1")
+ENCOUNTER = Encounter(encounter_id="E-1", incident_id="I-1", patient=Patient(), opened_at=at(0))
 
 
 def leg_of(unit: Unit) -> Leg:
@@ -82,25 +93,25 @@ def test_only_who_was_sent_and_has_not_left_is_late(
     statuses: tuple[UnitStatus, ...], missed: bool
 ) -> None:
     leg = leg_of(stamped(sent(), *statuses))
-    assert is_missed(due(leg)[Step.BREACH], CALL, [leg]) is missed
+    assert is_missed(due(leg)[Step.BREACH], About(CALL, [leg])) is missed
 
 
 def test_a_departure_that_satellites_saw_is_one() -> None:
     leg = leg_of(stamp(sent(), stamp_of(S.DEPARTED, "gps", name="gps-1"))[0])
-    assert not is_missed(due(leg)[Step.BREACH], CALL, [leg])
+    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg]))
 
 
 @pytest.mark.parametrize("kind", ["drill", "standby", "non_emergency_transfer"])
 def test_only_emergencies_are_waited_for(kind: Any) -> None:
     leg = leg_of(sent())
-    assert not is_missed(due(leg)[Step.BREACH], CALL.but(classification=kind), [leg])
+    assert not is_missed(due(leg)[Step.BREACH], About(CALL.but(classification=kind), [leg]))
 
 
 def test_a_call_must_have_a_unit_a_minute_after_it_was_accepted() -> None:
     (each,) = of_call(CALL, CLOCKS, at(0))
     assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(55))
-    assert is_missed(each, CALL, [])
-    assert not is_missed(each, CALL, [leg_of(sent())])
+    assert is_missed(each, About(CALL, []))
+    assert not is_missed(each, About(CALL, [leg_of(sent())]))
     unknown = CALL.but(call=CALL.call.but(accepted_at=None))
     assert of_call(unknown, CLOCKS, at(0)) == []
 
@@ -111,20 +122,99 @@ def test_a_call_must_have_a_unit_a_minute_after_it_was_accepted() -> None:
 )
 def test_a_call_that_nobody_works_on_waits_for_no_unit(standing: Standing, missed: bool) -> None:
     (each,) = of_call(CALL, CLOCKS, at(0))
-    assert is_missed(each, CALL.but(standing=standing), []) is missed
-
-
-def held(call: Incident, name: str = "hold-1") -> IncidentHeld:
-    return IncidentHeld(
-        event_id=name, occurred_at=at(20), incident_id=call.incident_id, reason="none is free"
-    )
+    assert is_missed(each, About(CALL.but(standing=standing), [])) is missed
 
 
 def test_that_none_is_free_is_due_at_once_and_each_time_anew() -> None:
-    first, second = at_once(CALL, held(CALL)), at_once(CALL, held(CALL, "hold-2"))
+    first, second = (at_once("I-1", cause, at(20)) for cause in ("hold-1", "hold-2"))
     assert (first.due_at, first.clock, first.step) == (at(20), NOTIFICATION, Step.BREACH)
     assert first.deadline_id != second.deadline_id
-    assert is_missed(first, CALL.but(standing=Standing.HELD), [])
+    assert is_missed(first, About(CALL.but(standing=Standing.HELD), []))
+
+
+def test_a_call_whose_only_unit_was_called_back_waits_and_one_that_was_served_does_not() -> None:
+    waits = at_once("I-1", "diverted", at(20))
+    back = leg_of(stamped(sent(), S.DEPARTED, S.STOOD_DOWN))
+    assert is_missed(waits, About(CALL, [back]))
+    assert not is_missed(waits, About(CALL, [back, leg_of(sent())]))
+    served = leg_of(stamped(sent(), S.ON_SCENE, S.AVAILABLE))
+    assert not is_missed(waits, About(CALL, [served]))
+
+
+def test_what_becomes_an_emergency_has_its_time_from_then_on() -> None:
+    since = CALL.but(emergency_since=at(300))
+    waiting, back = leg_of(sent()), leg_of(stamped(sent(), S.STOOD_DOWN))
+    found = as_emergency(since, [waiting], CLOCKS, at(300))
+    assert [(e.clock, e.due_at) for e in found] == [(DEPARTURE, at(420)), (DEPARTURE, at(480))]
+    (call,) = as_emergency(since, [back], CLOCKS, at(300))
+    assert (call.clock, call.due_at) == (NOTIFICATION, at(360))
+
+
+PATIENT = ENCOUNTER.but(
+    incident_id="I-1", reached_at=at(100), unit_id="U-1", level=TriageLevel.SEVERE
+)
+
+
+def test_for_who_is_severe_a_hospital_is_asked_of_the_crew_and_then_of_the_dispatcher() -> None:
+    crew, dispatcher = of_patient(PATIENT, CLOCKS, at(100))
+    assert (crew.step, crew.due_at) == (Step.WARNING, at(280))
+    assert (dispatcher.step, dispatcher.due_at) == (Step.BREACH, at(340))
+    assert {(e.clock, e.encounter_id, e.unit_id) for e in (crew, dispatcher)} == {
+        (DESTINATION, PATIENT.encounter_id, "U-1")
+    }
+    worse = PATIENT.but(level=TriageLevel.CRITICAL)
+    assert {e.deadline_id for e in of_patient(worse, CLOCKS, at(900))}.isdisjoint(
+        {crew.deadline_id, dispatcher.deadline_id}
+    )
+    assert is_missed(crew, About(CALL, [], [PATIENT]))
+    assert not is_missed(crew, About(CALL, [], [PATIENT.but(destination="F-1")]))
+    assert not is_missed(crew, About(CALL, [], [PATIENT.but(outcome=Outcome.DEAD_ON_SCENE)]))
+    milder = PATIENT.but(level=TriageLevel.URGENT)
+    assert not is_missed(crew, About(CALL, [], [milder]))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        PATIENT.but(level=TriageLevel.URGENT),
+        PATIENT.but(level=TriageLevel.NOT_YET),
+        PATIENT.but(reached_at=None),
+        PATIENT.but(destination="F-1"),
+        PATIENT.but(outcome=Outcome.REFUSED_TRANSPORT),
+        PATIENT.but(incident_id=None),
+    ],
+)
+def test_nobody_is_asked_about_who_is_not_severe_not_reached_or_bound(other: Encounter) -> None:
+    assert of_patient(other, CLOCKS, at(100)) == []
+
+
+def test_who_leaves_the_scene_without_a_hospital_is_asked_whatever_the_level() -> None:
+    leg = leg_of(stamped(sent(), S.LEFT_SCENE))
+    crew, dispatcher = of_leaving(leg, at(500), CLOCKS, at(500))
+    assert (crew.due_at, dispatcher.due_at) == (at(501), at(560))
+    assert {crew.clock, dispatcher.clock} == {LEFT_WITHOUT}
+    mild = PATIENT.but(level=TriageLevel.NON_URGENT)
+    assert is_missed(crew, About(CALL, [leg], [mild]))
+    assert not is_missed(crew, About(CALL, [leg], [mild.but(destination="F-1")]))
+    assert not is_missed(crew, About(CALL, [leg], [mild.but(unit_id="U-2")]))
+    home = leg_of(stamped(sent(), S.LEFT_SCENE, S.AVAILABLE))
+    assert not is_missed(crew, About(CALL, [home], [mild]))
+
+
+def test_a_unit_that_is_silent_alarms_until_it_is_heard_or_free_whatever_the_call() -> None:
+    leg = leg_of(sent()).but(silence=Silence(since=at(10), is_overdue=True))
+    missed = DeadlineMissed(
+        event_id="m-1", occurred_at=at(190), incident_id="I-1", clock=SILENT,
+        leg_id=leg.leg_id, unit_id="U-1",
+    )  # fmt: skip
+    silent = of_event(missed)
+    drill = CALL.but(classification="drill")
+    assert is_missed(silent, About(drill, [leg]))
+    assert not is_missed(silent, About(drill, [leg.but(silence=None)]))
+    grey = leg.but(silence=Silence(since=at(10), is_overdue=False))
+    assert not is_missed(silent, About(drill, [grey]))
+    free = leg.but(stamps=leg_of(stamped(sent(), S.AVAILABLE)).stamps)
+    assert not is_missed(silent, About(drill, [free]))
 
 
 def test_after_an_outage_the_last_step_alone_is_told() -> None:
@@ -148,5 +238,5 @@ def test_the_event_names_the_limit_the_dispatch_and_when_it_passed() -> None:
 def test_a_stamp_that_is_entered_late_ends_the_wait() -> None:
     unit = sent()
     unit, leg, _ = enter(unit, leg_of(unit), stamp_of(S.DEPARTED, second=50, name="late"))
-    assert not is_missed(due(leg)[Step.BREACH], CALL, [leg])
+    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg]))
     assert timedelta(seconds=50) == leg.dispatch().reading(leg.dispatch().departed).took

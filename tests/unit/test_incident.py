@@ -151,7 +151,7 @@ CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
                 ),
             },
         ),
-        (CLASSIFIED, {"classification": "drill"}),
+        (CLASSIFIED, {"classification": "drill", "opened_as": "emergency"}),
     ],
     ids=["located", "classified"],
 )
@@ -172,6 +172,17 @@ def test_a_key_that_stood_for_another_correction_is_refused(event: IncidentEvent
     after, _ = correct(opened()[0], event)
     with pytest.raises(Rejected, match="409 Key used before"):
         correct(after, event.model_copy(update={"occurred_at": at(61)}))
+
+
+def test_what_becomes_an_emergency_is_one_since_then() -> None:
+    incident, _ = opened()
+    drill, _ = correct(incident, CLASSIFIED)
+    assert (drill.emergency_since, drill.opened_as) == (None, "emergency")
+    told = {"event_id": "act-2", "occurred_at": at(90), "classification": "emergency"}
+    after, _ = correct(drill, CLASSIFIED.model_copy(update=told))
+    assert (after.emergency_since, after.opened_as) == (at(90), "emergency")
+    again = CLASSIFIED.model_copy(update={**told, "event_id": "act-3", "occurred_at": at(99)})
+    assert correct(after, again)[0].emergency_since == at(90)
 
 
 def test_before_anybody_corrects_it_the_location_is_the_callers() -> None:

@@ -1,0 +1,81 @@
+"""Tells units on their way where they go now: to the hospital that was chosen, to another scene."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from schemas.envelope import derived_id
+from schemas.incident import IncidentLocated, Point
+from schemas.unit import UnitDirected
+from services.dispatch import store, unit
+from services.dispatch.encounter import Encounter
+from services.dispatch.leg import Leg
+from services.kit import outbox
+from services.kit.postgres import Connection, Row
+
+
+async def to_hospital(connection: Connection, encounter: Encounter, at: datetime) -> None:
+    """The unit that has the patient, or alone is sent to the call, drives to the hospital that was
+    chosen. Of one that nobody has registered nobody knows where it is: nothing is told."""
+    chosen = encounter.destination
+    if chosen is None or encounter.outcome is not None:
+        return
+    hospital = (await store.HOSPITALS.load(connection, [chosen], lock=False))[chosen].state
+    unit_id = encounter.unit_id or await _alone(connection, encounter.incident_id)
+    if hospital is None or unit_id is None:
+        return
+    row = (await store.UNITS.load(connection, [unit_id]))[unit_id]
+    leg = row.state.leg if row.state else None
+    if leg is None or leg.incident_id != encounter.incident_id:
+        return
+    told = UnitDirected(
+        event_id=derived_id("to hospital", leg.leg_id, chosen, at.isoformat()),
+        occurred_at=at,
+        recorded_at=datetime.now(UTC),
+        unit_id=unit_id,
+        leg_id=leg.leg_id,
+        place="destination",
+        point=hospital.point,
+        facility_id=chosen,
+    )
+    await _tell(connection, row, leg, told)
+
+
+async def to_scene(connection: Connection, located: IncidentLocated) -> None:
+    """The patient is elsewhere: every unit that is sent there and not back is told."""
+    legs = (await store.legs_of(connection, [located.incident_id]))[located.incident_id]
+    going = sorted(leg.unit_id for leg in legs if not leg.dispatch().is_over)
+    rows = await store.UNITS.load(connection, going)
+    where = located.location
+    for row in rows.values():
+        leg = row.state.leg if row.state else None
+        if leg is None or leg.incident_id != located.incident_id:
+            continue
+        told = UnitDirected(
+            event_id=derived_id("to scene", leg.leg_id, located.event_id),
+            occurred_at=located.occurred_at,
+            recorded_at=located.recorded_at,
+            unit_id=leg.unit_id,
+            leg_id=leg.leg_id,
+            place="scene",
+            point=Point(latitude=where.latitude, longitude=where.longitude),
+        )
+        await _tell(connection, row, leg.but(scene_source=located.source), told)
+
+
+async def _alone(connection: Connection, incident_id: str | None) -> str | None:
+    """The one unit that is sent to a call and not back, if there is one and no more."""
+    if incident_id is None:
+        return None
+    legs = (await store.legs_of(connection, [incident_id]))[incident_id]
+    going = [leg.unit_id for leg in legs if not leg.dispatch().is_over]
+    return going[0] if len(going) == 1 else None
+
+
+async def _tell(connection: Connection, row: Row[unit.Unit], leg: Leg, told: UnitDirected) -> None:
+    assert row.state is not None  # noqa: S101 (its leg was read from it)
+    after, leg, events = unit.direct(row.state, leg, told)
+    if events:
+        await store.UNITS.save(connection, {after.unit_id: Row(after, row.version)})
+        await store.save_legs(connection, [leg])
+        await outbox.append(connection, "dispatch", events)

@@ -1,0 +1,100 @@
+"""What recommendations rest on, as it stands: the register, the units, and the calls that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from services.dispatch.encounter import Encounter
+from services.dispatch.incident import Incident
+from services.dispatch.recommendation import Candidate, Task
+from services.dispatch.register import Hospital, Station
+from services.dispatch.severity import Case
+from services.dispatch.store import ENCOUNTERS, INCIDENTS
+from services.dispatch.unit import Unit
+from services.kit.postgres import Connection
+
+#: A call waits that is open or held, and to which nobody is sent who is not back.
+_WAITING = """
+    SELECT i.state FROM incidents i
+     WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
+       AND NOT EXISTS (
+           SELECT FROM legs l WHERE l.incident_id = i.id
+              AND l.stood_down IS NULL AND l.available IS NULL)
+"""
+#: Who is sent to an emergency waits for no transfer, and a transfer for all who are being sent.
+_RESERVE = 4_242_001
+
+
+async def stations(connection: Connection) -> dict[str, Station]:
+    """All of them, by their ids."""
+    rows = await connection.fetch("SELECT state FROM stations ORDER BY id")
+    known = [Station.model_validate_json(row["state"]) for row in rows]
+    return {station.station_id: station for station in known}
+
+
+async def hospitals(connection: Connection) -> list[Hospital]:
+    """All of them."""
+    rows = await connection.fetch("SELECT state FROM facilities ORDER BY id")
+    return [Hospital.model_validate_json(row["state"]) for row in rows]
+
+
+async def units(connection: Connection, statuses: Collection[str] = ()) -> list[Unit]:
+    """All of them, or those in one of these statuses."""
+    rows = await connection.fetch(
+        "SELECT state FROM units WHERE cardinality($1::text[]) = 0 OR state ->> 'status' = ANY($1)"
+        " ORDER BY id",
+        list(statuses),
+    )
+    return [Unit.model_validate_json(row["state"]) for row in rows]
+
+
+async def candidates(connection: Connection, statuses: Collection[str]) -> list[Candidate]:
+    """Units in one of these statuses, with their stations and the calls that they are on."""
+    known = await units(connection, statuses)
+    where = await stations(connection)
+    cases = await cases_of(connection, {unit.leg.incident_id for unit in known if unit.leg})
+    return [Candidate(unit, station_of(unit, where), _task(unit, cases)) for unit in known]
+
+
+def station_of(unit: Unit, known: dict[str, Station]) -> Station | None:
+    """The station that it is registered at."""
+    return known.get(unit.registered.station_id) if unit.registered else None
+
+
+def _task(unit: Unit, cases: dict[str, Case]) -> Task | None:
+    case = cases.get(unit.leg.incident_id) if unit.leg else None
+    if case is None:
+        return None
+    return Task(case.incident.incident_id, case.severity, case.is_reached)
+
+
+async def cases_of(connection: Connection, incident_ids: Collection[str]) -> dict[str, Case]:
+    """Calls with their patients."""
+    rows = await INCIDENTS.load(connection, sorted(incident_ids), lock=False)
+    incidents = [row.state for row in rows.values() if row.state]
+    return {case.incident.incident_id: case for case in await _with_patients(connection, incidents)}
+
+
+async def waiting(connection: Connection, classification: str) -> list[Case]:
+    """The calls of a class to which nobody is sent."""
+    rows = await connection.fetch(_WAITING, classification)
+    incidents = [Incident.model_validate_json(row["state"]) for row in rows]
+    return await _with_patients(connection, incidents)
+
+
+async def _with_patients(connection: Connection, incidents: Sequence[Incident]) -> list[Case]:
+    ids = sorted({patient for each in incidents for patient in each.encounter_ids})
+    rows = await ENCOUNTERS.load(connection, ids, lock=False)
+
+    def patients(incident: Incident) -> tuple[Encounter, ...]:
+        found = (rows[encounter_id].state for encounter_id in incident.encounter_ids)
+        return tuple(each for each in found if each is not None)
+
+    return [Case(incident, patients(incident)) for incident in incidents]
+
+
+async def hold_reserve(connection: Connection, *, for_transfer: bool) -> None:
+    """Until the transaction ends: a transfer sees every unit that an emergency has taken, and no
+    two transfers take the same one's place."""
+    shared = "" if for_transfer else "_shared"
+    await connection.execute(f"SELECT pg_advisory_xact_lock{shared}($1)", _RESERVE)

@@ -1,0 +1,114 @@
+"""What was said beside what satellites show: stamps, expectations, and where the patient was.
+
+A report, and nobody's accusation: a button is pressed late at a patient who cannot wait, and a
+receiver thinks itself elsewhere between houses. What was not seen is not verifiable, no mismatch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from math import ceil
+
+from schemas.event import Value
+from services.dispatch.clock import percentile
+from services.dispatch.leg import Dispatch
+
+
+class Differences(Value):
+    """One stamp by both witnesses: how much later the button was than satellites saw it; below 0
+    where it was earlier. Absent without samples."""
+
+    both: int
+    reported_only: int
+    seen_only: int
+    p10_s: float | None = None
+    p50_s: float | None = None
+    p90_s: float | None = None
+
+
+class Error(Value):
+    """By how much what was expected was wrong, either way."""
+
+    measured: int
+    #: It was expected, and nobody saw it come.
+    missing: int
+    p50_s: float | None = None
+    p90_s: float | None = None
+
+
+class Distances(Value):
+    """How far something was from where it was said to be, in metres."""
+
+    measured: int
+    p50_m: float | None = None
+    p90_m: float | None = None
+
+
+#: Each stamp as it is reported, and as satellites show it.
+WITNESSED = (
+    ("departed", "departed", "seen_to_depart"),
+    ("on_scene", "on_scene", "seen_on_scene"),
+    ("left_scene", "left_scene", "seen_left_scene"),
+    ("at_destination", "at_destination", "seen_at_destination"),
+)
+
+
+def differences(dispatches: Sequence[Dispatch]) -> Mapping[str, Differences]:
+    """Each stamp by both witnesses."""
+    found = {}
+    for name, reported, seen in WITNESSED:
+        pairs = [(getattr(each, reported), getattr(each, seen)) for each in dispatches]
+        late = sorted(said - saw for said, saw in pairs if said is not None and saw is not None)
+        found[name] = Differences(
+            both=len(late),
+            reported_only=sum(said is not None and saw is None for said, saw in pairs),
+            seen_only=sum(said is None and saw is not None for said, saw in pairs),
+            p10_s=percentile(late, 10),
+            p50_s=percentile(late, 50),
+            p90_s=percentile(late, 90),
+        )
+    return found
+
+
+def expectations(dispatches: Sequence[Dispatch]) -> Mapping[str, Error]:
+    """What was expected as a unit set out, beside when it came: as satellites saw it, or else as
+    it was reported."""
+    return {
+        "on_scene": _error(
+            (d.expected_on_scene, d.seen_on_scene or d.on_scene) for d in dispatches
+        ),
+        "at_destination": _error(
+            (d.expected_at_destination, d.seen_at_destination or d.at_destination)
+            for d in dispatches
+        ),
+    }
+
+
+def _error(pairs: Iterable[tuple[datetime | None, datetime | None]]) -> Error:
+    expected = [(wanted, came) for wanted, came in pairs if wanted is not None]
+    wrong = sorted(abs(came - wanted) for wanted, came in expected if came is not None)
+    return Error(
+        measured=len(wrong),
+        missing=len(expected) - len(wrong),
+        p50_s=percentile(wrong, 50),
+        p90_s=percentile(wrong, 90),
+    )
+
+
+def locations(dispatches: Sequence[Dispatch]) -> Mapping[str, Distances]:
+    """How far from where the patient was said to be a unit stood, by who had said it."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for each in dispatches:
+        if each.scene_off_m is not None:
+            found[each.scene_source or "unknown"].append(each.scene_off_m)
+    return {source: _distances(sorted(off)) for source, off in sorted(found.items())}
+
+
+def _distances(ordered: Sequence[float]) -> Distances:
+    return Distances(
+        measured=len(ordered),
+        p50_m=ordered[ceil(len(ordered) * 0.5) - 1],
+        p90_m=ordered[ceil(len(ordered) * 0.9) - 1],
+    )
