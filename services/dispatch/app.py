@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from importlib.resources import files
 
+from fastapi import FastAPI
+
 from services.dispatch import handlers, loader, recommendation
 from services.dispatch.api import router
 from services.dispatch.indicators import Site
@@ -38,6 +40,13 @@ def advice_of(settings: Settings, site: Site) -> recommendation.Site:
     return recommendation.Site(fleet, roads, site.zone)
 
 
+def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
+    """Give the interface what it works with. Raises ``Misconfigured``."""
+    app.state.pool = pool
+    app.state.site = site_of(settings)
+    app.state.advice = advice_of(settings, app.state.site)
+
+
 async def main(settings: Settings) -> None:
     """Run until something fails."""
     site = site_of(settings)
@@ -55,9 +64,7 @@ async def main(settings: Settings) -> None:
         return all(loop.ready for loop in loops) and await postgres.is_writable(pool)
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
-    app.state.pool = pool
-    app.state.site = site
-    app.state.advice = advice_of(settings, site)
+    furnish(app, settings, pool)
     timekeeper = Timekeeper(settings, pool)
     parts = [relay.run, movements.run, news.run, capacity.run, timekeeper.run]
     await runtime.together([runtime.serve(app, settings), *parts])

@@ -21,6 +21,12 @@ _WAITING = """
            SELECT FROM legs l WHERE l.incident_id = i.id
               AND l.stood_down IS NULL AND l.available IS NULL)
 """
+#: What is as it was at first is not written down.
+_UNITS = """
+    SELECT state FROM units
+     WHERE cardinality($1::text[]) = 0 OR coalesce(state ->> 'status', 'available') = ANY($1)
+     ORDER BY id
+"""
 #: Who is sent to an emergency waits for no transfer, and a transfer for all who are being sent.
 _RESERVE = 4_242_001
 
@@ -40,11 +46,7 @@ async def hospitals(connection: Connection) -> list[Hospital]:
 
 async def units(connection: Connection, statuses: Collection[str] = ()) -> list[Unit]:
     """All of them, or those in one of these statuses."""
-    rows = await connection.fetch(
-        "SELECT state FROM units WHERE cardinality($1::text[]) = 0 OR state ->> 'status' = ANY($1)"
-        " ORDER BY id",
-        list(statuses),
-    )
+    rows = await connection.fetch(_UNITS, list(statuses))
     return [Unit.model_validate_json(row["state"]) for row in rows]
 
 

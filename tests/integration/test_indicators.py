@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import io
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -16,119 +14,28 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
-import httpx
 import pytest
 
-from services.dispatch import api, store
-from services.dispatch.app import site_of
+from services.dispatch import store
 from services.dispatch.incident import Incident
-from services.dispatch.timekeeper import Timekeeper
 from services.dispatch.unit import Unit
-from services.kit import postgres
-from services.kit.auth import Gate
-from services.kit.http import create_app
-from services.kit.role import Role
-from services.kit.settings import Settings
-from services.kit.tokens import SigningKey
+from tests.desk import NUMBERS, Desk, at_desk
 from tests.platform import Platform
 
 LINCOLN = Path(__file__).parents[3] / "shared" / "data" / "lincoln_ems"
 #: The row of the table that this test sends: each one takes five requests.
 EVERY = 30
-HERE = {"latitude": 34.2, "longitude": 117.3}
 COLUMNS = {"enroute_s": "departed", "arrive_s": "on_scene", "to_hospital_s": "left_scene",
            "at_hospital_s": "at_destination", "clear_s": "available"}  # fmt: skip
-NUMBERS = itertools.count(1)
 #: A day of its own for each test: nobody else's missions are in it.
 DAYS = (datetime(1970, 1, 1, tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=n)
         for n in itertools.count())  # fmt: skip
 
 
-class Desk:
-    """The interface of dispatch, for a dispatcher, and its timekeeper."""
-
-    def __init__(self, http: httpx.AsyncClient, pool: postgres.Pool, settings: Settings) -> None:
-        self._http, self.pool = http, pool
-        self.timekeeper = Timekeeper(settings, pool)
-
-    async def alarms(self, call: str) -> list[tuple[str, str, str | None]]:
-        """The open alarms of a call."""
-        answer = await self._http.get("/v1/alarms")
-        assert answer.is_success, answer.text
-        mine = [alarm for alarm in answer.json() if alarm["incident_id"] == call]
-        return [(alarm["clock"], alarm["step"], alarm["acknowledged_by"]) for alarm in mine]
-
-    async def alarm_id(self, call: str) -> str:
-        found = (await self._http.get("/v1/alarms")).json()
-        return next(str(each["alarm_id"]) for each in found if each["incident_id"] == call)
-
-    async def told(self, call: str) -> list[str]:
-        """The events of a call, in the order in which they will be sent."""
-        rows = await self.pool.fetch(
-            "SELECT headers ->> 'ce_type' AS type FROM outbox WHERE key = $1 ORDER BY seq",
-            call.encode(),
-        )
-        return [row["type"].split(".")[1] for row in rows]
-
-    async def post(self, path: str, at: datetime, **body: Any) -> Any:
-        told = {**body, "occurred_at": at.isoformat()}
-        key = {"Idempotency-Key": f"t-{next(NUMBERS)}"}
-        answer = await self._http.post(f"/v1/{path}", json=told, headers=key)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def call(self, at: datetime, **more: Any) -> str:
-        return str((await self.post("incidents", at, location=HERE, **more))["incident_id"])
-
-    async def send(self, call: str, unit: str, at: datetime, **more: Any) -> str:
-        sent = {"unit_id": unit, "station": HERE, **more}
-        told = await self.post(f"incidents/{call}/units", at, **sent)
-        return str(told["leg"]["leg_id"])
-
-    async def stamp(self, unit: str, status: str, at: datetime) -> Any:
-        return await self.post(f"units/{unit}/stamps", at, status=status)
-
-    async def indicators(self, since: datetime, until: datetime, **more: str) -> Any:
-        asked = {"since": since.isoformat(), "until": until.isoformat(), **more}
-        answer = await self._http.get("/v1/indicators", params=asked)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    async def table(self, since: datetime, until: datetime, **more: str) -> list[dict[str, str]]:
-        asked = {"since": since.isoformat(), "until": until.isoformat(), **more}
-        answer = await self._http.get("/v1/indicators.csv", params=asked)
-        assert answer.headers["content-type"].startswith("text/csv")
-        return list(csv.DictReader(io.StringIO(answer.text)))
-
-    async def refused(self, since: datetime, until: datetime) -> int:
-        asked = {"since": since.isoformat(), "until": until.isoformat()}
-        return (await self._http.get("/v1/indicators", params=asked)).status_code
-
-
 @pytest.fixture(scope="module")
 async def desk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    key = SigningKey()
-    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
-    jwks.write_text(key.key_set())
-    settings = Settings(postgres_dsn=platform.dsn("dispatch"), jwks=str(jwks))
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(await postgres.connect(settings, "dispatch", size=4))
-        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "dispatch")]
-        await postgres.migrate(pool, "dispatch", folders)
-
-        async def is_ready() -> bool:
-            return True
-
-        app = create_app("dispatch", Gate(settings, pool), [api.router], is_ready)
-        app.state.pool, app.state.site = pool, site_of(settings)
-        bearer = {"Authorization": f"Bearer {key.token(settings, Role.DISPATCHER)}"}
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
-            )
-        )
-        yield Desk(http, pool, settings)
-        await pool.execute("DELETE FROM outbox")
+    async with at_desk(platform, tmp_path_factory.mktemp("keys")) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -390,7 +297,8 @@ async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> Non
             await opened.execute(
                 "INSERT INTO stamps VALUES ($1, $2, $3, $4)", name, status, source, at
             )
-        await opened.execute((folder / "0003_dispatches.sql").read_text("utf-8"))
+        for later in ("0003_dispatches", "0004_movements", "0005_register"):
+            await opened.execute((folder / f"{later}.sql").read_text("utf-8"))
         (row,) = await opened.fetch("SELECT state FROM units")
         known = Unit.model_validate_json(row["state"])
         assert known.leg is not None

@@ -31,7 +31,7 @@ from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
-from services.dispatch.app import site_of
+from services.dispatch.app import furnish
 from services.dispatch.device_clock import Clocks
 from services.dispatch.history import Stretch, samples
 from services.kit import kafka, postgres
@@ -153,8 +153,8 @@ async def house(
             folders = [files(f"services.{name}") / "migrations" for name in ("kit", service)]
             await postgres.migrate(pool, service, folders)
             app = create_app(service, Gate(settings, pool), [routers[service]], is_ready)
-            app.state.pool, app.state.cases = pool, cases
-            app.state.site = site_of(settings)
+            furnish(app, settings, pool)
+            app.state.cases = cases
             for role in callers:
                 facility = {Role.CENTRE: FACILITY, Role.PRIMARY_CARE: CLINIC}.get(role)
                 assert (facility is not None) == (role in CONFINED)

@@ -27,7 +27,7 @@ from fastapi import APIRouter, FastAPI
 from services.bridge import api as bridge
 from services.dispatch import api as dispatch
 from services.dispatch import gateway
-from services.dispatch.app import site_of
+from services.dispatch.app import furnish
 from services.dispatch.device_clock import Clocks
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
@@ -52,6 +52,7 @@ BEDSIDE = FIELD | {Role.PRIMARY_CARE}
 ENTERING = frozenset({Role.CREW, Role.PRIMARY_CARE})
 CLINIC = frozenset({Role.PRIMARY_CARE})
 CENTRE = frozenset({Role.CENTRE})
+VIEWERS = frozenset({Role.DISPATCHER, Role.OPS})
 
 ALWAYS = {
     "GET /livez": ANYONE,
@@ -100,10 +101,24 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {ENCOUNTER}/outcome": BEDSIDE,
         f"POST {FACILITY}/encounters": CLINIC,
         f"POST {FACILITY}/encounters/{{encounter_id}}/transfer-request": CLINIC,
+        "GET /v1/incidents/{incident_id}/recommended-units": DISPATCHER,
+        "GET /v1/waiting-calls": DISPATCHER,
+        "GET /v1/waiting-transfers": DISPATCHER,
+        f"GET {ENCOUNTER}/recommended-destinations": FIELD,
+        "GET /v1/stations": VIEWERS,
+        "PUT /v1/stations/{station_id}": DISPATCHER,
+        "GET /v1/facilities": VIEWERS,
+        f"PUT {FACILITY}": DISPATCHER,
+        "GET /v1/units": VIEWERS,
+        "PUT /v1/units/{unit_id}": DISPATCHER,
+        "PUT /v1/units/{unit_id}/readiness": FIELD,
+        "GET /v1/units/{unit_id}/alarms": FIELD,
+        "POST /v1/mobile-force/mobilised": DISPATCHER,
+        "POST /v1/mobile-force/released": DISPATCHER,
         "GET /v1/alarms": DISPATCHER,
         "POST /v1/alarms/{alarm_id}/acknowledged": DISPATCHER,
-        "GET /v1/indicators": frozenset({Role.DISPATCHER, Role.OPS}),
-        "GET /v1/indicators.csv": frozenset({Role.DISPATCHER, Role.OPS}),
+        "GET /v1/indicators": VIEWERS,
+        "GET /v1/indicators.csv": VIEWERS,
     },
     "gateway": {
         **ALWAYS,
@@ -136,6 +151,7 @@ GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route
 NOBODY = {
     "incident_id": "I-none",
     "unit_id": "U-none",
+    "station_id": "S-none",
     "leg_id": "L-none",
     "alarm_id": "A-none",
     "stamp_id": "S-none",
@@ -240,8 +256,7 @@ async def house(
                 await postgres.migrate(pools[service], service, folders)
             gate = Gate(settings, pools[service])
             apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
-            apps[service].state.pool = pools[service]
-            apps[service].state.site = site_of(settings)
+            furnish(apps[service], settings, pools[service])
         apps["bridge"].state.feeds = EmptyFeeds()
         apps["gateway"].state.directory = GivenDirectory(settings)
         apps["gateway"].state.producer = None
@@ -359,7 +374,11 @@ def expect(answer: Answer, granted: bool, hides: bool = False) -> None:
 # -- own and other facility ------------------------------------------------------------------------
 
 
-CONFINING = [(service, route) for service, route in ROUTES if FACILITY in route]
+CONFINING = [
+    (service, route)
+    for service, route in ROUTES
+    if FACILITY in route and TABLE[service][route] & CONFINED
+]
 
 
 @pytest.mark.parametrize(("service", "route"), CONFINING)

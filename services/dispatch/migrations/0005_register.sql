@@ -6,4 +6,4 @@ CREATE TABLE facilities (id text PRIMARY KEY, version bigint NOT NULL, state jso
 ALTER TABLE legs ADD COLUMN station_id text, ADD COLUMN county text;
 
 -- Who may be sent is asked of all units.
-CREATE INDEX units_by_status ON units ((state ->> 'status'));
+CREATE INDEX units_by_status ON units ((coalesce(state ->> 'status', 'available')));
