@@ -135,7 +135,7 @@ async def at_desk(platform: Platform, folder: Path) -> AsyncIterator[Desk]:
     jwks.write_text(key.key_set())
     settings = Settings(postgres_dsn=platform.dsn("dispatch"), jwks=str(jwks))
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(await postgres.connect(settings, "dispatch", size=4))
+        pool = await stack.enter_async_context(await postgres.connect(settings, "dispatch", size=8))
         folders = [files(f"services.{name}") / "migrations" for name in ("kit", "dispatch")]
         await postgres.migrate(pool, "dispatch", folders)
 
