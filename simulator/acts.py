@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from simulator.city import City, Spot, metres
 from simulator.pace import moment
 from simulator.story import Step
 from simulator.tale import Tale
@@ -115,14 +116,14 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
     body |= {name: told[name] for name in _REPEATS.get(step.act, ())}
     match step.act:
         case "call":
-            body["location"] = _location(tale, 30)
+            body["location"] = _location(tale, tale.mission.said, 100)
             body["call"] = {
                 "received_at": moment(t - 48),
                 "answered_at": moment(t - 44),
                 "accepted_at": told["occurred_at"],
             }
         case "locate":
-            body["location"] = _location(tale, 8)
+            body["location"] = _location(tale, tale.mission.scene, 8)
         case "transfer_request":
             latitude, longitude = tale.facility(step.facility).point
             body["location"] = {"latitude": latitude, "longitude": longitude}
@@ -143,7 +144,31 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
     return body
 
 
-def _location(tale: Tale, accuracy_m: float) -> dict[str, Any]:
-    latitude, longitude = tale.mission.scene
+def _location(tale: Tale, spot: Spot, accuracy_m: float) -> dict[str, Any]:
+    latitude, longitude = spot
     where = {"latitude": latitude, "longitude": longitude, "accuracy_m": accuracy_m}
     return {**where, "address": tale.mission.address}
+
+
+def enrolment(known: City) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The register of a city: where each station and hospital is entered, and as what."""
+    for hospital in known.facilities:
+        body = {"name": hospital.name.model_dump(), "location": _at(hospital.point)}
+        yield f"/v1/facilities/{hospital.id}", {**body, "centres": list(hospital.centres)}
+    for station in known.stations:
+        nearest = min(known.facilities, key=lambda each: metres(each.point, station.point))
+        yield (
+            f"/v1/stations/{station.id}",
+            {
+                "name": station.name.model_dump(),
+                "kind": station.kind,
+                "county": station.county,
+                "location": _at(station.point),
+                "network_facility_id": nearest.id,
+                "enrolled_from": "2024-01-01",
+            },
+        )
+
+
+def _at(spot: Spot) -> dict[str, float]:
+    return {"latitude": spot[0], "longitude": spot[1]}

@@ -24,6 +24,8 @@ Path: TypeAlias = tuple[Spot, ...]
 METRES_PER_DEGREE = 111_320.0
 #: A call comes from this far from the station that answers it, in metres.
 SCENE_M = (1_200.0, 6_000.0)
+#: A caller is wrong by up to so many metres about where that is.
+SAID_M = 90.0
 #: Doors stand this far from the road, in degrees.
 OFF_ROAD = 0.0015
 
@@ -42,6 +44,7 @@ class Station(Place):
     """Where ambulances stand."""
 
     kind: Literal["county_centre", "township"]
+    county: Identifier
 
 
 class Hospital(Place):
@@ -77,9 +80,11 @@ class Vehicle(NamedTuple):
 
 
 class Mission(NamedTuple):
-    """The places of one story: where it happens, and where its patients may be taken."""
+    """The places of one story: where it happens, and where its patients may be taken. ``said`` is
+    where the caller says that it is."""
 
     scene: Spot
+    said: Spot
     address: str
     near: Place
     other: Place
@@ -134,6 +139,7 @@ class City(BaseModel):
         )
         return Mission(
             scene=scene,
+            said=scene if at_clinic else _said(scene),
             address=clinic.name.zh if at_clinic else f"{road.name.zh} {rng.randrange(1, 300)} 号",
             near=by_distance[0],
             other=by_distance[1],
@@ -158,6 +164,18 @@ class City(BaseModel):
 
     def _nearest(self, spot: Spot) -> Spot:
         return min(self.junctions, key=lambda junction: metres(junction, spot))
+
+
+def _said(spot: Spot) -> Spot:
+    """Where a caller says that this is: anywhere around it, as chance has it for this place."""
+    rng = Random(f"said/{spot}")  # noqa: S311 (a simulation, not a secret)
+    metres_off = SAID_M * math.sqrt(rng.random())
+    angle = rng.uniform(0.0, 2 * math.pi)
+    across = METRES_PER_DEGREE * math.cos(math.radians(spot[0]))
+    return (
+        round(spot[0] + metres_off * math.sin(angle) / METRES_PER_DEGREE, 6),
+        round(spot[1] + metres_off * math.cos(angle) / across, 6),
+    )
 
 
 def _beside(spot: Spot, rng: Random) -> Spot:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prometheus_client import Counter
 
 from simulator import truth
-from simulator.acts import DOORS, about, body_of
+from simulator.acts import DOORS, about, body_of, enrolment
+from simulator.city import City, Vehicle
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
 from simulator.outside import Outside, Refused, Request
@@ -21,6 +23,8 @@ from simulator.tale import Patient, Tale, Van
 
 log = logging.getLogger(__name__)
 
+#: Every vehicle of the city carries the same.
+ABOARD = ("defibrillator", "ecg", "obstetric_kit", "incubator")
 #: Acts that open a patient: whom they are about stands in the answer.
 OPENS = frozenset({"call", "found", "walk_in"})
 
@@ -70,6 +74,26 @@ class People:
         key = f"{tale.patient('').handle}.{van.role}.{status}"
         path = f"/v1/units/{van.vehicle.unit_id}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
+
+    async def enrol(self, known: City, vehicles: Sequence[Vehicle], epoch: str) -> None:
+        """Enter the stations, the hospitals and the vehicles of the city. A vehicle of a kept
+        folder that is entered anew stays where it was."""
+        for path, body in enrolment(known):
+            await self._outside.act(
+                Request("dispatch", "PUT", path, self._tokens.dispatcher, f"{epoch}{path}", body)
+            )
+        at = moment(time.time())
+        await asyncio.gather(*(self._enrol(vehicle, at, epoch) for vehicle in vehicles))
+
+    async def _enrol(self, vehicle: Vehicle, at: str, epoch: str) -> None:
+        path, token = f"/v1/units/{vehicle.unit_id}", self._tokens.dispatcher
+        told = {"station_id": vehicle.station.id, "kind": "monitoring", "equipment": ABOARD}
+        ready = {"crew": "complete", "equipment": "complete", "oxygen": "enough", "fuel": "enough"}
+        for door, body in ((path, told), (f"{path}/readiness", ready)):
+            request = Request(
+                "dispatch", "PUT", door, token, f"{epoch}{door}", {**body, "occurred_at": at}
+            )
+            await self._outside.act(request)
 
     async def leave(self, encounter_id: str, epoch: str) -> None:
         """End an encounter that nobody goes on with: its monitor speaks for it no longer."""

@@ -149,6 +149,8 @@ class Run:
         abandoned = self._journal.abandoned.values()
         await asyncio.gather(*(self._people.leave(each, self._epoch) for each in abandoned))
         await asyncio.gather(*map(self._free_again, self._cast.vans))
+        vehicles = [van.vehicle for van in self._cast.vans]
+        await self._people.enrol(city.load(), vehicles, self._epoch)
         tales: list[Tale] = []
         while len(self._live) < self.options.live_encounters:
             missing = self.options.live_encounters - len(self._live)

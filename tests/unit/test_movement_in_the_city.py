@@ -130,7 +130,7 @@ class Driven(NamedTuple):
     def _told(self, notified: float) -> list[Event]:
         tale, drives = self.tale, self.tale.story.drives_of(self.role)
         van = tale.van(self.role)
-        scene = tale.mission.scene
+        scene = tale.mission.said
         if drives[0].towards == "unit":
             scene = tale.place_of(tale.story.units[0], drives[0].start)
         last = drives[-1].towards
@@ -149,6 +149,16 @@ class Driven(NamedTuple):
             if self.rng.random() >= LOST:
                 yield fix(t, here, off, kmh if self.has_speed else None)
             t += EVERY_S
+
+    def seen(self) -> Iterator[Event]:
+        """All that the tracker tells."""
+        notified = self.truths()["departed"] - self.rng.uniform(20, 150)
+        track, waiting = Track(unit_id="U-1"), self._told(notified)
+        for each in self.fixes(notified - 300, self.tale.pace.due(self.tale.story.duration) + 60):
+            while waiting and each.occurred_at >= at(notified):
+                track = order(track, waiting.pop(0))
+            track, events = see(track, each, REGION)
+            yield from events
 
     def outcomes(self) -> tuple[list[Outcome], list[float]]:
         """Each movement, and by how much the first expectation of each place was wrong."""
@@ -182,19 +192,25 @@ def named(event: Owed) -> str:
             return "on_scene" if event.place == "scene" else "at_destination"
 
 
-def driven(has_speed: bool) -> tuple[list[Outcome], list[float]]:
-    wanted = day.Wanted(seed=7, ambulances=60, hours=6.0, calls_per_hour=60)
+def tales(hours: float) -> Iterator[tuple[Tale, str]]:
+    """Every vehicle of every story of a morning."""
+    wanted = day.Wanted(seed=7, ambulances=60, hours=hours, calls_per_hour=60)
     fleet = [Van(each) for each in city.load().vehicles(wanted.ambulances)]
+    for tale in day._missions(wanted, fleet):
+        for role in tale.vans:
+            yield tale, role
+
+
+def driven(has_speed: bool) -> tuple[list[Outcome], list[float]]:
     rng = Random(7)
     found: list[Outcome] = []
     wrong: list[float] = []
-    for tale in day._missions(wanted, fleet):
-        for role in tale.vans:
-            one = Driven(tale, role, rng, has_speed)
-            if "departed" in one.truths():
-                outcomes, errors = one.outcomes()
-                found += outcomes
-                wrong += errors
+    for tale, role in tales(hours=6.0):
+        one = Driven(tale, role, rng, has_speed)
+        if "departed" in one.truths():
+            outcomes, errors = one.outcomes()
+            found += outcomes
+            wrong += errors
     return found, wrong
 
 
@@ -222,6 +238,25 @@ def test_vehicles_that_tell_no_speed_are_seen_to_leave_and_arrive_too() -> None:
     }
     assert stamped["departed"] >= 0.95, stamped
     assert min(stamped.values()) >= 0.85, stamped
+
+
+def test_how_wrong_callers_are_is_what_the_city_knows() -> None:
+    """The distance between where the patient was said to be and where the unit came to rest."""
+    true, told = [], []
+    for tale, role in tales(hours=6.0):
+        one = Driven(tale, role, Random(f"{tale.mission.scene}/{role}"), has_speed=True)
+        goes = {drive.towards for drive in tale.story.drives_of(role)}
+        if "scene" in goes and "left_scene" in one.truths():
+            off = [e.distance_m for e in one.seen() if isinstance(e, UnitLeftScene)]
+            if off:
+                told.append(off[0])
+                true.append(city.metres(tale.mission.said, tale.mission.scene))
+    assert len(told) > 100
+    for part in (0.5, 0.9):
+        place = math.ceil(len(told) * part) - 1
+        assert sorted(told)[place] == pytest.approx(sorted(true)[place], abs=5), part
+    wrong = sorted(abs(one - other) for one, other in zip(told, true, strict=True))
+    assert wrong[math.ceil(len(wrong) * 0.9) - 1] < NOISE_M
 
 
 def test_what_was_expected_is_measured_against_what_came() -> None:
