@@ -53,11 +53,15 @@ KNOWN = {
     "IncidentMerged.v1": ("合并", "call goes on as another", "into"),
     "IncidentUnmerged.v1": ("取消合并", "another call after all", "out_of"),
     "IncidentClosed.v1": ("结案", "call closed", ""),
-    "DeadlineWarned.v1": ("时限提醒", "a limit comes near", "clock unit_id"),
-    "DeadlineMissed.v1": ("逾时", "a limit has passed", "clock unit_id"),
-    "UnitAssigned.v1": ("派车", "unit told to go", "incident_id leg_id replaces"),
+    "DeadlineWarned.v1": ("时限提醒", "a limit comes near", "clock unit_id encounter_id"),
+    "DeadlineMissed.v1": ("逾时", "a limit has passed", "clock unit_id encounter_id"),
+    "UnitAssigned.v1": ("派车", "unit told to go", "incident_id leg_id replaces diverted_from"),
     "UnitDirected.v1": ("指定去向", "unit told where to go", "place facility_id leg_id"),
     "UnitStatusChanged.v1": ("车辆状态", "status of the unit", "status source leg_id"),
+    "UnitRegistered.v1": ("车辆登记", "unit of a station", "station_id kind force equipment"),
+    "ReadinessReported.v1": ("备勤", "readiness of the unit", "crew equipment oxygen fuel"),
+    "UnitMobilised.v1": ("机动力量启用", "unit called up", ""),
+    "UnitReleased.v1": ("机动力量解除", "unit called up no more", ""),
     "StampCorrected.v1": ("更正", "a stamp was wrong", "status source corrected_to leg_id"),
     "EncounterOpened.v1": ("登记患者", "patient expected", "incident_id origin continues"),
     "EncounterUpdated.v1": ("患者信息更新", "more known of the patient", "patient.complaint"),
@@ -103,6 +107,7 @@ WORDS = {
     "left_scene": "离开现场", "at_destination": "到达医院", "returning": "返程",
     "available": "待命", "stood_down": "召回", "out_of_service": "停用",
     "scene": "现场", "destination": "医院",
+    "complete": "齐全", "incomplete": "不全", "enough": "充足", "low": "不足",
 }  # fmt: skip
 BEIJING = timezone(timedelta(hours=8))
 #: Longer than any of the topics keeps a record: whatever can be read again is remembered.
@@ -151,7 +156,8 @@ def spoken(name: str, value: Any) -> str:
     """A time by our clock, a code with its word, all else as it is."""
     if name.endswith(("_at", "corrected_to")):
         return clock(value, "%H:%M:%S")
-    return f"{value} {WORDS[value]}" if isinstance(value, str) and value in WORDS else str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"{text} {WORDS[text]}" if text in WORDS else text
 
 
 def clock(text: str, form: str) -> str:

@@ -226,6 +226,7 @@ async def test_every_event_is_told_once_in_both_languages(
         "2026-03-09 14:12:00  I-e8919432d3ce5845  受理呼救 · call accepted"
         "  external_number=20260309-00231  classification=emergency  origin=call"
     ) in told
+    assert any("equipment=defibrillator,ecg" in line for line in told)
     assert "建设路" not in "".join(told)  # an address is a text, and no business of a screen
     assert await software.ends() == 0
     assert software.complaints() == []
