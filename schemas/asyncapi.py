@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.envelope import TYPE_PREFIX, event_types, versions
 from schemas.event import Event
-from schemas.topics import Registry, Topic
+from schemas.topics import Grant, Registry, Topic
 
 _TEXT = {"type": "string"}
 #: CloudEvents 1.0, binary mode: what every message bears in its headers.
@@ -23,6 +23,21 @@ _HEADERS = {
         "content-type": {"const": "application/json"},
     },
 }
+_ACTIONS = {"write": "send", "read": "receive"}
+_BROKER = {
+    "host": "{host}:{port}",
+    "protocol": "kafka-secure",
+    "description": "The broker of a site, or of a run on one machine.",
+    "variables": {"host": {"default": "127.0.0.1"}, "port": {"default": "9092"}},
+    "security": [{"$ref": "#/components/securitySchemes/user"}],
+}
+_USER = {
+    "type": "scramSha512",
+    "description": (
+        "Each user of the broker has a password of its own. The name of an operation begins with"
+        " the user who may do it; the broker refuses all others."
+    ),
+}
 
 
 def document(registry: Registry, version: str) -> dict[str, Any]:
@@ -36,21 +51,25 @@ def document(registry: Registry, version: str) -> dict[str, Any]:
             "description": (
                 "Every topic, what stands on it, who writes and who reads it. Readers pass over"
                 " fields and words they do not know. What is announced stands in the contract, and"
-                " nobody writes it yet."
+                " nobody writes it yet. 120 software reads as the user dispatch_centre:"
+                " docs/kafka.md tells how, and docs/examples/dispatch_centre.py is a program that"
+                " does."
             ),
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
+        "servers": {"broker": _BROKER},
         "channels": {name: _channel(topic) for name, topic in topics.items()},
         "operations": {
-            f"{user}.{action}.{topic.name}": _operation(topic, action)
-            for topic in topics.values()
-            for action, users in (("send", topic.writers), ("receive", topic.readers))
-            for user in users
+            f"{grant.user}.{_ACTIONS[grant.operation]}.{name}": _operation(topics[name], grant)
+            for name in topics
+            for grant in registry.grants
+            if grant.topic == name
         },
         "components": {
             "messages": {kind.__name__: _message(kind) for kind in _kinds(event_types())},
             "schemas": {"CloudEvent": _HEADERS},
+            "securitySchemes": {"user": _USER},
         },
     }
 
@@ -80,14 +99,17 @@ def _channel(topic: Topic) -> Mapping[str, Any]:
     }
 
 
-def _operation(topic: Topic, action: str) -> Mapping[str, Any]:
+def _operation(topic: Topic, grant: Grant) -> Mapping[str, Any]:
     place = f"#/channels/{topic.name}"
+    group = {"type": "string", "pattern": rf"^{grant.user}([.-].+)?$"}
+    reads = {"bindings": {"kafka": {"groupId": group, "bindingVersion": "0.5.0"}}}
     return {
-        "action": action,
+        "action": _ACTIONS[grant.operation],
         "channel": {"$ref": place},
         "messages": [
             {"$ref": f"{place}/messages/{kind.__name__}"} for kind in _kinds(topic.events)
         ],
+        **(reads if grant.operation == "read" else {}),
     }
 
 

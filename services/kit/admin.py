@@ -19,6 +19,8 @@ from services.kit.settings import Settings
 
 #: What was asked for must hold within this time.
 IN_FORCE_S = 60
+#: What follows the name of a user in the names of its further groups.
+GROUP_MARKS = ("-", ".")
 #: An ``AclBinding``.
 Rule: TypeAlias = Any
 
@@ -136,14 +138,16 @@ async def _present_rules(admin: Admin) -> set[Rule]:
 
 
 def _rules(declared: Registry, user: str) -> Iterable[Rule]:
-    """Reading and writing as granted; groups that begin with the user's own name; and, for
-    writers, what brokers before 2.8 ask of an idempotent producer."""
+    """Reading and writing as granted; the group of the user's own name, and those that go on from
+    it; and, for writers, what brokers before 2.8 ask of an idempotent producer."""
     granted = [grant for grant in declared.grants if grant.user == user]
     for grant in granted:
         yield _rule(
             user, kafka.ResourceType.TOPIC, grant.topic, kafka.AclOperation[grant.operation.upper()]
         )
-    yield _rule(user, kafka.ResourceType.GROUP, user, kafka.AclOperation.READ)
+    # No bare prefix: the name of one user may begin with that of another.
+    for group in (user, *(f"{user}{mark}" for mark in GROUP_MARKS)):
+        yield _rule(user, kafka.ResourceType.GROUP, group, kafka.AclOperation.READ)
     if any(grant.operation == "write" for grant in granted):
         yield _rule(
             user, kafka.ResourceType.BROKER, "kafka-cluster", kafka.AclOperation.IDEMPOTENT_WRITE
@@ -151,7 +155,7 @@ def _rules(declared: Registry, user: str) -> Iterable[Rule]:
 
 
 def _rule(user: str, kind: Any, name: str, operation: Any) -> Rule:
-    prefixed = kind is kafka.ResourceType.GROUP
+    prefixed = kind is kafka.ResourceType.GROUP and name.endswith(GROUP_MARKS)
     pattern = kafka.ResourcePatternType.PREFIXED if prefixed else kafka.ResourcePatternType.LITERAL
     principal = f"User:{user}"
     return kafka.AclBinding(

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -47,10 +47,13 @@ def tokens(jwks: Path, facilities: Iterable[str], clinics: Sequence[str]) -> dic
     return {**plain, **first, Role.CENTRE.value: centre, "clinic": clinic}
 
 
-def observed(broker: Settings, dsn: str, password: str) -> dict[str, Any]:
-    """The observer's two connections."""
-    observer = as_user(broker, "observer", password)
-    return {"kafka": connection(observer), "postgres": role_dsn(dsn, "observer", password)}
+def observed(broker: Settings, dsn: str, words: Mapping[str, str]) -> dict[str, Any]:
+    """The observer's two connections, and that of 120 software; ``words`` are the passwords."""
+    return {
+        "kafka": connection(as_user(broker, "observer", words["observer"])),
+        "postgres": role_dsn(dsn, "observer", words["observer"]),
+        "dispatch_centre": connection(as_user(broker, "dispatch_centre", words["dispatch_centre"])),
+    }
 
 
 def connection(broker: Settings) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class Run:
     def endpoints(self, *more: str) -> dict[str, Any]:
         """What lets anyone look in, send their own, and pull a plug; and ``more`` addresses."""
         return {
-            **endpoints.observed(self.broker, self.dsn, self.passwords["observer"]),
+            **endpoints.observed(self.broker, self.dsn, self.passwords),
             "http": {n: self.url(n) for n in ("dispatch", "gateway", "bridge", "web", *more)},
             "pids": {name: self.fleet.pid(name) for name in PARTS},
             "tokens": self.tokens,

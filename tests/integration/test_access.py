@@ -140,16 +140,15 @@ def test_a_vendor_reads_nothing() -> None:
 
 
 @pytest.mark.parametrize("user", USERS)
-async def test_a_user_has_the_groups_that_begin_with_its_name_alone(
-    broker: Platform, user: str
-) -> None:
+async def test_a_user_has_the_groups_of_its_own_name_alone(broker: Platform, user: str) -> None:
     admin = AIOKafkaAdminClient(**broker.kafka(user))
     await admin.start()
     try:
-        for own in (user, f"{user}-1"):
+        for own in (user, f"{user}-1", f"{user}.raw"):
             assert await admin.list_consumer_group_offsets(own) == {}
-        with pytest.raises(GroupAuthorizationFailedError):
-            await admin.list_consumer_group_offsets("bridge" if user != "bridge" else "triage")
+        for others in (*(set(USERS) - {user}), f"{user}s"):
+            with pytest.raises(GroupAuthorizationFailedError):
+                await admin.list_consumer_group_offsets(others)
     finally:
         await admin.close()
 

@@ -20,9 +20,12 @@ from typing import Any
 import psutil
 import pytest
 
+from schemas.topics import registry
 from services.kit import programs
+from services.kit.broker import client
 from services.kit.jars import Unavailable
 from services.kit.process import ROOT, free_port, hold
+from services.kit.settings import Settings
 from services.local import preflight
 from services.local.supervisor import Options, run
 
@@ -158,6 +161,12 @@ def ports_of(published: dict[str, Any]) -> list[int]:
     return [int(address.rsplit(":")[-1].split("/")[0]) for address in addresses]
 
 
+def topics_of(connection: dict[str, Any]) -> set[str]:
+    """Which topics the broker shows to whom this lets in."""
+    settings = Settings(**{f"kafka_{name}": value for name, value in connection.items()})
+    return set(client(settings).list_topics(timeout=20).topics)
+
+
 def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -169,6 +178,8 @@ def test_a_run_keeps_its_parts_alive_and_leaves_nothing(tmp_path: Path) -> None:
         published = started.published()
         assert started.endpoints.stat().st_mode & 0o777 == 0o600
         assert all(listens(port) for port in ports_of(published))
+        granted = {grant.topic for grant in registry().grants if grant.user == "dispatch_centre"}
+        assert topics_of(published["dispatch_centre"]) == granted
         pids = published["pids"]
         assert set(pids) == {
             "kafka", "postgres", "dispatch", "gateway", "tracker", "triage", "bridge",

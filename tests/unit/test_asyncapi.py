@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_a_document_that_is_none_is_refused(spoil: Spoil) -> None:
     assert not validator().is_valid(spoiled)
 
 
-def test_every_topic_is_a_channel_with_its_events_writers_and_readers() -> None:
+def test_every_topic_is_a_channel_with_its_events_and_who_may_touch_it() -> None:
     topics = {name: topic for name, topic in registry().topics.items() if topic.holds}
     assert DOCUMENT["channels"].keys() == topics.keys()
     for name, topic in topics.items():
@@ -56,11 +57,27 @@ def test_every_topic_is_a_channel_with_its_events_writers_and_readers() -> None:
         assert set(DOCUMENT["channels"][name]["messages"]) == every
     told = {tuple(name.split(".", 2)) for name in DOCUMENT["operations"]}
     assert told == {
-        (user, action, topic.name)
-        for topic in topics.values()
-        for action, users in (("send", topic.writers), ("receive", topic.readers))
-        for user in users
+        (grant.user, {"write": "send", "read": "receive"}[grant.operation], grant.topic)
+        for grant in registry().grants
+        if grant.topic in topics
     }
+    for name, operation in DOCUMENT["operations"].items():
+        if operation["action"] == "receive":
+            user = name.partition(".")[0]
+            pattern = operation["bindings"]["kafka"]["groupId"]["pattern"]
+            groups = (user, f"{user}-1", f"{user}.raw", f"{user}s")
+            assert [bool(re.search(pattern, group)) for group in groups] == [True] * 3 + [False]
+
+
+def test_software_of_the_120_centre_reads_what_it_is_promised_and_nothing_else() -> None:
+    """All that dispatch and tracker say, and what the facilities answer."""
+    promised = {name for name in DOCUMENT["channels"] if name.startswith("dispatch-")}
+    promised |= {"bridge-handoffs", "bridge-capacity"}
+    assert len(promised) == 6
+    told = {name for name in DOCUMENT["operations"] if name.startswith("dispatch_centre.")}
+    assert told == {f"dispatch_centre.receive.{topic}" for topic in promised}
+    granted = {(g.operation, g.topic) for g in registry().grants if g.user == "dispatch_centre"}
+    assert granted == {("read", topic) for topic in promised}
 
 
 def test_every_reference_of_the_document_leads_somewhere() -> None:
