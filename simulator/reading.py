@@ -133,6 +133,8 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "UnitAssigned": ("unit_id", "incident_id"),
     "UnitStatusChanged": ("unit_id", "leg_id", "status", "source"),
     "UnitDeparted": ("leg_id",),
+    "UnitArrived": ("leg_id", "place"),
+    "UnitLeftScene": ("leg_id",),
     "DeviceAttached": ("encounter_id", "device_id"),
     "DeviceDetached": ("encounter_id", "device_id"),
     "EncounterOpened": ("encounter_id",),
@@ -148,10 +150,13 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "PatientArrived": ("encounter_id", "facility_id"),
     "CareTransferred": ("encounter_id",),
 }
+#: What an event is about that is of no patient.
+_SUBJECTS = ("incident_id", "unit_id", "leg_id", "facility_id", "clock")
 #: Of these there is one for each time it happened; so it is of every kind that is not named.
 _TIMED: Mapping[str, tuple[str, ...]] = {
     "DestinationSelected": ("encounter_id", "facility_id"),
     "IncidentLocated": ("incident_id",),
+    "UnitDirected": ("leg_id", "place", "facility_id"),
     "IncidentClassified": ("incident_id",),
     "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
     "CentreActivated": ("encounter_id", "facility_id", "centre"),
@@ -166,7 +171,8 @@ def milliseconds(moment: str) -> int:
 
 def effect_key(kind: str, body: Mapping[str, Any]) -> str:
     """What this event is the one effect of: a second event with this key is a doubled effect."""
-    names = _SAME.get(kind) or _TIMED.get(kind, ("encounter_id",))
+    default = ("encounter_id",) if body.get("encounter_id") else _SUBJECTS
+    names = _SAME.get(kind) or _TIMED.get(kind, default)
     key = "/".join((kind, *(str(body.get(name)) for name in names)))
     is_of_no_leg = kind == "UnitStatusChanged" and body.get("leg_id") is None
     if kind not in _SAME or is_of_no_leg:

@@ -204,6 +204,9 @@ def test_what_an_act_is_about_names_its_effect() -> None:
     stamped = {**told, "status": "departed", "source": "crew"}
     assert effect_key("UnitStatusChanged", stamped) == "UnitStatusChanged/U-0001/L-1/departed/crew"
     assert effect_key("UnitAssigned", told) == "UnitAssigned/U-0001/I-1"
+    located = {"unit_id": "U-1", "occurred_at": told["occurred_at"]}
+    other = {**located, "unit_id": "U-2"}
+    assert effect_key("UnitLocated", located) != effect_key("UnitLocated", other)
     assert effect_key("EncounterUpdated", told) == "EncounterUpdated/E-1/1000000"
     assert effect_key("Acknowledged", {**told, "facility_id": "F-2"}) == "Acknowledged/E-1/F-2"
 
