@@ -79,21 +79,22 @@ class People:
         """Enter the stations, the hospitals and the vehicles of the city. A vehicle of a kept
         folder that is entered anew stays where it was."""
         for path, body in enrolment(known):
-            await self._outside.act(
-                Request("dispatch", "PUT", path, self._tokens.dispatcher, f"{epoch}{path}", body)
-            )
+            await self._put(path, body, epoch)
         at = moment(time.time())
         await asyncio.gather(*(self._enrol(vehicle, at, epoch) for vehicle in vehicles))
 
     async def _enrol(self, vehicle: Vehicle, at: str, epoch: str) -> None:
-        path, token = f"/v1/units/{vehicle.unit_id}", self._tokens.dispatcher
+        path = f"/v1/units/{vehicle.unit_id}"
         told = {"station_id": vehicle.station.id, "kind": "monitoring", "equipment": ABOARD}
         ready = {"crew": "complete", "equipment": "complete", "oxygen": "enough", "fuel": "enough"}
         for door, body in ((path, told), (f"{path}/readiness", ready)):
-            request = Request(
-                "dispatch", "PUT", door, token, f"{epoch}{door}", {**body, "occurred_at": at}
-            )
-            await self._outside.act(request)
+            await self._put(door, {**body, "occurred_at": at}, epoch)
+
+    async def _put(self, path: str, body: Mapping[str, Any], epoch: str) -> None:
+        key = f"{epoch}{path.replace('/', '.')}"
+        await self._outside.act(
+            Request("dispatch", "PUT", path, self._tokens.dispatcher, key, body)
+        )
 
     async def leave(self, encounter_id: str, epoch: str) -> None:
         """End an encounter that nobody goes on with: its monitor speaks for it no longer."""
