@@ -169,6 +169,11 @@ class UnitArrived(Event):
     leg_id: Identifier
     place: Place
     distance_m: Annotated[float, Field(ge=0)]
+    not_before: Moment | None = Field(
+        default=None,
+        description="When it was last seen on its way: it arrived between then and occurred_at."
+        " Null where it was not seen before.",
+    )
 
 
 class UnitLeftScene(Event):
@@ -178,6 +183,9 @@ class UnitLeftScene(Event):
     leg_id: Identifier
     distance_m: Annotated[float, Field(ge=0)] = Field(
         description="How far it had stood from where the patient was said to be."
+    )
+    not_before: Moment | None = Field(
+        default=None, description="When it was last seen to stand there."
     )
 
 

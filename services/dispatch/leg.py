@@ -6,7 +6,7 @@ Nothing is overwritten: a correction stands beside the stamp it corrects, with i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from pydantic import AwareDatetime
@@ -20,6 +20,10 @@ S = UnitStatus
 #: A button that somebody pressed, and what satellites show.
 REPORTED: frozenset[StampSource] = frozenset({"crew", "dispatcher", "system"})
 VERIFIED: frozenset[StampSource] = frozenset({"gps"})
+
+
+#: What satellites saw is known to within this; what lies between two fixes farther apart is not.
+SURE = timedelta(seconds=30)
 
 
 class Stamp(Value):
@@ -123,9 +127,9 @@ class Leg(Value):
             stood_down=self.at(S.STOOD_DOWN, REPORTED),
             seen_to_depart=self.at(S.DEPARTED, VERIFIED),
             seen_not_before=self._not_before,
-            seen_on_scene=self.at(S.ON_SCENE, VERIFIED),
-            seen_left_scene=self.at(S.LEFT_SCENE, VERIFIED),
-            seen_at_destination=self.at(S.AT_DESTINATION, VERIFIED),
+            seen_on_scene=self._surely_seen(S.ON_SCENE),
+            seen_left_scene=self._surely_seen(S.LEFT_SCENE),
+            seen_at_destination=self._surely_seen(S.AT_DESTINATION),
             expected_on_scene=self.expected_on_scene,
             expected_at_destination=self.expected_at_destination,
             scene_source=self.scene_source,
@@ -135,6 +139,14 @@ class Leg(Value):
             is_rolling=self.is_rolling,
             learned_at=self.learned_at,
         )
+
+    def _surely_seen(self, status: UnitStatus) -> datetime | None:
+        """When satellites saw it; none where nobody looked for a while before."""
+        seen = (s for s in self.stamps if s.status is status and s.source in VERIFIED)
+        stamp = next(seen, None)
+        if stamp is None or stamp.not_before is None:
+            return None
+        return stamp.occurred_at if stamp.occurred_at - stamp.not_before <= SURE else None
 
     @property
     def _not_before(self) -> datetime | None:

@@ -49,6 +49,8 @@ TELL = timedelta(seconds=30)
 CHANGED = timedelta(seconds=60)
 #: Nothing is heard of a unit on a dispatch: it is grey, and somebody should call.
 GREY, OVERDUE = timedelta(seconds=60), timedelta(seconds=180)
+#: So many of a unit's last fixes are remembered by their times.
+TIMES = 8
 #: A unit that nobody has heard of for so long, and that owes nothing, is forgotten.
 FORGOTTEN = timedelta(days=1)
 _OVER = frozenset({S.AVAILABLE, S.STOOD_DOWN, S.OUT_OF_SERVICE})
@@ -89,7 +91,8 @@ class Mission(Value):
     phase: Phase = Phase.START
     #: Whether it was seen since.
     is_seen: bool = False
-    #: When the crew said that it is on scene.
+    #: How far it has come by the crew's word, and when that said that it is on scene.
+    reported: Phase = Phase.START
     said_on_scene: AwareDatetime | None = None
     #: What was told last of when it will be there.
     eta: EtaUpdated | None = None
@@ -103,6 +106,8 @@ class Track(Value):
     mission: Mission | None = None
     owed: tuple[Owed, ...] = ()
     heard_at: AwareDatetime | None = None
+    #: When its last fixes were.
+    times: tuple[datetime, ...] = ()
     #: What was told last: of where it is, and of its silence.
     located: UnitLocated | None = None
     silence: UnitFellSilent | UnitHeardAgain | None = None
@@ -180,8 +185,10 @@ def _stamped(track: Track, event: UnitStatusChanged) -> Track:
             mission = None
         elif event.source == "gps" and event.status in _SHOWS:
             mission = mission.but(phase=max(mission.phase, _SHOWS[event.status]))
-        elif event.status is S.ON_SCENE:
-            mission = mission.but(said_on_scene=event.occurred_at)
+        elif event.status in _SHOWS:
+            said = event.occurred_at if event.status is S.ON_SCENE else mission.said_on_scene
+            reported = max(mission.reported, _SHOWS[event.status])
+            mission = mission.but(reported=reported, said_on_scene=said)
     return track.but(owed=owed, mission=mission)
 
 
@@ -200,11 +207,12 @@ def _is_settled(owed: Owed, event: UnitStatusChanged) -> bool:
 def see(track: Track, event: PositionReported, region: Region) -> tuple[Track, Sequence[Event]]:
     """Take in a fix; what it shows for the first time is told."""
     seen = Seen.of(event)
-    track = _begun(track, seen)
+    track = _begun(_taken_up(track, seen), seen)
     before, after = track.motion, movement.see(track.motion, seen.fix)
     heard = seen.fix.at if event.recorded_at is None else min(seen.fix.at, event.recorded_at)
     newest = heard if track.heard_at is None else max(track.heard_at, heard)
-    changed = track.but(motion=after, heard_at=newest)
+    times = track.times if seen.fix.at in track.times else (*track.times, seen.fix.at)[-TIMES:]
+    changed = track.but(motion=after, heard_at=newest, times=times)
     changed, told = _located(changed, seen, before)
     events: list[Event] = [*told]
     if track.mission is not None:
@@ -215,6 +223,21 @@ def see(track: Track, event: PositionReported, region: Region) -> tuple[Track, S
         changed, again = _heard(changed, seen)
         events += again
     return changed, events
+
+
+def _taken_up(track: Track, seen: Seen) -> Track:
+    """The first fix of a dispatch, or the first for a while, finds the unit wherever it is by then:
+    what it did meanwhile nobody saw, and the crew's word stands alone for it. One that is still
+    where it stood has done nothing, whatever was pressed."""
+    mission, last = track.mission, track.times[-1] if track.times else None
+    if mission is None or mission.reported <= mission.phase:
+        return track
+    is_known = mission.is_seen and last is not None and seen.fix.at - last <= GREY
+    rest = track.motion.rest
+    stays = rest is not None and metres(rest, seen.fix) <= YARD_M
+    if is_known or stays or metres(mission.station, seen.fix) <= YARD_M:
+        return track
+    return track.but(mission=mission.but(phase=mission.reported), motion=Motion())
 
 
 def _begun(track: Track, seen: Seen) -> Track:
@@ -244,7 +267,7 @@ def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Ow
         goal = _goal(mission, place)
         since = _there_since(track, mission, goal, seen, before) if goal else None
         if goal is not None and since is not None:
-            found.append(_arrived(mission, track.unit_id, place, since, metres(goal, seen.fix)))
+            found.append(_arrived(track, mission, place, since, metres(goal, seen.fix)))
             mission = mission.but(phase=phase)
     if not found:
         return track, ()
@@ -276,6 +299,7 @@ def _left(track: Track, mission: Mission, began: datetime) -> UnitLeftScene:
         unit_id=track.unit_id,
         leg_id=mission.leg_id,
         distance_m=round(metres(mission.scene, rest), 1) if rest else 0.0,
+        not_before=rest.until if rest else None,
     )
 
 
@@ -322,16 +346,18 @@ def _here(goal: Point, fix: Fix, before: Motion) -> datetime | None:
 
 
 def _arrived(
-    mission: Mission, unit_id: str, place: Place, since: datetime, distance_m: float
+    track: Track, mission: Mission, place: Place, since: datetime, distance_m: float
 ) -> UnitArrived:
+    before = [at for at in track.times if mission.notified_at <= at < since]
     return UnitArrived.made(
         event_id=derived_id("arrived", mission.leg_id, place),
         occurred_at=max(since, mission.notified_at),
         recorded_at=None,
-        unit_id=unit_id,
+        unit_id=track.unit_id,
         leg_id=mission.leg_id,
         place=place,
         distance_m=round(distance_m, 1),
+        not_before=max(before, default=None),
     )
 
 

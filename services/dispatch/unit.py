@@ -300,7 +300,7 @@ def see_movement(
         source="gps",
         occurred_at=seen.occurred_at,
         recorded_at=now,
-        not_before=seen.at_rest_at if isinstance(seen, UnitDeparted) else None,
+        not_before=seen.at_rest_at if isinstance(seen, UnitDeparted) else seen.not_before,
     )
     if isinstance(seen, UnitLeftScene):
         leg = leg.but(scene_off_m=seen.distance_m)

@@ -13,7 +13,7 @@ from math import ceil
 
 from schemas.event import Value
 from services.dispatch.clock import percentile
-from services.dispatch.leg import Dispatch
+from services.dispatch.leg import SURE, Dispatch
 
 
 class Differences(Value):
@@ -59,7 +59,7 @@ def differences(dispatches: Sequence[Dispatch]) -> Mapping[str, Differences]:
     """Each stamp by both witnesses."""
     found = {}
     for name, reported, seen in WITNESSED:
-        pairs = [(getattr(each, reported), getattr(each, seen)) for each in dispatches]
+        pairs = [(getattr(each, reported), _seen(each, seen)) for each in dispatches]
         late = sorted(said - saw for said, saw in pairs if said is not None and saw is not None)
         found[name] = Differences(
             both=len(late),
@@ -72,16 +72,21 @@ def differences(dispatches: Sequence[Dispatch]) -> Mapping[str, Differences]:
     return found
 
 
+def _seen(dispatch: Dispatch, name: str) -> datetime | None:
+    """When satellites saw it, where they looked shortly before."""
+    at: datetime | None = getattr(dispatch, name)
+    if name != "seen_to_depart" or at is None:
+        return at
+    before = dispatch.seen_not_before
+    return at if before is not None and at - before <= SURE else None
+
+
 def expectations(dispatches: Sequence[Dispatch]) -> Mapping[str, Error]:
-    """What was expected as a unit set out, beside when it came: as satellites saw it, or else as
-    it was reported."""
+    """What was expected as a unit set out, beside when satellites saw it come."""
     return {
-        "on_scene": _error(
-            (d.expected_on_scene, d.seen_on_scene or d.on_scene) for d in dispatches
-        ),
+        "on_scene": _error((d.expected_on_scene, d.seen_on_scene) for d in dispatches),
         "at_destination": _error(
-            (d.expected_at_destination, d.seen_at_destination or d.at_destination)
-            for d in dispatches
+            (d.expected_at_destination, d.seen_at_destination) for d in dispatches
         ),
     }
 

@@ -220,7 +220,7 @@ def test_departures_and_arrivals_are_seen_within_fifteen_seconds() -> None:
     seen = sum(each.is_seen_in_time for each in found) / len(found)
     stamped = sum(each.is_stamped_in_time for each in found) / len(found)
     by_kind = {
-        kind: [each.is_stamped_in_time for each in found if each.kind == kind]
+        kind: [each.is_seen_in_time for each in found if each.kind == kind]
         for kind in ("departed", "on_scene", "left_scene", "at_destination")
     }
     assert seen >= 0.98, seen

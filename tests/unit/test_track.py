@@ -274,6 +274,36 @@ def test_who_never_came_to_the_scene_may_come_to_the_hospital() -> None:
     assert [event.place for event in unit.of(UnitArrived)] == ["destination"]
 
 
+def test_one_fix_at_the_scene_is_no_arrival_of_a_unit_that_stands_at_its_station() -> None:
+    unit = Unit(assigned()).see(*standing(), fix(10, 2_000), fix(15, 5))
+    assert unit.steps == []
+
+
+def test_what_nobody_saw_is_not_told_when_the_unit_is_found_where_the_crew_says() -> None:
+    """Nothing came of it while it drove: then it stands at its patient, and leaves."""
+    unit = Unit(assigned(), directed()).see(*standing())
+    unit.order(stamp(S.DEPARTED, second=30), stamp(S.ON_SCENE, second=300))
+    unit.see(fix(600, 1_990), fix(610, 1_995), fix(620, 1_992))
+    assert unit.steps == []
+    unit.see(*drive(700, 1_992, 6_000))
+    assert unit.steps == ["UnitLeftScene", "UnitArrived"]
+    assert unit.of(UnitLeftScene)[0].not_before == at(620)
+
+
+def test_who_stands_where_it_stood_has_not_left_whatever_was_pressed() -> None:
+    unit = Unit(assigned()).order(stamp(S.DEPARTED, second=5)).see(fix(30, 4), fix(40, 2))
+    assert unit.see(*drive(200, 0, 500)).steps == ["UnitDeparted"]
+    assert unit.of(UnitDeparted)[0].at_rest_at == at(40)
+
+
+def test_an_arrival_says_when_the_unit_was_last_seen_on_its_way() -> None:
+    unit = on_scene()
+    assert unit.of(UnitArrived)[0].not_before == at(215)
+    lost = Unit(assigned()).see(*standing(), *drive(20, 0, 1_000)[:-2], fix(260, 2_000))
+    (arrived,) = lost.of(UnitArrived)
+    assert (arrived.occurred_at, arrived.not_before) == (at(260), at(115))
+
+
 def test_a_movement_has_the_same_id_whoever_sees_it() -> None:
     one, other = on_scene(), Unit(assigned(), directed()).see(*standing(), *drive(22, 0, 2_000))
     assert [e.event_id for e in one.track.owed] == [e.event_id for e in other.track.owed]
