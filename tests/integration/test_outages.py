@@ -124,6 +124,39 @@ async def test_the_broker_goes_away(town: City) -> None:
         patient.asked[key] = TreatmentGiven
 
 
+async def test_no_call_waits_for_a_broker_that_is_away_for_thirty_seconds(town: City) -> None:
+    """Each is answered at the first try, and each is told once when the broker is back."""
+    http, keys = town.callers["dispatch"].http, list[str]()
+    await town.ready()
+
+    async def call() -> float:
+        body = {"external_number": f"x-{town.tag}", "occurred_at": now(), "location": PLACE}
+        keys.append(str(uuid.uuid4()))
+        began = time.monotonic()
+        answer = await http.post(
+            "/v1/incidents", json=body, headers={"Idempotency-Key": keys[-1]}, timeout=20
+        )
+        assert answer.status_code == 201, answer.text
+        return time.monotonic() - began
+
+    away = asyncio.create_task(town.platform.restart_kafka(away=30))
+    took = []
+    while not away.done():
+        took.append(await call())
+        await asyncio.sleep(0.2)
+    await away
+    assert len(took) > 60
+    assert max(took) < 10, "a call has waited for the broker"
+
+    def told() -> list[str]:
+        opened = town.ledger.each(IncidentOpened)
+        return sorted(e.event_id for e in opened if e.external_number == f"x-{town.tag}")
+
+    await until(lambda: len(told()) >= len(keys), 60, "not every call is on the topic")
+    await asyncio.sleep(3)
+    assert told() == sorted(keys)
+
+
 async def test_services_that_are_asked_to_end_do_so_at_once_and_lose_nothing(town: City) -> None:
     async with traffic(town):
         await town.ready()
