@@ -48,7 +48,7 @@ from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
 from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 
-router = APIRouter(prefix="/v1/facilities/{facility_id}")
+router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["handover"])
 
 Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 #: A board that does not read for this long is dropped.

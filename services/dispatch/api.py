@@ -16,16 +16,17 @@ from services.dispatch import (
 )
 
 router = APIRouter()
+#: The subject under which a reader finds the routes of each part.
 PARTS = (
-    incident_api,
-    unit_api,
-    encounter_api,
-    clinic_api,
-    register_api,
-    recommendation_api,
-    indicator_api,
-    alarm_api,
+    ("calls", incident_api.router),
+    ("units", unit_api.router),
+    ("patients", encounter_api.router),
+    ("clinics", clinic_api.router),
+    ("register", register_api.router),
+    ("recommendations", recommendation_api.router),
+    ("indicators", indicator_api.router),
+    ("alarms", alarm_api.router),
+    ("alarms", alarm_api.of_units),
 )
-for part in PARTS:
-    router.include_router(part.router)
-router.include_router(alarm_api.of_units)
+for subject, part in PARTS:
+    router.include_router(part, tags=[subject])

@@ -71,7 +71,7 @@ WAIT_S = 2.0
 UNKNOWN_DEVICE = "Nobody has this device at that time: attach it, then send this again."
 UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
 
-router = APIRouter(prefix="/v1")
+router = APIRouter(prefix="/v1", tags=["observations"])
 Crew = Annotated[Principal, Depends(Access(Role.CREW))]
 #: A clinic acts for the patients it has opened itself, and for no others.
 Bedside = Annotated[Principal, Depends(Access(Role.CREW, Role.PRIMARY_CARE))]

@@ -17,7 +17,7 @@ from services.kit import failpoint
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected, TransientFailure, nothing_here
-from services.kit.openapi import describe
+from services.kit.openapi import VERSION, describe
 from services.kit.patience import pause
 from services.kit.problems import BodyLimit, add_problems, problem
 from services.kit.role import CONFINED, Role
@@ -98,6 +98,12 @@ def access_of(route: APIRoute) -> Access | None:
     return None
 
 
+def interface_of(app: FastAPI) -> dict[str, Any]:
+    """What the application says of itself, OpenAPI 3.1."""
+    rules = ((route, access_of(route)) for route in routes_of(app))
+    return describe(app, [(route, access.roles) for route, access in rules if access])
+
+
 def create_app(
     service: str,
     gate: Gate | None,
@@ -105,22 +111,24 @@ def create_app(
     is_ready: Callable[[], Awaitable[bool]],
     body_limit: int = BODY_LIMIT,
 ) -> FastAPI:
-    """The application; without a gate it has health and metrics only.
+    """The application; without routers it has health and metrics only, and needs no gate.
 
     Raises ``RuntimeError`` when a route has no access rule.
     """
     app = FastAPI(
         title=f"Green Channel {service}",
+        version=VERSION,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(BodyLimit, limit=body_limit)
     app.state.gate = gate
     app.state.service = service
     for router in routers:
         app.include_router(router)
-    if gate is not None:
+    if routers:
         _add_openapi(app)
     _add_health(app, is_ready)
     for route in routes_of(app):
@@ -134,21 +142,23 @@ def _add_openapi(app: FastAPI) -> None:
     @app.get("/openapi.json", dependencies=[Depends(Access(*Role))])
     async def openapi() -> dict[str, Any]:
         """The description of this interface, for any signed-in caller."""
-        rules = ((route, access_of(route)) for route in routes_of(app))
-        return describe(app, [(route, access.roles) for route, access in rules if access])
+        return interface_of(app)
 
 
 def _add_health(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
     @app.get("/livez")
     async def live() -> dict[str, str]:
+        """The process answers."""
         return {"status": "alive"}
 
     @app.get("/readyz")
     async def ready() -> Response:
+        """All parts of this service run."""
         if await is_ready():
             return Response(json.dumps({"status": "ready"}), 200, media_type="application/json")
         return problem(503, "Not ready", "Not all parts of this service run yet. Try again.")
 
     @app.get("/metrics")
     async def metrics() -> Response:
+        """Counts and times for Prometheus; of no patient."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

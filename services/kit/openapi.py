@@ -8,8 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from services.kit.role import Role
+from services.kit.role import CONFINED, Role
 
+#: Of the interfaces and of the project, whose number stands in pyproject.toml too.
+VERSION = "0.1.0"
 _PROBLEM = "application/problem+json"
 _TEXT = {"type": "string"}
 _REFUSAL = {
@@ -44,7 +46,11 @@ _WRITING = {
 
 
 def describe(app: FastAPI, guarded: Iterable[tuple[APIRoute, Collection[Role]]]) -> dict[str, Any]:
-    """The description of the interface, OpenAPI 3.1; ``guarded``: routes and whom they let in."""
+    """The description of the interface, OpenAPI 3.1; ``guarded``: routes and whom they let in.
+
+    The roles stand in the operation's ``security``. ``x-own-facility`` names those of them that are
+    let in at their own facility alone.
+    """
     described: dict[str, Any] = app.openapi()
     parts = described["components"]
     parts["schemas"] = {
@@ -61,7 +67,10 @@ def describe(app: FastAPI, guarded: Iterable[tuple[APIRoute, Collection[Role]]])
     }
     for route, roles in guarded:
         for method in route.methods or ():
-            _guard(described["paths"][route.path][method.lower()], method, roles)
+            operation = described["paths"][route.path][method.lower()]
+            _guard(operation, method, roles)
+            if "{facility_id}" in route.path and CONFINED.intersection(roles):
+                operation["x-own-facility"] = sorted(CONFINED.intersection(roles))
     return described
 
 
