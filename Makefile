@@ -26,6 +26,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	.venv/bin/lint-imports --no-cache
 	$(IN_VENV) yamllint --strict .
 	$(IN_VENV) schemas.generate --check
+	$(IN_VENV) services.reference.generate --check
 	$(IN_VENV) simulator.illustrate --check
 	$(IN_VENV) deploy.locks --check
 	$(IN_VENV) pip check
@@ -39,8 +40,9 @@ eval: $(RUNS) ## triage beside experts and nurses: reports/triage_eval.json and 
 bench: $(RUNS) $(PEERS) ## speed beside limits and peers: reports/bench.json (some minutes)
 	@$(IN_VENV) benchmarks $(ARGS)
 
-schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, the stories' page
+schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, OpenAPI, the pages of the API and the stories
 	$(IN_VENV) schemas.generate
+	$(IN_VENV) services.reference.generate
 	$(IN_VENV) simulator.illustrate
 
 lock: $(TESTS) ## the locks of Python packages anew (needs uv; ARGS=--upgrade takes newer ones)

@@ -273,6 +273,22 @@ async def test_a_browser_draws_a_patient_and_asks_nobody_else(
 
 
 @pytest.mark.needs_chromium
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_the_reference_of_the_interfaces_fits_and_asks_nobody(
+    browser: Browser, width: int
+) -> None:
+    seen = await _Seen.open(browser, (ROOT / "docs/api.html").as_uri())
+    await seen.page.set_viewport_size({"width": width, "height": 800})
+    await seen.page.get_by_text("/v1/incidents", exact=True).first.click()
+    await expect(seen.page.locator("details[open] pre")).to_contain_text("curl -X POST")
+    everything = "document.querySelectorAll('details').forEach((each) => (each.open = true))"
+    await seen.page.evaluate(everything)
+    assert await seen.page.evaluate("document.documentElement.scrollWidth") == width
+    assert [url.path for url in seen.asked] == [str(ROOT / "docs/api.html")]
+    assert seen.wrong == []
+
+
+@pytest.mark.needs_chromium
 async def test_a_script_that_throws_is_seen(page: Page, browser: Browser) -> None:
     """Else the test above would pass over whatever was drawn before it."""
     page.show.city = {"facilities": [{"id": "F-001"}]}

@@ -24,6 +24,7 @@ ROLES = {
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {"api", "app", "cli", "feed", "handlers", "store"},
+    "services/reference": {"generate"},
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",
         "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics", "nurse",
