@@ -26,17 +26,16 @@ from schemas.unit import (
 )
 from services.dispatch.handlers import handle_movement
 from services.dispatch.leg import Leg, Silence, Stamp
+from services.dispatch.sighting import SILENT, see_movement
 from services.dispatch.store import Fleet
 from services.dispatch.unit import (
     ASSIGNABLE,
     MAY_FOLLOW,
-    SILENT,
     Assignment,
     Decision,
     Scene,
     Unit,
     assign,
-    see_movement,
     stamp,
 )
 from services.kit.errors import Rejected

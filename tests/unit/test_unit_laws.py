@@ -24,16 +24,15 @@ from schemas.unit import (
 )
 from services.dispatch.clock import rate
 from services.dispatch.leg import Correction, Leg, Stamp
+from services.dispatch.sighting import Movement, see_movement
 from services.dispatch.unit import (
     MAY_FOLLOW,
     Assignment,
-    Movement,
     Unit,
     assign,
     correct,
     divert,
     enter,
-    see_movement,
     stamp,
 )
 from services.kit.errors import Rejected
