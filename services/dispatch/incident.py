@@ -383,8 +383,8 @@ def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime)
 
 
 def is_urgent(incident: Incident) -> bool:
-    """Whether it may take what is kept for emergencies."""
-    return incident.classification != "non_emergency_transfer"
+    """Whether it may take what is kept for emergencies: a transfer and a drill can wait."""
+    return incident.classification not in {"non_emergency_transfer", "drill"}
 
 
 def must_go_on(incident: Incident) -> None:

@@ -1,5 +1,5 @@
-"""What satellites show of a unit, as dispatch takes it in: stamps beside the crew's, when it will be
-there, that nobody hears of it, where it is."""
+"""What satellites show of a unit, as dispatch takes it in: stamps beside the crew's, when it will
+be there, that nobody hears of it, where it is."""
 
 from __future__ import annotations
 
