@@ -105,7 +105,7 @@ def assign(
         return unit, ()
     if unit.status not in ASSIGNABLE:
         raise Rejected(409, "Not free", f"The unit is {unit.status}. Choose another unit.")
-    leg_id = f"{order.incident_id}.{order.unit_id}.{unit.legs + 1}"
+    leg_id = _leg_id(order, unit.legs + 1)
     told = Stamp(
         stamp_id=derived_id("notified", leg_id),
         status=S.NOTIFIED,
@@ -186,6 +186,12 @@ def _leg_for(unit: Unit | None, order: Assignment) -> str:
     if unit is None or unit.leg is None or unit.leg.incident_id != order.incident_id:
         raise Rejected(409, "Not sent", "The unit to be replaced was not sent to this call.")
     return unit.leg.leg_id
+
+
+def _leg_id(order: Assignment, number: int) -> str:
+    """Whose leg it is, to be read; where that is too long for an identifier, one made from it."""
+    told = f"{order.incident_id}.{order.unit_id}.{number}"
+    return told if len(told) <= 64 else derived_id("leg", told)
 
 
 def _is_rolling(unit: Unit) -> bool:
