@@ -41,7 +41,7 @@ from services.dispatch.encounter import (
     record,
 )
 from services.kit.errors import Rejected
-from services.kit.idempotency import is_repeat
+from services.kit.idempotency import is_repeat, key_used
 
 
 class Standing(StrEnum):
@@ -371,8 +371,11 @@ def _end(
 def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime) -> Changed:
     """More patients, in one act: found on scene, or born on the way."""
     names = [f"EncounterOpened/{opening.encounter_id}" for opening in openings]
-    if all(is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)):
+    repeated = {is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)}
+    if repeated == {True}:
         return incident, (), ()
+    if True in repeated:  # more patients than before, under the same key
+        raise key_used()
     must_go_on(incident)
     opened = [open_encounter(opening, now) for opening in openings]
     ids = (*incident.encounter_ids, *(encounter.encounter_id for encounter, _ in opened))
