@@ -171,27 +171,27 @@ class Tracker:
     async def _take_fixes(self, stream: Any) -> None:
         async for events in stream.take_events(TAKE, within=WITHIN_S):
             failpoint.reach("tracker.received")
-            for event in events:
-                await self._guard(event.message)
+            shown = [each for event in events for each in await self._guard(event.message)]
+            if shown:
+                failpoint.reach("tracker.edge_kept")
+                await self._tell(shown)
             failpoint.reach("tracker.taken")
 
-    async def _guard(self, message: Any) -> None:
-        """Take one record. Faust acknowledges an event whose agent raised: nothing but
-        cancellation and a failed dead letter leaves this."""
+    async def _guard(self, message: Any) -> Sequence[Event]:
+        """Take one record; what it shows is to be told. Faust acknowledges an event whose agent
+        raised: nothing but cancellation and a failed dead letter leaves this."""
         try:
             fix = decode(message.topic, message.key, message.value, message.headers or ())
             shown = self._take_fix(fix)
             seen_by.HANDLED.labels(SERVICE, message.topic).inc()
+            return shown
         except InvalidMessage as invalid:
             await self._set_down(message, "invalid", invalid.reason)
         except Exception as bug:
             name = type(bug).__name__
             log.exception("a record failed", extra={"action": "record_failed", "bug": name})
             await self._set_down(message, "bug", name)
-        else:
-            if shown:
-                failpoint.reach("tracker.edge_kept")
-                await self._tell(shown)
+        return ()
 
     async def _set_down(self, message: Any, kind: Kind, reason: str) -> None:
         """Dead-letter a record; if that cannot be done the process stops without going on."""
