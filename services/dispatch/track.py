@@ -464,6 +464,14 @@ def _is_in_dead_zone(track: Track, region: Region) -> bool:
     return last is not None and region.roads.is_dead(last)
 
 
+def latest(track: Track) -> Sequence[Event]:
+    """What was told last of a unit, and what is owed: to be told by who does not know whether it
+    was."""
+    eta = track.mission.eta if track.mission is not None else None
+    told = (track.located, eta, track.silence if track.mission is not None else None)
+    return [*track.owed, *filter(None, told)]
+
+
 def is_forgotten(track: Track, now: datetime) -> bool:
     """Whether nothing is lost with it."""
     if track.mission is not None or track.owed:
