@@ -161,7 +161,7 @@ async def test_a_departure_is_told_again_until_its_stamp_is_seen(
 async def test_who_spoke_while_nobody_listened_is_heard_again_and_placed(
     platform: Platform, tracker: Service, road: Road
 ) -> None:
-    """The tracker knows such a fix before Faust hands it over; what it shows is told all the same."""
+    """The tracker knows such a fix before Faust hands it over; what it shows is told anyway."""
 
     def told(kind: type[Event]) -> list[Event]:
         return [e for e in seen.of(kind) if e.unit_id == road.unit]
