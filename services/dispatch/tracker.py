@@ -24,7 +24,9 @@ from schemas.envelope import InvalidMessage, decode, encode
 from schemas.event import Event
 from schemas.unit import PositionReported, UnitAssigned, UnitDirected, UnitStatusChanged
 from services.dispatch import loader
-from services.dispatch.track import Owed, Region, Track, is_forgotten, latest, look, order, see
+from services.dispatch.outlook import look
+from services.dispatch.progress import see
+from services.dispatch.track import Owed, Region, Track, is_forgotten, latest, order
 from services.kit import failpoint, kafka, runtime
 from services.kit import observability as seen_by
 from services.kit.dead_letters import Kind, letter
