@@ -129,7 +129,7 @@ class StampCorrected(Event):
     status: UnitStatus
     source: StampSource
     was: Moment
-    corrected_to: Moment | None = Field(description="When it was; null where it never was.")
+    corrected_to: Moment | None = Field(None, description="When it was; none where it never was.")
     reason: Text
     corrected_by: Identifier
 

@@ -57,6 +57,17 @@ HEARTBEAT_S = 15
 #: An act is answered with the item as it now stands.
 ITEM: dict[str, Any] = {"response_model": Item, "response_model_exclude_unset": True}
 
+#: How an event of the feed is described.
+EVENT = {
+    "type": "object",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": ["snapshot", "item"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
 
 @router.get("/queue", responses={200: {"model": Queue}})
 async def read_queue(request: Request, facility_id: Identifier, caller: Staff) -> Response:
@@ -66,7 +77,11 @@ async def read_queue(request: Request, facility_id: Identifier, caller: Staff) -
     return Response(items, media_type="application/json")
 
 
-@router.get("/feed")
+@router.get(
+    "/feed",
+    response_class=EventSourceResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}},
+)
 async def follow_queue(
     request: Request,
     facility_id: Identifier,

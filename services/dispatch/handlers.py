@@ -9,13 +9,13 @@ from typing import NamedTuple
 from schemas.capacity import CapacityReported
 from schemas.event import Event
 from schemas.unit import EtaUpdated, UnitFellSilent, UnitHeardAgain, UnitLocated
-from services.dispatch import unit
+from services.dispatch import sighting
 from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter, hear
 from services.dispatch.leg import Leg
 from services.dispatch.register import Hospital, hear_capacity
+from services.dispatch.sighting import Movement
 from services.dispatch.store import EncounterStore, Fleet, FleetStore, HospitalStore
-from services.dispatch.unit import Movement
 from services.kit.work import Consumption, Received
 
 
@@ -28,13 +28,13 @@ def handle_movement(
     if fleet is None:
         return None, ()
     if isinstance(event, UnitLocated):
-        placed = unit.place(fleet.unit, event)
+        placed = sighting.place(fleet.unit, event)
         return (fleet if placed is fleet.unit else fleet.but(unit=placed)), ()
     before = fleet.leg(getattr(event, "leg_id", ""))
     if before is None:
         return fleet, ()
     if isinstance(event, Movement):
-        after, leg, events = unit.see_movement(fleet.unit, before, event, received.recorded_at)
+        after, leg, events = sighting.see_movement(fleet.unit, before, event, received.recorded_at)
         return (fleet if leg is None or leg is before else fleet.with_(after, leg)), events
     leg, told = _heard(before, event, received.recorded_at)
     return (fleet if leg is before else fleet.with_leg(leg)), told
@@ -44,9 +44,9 @@ def _heard(leg: Leg, event: Event, now: datetime) -> tuple[Leg, Sequence[Event]]
     """What changes of a dispatch without a stamp."""
     match event:
         case EtaUpdated():
-            return unit.expect(leg, event), ()
+            return sighting.expect(leg, event), ()
         case UnitFellSilent():
-            return unit.fall_silent(leg, event, now)
+            return sighting.fall_silent(leg, event, now)
         case UnitHeardAgain():
             return (leg.but(silence=None) if leg.silence else leg), ()
     return leg, ()

@@ -41,7 +41,7 @@ from services.dispatch.encounter import (
     record,
 )
 from services.kit.errors import Rejected
-from services.kit.idempotency import is_repeat
+from services.kit.idempotency import is_repeat, key_used
 
 
 class Standing(StrEnum):
@@ -371,8 +371,11 @@ def _end(
 def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime) -> Changed:
     """More patients, in one act: found on scene, or born on the way."""
     names = [f"EncounterOpened/{opening.encounter_id}" for opening in openings]
-    if all(is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)):
+    repeated = {is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)}
+    if repeated == {True}:
         return incident, (), ()
+    if True in repeated:  # more patients than before, under the same key
+        raise key_used()
     must_go_on(incident)
     opened = [open_encounter(opening, now) for opening in openings]
     ids = (*incident.encounter_ids, *(encounter.encounter_id for encounter, _ in opened))
@@ -383,8 +386,8 @@ def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime)
 
 
 def is_urgent(incident: Incident) -> bool:
-    """Whether it may take what is kept for emergencies."""
-    return incident.classification != "non_emergency_transfer"
+    """Whether it may take what is kept for emergencies: a transfer and a drill can wait."""
+    return incident.classification not in {"non_emergency_transfer", "drill"}
 
 
 def must_go_on(incident: Incident) -> None:

@@ -31,8 +31,8 @@ from services.dispatch.indicators import (
 from services.kit.errors import Rejected
 from services.kit.postgres import transaction
 
-#: More than this is asked for in parts.
-LONGEST = timedelta(days=400)
+#: More than this is asked for in parts: all of it is held while it is counted.
+LONGEST, MOST = timedelta(days=400), 200_000
 
 router = APIRouter(prefix="/v1")
 Since = Annotated[Moment | None, Query(description="From here on; the beginning of today.")]
@@ -119,6 +119,9 @@ class Counted(NamedTuple):
 async def _read(request: Request, period: Period) -> Counted:
     since, until = period.since, period.until
     async with transaction(request.app.state.pool) as connection:
+        if await store.many_dispatches(connection, since, until) > MOST:
+            wanted = f"It has more than {MOST} dispatches: ask for it in parts."
+            raise Rejected(422, "Too long a period", wanted)
         return Counted(
             [each async for each in store.dispatches(connection, since, until)],
             [each async for each in store.calls(connection, since, until)],

@@ -127,17 +127,17 @@ def _see_it_begin(motion: Motion, fix: Fix) -> Motion:
     rest = motion.rest
     if rest is None:
         if not fix.is_fast:
-            return Motion(rest=_stands((fix,)))
+            return _motion(_stands((fix,)))
     elif fix.at <= rest.until:
         return motion
     elif not (fix.is_fast or _is_away(fix, rest)):
-        return Motion(rest=rest.with_(fix))
+        return _motion(rest.with_(fix))
     recent = tuple(sorted((*motion.recent, fix)))
     if _has_begun(recent, rest):
-        return Motion(rest=rest, began=_since(recent, rest), recent=(recent[-1],))
+        return _motion(rest, _since(recent, rest), (recent[-1],))
     if len(recent) >= ELSEWHERE:
-        return Motion(rest=_stands(recent))
-    return Motion(rest=rest, recent=recent)
+        return _motion(_stands(recent))
+    return _motion(rest, recent=recent)
 
 
 def _is_away(fix: Fix, rest: Rest) -> bool:
@@ -187,8 +187,15 @@ def _see_it_stop(motion: Motion, fix: Fix) -> Motion:
         recent = (*near, fix)
         stands = (fix.at - recent[0].at).total_seconds() >= TOGETHER_S
     if stands:
-        return Motion(rest=_stands(recent))
-    return Motion(rest=motion.rest, began=motion.began, recent=recent)
+        return _motion(_stands(recent))
+    return _motion(motion.rest, motion.began, recent)
+
+
+def _motion(
+    rest: Rest | None, began: datetime | None = None, recent: tuple[Fix, ...] = ()
+) -> Motion:
+    """Of what was seen here, and need not be checked."""
+    return Motion.made(rest=rest, began=began, recent=recent)
 
 
 def _stands(fixes: tuple[Fix, ...]) -> Rest:

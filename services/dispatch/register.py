@@ -22,6 +22,12 @@ from services.kit.idempotency import is_repeat
 StationKind = Literal["county_centre", "township"]
 
 
+def check_enrolment(begins: date | None, ends: date | None) -> None:
+    """Raises ``ValueError`` where it ends before it began."""
+    if ends is not None and (begins is None or ends < begins):
+        raise ValueError("enrolled_to comes after enrolled_from, and not without it")
+
+
 class Station(Value):
     """Where units stand. A township health centre stands here whether it takes part or not."""
 
@@ -38,9 +44,7 @@ class Station(Value):
 
     @model_validator(mode="after")
     def _ends_after_it_began(self) -> Station:
-        begins, ends = self.enrolled_from, self.enrolled_to
-        if ends is not None and (begins is None or ends < begins):
-            raise ValueError("enrolled_to comes after enrolled_from, and not without it")
+        check_enrolment(self.enrolled_from, self.enrolled_to)
         return self
 
     def is_enrolled(self, day: date) -> bool:

@@ -21,7 +21,7 @@ from schemas.incident import (
 from schemas.triage import Bilingual, Centre
 from schemas.unit import Equipment, Force, UnitKind, UnitStatus
 from services.dispatch.coordinates import Place, to_wgs84
-from services.dispatch.register import StationKind
+from services.dispatch.register import StationKind, check_enrolment
 from services.kit.body import Body, Exactly
 
 
@@ -161,6 +161,11 @@ class RegisterStation(Registration):
     network_facility_id: Identifier | None = None
     enrolled_from: date | None = None
     enrolled_to: date | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        check_enrolment(self.enrolled_from, self.enrolled_to)
+        return self
 
 
 class RegisterHospital(Registration):

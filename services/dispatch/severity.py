@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.triage import TriageLevel
 from services.dispatch.encounter import Encounter
-from services.dispatch.incident import Incident
+from services.dispatch.incident import Incident, is_urgent
 from services.kit.errors import Rejected
 
 #: The first goes first. Of whom nothing is known may be severe: he goes before who is known not
@@ -41,8 +41,9 @@ class Case(NamedTuple):
 
     @property
     def severity(self) -> TriageLevel:
-        """The worst level of its patients."""
-        return severity(self.encounters)
+        """The worst level of its patients. What can wait goes last, whatever its patients have:
+        one that cannot any more is an emergency, and is to be called so."""
+        return severity(self.encounters) if is_urgent(self.incident) else TriageLevel.NON_URGENT
 
     @property
     def since(self) -> datetime:

@@ -352,6 +352,13 @@ def _alarm(row: Any) -> Alarm:
     )
 
 
+async def many_dispatches(connection: Connection, since: datetime, until: datetime) -> int:
+    """How many dispatches began in a period."""
+    asked = "SELECT count(*) FROM legs WHERE notified >= $1 AND notified < $2"
+    found: int = await connection.fetchval(asked, since, until)
+    return found
+
+
 async def dispatches(
     connection: Connection, since: datetime, until: datetime
 ) -> AsyncIterator[Sent]:

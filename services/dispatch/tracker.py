@@ -24,7 +24,9 @@ from schemas.envelope import InvalidMessage, decode, encode
 from schemas.event import Event
 from schemas.unit import PositionReported, UnitAssigned, UnitDirected, UnitStatusChanged
 from services.dispatch import loader
-from services.dispatch.track import Owed, Region, Track, is_forgotten, look, order, see
+from services.dispatch.outlook import look
+from services.dispatch.progress import see
+from services.dispatch.track import Owed, Region, Track, is_forgotten, latest, order
 from services.kit import failpoint, kafka, runtime
 from services.kit import observability as seen_by
 from services.kit.dead_letters import Kind, letter
@@ -105,7 +107,7 @@ class Tracker:
         self._tracks: dict[str, Track] = {}
         #: What is told once the broker takes it, and stamped by nobody.
         self._untold: dict[str, Event] = {}
-        self._is_new_here = False
+        self._is_at_work = self._is_new_here = False
         self._producer: AIOKafkaProducer
         self._app: Any = None
         self._partitioner = DefaultPartitioner()
@@ -124,7 +126,6 @@ class Tracker:
             try:
                 await patiently(settings, SERVICE, lambda: self.orders.caught_up(AGAIN_S))
                 await self._recall()
-                await self._send_again()
                 self._app = self._built(application(settings, folder))
                 await self._app.start()
                 while not (self._app.should_stop or self._app.crashed):  # noqa: ASYNC110
@@ -137,12 +138,16 @@ class Tracker:
 
     async def _recall(self) -> None:
         """Read the fixes again since shortly before the first that was not taken: where a unit
-        stood before it moved is part of what its next fix shows."""
+        stood before it moved is part of what its next fix shows. What they show is told here: Faust
+        hands over those that were not taken when they are known, and show nothing any more."""
         settings = self._settings
         oldest = await patiently(settings, SERVICE, lambda: first_not_taken(settings, self._places))
         since = min(oldest or datetime.now(UTC), datetime.now(UTC)) - FIXES
         window = datetime.now(UTC) - since
         await Follower(settings, FIXES_TOPIC, self._take_fix, window).read()
+        await self._tell(
+            [event for track in list(self._tracks.values()) for event in latest(track)]
+        )
 
     def _built(self, app: Any) -> Any:
         # Bytes throughout: a key or value that Faust itself has to decode, and cannot, ends the
@@ -171,27 +176,27 @@ class Tracker:
     async def _take_fixes(self, stream: Any) -> None:
         async for events in stream.take_events(TAKE, within=WITHIN_S):
             failpoint.reach("tracker.received")
-            for event in events:
-                await self._guard(event.message)
+            shown = [each for event in events for each in await self._guard(event.message)]
+            if shown:
+                failpoint.reach("tracker.edge_kept")
+                await self._tell(shown)
             failpoint.reach("tracker.taken")
 
-    async def _guard(self, message: Any) -> None:
-        """Take one record. Faust acknowledges an event whose agent raised: nothing but
-        cancellation and a failed dead letter leaves this."""
+    async def _guard(self, message: Any) -> Sequence[Event]:
+        """Take one record; what it shows is to be told. Faust acknowledges an event whose agent
+        raised: nothing but cancellation and a failed dead letter leaves this."""
         try:
             fix = decode(message.topic, message.key, message.value, message.headers or ())
             shown = self._take_fix(fix)
             seen_by.HANDLED.labels(SERVICE, message.topic).inc()
+            return shown
         except InvalidMessage as invalid:
             await self._set_down(message, "invalid", invalid.reason)
         except Exception as bug:
             name = type(bug).__name__
             log.exception("a record failed", extra={"action": "record_failed", "bug": name})
             await self._set_down(message, "bug", name)
-        else:
-            if shown:
-                failpoint.reach("tracker.edge_kept")
-                await self._tell(shown)
+        return ()
 
     async def _set_down(self, message: Any, kind: Kind, reason: str) -> None:
         """Dead-letter a record; if that cannot be done the process stops without going on."""
@@ -235,8 +240,10 @@ class Tracker:
             await self._tell(silent)
 
     async def _is_assigned(self, app: Any, assigned: set[Any], **_: Any) -> None:
-        """Units of another worker are followed from here on: their last fixes are read too."""
-        self._is_new_here = any(place.topic == FIXES_TOPIC for place in assigned)
+        """Units of another worker are followed from here on: their last fixes are read too. The
+        first that are assigned were read before."""
+        is_first, self._is_at_work = not self._is_at_work, True
+        self._is_new_here = not is_first and any(p.topic == FIXES_TOPIC for p in assigned)
 
     def _is_ours(self, unit_id: str) -> bool:
         """Whether the fixes of this unit come to this worker."""

@@ -11,25 +11,20 @@ from pydantic.json_schema import SkipJsonSchema
 
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
-from schemas.incident import DeadlineMissed, LocationSource, Point
+from schemas.incident import LocationSource, Point
 from schemas.repeats import Repeats, digest_of
 from schemas.unit import (
-    EtaUpdated,
     ReadinessReported,
     StampCorrected,
-    UnitArrived,
     UnitAssigned,
-    UnitDeparted,
     UnitDirected,
-    UnitFellSilent,
-    UnitLeftScene,
     UnitLocated,
     UnitMobilised,
     UnitRegistered,
     UnitStatus,
     UnitStatusChanged,
 )
-from services.dispatch.leg import REPORTED, VERIFIED, Correction, Leg, Silence, Stamp
+from services.dispatch.leg import REPORTED, VERIFIED, Correction, Leg, Stamp
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
 
@@ -70,10 +65,6 @@ class Unit(Value):
     taken: SkipJsonSchema[Repeats] = Repeats()
 
 
-#: What GPS shows and is stamped.
-Movement: TypeAlias = UnitDeparted | UnitArrived | UnitLeftScene
-#: The clock by which a unit on a dispatch is heard of.
-SILENT = "unit_silent"
 Decision: TypeAlias = tuple[Unit, Sequence[Event]]
 #: A unit, and the one of its legs that an act was about.
 Change: TypeAlias = tuple[Unit, Leg, Sequence[Event]]
@@ -114,7 +105,7 @@ def assign(
         return unit, ()
     if unit.status not in ASSIGNABLE:
         raise Rejected(409, "Not free", f"The unit is {unit.status}. Choose another unit.")
-    leg_id = f"{order.incident_id}.{order.unit_id}.{unit.legs + 1}"
+    leg_id = _leg_id(order, unit.legs + 1)
     told = Stamp(
         stamp_id=derived_id("notified", leg_id),
         status=S.NOTIFIED,
@@ -174,7 +165,7 @@ def direct(unit: Unit, leg: Leg, told: UnitDirected) -> Change:
         return unit, leg, ()
     if told.place == "destination":
         leg = leg.but(destination_id=told.facility_id)
-    return _with_leg(unit, leg), leg, [told]
+    return with_leg(unit, leg), leg, [told]
 
 
 def call_back(unit: Unit, order: Assignment, now: datetime) -> Decision:
@@ -195,6 +186,12 @@ def _leg_for(unit: Unit | None, order: Assignment) -> str:
     if unit is None or unit.leg is None or unit.leg.incident_id != order.incident_id:
         raise Rejected(409, "Not sent", "The unit to be replaced was not sent to this call.")
     return unit.leg.leg_id
+
+
+def _leg_id(order: Assignment, number: int) -> str:
+    """Whose leg it is, to be read; where that is too long for an identifier, one made from it."""
+    told = f"{order.incident_id}.{order.unit_id}.{number}"
+    return told if len(told) <= 64 else derived_id("leg", told)
 
 
 def _is_rolling(unit: Unit) -> bool:
@@ -283,79 +280,8 @@ def correct(unit: Unit, leg: Leg, wanted: Correction, event_id: str) -> Change:
     return _with(unit, after, name, wanted), after, [corrected]
 
 
-def see_movement(
-    unit: Unit, leg: Leg | None, seen: Movement, now: datetime
-) -> tuple[Unit, Leg | None, Sequence[Event]]:
-    """GPS saw the unit leave or arrive: a stamp of its own beside the crew's, also where the leg is
-    over by the time it is heard of. Who was called back has not moved for this leg."""
-    status = _status(seen)
-    if leg is None or leg.stamped(status, "gps"):
-        return unit, leg, ()
-    back = leg.at(S.STOOD_DOWN, REPORTED)
-    if back is not None and back <= seen.occurred_at:
-        return unit, leg, ()
-    given = Stamp(
-        stamp_id=seen.event_id,
-        status=status,
-        source="gps",
-        occurred_at=seen.occurred_at,
-        recorded_at=now,
-        not_before=seen.at_rest_at if isinstance(seen, UnitDeparted) else seen.not_before,
-    )
-    if isinstance(seen, UnitLeftScene):
-        leg = leg.but(scene_off_m=seen.distance_m)
-    return enter(_with_leg(unit, leg), leg, given)
-
-
-def _status(seen: Movement) -> UnitStatus:
-    match seen:
-        case UnitDeparted():
-            return S.DEPARTED
-        case UnitLeftScene():
-            return S.LEFT_SCENE
-        case UnitArrived():
-            return S.ON_SCENE if seen.place == "scene" else S.AT_DESTINATION
-
-
-def expect(leg: Leg, eta: EtaUpdated) -> Leg:
-    """When the unit will be there. What was expected as it set out stays: by that it is judged."""
-    if leg.eta is not None and leg.eta.occurred_at >= eta.occurred_at:
-        return leg
-    field = "expected_on_scene" if eta.place == "scene" else "expected_at_destination"
-    first = {} if getattr(leg, field) is not None else {field: eta.arrives_at}
-    return leg.but(eta=eta, **first)
-
-
-def fall_silent(leg: Leg, seen: UnitFellSilent, now: datetime) -> tuple[Leg, Sequence[Event]]:
-    """Nothing is heard of the unit. That somebody should call is said once."""
-    silence = leg.silence
-    if leg.dispatch().is_over or (silence is not None and silence.is_overdue):
-        return leg, ()
-    since = silence.since if silence else seen.last_seen_at or seen.occurred_at
-    after = leg.but(silence=Silence(since=since, is_overdue=seen.is_overdue))
-    if not seen.is_overdue:
-        return after, ()
-    missed = DeadlineMissed(
-        event_id=derived_id("overdue", seen.event_id),
-        occurred_at=seen.occurred_at,
-        recorded_at=now,
-        incident_id=leg.incident_id,
-        clock=SILENT,
-        leg_id=leg.leg_id,
-        unit_id=leg.unit_id,
-    )
-    return after, [missed]
-
-
-def place(unit: Unit, located: UnitLocated) -> Unit:
-    """Where the unit is; what is older than what is known changes nothing."""
-    known = unit.located
-    if known is not None and known.occurred_at >= located.occurred_at:
-        return unit
-    return unit.but(located=located)
-
-
-def _with_leg(unit: Unit, leg: Leg) -> Unit:
+def with_leg(unit: Unit, leg: Leg) -> Unit:
+    """The unit that knows what is known of one of its legs."""
     return unit.but(leg=leg) if leg.leg_id == _current(unit) else unit
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
+from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -17,7 +18,7 @@ from services.kit import failpoint
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected, TransientFailure, nothing_here
-from services.kit.openapi import VERSION, describe
+from services.kit.openapi import UNREADY, VERSION, describe
 from services.kit.patience import pause
 from services.kit.problems import BodyLimit, add_problems, problem
 from services.kit.role import CONFINED, Role
@@ -151,14 +152,14 @@ def _add_health(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
         """The process answers."""
         return {"status": "alive"}
 
-    @app.get("/readyz")
+    @app.get("/readyz", responses={503: UNREADY})
     async def ready() -> Response:
         """All parts of this service run."""
         if await is_ready():
             return Response(json.dumps({"status": "ready"}), 200, media_type="application/json")
         return problem(503, "Not ready", "Not all parts of this service run yet. Try again.")
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Counts and times for Prometheus; of no patient."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

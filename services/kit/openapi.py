@@ -78,5 +78,13 @@ def _guard(operation: dict[str, Any], method: str, roles: Collection[Role]) -> N
     operation["security"] = [{"bearer": sorted(roles)}]
     refusals = _ALWAYS if method == "GET" else _ALWAYS | _WRITING
     for status, description in sorted(refusals.items()):
-        content = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        operation["responses"][str(status)] = {"description": description, "content": content}
+        operation["responses"][str(status)] = _refusal(description)
+
+
+def _refusal(description: str) -> dict[str, Any]:
+    content = {_PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
+
+
+#: What a service answers until all of it runs.
+UNREADY = _refusal("Not all parts of this service run yet.")

@@ -58,9 +58,10 @@ async def _http(request: Request, error: Any) -> Response:
         return _not_json()
     if error.status_code == 413:
         return _too_large()
-    return problem(
-        error.status_code, str(error.detail), "GET /openapi.json lists the paths and their methods."
-    )
+    wanted = "GET /openapi.json lists the paths and their methods."
+    answer = problem(error.status_code, str(error.detail), wanted)
+    answer.headers.update(error.headers or {})  # what is allowed instead
+    return answer
 
 
 async def _bug(request: Request, error: Any) -> Response:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 
 
 def _shock_index(heart_rate: float, systolic_bp: float) -> float:
-    return heart_rate / systolic_bp
+    """Of a pressure of next to nothing still a number."""
+    return min(heart_rate / systolic_bp, sys.float_info.max)
 
 
 def _mean_pressure(diastolic_bp: float, systolic_bp: float) -> float:

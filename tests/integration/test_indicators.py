@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import pytest
 
-from services.dispatch import store
+from services.dispatch import indicator_api, store
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Unit
 from tests.desk import NUMBERS, Desk, at_desk
@@ -145,6 +145,18 @@ async def test_a_period_that_is_none_is_refused(desk: Desk, day: datetime) -> No
 
 
 DEPARTURE, NOTIFICATION = "dispatch_within_3min", "first_unit_notified_within_1min"
+
+
+async def test_a_period_with_too_many_dispatches_is_asked_for_in_parts(
+    desk: Desk, day: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        await desk.send(await desk.call(day), f"many-{number}-{next(NUMBERS)}", day)
+    monkeypatch.setattr(indicator_api, "MOST", 2)
+    end = day + timedelta(days=1)
+    assert await desk.refused(day, end) == 200
+    monkeypatch.setattr(indicator_api, "MOST", 1)
+    assert await desk.refused(day, end) == 422
 
 
 async def test_a_unit_that_does_not_leave_is_told_of_at_120_and_at_180_s(desk: Desk) -> None:

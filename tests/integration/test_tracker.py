@@ -17,6 +17,9 @@ from schemas.unit import (
     PositionReported,
     UnitAssigned,
     UnitDeparted,
+    UnitFellSilent,
+    UnitHeardAgain,
+    UnitLocated,
     UnitStatus,
     UnitStatusChanged,
 )
@@ -153,3 +156,23 @@ async def test_a_departure_is_told_again_until_its_stamp_is_seen(
         async with running(tracker):
             pass
         assert [e for e in seen.of(UnitDeparted) if e.unit_id == road.unit] == again
+
+
+async def test_who_spoke_while_nobody_listened_is_heard_again_and_placed(
+    platform: Platform, tracker: Service, road: Road
+) -> None:
+    """The tracker knows such a fix before Faust hands it over; what it shows is told anyway."""
+
+    def told(kind: type[Event]) -> list[Event]:
+        return [e for e in seen.of(kind) if e.unit_id == road.unit]
+
+    await road.order()
+    async with Watcher(platform, "dispatch-movements") as seen:
+        async with running(tracker):
+            await until(lambda: told(UnitFellSilent), 20, "nobody wonders")
+            tracker.kill()
+            await tracker.died()
+        await road.fix(61, STATION)
+        async with running(tracker):
+            await until(lambda: told(UnitHeardAgain), 20, "it is not heard again")
+            await until(lambda: told(UnitLocated), 20, "nobody knows where it is")

@@ -420,6 +420,14 @@ def test_an_event_without_any_optional_field_goes_there_and_back(name: str) -> N
     validator(kind).validate(json.loads(sent.value))
 
 
+@pytest.mark.parametrize("name", event_types())
+def test_what_may_be_none_need_not_be_there(name: str) -> None:
+    """A message is written without what is none."""
+    fields = event_types()[name].model_fields.items()
+    required = [(f, get_args(field.annotation)) for f, field in fields if field.is_required()]
+    assert [f for f, may_be in required if type(None) in may_be] == []
+
+
 def sent_as_read(sent: Message) -> tuple[str, bytes, bytes, Sequence[tuple[str, bytes]]]:
     return sent.topic, sent.key, sent.value, sent.headers
 

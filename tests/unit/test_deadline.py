@@ -34,7 +34,8 @@ from services.dispatch.deadline import (
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Standing
 from services.dispatch.leg import Leg, Silence
-from services.dispatch.unit import SILENT, Unit, enter, stamp
+from services.dispatch.sighting import SILENT
+from services.dispatch.unit import Unit, enter, stamp
 from tests.unit.test_incident import FIRST
 from tests.unit.test_unit import at, order, send, sent, stamp_of, stamped
 

@@ -490,6 +490,13 @@ def test_the_same_key_for_another_patient_is_refused() -> None:
         add_patients(after, [one_more(patient=Patient(sex="male"))], at(62))
 
 
+def test_the_same_key_for_more_patients_than_before_is_refused() -> None:
+    openings = [one_more(encounter_id=f"E-{n}") for n in range(3)]
+    after, _, _ = add_patients(FIRST, openings[:2], at(61))
+    with pytest.raises(Rejected, match="409 Key used before"):
+        add_patients(after, openings, at(62))
+
+
 # -- a clinic's patient that has to be taken on ----------------------------------------------------
 
 

@@ -25,7 +25,8 @@ from schemas.unit import (
 )
 from services.dispatch import loader
 from services.dispatch.clock import percentile
-from services.dispatch.track import Owed, Region, Track, order, see
+from services.dispatch.progress import see
+from services.dispatch.track import Owed, Region, Track, order
 from simulator import city, day
 from simulator.city import Spot
 from simulator.story import Drive

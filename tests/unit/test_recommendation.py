@@ -245,6 +245,14 @@ def test_a_call_is_as_severe_as_the_worst_of_its_patients_who_are_still_waited_f
     assert severity(()) is L.NOT_YET
 
 
+@pytest.mark.parametrize("kind", ["non_emergency_transfer", "drill"])
+def test_what_can_wait_goes_last_whatever_its_patients_have(kind: Any) -> None:
+    known = case("A", 900, L.SEVERE)
+    waits = known._replace(incident=known.incident.but(classification=kind))
+    assert waits.severity is L.NON_URGENT
+    must_be_worse(case("B", 0, L.URGENT), waits)
+
+
 def test_a_unit_leaves_a_call_only_for_a_more_severe_one_and_no_patient() -> None:
     must_be_worse(case("A", 0, L.CRITICAL), case("B", 0, L.SEVERE))
     with pytest.raises(Rejected, match="409 Not more severe"):

@@ -23,6 +23,7 @@ from services.dispatch.register import (
     readiness,
     take,
 )
+from services.dispatch.requests import RegisterStation
 from services.dispatch.unit import Unit
 from services.kit.errors import Rejected
 from tests.unit.test_unit import at
@@ -53,8 +54,11 @@ def test_a_station_takes_part_from_its_first_day_to_its_last() -> None:
     ],
 )
 def test_who_ends_before_it_began_is_refused(wrong: dict[str, Any]) -> None:
+    told = {"name": NAME, "kind": "township", "county": "C-1", "location": HERE.model_dump()}
     with pytest.raises(ValidationError, match="enrolled_to"):
         station(1, **wrong)
+    with pytest.raises(ValidationError, match="enrolled_to"):
+        RegisterStation.model_validate({**told, **wrong})
 
 
 def test_the_share_is_of_township_health_centres_county_by_county() -> None:

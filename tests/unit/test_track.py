@@ -26,25 +26,10 @@ from schemas.unit import (
     UnitStatusChanged,
 )
 from services.dispatch import loader
+from services.dispatch.outlook import CHANGED, GREY, OVERDUE, TELL, look
+from services.dispatch.progress import ABOUT_M, HERE_M, STAYS, see
 from services.dispatch.road import DeadZone, Roads
-from services.dispatch.track import (
-    ABOUT_M,
-    CHANGED,
-    FORGOTTEN,
-    GREY,
-    HERE_M,
-    OVERDUE,
-    STAYS,
-    TELL,
-    Owed,
-    Phase,
-    Region,
-    Track,
-    is_forgotten,
-    look,
-    order,
-    see,
-)
+from services.dispatch.track import FORGOTTEN, Owed, Phase, Region, Track, is_forgotten, order
 from tests.unit.test_movement import DEGREE_M
 
 E = TypeVar("E", bound=Event)

@@ -200,6 +200,12 @@ def _ratio_loudness(told: TriageDecided, centre: Centre) -> int:
     return LOUDNESS[found.activation] if found and index > wanted else 0
 
 
+def test_a_pressure_of_next_to_nothing_stops_nobody() -> None:
+    vitals = {"heart_rate": 80, "systolic_bp": 5e-324}
+    told = last(opened(patient_of(ADULT)), reading(1, 1, vitals))
+    assert told.worst is TriageLevel.CRITICAL
+
+
 # -- a missing value ------------------------------------------------------------------------------
 
 

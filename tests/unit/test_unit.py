@@ -26,17 +26,16 @@ from schemas.unit import (
 )
 from services.dispatch.handlers import handle_movement
 from services.dispatch.leg import Leg, Silence, Stamp
+from services.dispatch.sighting import SILENT, see_movement
 from services.dispatch.store import Fleet
 from services.dispatch.unit import (
     ASSIGNABLE,
     MAY_FOLLOW,
-    SILENT,
     Assignment,
     Decision,
     Scene,
     Unit,
     assign,
-    see_movement,
     stamp,
 )
 from services.kit.errors import Rejected
@@ -180,6 +179,15 @@ def test_a_new_leg_has_a_number_of_its_own_and_no_stamps_of_the_one_before() -> 
     assert stamped(unit, S.DEPARTED).status is S.DEPARTED
     first = send(Unit(unit_id="U-1"), order(), 0)[1]
     assert not {e.event_id for e in events} & {e.event_id for e in first}
+
+
+def test_a_leg_of_a_unit_with_a_long_name_has_a_name_that_fits() -> None:
+    long = Unit(unit_id="U" * 64)
+    given = order().model_copy(update={"unit_id": long.unit_id})
+    legs = [send(long.model_copy(update={"legs": n}), given, 1)[0].leg for n in range(2)]
+    names = [leg.leg_id for leg in legs if leg is not None]
+    assert len(set(names)) == 2
+    assert all(len(name) <= 64 for name in names)
 
 
 def test_an_order_or_a_stamp_that_is_sent_again_changes_nothing() -> None:
