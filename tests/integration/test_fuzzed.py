@@ -37,7 +37,7 @@ FACILITY, STATION = "F-001", "S-001"
 AT = {"occurred_at": "2026-03-09T04:00:00Z"}
 WHERE = {"latitude": 34.19, "longitude": 117.28}
 #: So many patients have as many acts of any kind, one after the other.
-WALKS, STEPS = 12, 30
+WALKS, STEPS = 8, 30
 
 
 class City:
