@@ -59,6 +59,7 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
             f"/v1/incidents/{opened['incident_id']}/units",
             {"unit_id": "U-01", "station": STATION, "occurred_at": now()},
         )
+        await monitor.do("POST", "/v1/units/U-01/positions", {**STATION, "occurred_at": now()})
         fix = {"latitude": 34.205, "longitude": 117.28}
         while not seen.of(UnitDeparted):
             await monitor.do("POST", "/v1/units/U-01/positions", {**fix, "occurred_at": now()})

@@ -361,6 +361,8 @@ async def check_that_all_flows(house: House, patient: Patient, unit: str) -> Non
     body = {"unit_id": unit, "station": station, "occurred_at": now()}
     await house.desk.do("POST", f"/v1/incidents/{patient.incident}/units", body)
 
+    await house.crew.do("POST", f"/v1/units/{unit}/positions", {**station, "occurred_at": now()})
+
     async def seen_leaving() -> bool:
         fix = {"latitude": 34.21, "longitude": 117.28, "occurred_at": now()}
         await house.crew.do("POST", f"/v1/units/{unit}/positions", fix)
