@@ -12,7 +12,7 @@ from schemas.incident import Point
 from schemas.unit import Place, PositionReported, UnitArrived, UnitDeparted, UnitLeftScene
 from services.dispatch import movement, outlook
 from services.dispatch.movement import Fix, Motion, metres
-from services.dispatch.track import Mission, Owed, Phase, Region, Seen, Track
+from services.dispatch.track import Mission, Owed, Phase, Region, Seen, Start, Track
 
 #: A unit that stands so near has arrived at once; this near, when it stays; in metres.
 HERE_M, ABOUT_M = 50.0, 150.0
@@ -34,7 +34,8 @@ def see(track: Track, event: PositionReported, region: Region) -> tuple[Track, S
     heard = seen.fix.at if event.recorded_at is None else min(seen.fix.at, event.recorded_at)
     newest = heard if track.heard_at is None else max(track.heard_at, heard)
     times = track.times if seen.fix.at in track.times else (*track.times, seen.fix.at)[-TIMES:]
-    changed = track.but(motion=after, heard_at=newest, times=times)
+    start = _start(track, after) if after.moves and not before.moves else track.start
+    changed = track.but(motion=after, start=start, heard_at=newest, times=times)
     changed, told = outlook.located(changed, seen, before)
     events: list[Event] = [*told]
     if track.mission is not None:
@@ -54,7 +55,8 @@ def _taken_up(track: Track, seen: Seen) -> Track:
     mission, last = track.mission, track.times[-1] if track.times else None
     if mission is None or mission.reported <= mission.phase:
         return track
-    is_known = mission.is_seen and last is not None and seen.fix.at - last <= outlook.GREY
+    is_seen = mission.is_seen or track.set_out is not None
+    is_known = is_seen and last is not None and seen.fix.at - last <= outlook.GREY
     rest = track.motion.rest
     stays = rest is not None and metres(rest, seen.fix) <= YARD_M
     if is_known or stays or metres(mission.station, seen.fix) <= YARD_M:
@@ -63,13 +65,25 @@ def _taken_up(track: Track, seen: Seen) -> Track:
 
 
 def _begun(track: Track, seen: Seen) -> Track:
-    """The first fix since it was told: who moves already is not seen to begin, and what it did
-    before was not for this dispatch."""
+    """The first fix since it was told, as far as is known here: what it did before that was not for
+    this dispatch, and who moved already is not seen to begin. An order may be known later than what
+    came of it."""
     mission = track.mission
     if mission is None or mission.is_seen or seen.fix.at < mission.notified_at:
         return track
-    motion = Motion() if track.motion.moves else track.motion.but(recent=())
+    motion = track.motion
+    if track.set_out is None:
+        since = tuple(fix for fix in motion.recent if fix.at >= mission.notified_at)
+        motion = Motion() if motion.moves else motion.but(recent=since)
     return track.but(motion=motion, mission=mission.but(is_seen=True))
+
+
+def _start(track: Track, moving: Motion) -> Start | None:
+    """It begins to move now; not before it was told to, if it was."""
+    mission, began = track.mission, moving.began
+    if began is not None and mission is not None and mission.is_seen:
+        began = max(began, mission.notified_at)
+    return Start(began, moving.rest) if began is not None else None
 
 
 def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Owed]]:
@@ -77,13 +91,12 @@ def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Ow
     mission = track.mission
     found: list[Owed] = []
     assert mission is not None  # noqa: S101 (asked of units on a dispatch)
-    began = track.motion.began if mission.is_seen and not before.moves else None
-    began = max(began, mission.notified_at) if began else None
-    if mission.phase is Phase.START and began is not None:
-        found.append(_departed(track, mission, seen, began))
+    start, begins = track.set_out, track.motion.moves and not before.moves
+    if mission.phase is Phase.START and start is not None:
+        found.append(_departed(track, mission, seen, start))
         mission = mission.but(phase=Phase.TO_SCENE)
-    elif mission.phase is Phase.ON_SCENE and began is not None:
-        found.append(_left(track, mission, began))
+    elif mission.phase is Phase.ON_SCENE and start is not None and begins:
+        found.append(_left(track, mission, start))
         mission = mission.but(phase=Phase.ONWARD)
     for place, phase in REACHES:
         goal = _goal(mission, place)
@@ -96,14 +109,14 @@ def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Ow
     return track.but(mission=mission, owed=(*track.owed, *found)), found
 
 
-def _departed(track: Track, mission: Mission, seen: Seen, began: datetime) -> UnitDeparted:
-    rest = track.motion.rest
+def _departed(track: Track, mission: Mission, seen: Seen, start: Start) -> UnitDeparted:
+    rest = start.rest
     known = rest is not None and (
         rest.since <= mission.notified_at or metres(rest, mission.station) <= YARD_M
     )
     return UnitDeparted.made(
         event_id=derived_id("departed", mission.leg_id),
-        occurred_at=began,
+        occurred_at=start.at,
         recorded_at=None,
         unit_id=track.unit_id,
         leg_id=mission.leg_id,
@@ -112,11 +125,11 @@ def _departed(track: Track, mission: Mission, seen: Seen, began: datetime) -> Un
     )
 
 
-def _left(track: Track, mission: Mission, began: datetime) -> UnitLeftScene:
-    rest = track.motion.rest
+def _left(track: Track, mission: Mission, start: Start) -> UnitLeftScene:
+    rest = start.rest
     return UnitLeftScene.made(
         event_id=derived_id("left scene", mission.leg_id),
-        occurred_at=began,
+        occurred_at=start.at,
         recorded_at=None,
         unit_id=track.unit_id,
         leg_id=mission.leg_id,
@@ -145,8 +158,12 @@ def _there_since(
     if fix.at < mission.notified_at:
         return None
     at_once = _here(goal, fix, before) if mission.phase > Phase.START else None
-    if at_once is not None or rest is None or rest.fixes < 2 or track.motion.moves:
+    if rest is None or track.motion.moves:
         return at_once
+    if at_once is not None:
+        return min(at_once, rest.since)
+    if rest.fixes < 2:
+        return None
     if mission.phase is Phase.START and metres(rest, mission.station) <= YARD_M:
         return None  # who has not been seen to leave, and is not elsewhere, is at home
     said = mission.said_on_scene if mission.phase < Phase.ON_SCENE else None

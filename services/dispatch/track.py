@@ -30,7 +30,7 @@ from schemas.unit import (
     UnitStatus,
     UnitStatusChanged,
 )
-from services.dispatch.movement import Fix, Motion
+from services.dispatch.movement import Fix, Motion, Rest
 from services.dispatch.road import Roads
 
 S = UnitStatus
@@ -79,11 +79,20 @@ class Mission(Value):
     eta: EtaUpdated | None = None
 
 
+class Start(NamedTuple):
+    """When a unit began to move, and where it stood before that, if it was seen there."""
+
+    at: datetime
+    rest: Rest | None
+
+
 class Track(Value):
     """A unit: how it moves, what it was told, and what of it dispatch has not stamped yet."""
 
     unit_id: Identifier
     motion: Motion = Motion()
+    #: When it began to move last, whether it moves now or not: its order may come later than that.
+    start: Start | None = None
     mission: Mission | None = None
     owed: tuple[Owed, ...] = ()
     heard_at: AwareDatetime | None = None
@@ -92,6 +101,12 @@ class Track(Value):
     #: What was told last: of where it is, and of its silence.
     located: UnitLocated | None = None
     silence: UnitFellSilent | UnitHeardAgain | None = None
+
+    @property
+    def set_out(self) -> Start | None:
+        """When it began to move for the dispatch it is on, if it was seen to."""
+        mission, start = self.mission, self.start
+        return start if mission and start and start.at >= mission.notified_at else None
 
 
 class Seen(NamedTuple):

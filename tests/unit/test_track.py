@@ -173,6 +173,32 @@ def test_an_order_that_is_read_after_the_fixes_shows_the_same() -> None:
     assert [e.model_dump() for e in early.track.owed] == [e.model_dump() for e in late.track.owed]
 
 
+@pytest.mark.parametrize("kmh", [36.0, None])
+def test_an_order_that_comes_when_the_unit_is_on_its_way_or_there_shows_the_same(
+    kmh: float | None,
+) -> None:
+    """The broker or the database was away: fixes may be known before what they are of."""
+    fixes = [*standing(), *drive(20, 0, 2_000), fix(230, 2_000), fix(300, 2_000)]
+    if kmh is None:
+        fixes = [each.model_copy(update={"speed_kmh": None}) for each in fixes]
+
+    def owed(known_from: int) -> list[tuple[object, ...]]:
+        unit = Unit().see(*fixes[:known_from]).order(assigned(), directed())
+        told = unit.see(*fixes[known_from:]).track.owed
+        return [(type(e), e.occurred_at, getattr(e, "at_rest_at", None)) for e in told]
+
+    assert len(owed(0)) == 2
+    for known_from in range(len(fixes)):
+        assert owed(known_from) == owed(0), known_from
+
+
+def test_a_button_that_is_known_with_its_order_hides_no_departure_that_was_seen() -> None:
+    fixes = [*standing(), *drive(20, 0, 2_000)]
+    unit = Unit().see(*fixes[:-10]).order(assigned(), stamp(S.DEPARTED, second=18))
+    assert unit.see(*fixes[-10:]).steps == ["UnitDeparted", "UnitArrived"]
+    assert unit.of(UnitDeparted)[0].occurred_at == at(20)
+
+
 def test_who_was_first_seen_elsewhere_is_not_said_to_have_stood_at_the_station() -> None:
     unit = Unit(assigned()).see(
         fix(200, 900), fix(205, 900), fix(230, 950, 40), fix(235, 1_000, 40)
