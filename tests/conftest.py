@@ -17,15 +17,6 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of two workers (``make test``) one has all that runs on the broker and the database that are
-    made once; whole runs, which bring their own, stay together too."""
-    for item in items:
-        tier = item.path.relative_to(Path(__file__).parent).parts[0]
-        if tier != "unit":
-            item.add_marker(pytest.mark.xdist_group(tier))
-
-
 @pytest.fixture(scope="session")
 async def platform() -> AsyncIterator[Platform]:
     """A real broker and a real database, for the whole session; nothing of them is left after."""

@@ -14,8 +14,7 @@ from tests.crashes import PARTS, POISONED, City, Ledger, Patient, city, points_o
 from tests.platform import Platform
 from tests.promises import PROMISES, what_was_sent_again_was_the_same
 
-# One worker kills the services and looks at what is left: two would do all of it twice.
-pytestmark = [pytest.mark.timeout(500), pytest.mark.xdist_group("crashes")]
+pytestmark = pytest.mark.timeout(500)
 #: Traffic flows until every point has fired, and no longer than this.
 TRAFFIC_S = 240
 
