@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from benchmarks.decisions import TOPIC, Found
 from benchmarks.peer import moment
@@ -68,22 +68,27 @@ class Broker:
         return dict(await self._consumer.end_offsets(places))
 
     async def found(self, begins: Ends, ends: Ends) -> Found:
-        """What was told between these places."""
-        found, reader = Found(), self._consumer
+        """What was decided between these places."""
+        found = Found()
+        async for r in self.records(begins, ends):
+            message = Message(TOPIC, r.key or b"", r.value or b"", list(r.headers))
+            found.note(message, moment(r.timestamp))
+        return found
+
+    async def records(self, begins: Ends, ends: Ends) -> AsyncIterator[ConsumerRecord]:
+        """What stands between these places."""
+        reader = self._consumer
         reader.assign(list(begins))
         for place, begin in begins.items():
             reader.seek(place, begin)
         left = sum(ends.values()) - sum(begins.values())
         while left > 0:
-            for part in (await reader.getmany(timeout_ms=200)).values():
-                for r in part:
-                    if r.offset >= ends[TopicPartition(r.topic, r.partition)]:
-                        continue
-                    left -= 1
-                    message = Message(TOPIC, r.key or b"", r.value or b"", list(r.headers))
-                    found.note(message, moment(r.timestamp))
+            for place, part in (await reader.getmany(timeout_ms=200)).items():
+                for record in part:
+                    if record.offset < ends[place]:
+                        left -= 1
+                        yield record
         reader.unsubscribe()
-        return found
 
 
 async def _write(producer: AIOKafkaProducer, messages: Iterable[tuple[Message, int]]) -> None:

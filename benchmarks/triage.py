@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -20,9 +21,10 @@ import httpx
 from benchmarks.broker import Broker, connected
 from benchmarks.decisions import TOPIC, Expected, decided
 from benchmarks.ground import PEERS_PYTHON, Ground, resident_bytes
+from benchmarks.machine import versions
 from benchmarks.peer import written
 from benchmarks.race import Books, Way, run
-from benchmarks.report import TITLES
+from benchmarks.triage_report import TITLES
 from benchmarks.vitals import Load, Stored, openings, vitals
 from schemas.encounter import EncounterOpened
 from schemas.envelope import Message, encode
@@ -189,12 +191,15 @@ def _messages(records: Iterable[Stored]) -> Iterator[tuple[Message, int]]:
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:
     """All of the part, in a folder that may go afterwards."""
+    click.echo("  一核 · one core, by itself: about a minute …")
+    by_itself = await asyncio.to_thread(alone)
     ground = Ground(folder)
     try:
         click.echo("  启动 · a broker and a database of our own …")
         await ground.start()
         async with connected(ground.settings) as broker:
             found = await Measuring(options, ground, broker).whole()
-        return {"versions": ground.versions, **found}
+        known = {**ground.versions, "peer": versions(PEERS_PYTHON)}
+        return {"versions": known, "alone": by_itself, **found}
     finally:
         ground.stop()

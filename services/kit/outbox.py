@@ -16,9 +16,8 @@ from schemas.envelope import Message, encode
 from schemas.event import Event
 from services.kit import failpoint, kafka
 from services.kit import observability as seen
-from services.kit.errors import TransientFailure
 from services.kit.patience import patiently
-from services.kit.postgres import Connection, Pool, is_transient, transaction
+from services.kit.postgres import Connection, Pool, acquired, transaction
 from services.kit.settings import Settings
 
 BATCH = 500
@@ -81,7 +80,7 @@ class Relay:
         """Hold the lock on one connection and send until something fails."""
         producer = await kafka.started(lambda: kafka.producer(self._settings))
         try:
-            async with self._pool.acquire(timeout=5) as connection:
+            async with acquired(self._pool) as connection:
                 await connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
                 await self._wait_for_turn(connection)
                 await connection.add_listener(_channel(self._service), self._on_hint)
@@ -89,11 +88,6 @@ class Relay:
                     await self._drain(connection, producer)
                 finally:
                     await connection.remove_listener(_channel(self._service), self._on_hint)
-        except Exception as error:
-            if is_transient(error):
-                await self._pool.expire_connections()
-                raise TransientFailure(type(error).__name__) from error
-            raise
         finally:
             await kafka.stop(producer)
 

@@ -22,6 +22,8 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 State = TypeVar("State", bound=BaseModel)
 
+#: So long it is waited for a connection.
+FREE_S = 5.0
 _TRANSIENT_CODES = re.compile(r"08...|25006|25P03|40001|40P01|53300|55P03|57P0[1235]|57014")
 
 
@@ -63,20 +65,31 @@ async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """One transaction. Whatever means "try again later" leaves it as ``TransientFailure``.
+async def acquired(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection. Whatever means "try again later" leaves it as ``TransientFailure``.
 
     After such a failure every connection of the pool is opened anew: one that was cut off or
-    belongs to a demoted server must not be used again.
+    belongs to a demoted server must not be used again. Who found none free leaves them as they are:
+    others use them.
     """
+    is_found = False
     try:
-        async with pool.acquire(timeout=5) as connection, connection.transaction():
+        async with pool.acquire(timeout=FREE_S) as connection:
+            is_found = True
             yield connection
     except Exception as error:
         if not is_transient(error):
             raise
-        await pool.expire_connections()
+        if is_found:
+            await pool.expire_connections()
         raise TransientFailure(type(error).__name__) from error
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """One transaction on a connection that is ``acquired``."""
+    async with acquired(pool) as connection, connection.transaction():
+        yield connection
 
 
 async def migrate(pool: Pool, schema: str, folders: Collection[Traversable]) -> None:

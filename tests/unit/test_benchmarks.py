@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.decisions import Expected, Found, agreement, decided
 from benchmarks.peer import Decider, Opening, openings, written
-from benchmarks.report import FAUST, FOLDED, MEMORY, disagreements
+from benchmarks.triage_report import FAUST, FOLDED, MEMORY, disagreements
 from benchmarks.vitals import Load, Stored, vitals
 from benchmarks.vitals import openings as opened
 from schemas.envelope import Message, encode
