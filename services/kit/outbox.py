@@ -17,14 +17,16 @@ from schemas.event import Event
 from services.kit import failpoint, kafka
 from services.kit import observability as seen
 from services.kit.patience import patiently
-from services.kit.postgres import Connection, Pool, acquired, transaction
+from services.kit.postgres import Connection, Pool, acquired, after_commit, transaction
 from services.kit.settings import Settings
 
 BATCH = 500
 #: A topic takes 1 MiB with all that surrounds a value. What is larger would be first in the outbox
 #: for ever; refused here, it stops one patient, who is set aside and told of, and not all.
 MOST_BYTES = 1_000_000
-#: A notification is only a hint; the outbox is looked at this often anyway.
+#: Who has written wakes the relay of its own process after the commit; that wakes the one of
+#: another process if it is not its turn. A notification by who writes would do, and commits that
+#: notify go one by one. It is only a hint: the outbox is looked at this often anyway.
 LOOK_S = 1.0
 #: A relay that was suspended loses its turn when it has been silent for this long; one that waits
 #: for the broker speaks this often.
@@ -55,11 +57,12 @@ async def append(connection: Connection, service: str, events: Sequence[Event]) 
         [m.value for m in messages],
         [json.dumps({name: raw.decode() for name, raw in m.headers}) for m in messages],
     )
-    await connection.execute("SELECT pg_notify($1, '')", _channel(service))
+    if relay := _RELAYS.get(service):
+        after_commit(relay.hint)
 
 
-def _channel(service: str) -> str:
-    return f"{service}_outbox"
+#: The relay of a service in this process, if it has one.
+_RELAYS: dict[str, Relay] = {}
 
 
 class Relay:
@@ -69,7 +72,13 @@ class Relay:
         self._settings = settings
         self._service = service
         self._pool = pool
+        self._channel = f"{service}_outbox"
         self._hint = asyncio.Event()
+        _RELAYS[service] = self
+
+    def hint(self, *_: object) -> None:
+        """Something was written."""
+        self._hint.set()
 
     async def run(self) -> None:
         """Relay for ever; a dependency that stays away ends it with ``TransientFailure``."""
@@ -81,20 +90,24 @@ class Relay:
         producer = await kafka.started(lambda: kafka.producer(self._settings))
         try:
             async with acquired(self._pool) as connection:
-                await connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
-                await self._wait_for_turn(connection)
-                await connection.add_listener(_channel(self._service), self._on_hint)
                 try:
+                    await connection.execute(f"SET idle_session_timeout = '{SILENCE_S}s'")
+                    await self._wait_for_turn(connection)
+                    await connection.add_listener(self._channel, self.hint)
                     await self._drain(connection, producer)
                 finally:
-                    await connection.remove_listener(_channel(self._service), self._on_hint)
+                    await connection.close(timeout=1)  # with its turn and its listener
         finally:
             await kafka.stop(producer)
 
     async def _wait_for_turn(self, connection: Connection) -> None:
+        """Until no other worker relays; that one is told of what was written here."""
         mine = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
-        while not await connection.fetchval(mine, f"relay/{self._service}"):  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_S)
+        while not await connection.fetchval(mine, f"relay/{self._service}"):
+            if self._hint.is_set():
+                self._hint.clear()
+                await connection.execute("SELECT pg_notify($1, '')", self._channel)
+            await self._hinted()
 
     async def _drain(self, connection: Connection, producer: AIOKafkaProducer) -> None:
         while True:
@@ -103,12 +116,12 @@ class Relay:
             if rows:
                 await self._send(connection, producer, rows)
             if len(rows) < BATCH:
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_S):
-                        await self._hint.wait()
+                await self._hinted()
 
-    def _on_hint(self, *_: object) -> None:
-        self._hint.set()
+    async def _hinted(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S):
+                await self._hint.wait()
 
     async def _send(
         self, connection: Connection, producer: AIOKafkaProducer, rows: list[asyncpg.Record]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from random import SystemRandom
@@ -24,6 +25,8 @@ State = TypeVar("State", bound=BaseModel)
 
 #: So long it is waited for a connection.
 FREE_S = 5.0
+#: What is to be done after the transaction that runs here.
+_AFTERWARDS: ContextVar[list[Callable[[], None]]] = ContextVar("afterwards")
 _TRANSIENT_CODES = re.compile(r"08...|25006|25P03|40001|40P01|53300|55P03|57P0[1235]|57014")
 
 
@@ -47,6 +50,7 @@ async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
             timeout=5,
             command_timeout=10,
             max_inactive_connection_lifetime=60,
+            reset=_as_it_is,
             server_settings={
                 "search_path": schema,
                 "application_name": f"greenchannel/{schema}",
@@ -62,6 +66,11 @@ async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
             ) from error
         raise
     return pool
+
+
+async def _as_it_is(connection: object) -> None:
+    """A transaction leaves nothing behind on its connection: to ask for that each time would cost a
+    round trip. Who changes one for longer (a relay) closes it."""
 
 
 @asynccontextmanager
@@ -88,8 +97,21 @@ async def acquired(pool: Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def transaction(pool: Pool) -> AsyncIterator[Connection]:
     """One transaction on a connection that is ``acquired``."""
-    async with acquired(pool) as connection, connection.transaction():
-        yield connection
+    then = list[Callable[[], None]]()
+    before = _AFTERWARDS.set(then)
+    try:
+        async with acquired(pool) as connection:
+            async with connection.transaction():
+                yield connection
+            for do in then:
+                do()
+    finally:
+        _AFTERWARDS.reset(before)
+
+
+def after_commit(do: Callable[[], None]) -> None:
+    """Do this once the transaction that runs here has committed, if it does."""
+    _AFTERWARDS.get().append(do)
 
 
 async def migrate(pool: Pool, schema: str, folders: Collection[Traversable]) -> None:
