@@ -32,7 +32,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	$(IN_VENV) pip check
 
 test: $(TESTS) ## all tests, with coverage
-	$(IN_VENV) pytest --numprocesses 2 --dist loadfile $(ARGS) --cov
+	$(IN_VENV) pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) --cov
 
 eval: $(RUNS) ## triage beside experts and nurses: reports/triage_eval.json and .html
 	$(IN_VENV) evaluation $(ARGS)

@@ -368,13 +368,16 @@ def _end(
     return ended, events
 
 
-def add_patients(incident: Incident, openings: Sequence[Opening], now: datetime) -> Changed:
-    """More patients, in one act: found on scene, or born on the way."""
+def add_patients(
+    incident: Incident, openings: Sequence[Opening], now: datetime, next_id: str = ""
+) -> Changed:
+    """More patients, in one act: found on scene, or born on the way. ``next_id`` is the encounter
+    that one patient more in the same act would have had."""
     names = [f"EncounterOpened/{opening.encounter_id}" for opening in openings]
     repeated = {is_repeat(incident.taken, *each) for each in zip(names, openings, strict=True)}
-    if repeated == {True}:
+    if repeated == {True} and next_id not in incident.encounter_ids:
         return incident, (), ()
-    if True in repeated:  # more patients than before, under the same key
+    if True in repeated:  # more patients than before under the same key, or fewer
         raise key_used()
     must_go_on(incident)
     opened = [open_encounter(opening, now) for opening in openings]

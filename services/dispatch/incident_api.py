@@ -273,19 +273,22 @@ async def add_patients(
 ) -> incident.Incident:
     """So many more patients, in one act: their numbers are the last of ``encounter_ids``."""
     event_id = event_id_for(request, body, idempotency_key)
+    numbers = range(1, len(body.patients) + 2)
+    *ids, next_id = (encounter_id_of(incident_id, event_id, str(number)) for number in numbers)
     openings = [
         Opening(
-            encounter_id=encounter_id_of(incident_id, event_id, str(number)),
+            encounter_id=encounter_id,
             occurred_at=body.occurred_at,
             patient=patient,
             origin="scene",
             incident_id=incident_id,
         )
-        for number, patient in enumerate(body.patients, start=1)
+        for encounter_id, patient in zip(ids, body.patients, strict=True)
     ]
     async with transaction(request.app.state.pool) as connection:
         row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
-        after, opened, events = incident.add_patients(store.known(row), openings, datetime.now(UTC))
+        before, now = store.known(row), datetime.now(UTC)
+        after, opened, events = incident.add_patients(before, openings, now, next_id)
         if events:
             await _save(connection, Row(after, row.version), opened, events)
     return after

@@ -260,6 +260,20 @@ async def test_one_more_patient_is_found_and_the_call_is_closed_when_all_is_over
 # -- patients --------------------------------------------------------------------------------------
 
 
+async def test_several_patients_are_found_in_one_act_and_others_under_its_key_are_refused(
+    house: House,
+) -> None:
+    opened = await house.do(Role.DISPATCHER, "POST /v1/incidents", {"location": WHERE})
+    route, found = f"POST /v1/incidents/{opened['incident_id']}/patients", [{}, {"sex": "female"}]
+    after = await house.do(Role.CREW, route, {"patients": found}, "k-several")
+    assert after["encounter_ids"][:-2] == opened["encounter_ids"]
+    for other in (found[:1], [*found, {}], found[::-1]):
+        status, _ = await house.refused(Role.CREW, route, {"patients": other}, "k-several")
+        assert status == 409, other
+    more = await house.do(Role.CREW, route, {"patients": found})
+    assert len(more["encounter_ids"]) == len(after["encounter_ids"]) + 2
+
+
 async def test_a_patient_is_handed_from_unit_to_unit(house: House) -> None:
     (number,) = (await house.call())["encounter_ids"]
     path = f"/v1/encounters/{number}"
