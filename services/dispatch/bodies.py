@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from schemas.clinical import (
+    SCALES,
     DoseUnit,
     ExaminationCode,
     FindingCode,
@@ -70,11 +71,20 @@ class Finding(Body):
     note: Text | None = None
 
 
+_MOST = "; ".join(
+    f"{scale}: {', '.join(f'{item} {most}' for item, most in items.items())}"
+    for scale, items in SCALES.items()
+)
+
+
 class Scale(Body):
     """Items of a scale, in points; what is not named was not looked at."""
 
     scale: ScaleCode
-    items: Annotated[tuple[Exactly[ScaleItem], ...], Field(min_length=1)]
+    items: Annotated[
+        tuple[Exactly[ScaleItem], ...],
+        Field(min_length=1, description=f"Items and the most points of each: {_MOST}."),
+    ]
 
     @model_validator(mode="after")
     def _check(self) -> Scale:
