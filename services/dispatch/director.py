@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from schemas.envelope import derived_id
 from schemas.incident import IncidentLocated, Point
-from schemas.unit import UnitDirected
+from schemas.unit import UnitDirected, UnitStatus
 from services.dispatch import store, unit
 from services.dispatch.encounter import Encounter
-from services.dispatch.leg import Leg
+from services.dispatch.leg import REPORTED, VERIFIED, Leg
 from services.kit import outbox
 from services.kit.postgres import Connection, Row
 
@@ -42,7 +42,8 @@ async def to_hospital(connection: Connection, encounter: Encounter, at: datetime
 
 
 async def to_scene(connection: Connection, located: IncidentLocated) -> None:
-    """The patient is elsewhere: every unit that is sent there and not back is told."""
+    """The patient is elsewhere: every unit that is sent there and not back is told. Whose word led
+    one there that has arrived stays as it was."""
     legs = (await store.legs_of(connection, [located.incident_id]))[located.incident_id]
     going = sorted(leg.unit_id for leg in legs if not leg.dispatch().is_over)
     rows = await store.UNITS.load(connection, going)
@@ -60,7 +61,9 @@ async def to_scene(connection: Connection, located: IncidentLocated) -> None:
             place="scene",
             point=Point(latitude=where.latitude, longitude=where.longitude),
         )
-        await _tell(connection, row, leg.but(scene_source=located.source), told)
+        reached = leg.at(UnitStatus.ON_SCENE, REPORTED | VERIFIED) is not None
+        used = leg if reached else leg.but(scene_source=located.source)
+        await _tell(connection, row, used, told)
 
 
 async def _alone(connection: Connection, incident_id: str | None) -> str | None:

@@ -208,11 +208,13 @@ def _located(incident: Incident, event: IncidentLocated) -> Incident:
 
 
 def _classified(incident: Incident, event: IncidentClassified) -> Incident:
-    before, after = incident.classification, event.classification
-    since = event.occurred_at if after == "emergency" != before else incident.emergency_since
-    return incident.but(
-        classification=after, emergency_since=since, opened_as=incident.opened_as or before
-    )
+    """What was opened as an emergency is one since then, whatever it was called in between: else a
+    clock that has run out could be begun anew."""
+    after, opened_as = event.classification, incident.opened_as or incident.classification
+    since = incident.emergency_since
+    if after == "emergency" != opened_as and since is None:
+        since = event.occurred_at
+    return incident.but(classification=after, emergency_since=since, opened_as=opened_as)
 
 
 def _called_back(incident: Incident, event: CallerCalledBack) -> Incident:

@@ -113,7 +113,7 @@ async def classify_incident(
     event = _event(request, body, idempotency_key, IncidentClassified, **told)
 
     async def begin_clocks(connection: Connection, after: incident.Incident) -> None:
-        if after.emergency_since != event.occurred_at:
+        if after.classification != "emergency":
             return
         legs = (await store.legs_of(connection, [after.incident_id]))[after.incident_id]
         clocks = request.app.state.site.clocks

@@ -207,9 +207,12 @@ class Dispatch(NamedTuple):
         return Reading(self.notified, ended, self.stood_down, self.is_rolling, late)
 
     def verified(self, until: datetime | None = None) -> Reading:
-        """The same by satellites alone. They saw it leave between two moments."""
+        """The same by satellites alone. They saw it leave between two moments; where people say
+        that it left and nobody saw it, nothing is known."""
         seen = self.reading(self.seen_to_depart, until)
-        return seen._replace(is_between=True, not_before=self.seen_not_before)
+        unseen = self.departed is not None and self.seen_to_depart is None
+        back = None if unseen else self.stood_down
+        return seen._replace(is_between=True, not_before=self.seen_not_before, stood_down=back)
 
     @property
     def is_over(self) -> bool:

@@ -12,7 +12,16 @@ from schemas.incident import Point
 from schemas.unit import Place, PositionReported, UnitArrived, UnitDeparted, UnitLeftScene
 from services.dispatch import movement, outlook
 from services.dispatch.movement import Fix, Motion, metres
-from services.dispatch.track import Mission, Owed, Phase, Region, Seen, Start, Track
+from services.dispatch.track import (
+    STARTS,
+    Mission,
+    Owed,
+    Phase,
+    Region,
+    Seen,
+    Start,
+    Track,
+)
 
 #: A unit that stands so near has arrived at once; this near, when it stays; in metres.
 HERE_M, ABOUT_M = 50.0, 150.0
@@ -34,8 +43,9 @@ def see(track: Track, event: PositionReported, region: Region) -> tuple[Track, S
     heard = seen.fix.at if event.recorded_at is None else min(seen.fix.at, event.recorded_at)
     newest = heard if track.heard_at is None else max(track.heard_at, heard)
     times = track.times if seen.fix.at in track.times else (*track.times, seen.fix.at)[-TIMES:]
-    start = _start(track, after) if after.moves and not before.moves else track.start
-    changed = track.but(motion=after, start=start, heard_at=newest, times=times)
+    changed = track.but(motion=after, heard_at=newest, times=times)
+    if after.moves and not before.moves:
+        changed = _started(changed)
     changed, told = outlook.located(changed, seen, before)
     events: list[Event] = [*told]
     if track.mission is not None:
@@ -78,12 +88,15 @@ def _begun(track: Track, seen: Seen) -> Track:
     return track.but(motion=motion, mission=mission.but(is_seen=True))
 
 
-def _start(track: Track, moving: Motion) -> Start | None:
+def _started(track: Track) -> Track:
     """It begins to move now; not before it was told to, if it was."""
-    mission, began = track.mission, moving.began
-    if began is not None and mission is not None and mission.is_seen:
+    mission, began = track.mission, track.motion.began
+    if began is None:
+        return track
+    if mission is not None and mission.is_seen:
         began = max(began, mission.notified_at)
-    return Start(began, moving.rest) if began is not None else None
+    start = Start(began, track.motion.rest)
+    return track.but(starts=(*track.starts, start)[-STARTS:])
 
 
 def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Owed]]:
@@ -96,7 +109,7 @@ def _shown(track: Track, seen: Seen, before: Motion) -> tuple[Track, Sequence[Ow
         found.append(_departed(track, mission, seen, start))
         mission = mission.but(phase=Phase.TO_SCENE)
     elif mission.phase is Phase.ON_SCENE and start is not None and begins:
-        found.append(_left(track, mission, start))
+        found.append(_left(track, mission, track.starts[-1]))
         mission = mission.but(phase=Phase.ONWARD)
     for place, phase in REACHES:
         goal = _goal(mission, place)
@@ -160,15 +173,16 @@ def _there_since(
     at_once = _here(goal, fix, before) if mission.phase > Phase.START else None
     if rest is None or track.motion.moves:
         return at_once
-    if at_once is not None:
-        return min(at_once, rest.since)
+    is_there = metres(goal, rest) <= ABOUT_M
+    if at_once is not None:  # it may stand there for longer; it may not have been seen to leave
+        return min(at_once, rest.since) if is_there else at_once
     if rest.fixes < 2:
         return None
     if mission.phase is Phase.START and metres(rest, mission.station) <= YARD_M:
         return None  # who has not been seen to leave, and is not elsewhere, is at home
     said = mission.said_on_scene if mission.phase < Phase.ON_SCENE else None
     stays = said is not None and fix.at - max(rest.since, said) >= STAYS
-    return rest.since if stays or metres(goal, rest) <= ABOUT_M else None
+    return rest.since if stays or is_there else None
 
 
 def _here(goal: Point, fix: Fix, before: Motion) -> datetime | None:

@@ -79,6 +79,10 @@ class Mission(Value):
     eta: EtaUpdated | None = None
 
 
+#: So many starts are remembered: how often a unit may stop before its order is known.
+STARTS = 8
+
+
 class Start(NamedTuple):
     """When a unit began to move, and where it stood before that, if it was seen there."""
 
@@ -91,8 +95,8 @@ class Track(Value):
 
     unit_id: Identifier
     motion: Motion = Motion()
-    #: When it began to move last, whether it moves now or not: its order may come later than that.
-    start: Start | None = None
+    #: When it began to move, the last times: its order may be known later than it left.
+    starts: tuple[Start, ...] = ()
     mission: Mission | None = None
     owed: tuple[Owed, ...] = ()
     heard_at: AwareDatetime | None = None
@@ -105,8 +109,10 @@ class Track(Value):
     @property
     def set_out(self) -> Start | None:
         """When it began to move for the dispatch it is on, if it was seen to."""
-        mission, start = self.mission, self.start
-        return start if mission and start and start.at >= mission.notified_at else None
+        if self.mission is None:
+            return None
+        told = self.mission.notified_at
+        return next((start for start in self.starts if start.at >= told), None)
 
 
 class Seen(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from pydantic import AwareDatetime
@@ -44,6 +44,8 @@ MAY_FOLLOW: Mapping[UnitStatus, frozenset[UnitStatus]] = {
 }
 #: A unit in one of these may be taken from a less severe call: it is not there yet.
 DIVERTIBLE = frozenset({S.NOTIFIED, S.ACKNOWLEDGED, S.DEPARTED})
+#: What satellites said of a free unit this long before it is told is still so.
+SEEN, NONE = timedelta(seconds=60), timedelta(0)
 #: A unit in one of these may be sent.
 ASSIGNABLE = frozenset({S.AVAILABLE, S.RETURNING, S.STOOD_DOWN})
 _RANK = {status: rank for rank, status in enumerate(_MISSION)}
@@ -117,7 +119,7 @@ def assign(
         leg_id=leg_id,
         incident_id=order.incident_id,
         unit_id=order.unit_id,
-        is_rolling=_is_rolling(unit),
+        is_rolling=_is_rolling(unit, order.occurred_at),
         replaces=_leg_for(replaced, order) if order.replaces else None,
         scene_source=scene.source,
         station_id=order.station_id,
@@ -194,12 +196,14 @@ def _leg_id(order: Assignment, number: int) -> str:
     return told if len(told) <= 64 else derived_id("leg", told)
 
 
-def _is_rolling(unit: Unit) -> bool:
-    """Whether the unit is on the road when it is told: on its way back, or called back after it had
-    left."""
+def _is_rolling(unit: Unit, at: datetime) -> bool:
+    """Whether the unit is on the road when it is told: on its way back, called back after it had
+    left, or free and seen to drive."""
     if unit.status is S.STOOD_DOWN:
         return unit.leg is not None and unit.leg.at(S.DEPARTED, REPORTED | VERIFIED) is not None
-    return unit.status is S.RETURNING
+    seen = unit.located
+    drives = seen is not None and seen.moves and NONE <= at - seen.occurred_at <= SEEN
+    return unit.status is S.RETURNING or (unit.status is S.AVAILABLE and drives)
 
 
 def stamp(unit: Unit, given: Stamp) -> Decision:

@@ -96,7 +96,8 @@ class Relay:
                     await connection.add_listener(self._channel, self.hint)
                     await self._drain(connection, producer)
                 finally:
-                    await connection.close(timeout=1)  # with its turn and its listener
+                    with contextlib.suppress(asyncpg.InterfaceError):  # it is closed already
+                        connection.terminate()  # with its turn and its listener
         finally:
             await kafka.stop(producer)
 
@@ -155,9 +156,11 @@ async def _speaking(connection: Connection) -> AsyncIterator[None]:
     speaking = asyncio.create_task(speak())
     try:
         yield
-    finally:
-        told.set()
-        await speaking
+    except BaseException:  # whoever is asked to end waits for no answer
+        speaking.cancel()
+        raise
+    told.set()
+    await speaking
 
 
 def _message(row: asyncpg.Record) -> Message:

@@ -77,9 +77,17 @@ def intake(event_id: str = "call-1", patients: int = 2, **more: Any) -> Intake:
     return Intake.model_validate({**given, **more})
 
 
-def opened(event_id: str = "call-1", patients: int = 2) -> tuple[Incident, list[Encounter]]:
-    incident, encounters, _ = open_incident(intake(event_id, patients), at(1))
+def opened(
+    event_id: str = "call-1", patients: int = 2, **more: Any
+) -> tuple[Incident, list[Encounter]]:
+    incident, encounters, _ = open_incident(intake(event_id, patients, **more), at(1))
     return incident, list(encounters)
+
+
+def classified(incident: Incident, classification: str, second: float) -> Incident:
+    name = f"act-{second}"
+    event = about(incident, IncidentClassified, name, second, classification=classification)
+    return correct(incident, event)[0]
 
 
 def about(
@@ -175,14 +183,19 @@ def test_a_key_that_stood_for_another_correction_is_refused(event: IncidentEvent
 
 
 def test_what_becomes_an_emergency_is_one_since_then() -> None:
-    incident, _ = opened()
-    drill, _ = correct(incident, CLASSIFIED)
-    assert (drill.emergency_since, drill.opened_as) == (None, "emergency")
-    told = {"event_id": "act-2", "occurred_at": at(90), "classification": "emergency"}
-    after, _ = correct(drill, CLASSIFIED.model_copy(update=told))
-    assert (after.emergency_since, after.opened_as) == (at(90), "emergency")
-    again = CLASSIFIED.model_copy(update={**told, "event_id": "act-3", "occurred_at": at(99)})
-    assert correct(after, again)[0].emergency_since == at(90)
+    after = classified(opened(classification="standby")[0], "emergency", 90)
+    assert (after.emergency_since, after.opened_as) == (at(90), "standby")
+    for later in (("emergency", 95), ("drill", 96), ("emergency", 99)):
+        after = classified(after, *later)
+        assert (after.emergency_since, after.opened_as) == (at(90), "standby")
+
+
+def test_no_clock_of_an_emergency_is_begun_anew_by_calling_it_something_else_for_a_while() -> None:
+    drill = classified(opened()[0], "drill", 60)
+    after = classified(drill, "emergency", 90)
+    assert [(each.emergency_since, each.opened_as) for each in (drill, after)] == [
+        (None, "emergency")
+    ] * 2
 
 
 def test_before_anybody_corrects_it_the_location_is_the_callers() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.unit import StampCorrected, UnitStatus, UnitStatusChanged
+from schemas.unit import StampCorrected, UnitLocated, UnitStatus, UnitStatusChanged
 from services.dispatch.leg import REPORTED, VERIFIED, Correction, Leg, Stamp
 from services.dispatch.unit import Unit, assign, call_back, correct, enter, stamp
 from services.kit.errors import Rejected
@@ -174,6 +174,14 @@ def test_an_order_sent_again_after_the_scene_became_better_known_is_still_a_repe
     assert assign(sent(), order(), there, at(90)) == (sent(), ())
 
 
+def driving(second: float, *, moves: bool = True) -> Unit:
+    """A free unit as satellites saw it then."""
+    where = UnitLocated(
+        event_id="x", occurred_at=at(second), unit_id="U-1", point=SCENE.point, moves=moves
+    )
+    return Unit(unit_id="U-1", located=where)
+
+
 @pytest.mark.parametrize(
     ("unit", "rolling"),
     [
@@ -182,8 +190,24 @@ def test_an_order_sent_again_after_the_scene_became_better_known_is_still_a_repe
         (stamped(sent(), S.DEPARTED, S.RETURNING), True),
         (stamped(sent(), S.DEPARTED, S.STOOD_DOWN), True),
         (stamped(sent(), S.STOOD_DOWN), False),
+        (driving(600), True),
+        (driving(540), True),
+        (driving(539), False),
+        (driving(601), False),
+        (driving(590, moves=False), False),
     ],
-    ids=["new", "free", "returning", "called back on the road", "called back in the yard"],
+    ids=[
+        "new",
+        "free",
+        "returning",
+        "called back on the road",
+        "called back in the yard",
+        "drives home",
+        "drove a minute before",
+        "drove long before",
+        "has left since it was told",
+        "stands",
+    ],
 )
 def test_a_unit_on_the_road_when_it_is_told_is_marked(unit: Unit, rolling: bool) -> None:
     after, (assigned, _) = send(unit, order("order-2", "I-2", 600), 600)

@@ -192,6 +192,25 @@ def test_an_order_that_comes_when_the_unit_is_on_its_way_or_there_shows_the_same
         assert owed(known_from) == owed(0), known_from
 
 
+def test_an_order_that_is_known_after_a_stop_on_the_way_shows_when_the_unit_left() -> None:
+    fixes = [*standing(), *drive(20, 0, 1_000), *drive(160, 1_000, 2_000)]
+    late = Unit().see(*fixes[:-9]).order(assigned()).see(*fixes[-9:])
+    assert late.steps == ["UnitDeparted", "UnitArrived"]
+    assert late.of(UnitDeparted)[0] == Unit(assigned()).see(*fixes).of(UnitDeparted)[0].but(
+        distance_m=late.of(UnitDeparted)[0].distance_m
+    )
+
+
+def test_who_was_not_seen_on_its_way_has_arrived_when_it_is_seen_there() -> None:
+    """And not when it came to where it stood before that."""
+    stood = [fix(600, 2_000), fix(605, 2_000)]
+    for fixes in (stood, [*drive(600, 2_000, 3_000), fix(730, 3_000)]):
+        unit = on_scene().see(*fixes, fix(1_800, 6_000), fix(1_810, 6_000))
+        (_, hospital) = unit.of(UnitArrived)
+        assert hospital.occurred_at == at(1_800)
+        assert hospital.not_before == fixes[-1].occurred_at
+
+
 def test_a_button_that_is_known_with_its_order_hides_no_departure_that_was_seen() -> None:
     fixes = [*standing(), *drive(20, 0, 2_000)]
     unit = Unit().see(*fixes[:-10]).order(assigned(), stamp(S.DEPARTED, second=18))

@@ -211,7 +211,8 @@ def _counted(
     people = {"crew", "dispatcher", "system"}
     began = _first(mine, "notified", people)
     left, back = _first(mine, "departed", by), _first(mine, "stood_down", people)
-    if began is None or (left is None and back is None):
+    said = _first(mine, "departed", people)
+    if began is None or (left is None and (back is None or said is not None)):
         return Counter(missing=1)
     if left is None:
         is_late = back is not None and back - began > LIMIT
