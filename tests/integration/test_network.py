@@ -181,6 +181,28 @@ async def test_who_waits_is_named_by_severity_and_then_by_age(county: County) ->
     assert await waiting() == [calls[1], calls[3], calls[2], calls[0]]
 
 
+async def test_a_call_whose_patients_all_have_an_outcome_waits_for_nobody(county: County) -> None:
+    unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
+    transfer = await county.desk.call(county.now, classification=TRANSFER)
+    await county.desk.post(f"incidents/{call}/patients", county.now, patients=[{}])
+
+    async def waiting() -> set[str]:
+        queues = [await county.desk.get(f"waiting-{kind}") for kind in ("calls", "transfers")]
+        return {each["incident_id"] for queue in queues for each in queue} & {call, transfer}
+
+    await county.send(call, unit)
+    assert await waiting() == {transfer}
+    await county.desk.stamp(unit, "available", county.now)
+    for served in (transfer, call):
+        for patient in (await county.desk.get(f"incidents/{served}"))["encounter_ids"]:
+            assert served in await waiting(), "a patient of it is still without outcome"
+            await county.desk.post(
+                f"encounters/{patient}/outcome", county.now, outcome="refused_transport"
+            )
+        assert served not in await waiting()
+    assert (await county.desk.get(f"incidents/{call}"))["standing"] == "open"
+
+
 async def test_a_unit_is_diverted_from_a_less_severe_call_which_waits_again(county: County) -> None:
     unit = await county.unit(await county.station())
     mild, severe = await county.desk.call(county.now), await county.desk.call(county.now)
