@@ -60,7 +60,8 @@ _CALLS = f"""
            i.standing IN ('closed', 'nuisance', 'abandoned'),
            (i.state ->> 'emergency_since')::timestamptz,
            (i.state ->> 'scheduled_at')::timestamptz,
-           coalesce(i.state ->> 'opened_as' = 'non_emergency_transfer', false), {_LEG}
+           coalesce(i.state ->> 'opened_as' = 'non_emergency_transfer', false),
+           coalesce(i.state ->> 'origin', 'call'), {_LEG}
       FROM incidents i LEFT JOIN legs l ON l.incident_id = i.id
      WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
      ORDER BY i.id
@@ -380,7 +381,7 @@ async def calls(connection: Connection, since: datetime, until: datetime) -> Asy
     another is not told: that one is."""
     known: Call | None = None
     async for row in connection.cursor(_CALLS, since, until, prefetch=500):
-        call, leg = Call(*tuple(row)[:10]).counted(), tuple(row)[10:]
+        call, leg = Call(*tuple(row)[:11]).counted(), tuple(row)[11:]
         if known is not None and known.incident_id != call.incident_id:
             yield known
             known = None

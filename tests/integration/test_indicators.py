@@ -87,6 +87,21 @@ async def test_each_dispatch_is_counted_where_it_belongs(desk: Desk, day: dateti
     ]  # fmt: skip
 
 
+async def test_what_a_clinic_asks_for_is_no_call_that_nobody_answered(
+    desk: Desk, day: datetime
+) -> None:
+    told = {"received_at": day.isoformat(), "answered_at": day.isoformat()}
+    await desk.call(day, call=told)
+    asked = await desk.call(day)
+    await desk.pool.execute(
+        "UPDATE incidents SET state = (state::jsonb || $2)::json WHERE id = $1",
+        asked, '{"origin": "transfer_request"}',
+    )  # fmt: skip
+    found = await desk.indicators(day, day + timedelta(days=1))
+    answered = found["call_answered_within_10s"]
+    assert (answered["denominator"], answered["missing"]) == (1, 0)
+
+
 async def test_a_late_stamp_and_a_correction_restate_what_was(desk: Desk, day: datetime) -> None:
     begin, unit = day + timedelta(hours=9), f"{day:%m%d}-late"
     leg = await desk.send(await desk.call(begin), unit, begin)
