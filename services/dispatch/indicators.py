@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.event import Value
 from schemas.incident import CallClass, IncidentOrigin
-from services.dispatch.clock import Clock, Measured, Rate, Reading, measured, rate
+from services.dispatch.clock import Change, Clock, Measured, Rate, Reading, measured, rate
 from services.dispatch.leg import Dispatch, first_unit, intervals
 from services.dispatch.witness import (
     Differences,
@@ -86,13 +86,6 @@ class Period(NamedTuple):
     def before(self) -> Period:
         """The period of the same length before it."""
         return Period(self.since - (self.until - self.since), self.since, self.now)
-
-
-class Change(Value):
-    """What changed against the period before."""
-
-    rate: float | None = None
-    p50_s: float | None = None
 
 
 class Indicator(Rate):
@@ -321,17 +314,25 @@ def grouped(
 
 
 def against(now: Indicators, before: Indicators) -> Indicators:
-    """Each indicator with what changed against the period before."""
-    changes = {
-        name: value.but(change=_change(value, getattr(before, name)))
-        for name in Indicators.model_fields
-        if isinstance(value := getattr(now, name), Indicator)
-    }
-    return now.but(**changes)
+    """Each clock with what changed against the period before."""
+    found: Indicators = _beside(now, before)
+    return found
 
 
-def _change(now: Rate, before: Rate) -> Change:
-    return Change(rate=_less(now.rate, before.rate), p50_s=_less(now.p50_s, before.p50_s))
+def _beside(now: Any, before: Any) -> Any:
+    match now:
+        case Indicator() | Measured():
+            return now.but(change=_change(now, before))
+        case Indicators() | Transfers():
+            return now.but(**{name: _beside(each, getattr(before, name)) for name, each in now})
+        case Mapping():
+            return {name: _beside(each, before.get(name)) for name, each in now.items()}
+    return now
+
+
+def _change(now: Indicator | Measured, before: Indicator | Measured) -> Change:
+    rates = [getattr(each, "rate", None) for each in (now, before)]
+    return Change(rate=_less(*rates), p50_s=_less(now.p50_s, before.p50_s))
 
 
 def _less(one: float | None, other: float | None) -> float | None:
