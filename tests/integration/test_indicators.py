@@ -152,6 +152,25 @@ async def test_the_table_says_what_the_answer_says(desk: Desk, day: datetime) ->
         assert (told["numerator"], told["denominator"], told["p50_s"]) == ("1", "1", "70.0")
         seen = found[group, "dispatch_within_3min", "verified"]
         assert (seen["denominator"], seen["missing"], seen["rate"]) == ("0", "1", "")
+        took = found[group, "intervals.notified_to_departed", "reported"]
+        assert (took["measured"], took["numerator"], took["p50_s"]) == ("1", "", "70.0")
+        assert (group, "transfers.accepted_to_on_scene", "reported") in found
+    answer = await desk.indicators(day, day + timedelta(days=1))
+    for kind in ("intervals", "patients"):
+        lines = {name for group, name, _ in found if not group and name.startswith(f"{kind}.")}
+        assert lines == {f"{kind}.{name}" for name in answer[kind]}
+
+
+async def test_the_table_says_what_changed(desk: Desk, day: datetime) -> None:
+    for after, second in ((timedelta(0), 70), (next(DAYS) - day, 90)):
+        begin, unit = day + after, f"{day:%m%d}-change-{second}"
+        await desk.send(await desk.call(begin), unit, begin)
+        await desk.stamp(unit, "departed", begin + timedelta(seconds=second))
+    rows = await desk.table(day + timedelta(days=1), day + timedelta(days=2))
+    found = {(r["indicator"], r["by"]): r for r in rows}
+    told = found["dispatch_within_3min", "reported"]
+    assert (told["target"], told["change_rate"], told["change_p50_s"]) == ("0.95", "0.0", "20.0")
+    assert found["intervals.notified_to_departed", "reported"]["change_p50_s"] == "20.0"
 
 
 async def test_a_period_that_is_none_is_refused(desk: Desk, day: datetime) -> None:
