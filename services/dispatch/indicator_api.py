@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,19 +15,15 @@ from schemas.event import Moment, Value
 from services.dispatch import store
 from services.dispatch.callers import Viewer
 from services.dispatch.clock import Measured
+from services.dispatch.groups import By, Group, grouped
 from services.dispatch.indicators import (
-    By,
-    Call,
-    Group,
+    Counted,
     Indicator,
     Indicators,
-    Journey,
     Period,
-    Sent,
     Site,
     Transfers,
     against,
-    grouped,
     indicators,
 )
 from services.kit.errors import Rejected
@@ -88,12 +84,12 @@ async def _report(
     earlier = await _read(request, period.before)
 
     def report() -> Report:
-        whole = indicators(now.sent, now.calls, site, period, now.journeys)
-        before = indicators(earlier.sent, earlier.calls, site, period.before)
+        whole = indicators(now, site, period)
+        before = indicators(earlier, site, period.before)
         return Report(
             since=period.since,
             until=period.until,
-            groups=tuple(grouped(now.sent, now.calls, site, period, by) if by else ()),
+            groups=tuple(grouped(now, site, period, by) if by else ()),
             **dict(against(whole, before)),
         )
 
@@ -108,14 +104,6 @@ def _period(site: Site, since: datetime | None, until: datetime | None, now: dat
         wanted = f"until comes after since, at most {LONGEST.days} days later."
         raise Rejected(422, "No such period", wanted)
     return Period(begin, end, now)
-
-
-class Counted(NamedTuple):
-    """All that a period's figures rest on."""
-
-    sent: list[Sent]
-    calls: list[Call]
-    journeys: list[Journey]
 
 
 async def _read(request: Request, period: Period) -> Counted:

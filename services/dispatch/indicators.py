@@ -1,11 +1,10 @@
-"""The indicators of a period: by day, shift or unit; what stands apart is listed apart."""
+"""The indicators of a period; what stands apart is listed apart."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,25 +21,9 @@ from services.dispatch.witness import (
     locations,
 )
 
-#: The group of a unit that no register knew.
-UNKNOWN = "unknown"
 #: Only these count; the others are listed.
 COUNTED: CallClass = "emergency"
 TRANSFER: CallClass = "non_emergency_transfer"
-
-
-class By(StrEnum):
-    """What indicators are told apart by."""
-
-    DAY = "day"
-    SHIFT = "shift"
-    COUNTY = "county"
-    STATION = "station"
-    UNIT = "unit"
-
-
-#: What a call belongs to before anybody is sent to it.
-OF_CALLS = frozenset({By.DAY, By.SHIFT})
 
 
 class Call(NamedTuple):
@@ -114,6 +97,7 @@ class Transfers(Value):
 class Journey(NamedTuple):
     """A patient of an emergency, as the clocks see them."""
 
+    incident_id: str
     accepted: datetime | None
     reached: datetime | None
     boarded: datetime | None
@@ -121,6 +105,14 @@ class Journey(NamedTuple):
     #: When they came in at the clinic that sends them on.
     door_in: datetime | None
     is_over: bool
+
+
+class Counted(NamedTuple):
+    """All that the figures of a period rest on."""
+
+    sent: list[Sent]
+    calls: list[Call]
+    journeys: list[Journey]
 
 
 class Indicators(Value):
@@ -156,38 +148,10 @@ class Site(NamedTuple):
         told = (map(int, shift.split(":")) for shift in shifts.split(","))
         return cls(ZoneInfo(zone), tuple(sorted(60 * h + m for h, m in told)), clocks)
 
-    def group_of(self, by: By, dispatch: Dispatch) -> str:
-        """The group of a dispatch."""
-        match by:
-            case By.UNIT:
-                return dispatch.unit_id
-            case By.STATION:
-                return dispatch.station_id or UNKNOWN
-            case By.COUNTY:
-                return dispatch.county or UNKNOWN
-        return self.group(by, dispatch.notified) if dispatch.notified else UNKNOWN
 
-    def group(self, by: By, at: datetime) -> str:
-        """The day or the shift of what began then."""
-        local = at.astimezone(self.zone)
-        if by is By.DAY:
-            return local.date().isoformat()
-        minute = local.hour * 60 + local.minute
-        begun = [shift for shift in self.shifts if shift <= minute]
-        day = local.date() if begun else local.date() - timedelta(days=1)
-        begins = begun[-1] if begun else self.shifts[-1]
-        return f"{day.isoformat()} {begins // 60:02d}:{begins % 60:02d}"
-
-
-def indicators(
-    sent: Iterable[Sent],
-    calls: Iterable[Call],
-    site: Site,
-    period: Period,
-    journeys: Iterable[Journey] = (),
-) -> Indicators:
+def indicators(counted: Counted, site: Site, period: Period) -> Indicators:
     """Every clock over all of these."""
-    dispatches, opened = list(sent), list(calls)
+    dispatches, opened, journeys = counted
     driven = [each.dispatch for each in dispatches if each.call_class == COUNTED]
     called = [call for call in opened if call.call_class == COUNTED]
     until, counts = period.until, Counter(each.call_class for each in dispatches)
@@ -195,8 +159,8 @@ def indicators(
     def told(name: str, readings: Iterable[Reading], **more: Any) -> Indicator:
         clock = site.clocks[name]
         assert clock.limit is not None  # noqa: S101 (the clocks asked for have one)
-        counted = rate(readings, clock.limit, period.now)
-        return Indicator(**counted.model_dump(), target=clock.target, **more)
+        kept = rate(readings, clock.limit, period.now)
+        return Indicator(**kept.model_dump(), target=clock.target, **more)
 
     within = site.clocks["dispatch_within_3min"].limit
     assert within is not None  # noqa: S101
@@ -285,32 +249,6 @@ def _notified(call: Call, site: Site, now: datetime) -> Reading | None:
 def _on_scene(call: Call) -> Reading:
     arrived = [each.on_scene for each in call.dispatches if each.on_scene is not None]
     return Reading(call.accepted, min(arrived, default=None), is_over=call.is_over)
-
-
-class Group(Value):
-    """The indicators of one day, shift or unit."""
-
-    group: str
-    indicators: Indicators
-
-
-def grouped(
-    sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period, by: By
-) -> list[Group]:
-    """The same told apart. A call belongs to the day and the shift in which it was opened, and to
-    no unit; a dispatch to those in which its unit was notified, and to the station and county from
-    which it was sent."""
-    theirs: dict[str, list[Sent]] = defaultdict(list)
-    opened: dict[str, list[Call]] = defaultdict(list)
-    for each in sent:
-        if each.dispatch.notified is not None:
-            theirs[site.group_of(by, each.dispatch)].append(each)
-    for call in calls if by in OF_CALLS else ():
-        opened[site.group(by, call.opened)].append(call)
-    return [
-        Group(group=name, indicators=indicators(theirs[name], opened[name], site, period))
-        for name in sorted(theirs.keys() | opened.keys())
-    ]
 
 
 def against(now: Indicators, before: Indicators) -> Indicators:

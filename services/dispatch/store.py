@@ -69,7 +69,8 @@ _CALLS = f"""
 
 
 _JOURNEYS = """
-    SELECT greatest((i.state -> 'call' ->> 'accepted_at')::timestamptz,
+    SELECT i.id,
+           greatest((i.state -> 'call' ->> 'accepted_at')::timestamptz,
                     (i.state ->> 'emergency_since')::timestamptz),
            (e.state ->> 'reached_at')::timestamptz, (e.state ->> 'boarded_at')::timestamptz,
            CASE WHEN e.state ->> 'outcome' = 'transported'

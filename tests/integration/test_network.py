@@ -127,8 +127,14 @@ async def test_the_indicators_of_a_station_and_a_county_are_of_what_was_sent_fro
         ("county", {county.name: (2, 3)}),
     ):
         groups = (await county.desk.indicators(*asked, by=by))["groups"]
-        three = {g["group"]: g["indicators"]["dispatch_within_3min"] for g in groups}
-        assert {n: (t["numerator"], t["denominator"]) for n, t in three.items()} == expected
+        for clock in ("dispatch_within_3min", "first_unit_within_3min"):
+            told = {g["group"]: g["indicators"][clock] for g in groups}
+            assert {n: (t["numerator"], t["denominator"]) for n, t in told.items()} == expected
+        reached = {
+            g["group"]: g["indicators"]["patients"]["accepted_to_at_patient"]["running"]
+            for g in groups
+        }
+        assert reached == {name: many for name, (_, many) in expected.items()}
 
 
 async def test_the_share_of_township_health_centres_is_of_today(county: County) -> None:
