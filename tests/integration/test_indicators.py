@@ -343,7 +343,7 @@ async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> Non
             await opened.execute(
                 "INSERT INTO stamps VALUES ($1, $2, $3, $4)", name, status, source, at
             )
-        for later in ("0003_dispatches", "0004_movements", "0005_register"):
+        for later in ("0003_dispatches", "0004_movements", "0005_register", "0006_restated"):
             await opened.execute((folder / f"{later}.sql").read_text("utf-8"))
         (row,) = await opened.fetch("SELECT state FROM units")
         known = Unit.model_validate_json(row["state"])

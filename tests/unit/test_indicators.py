@@ -124,3 +124,32 @@ def test_a_patient_and_a_dispatch_belong_to_the_day_and_the_shift_in_which_it_be
         assert found.group == name
         assert found.indicators.dispatch_within_3min.missing == 1
         assert found.indicators.patients["accepted_to_at_patient"].measured == 1
+
+
+def restated(counted: Counted, period: Period, by: By) -> dict[str, tuple[int, int]]:
+    return {
+        each.group: (
+            each.indicators.dispatch_within_3min.restated,
+            each.indicators.first_unit_within_3min.restated,
+        )
+        for each in grouped(counted, SITE, period, by)
+    }
+
+
+def test_a_day_and_a_shift_are_restated_by_what_is_learned_after_their_own_end() -> None:
+    """Though the whole period goes on until now."""
+    same, night, next_day = (
+        sent(1, at(9), learned_at=at(9.5)),
+        sent(2, at(23), learned_at=at(23.5), incident_id="I-1"),
+        sent(3, at(9), learned_at=at(30), incident_id="I-1"),
+    )
+    counted = of(same, night, next_day, calls=[call(begin=at(9), dispatches=(same, next_day))])
+    until_now = Period(DAY, at(31), at(31))
+    assert restated(counted, until_now, By.DAY) == {"2026-03-01": (1, 1)}
+    assert restated(counted, until_now, By.SHIFT) == {
+        "2026-03-01 08:00": (1, 1), "2026-03-01 20:00": (0, 0),
+    }  # fmt: skip
+    assert restated(counted, until_now, By.UNIT) == {"U-1": (0, 0)}
+    assert restated(counted, until_now._replace(until=at(29)), By.UNIT) == {"U-1": (1, 0)}
+    in_part = until_now._replace(until=at(23.25))
+    assert restated(counted, in_part, By.DAY) == {"2026-03-01": (2, 1)}
