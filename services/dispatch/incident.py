@@ -107,6 +107,8 @@ class Incident(Value):
     #: What it was opened as, and since when it is an emergency, where that was something else.
     opened_as: CallClass | None = None
     emergency_since: AwareDatetime | None = None
+    #: When it was last told that it is an emergency, or is none any more.
+    reclassified_at: AwareDatetime | None = None
     scheduled_at: AwareDatetime | None = None
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
@@ -209,9 +211,15 @@ def _located(incident: Incident, event: IncidentLocated) -> Incident:
 
 def _classified(incident: Incident, event: IncidentClassified) -> Incident:
     before, after = incident.classification, event.classification
-    since = event.occurred_at if after == "emergency" != before else incident.emergency_since
+    since, told_at = incident.emergency_since, incident.reclassified_at
+    if before != after and "emergency" in {before, after}:
+        told_at = event.recorded_at
+        since = event.occurred_at if after == "emergency" else since
     return incident.but(
-        classification=after, emergency_since=since, opened_as=incident.opened_as or before
+        classification=after,
+        emergency_since=since,
+        reclassified_at=told_at,
+        opened_as=incident.opened_as or before,
     )
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from schemas.event import Value
 from schemas.incident import CallClass, IncidentOrigin
 from services.dispatch.clock import Change, Clock, Measured, Rate, Reading, measured, rate
-from services.dispatch.leg import Dispatch, first_unit, intervals
+from services.dispatch.leg import Dispatch, first_unit, intervals, is_after
 from services.dispatch.witness import (
     Differences,
     Distances,
@@ -42,6 +42,8 @@ class Call(NamedTuple):
     scheduled: datetime | None = None
     was_transfer: bool = False
     origin: IncidentOrigin = "call"
+    #: When it was last told that it is an emergency, or is none any more.
+    reclassified_at: datetime | None = None
     dispatches: tuple[Dispatch, ...] = ()
 
     def counted(self) -> Call:
@@ -56,6 +58,7 @@ class Sent(NamedTuple):
 
     call_class: CallClass
     dispatch: Dispatch
+    reclassified_at: datetime | None = None
 
 
 class Period(NamedTuple):
@@ -156,10 +159,11 @@ def indicators(counted: Counted, site: Site, period: Period) -> Indicators:
     called = [call for call in opened if call.call_class == COUNTED]
     until, counts = period.until, Counter(each.call_class for each in dispatches)
 
-    def told(name: str, readings: Iterable[Reading], **more: Any) -> Indicator:
+    def told(name: str, readings: Iterable[Reading], left: int = 0, **more: Any) -> Indicator:
         clock = site.clocks[name]
         assert clock.limit is not None  # noqa: S101 (the clocks asked for have one)
         kept = rate(readings, clock.limit, period.now)
+        kept = kept.but(restated=kept.restated + left)
         return Indicator(**kept.model_dump(), target=clock.target, **more)
 
     within = site.clocks["dispatch_within_3min"].limit
@@ -168,12 +172,14 @@ def indicators(counted: Counted, site: Site, period: Period) -> Indicators:
         dispatch_within_3min=told(
             "dispatch_within_3min",
             (each.reading(each.departed, until) for each in driven),
+            _left(dispatches, until),
             verified=rate((each.verified(until) for each in driven), within, period.now),
             excluded={name: n for name, n in sorted(counts.items()) if name != COUNTED},
         ),
         first_unit_within_3min=told(
             "dispatch_within_3min",
             (first_unit(c.dispatches, until) for c in called if c.dispatches),
+            _left((c for c in opened if c.dispatches), until),
         ),
         call_answered_within_10s=told(
             "call_answered_within_10s",
@@ -192,6 +198,12 @@ def indicators(counted: Counted, site: Site, period: Period) -> Indicators:
         eta_error=expectations(driven),
         location_error=locations(driven),
     )
+
+
+def _left(known: Iterable[Sent | Call], until: datetime) -> int:
+    """How many were counted when the period ended, and are no emergencies any more."""
+    others = (each for each in known if each.call_class != COUNTED)
+    return sum(is_after(each.reclassified_at, until) for each in others)
 
 
 def _patients(journeys: Iterable[Journey]) -> Mapping[str, Measured]:

@@ -87,6 +87,26 @@ async def test_each_dispatch_is_counted_where_it_belongs(desk: Desk, day: dateti
     ]  # fmt: skip
 
 
+async def test_a_call_of_another_class_than_was_thought_restates_what_was(
+    desk: Desk, day: datetime
+) -> None:
+    begin, unit = day + timedelta(hours=9), f"{day:%m%d}-class"
+    call = await desk.call(begin)
+    await desk.send(call, unit, begin)
+    # As if that had been told at the time.
+    await desk.pool.execute("UPDATE legs SET learned_at = notified WHERE incident_id = $1", call)
+
+    async def restated() -> list[int]:
+        found = await desk.indicators(day, day + timedelta(days=1))
+        return [found[name]["restated"] for name in (DEPARTURE, "first_unit_within_3min")]
+
+    assert await restated() == [0, 0]
+    for wanted in ("drill", "emergency"):
+        told = {"classification": wanted, "occurred_at": begin.isoformat()}
+        await desk.put(f"incidents/{call}/classification", **told)
+        assert await restated() == [1, 1]
+
+
 async def test_what_a_clinic_asks_for_is_no_call_that_nobody_answered(
     desk: Desk, day: datetime
 ) -> None:

@@ -153,3 +153,14 @@ def test_a_day_and_a_shift_are_restated_by_what_is_learned_after_their_own_end()
     assert restated(counted, until_now._replace(until=at(29)), By.UNIT) == {"U-1": (1, 0)}
     in_part = until_now._replace(until=at(23.25))
     assert restated(counted, in_part, By.DAY) == {"2026-03-01": (2, 1)}
+
+
+def test_a_call_that_is_no_emergency_any_more_restates_the_day_in_which_it_was_one() -> None:
+    driven = sent(departed=at(1), learned_at=at(1))
+    for told_at, expected in ((at(24, 1), (1, 1)), (at(24), (0, 0))):
+        drill = call(call_class="drill", dispatches=(driven,), reclassified_at=told_at)
+        counted = Counted([Sent("drill", driven, told_at)], [drill], [])
+        assert restated(counted, WEEK, By.DAY) == {"2026-03-01": expected}
+        again = driven.as_emergency_since(None, told_at)
+        counted = of(again, calls=[call(dispatches=(again,))])
+        assert restated(counted, WEEK, By.DAY) == {"2026-03-01": expected}
