@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 
@@ -85,8 +84,11 @@ def _group(site: Site, by: By, at: datetime) -> str:
     local = at.astimezone(site.zone)
     if by is By.DAY:
         return local.date().isoformat()
-    begun = max(each for each in _shifts(site, local) if each <= local)
-    return f"{begun:%Y-%m-%d %H:%M}"
+    minute = local.hour * 60 + local.minute
+    begun = [shift for shift in site.shifts if shift <= minute]
+    day = local.date() if begun else local.date() - timedelta(days=1)
+    begins = begun[-1] if begun else site.shifts[-1]
+    return f"{day.isoformat()} {begins // 60:02d}:{begins % 60:02d}"
 
 
 def _ends(site: Site, by: By, at: datetime) -> datetime | None:
@@ -96,13 +98,8 @@ def _ends(site: Site, by: By, at: datetime) -> datetime | None:
         case By.DAY:
             return datetime.combine(local.date() + timedelta(days=1), time(), site.zone)
         case By.SHIFT:
-            return min(each for each in _shifts(site, local) if each > local)
+            days = (local.date(), local.date() + timedelta(days=1))
+            shifts = [time(begins // 60, begins % 60) for begins in site.shifts]
+            next_ones = (datetime.combine(day, each, site.zone) for day in days for each in shifts)
+            return next(each for each in next_ones if each > local)
     return None
-
-
-def _shifts(site: Site, local: datetime) -> Iterator[datetime]:
-    """The beginnings of shifts from the day before until the day after."""
-    for days in (-1, 0, 1):
-        day = local.date() + timedelta(days=days)
-        for begins in site.shifts:
-            yield datetime.combine(day, time(begins // 60, begins % 60), site.zone)
