@@ -104,6 +104,13 @@ def fate(reading: Reading, limit: timedelta, now: datetime | None = None) -> Fat
     return Fate.MISSING if now is None or now - began > limit else Fate.RUNNING
 
 
+class Change(Value):
+    """What changed against the period before."""
+
+    rate: float | None = None
+    p50_s: float | None = None
+
+
 class Measured(Value):
     """How long something took, with all that the figures rest on; none without samples."""
 
@@ -115,6 +122,7 @@ class Measured(Value):
     p50_s: float | None = None
     p90_s: float | None = None
     p95_s: float | None = None
+    change: Change | None = None
 
 
 class Rate(Value):

@@ -107,6 +107,8 @@ class Incident(Value):
     #: What it was opened as, and since when it is an emergency, where that was something else.
     opened_as: CallClass | None = None
     emergency_since: AwareDatetime | None = None
+    #: When it was last told that it is an emergency, or is none any more.
+    reclassified_at: AwareDatetime | None = None
     scheduled_at: AwareDatetime | None = None
     opened_at: AwareDatetime
     encounter_ids: tuple[Identifier, ...]
@@ -210,11 +212,16 @@ def _located(incident: Incident, event: IncidentLocated) -> Incident:
 def _classified(incident: Incident, event: IncidentClassified) -> Incident:
     """What was opened as an emergency is one since then, whatever it was called in between: else a
     clock that has run out could be begun anew."""
-    after, opened_as = event.classification, incident.opened_as or incident.classification
-    since = incident.emergency_since
+    before, after = incident.classification, event.classification
+    since, told_at = incident.emergency_since, incident.reclassified_at
+    opened_as = incident.opened_as or before
+    if before != after and "emergency" in {before, after}:
+        told_at = event.recorded_at
     if after == "emergency" != opened_as and since is None:
         since = event.occurred_at
-    return incident.but(classification=after, emergency_since=since, opened_as=opened_as)
+    return incident.but(
+        classification=after, emergency_since=since, reclassified_at=told_at, opened_as=opened_as
+    )
 
 
 def _called_back(incident: Incident, event: CallerCalledBack) -> Incident:

@@ -5,27 +5,25 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from schemas.event import Moment, Value
 from services.dispatch import store
 from services.dispatch.callers import Viewer
+from services.dispatch.clock import Measured
+from services.dispatch.groups import By, Group, grouped
 from services.dispatch.indicators import (
-    By,
-    Call,
-    Group,
+    Counted,
     Indicator,
     Indicators,
-    Journey,
     Period,
-    Sent,
     Site,
+    Transfers,
     against,
-    grouped,
     indicators,
 )
 from services.kit.errors import Rejected
@@ -86,12 +84,12 @@ async def _report(
     earlier = await _read(request, period.before)
 
     def report() -> Report:
-        whole = indicators(now.sent, now.calls, site, period, now.journeys)
-        before = indicators(earlier.sent, earlier.calls, site, period.before)
+        whole = indicators(now, site, period)
+        before = indicators(earlier, site, period.before)
         return Report(
             since=period.since,
             until=period.until,
-            groups=tuple(grouped(now.sent, now.calls, site, period, by) if by else ()),
+            groups=tuple(grouped(now, site, period, by) if by else ()),
             **dict(against(whole, before)),
         )
 
@@ -108,14 +106,6 @@ def _period(site: Site, since: datetime | None, until: datetime | None, now: dat
     return Period(begin, end, now)
 
 
-class Counted(NamedTuple):
-    """All that a period's figures rest on."""
-
-    sent: list[Sent]
-    calls: list[Call]
-    journeys: list[Journey]
-
-
 async def _read(request: Request, period: Period) -> Counted:
     since, until = period.since, period.until
     async with transaction(request.app.state.pool) as connection:
@@ -129,10 +119,11 @@ async def _read(request: Request, period: Period) -> Counted:
         )
 
 
-#: The columns of the table: the fields of a rate.
-_FIELDS = ("numerator", "denominator", "missing", "running", "stood_down", "stood_down_late",
-           "rolling", "before_its_beginning", "restated", "rate", "rate_if_missing_is_late",
-           "p50_s", "p90_s", "p95_s")  # fmt: skip
+#: The columns of the table: the fields of a rate, and those of a clock without a limit.
+_FIELDS = ("numerator", "denominator", "measured", "missing", "running", "stood_down",
+           "stood_down_late", "rolling", "before_its_beginning", "restated", "rate",
+           "rate_if_missing_is_late", "p50_s", "p90_s", "p95_s", "target", "change_rate",
+           "change_p50_s")  # fmt: skip
 
 
 def _table(report: Report) -> str:
@@ -140,16 +131,27 @@ def _table(report: Report) -> str:
     table = csv.writer(written)
     table.writerow(("group", "indicator", "by", *_FIELDS))
     for group, found in (("", report), *((each.group, each.indicators) for each in report.groups)):
-        for name, by, value in _rows(found):
-            cells = (getattr(value, field, None) for field in _FIELDS)
-            table.writerow((group, name, by, *("" if cell is None else cell for cell in cells)))
+        for field in Indicators.model_fields:
+            for name, by, value in _rows(field, getattr(found, field)):
+                cells = value.model_dump()
+                change = cells.get("change") or {}
+                cells |= {f"change_{of}": changed for of, changed in change.items()}
+                table.writerow((group, name, by, *(cells.get(column) for column in _FIELDS)))
     return written.getvalue()
 
 
-def _rows(found: Indicators) -> Iterator[tuple[str, str, Value]]:
-    for name in Indicators.model_fields:
-        value = getattr(found, name)
-        if isinstance(value, Indicator):
+def _rows(name: str, value: Any) -> Iterator[tuple[str, str, Value]]:
+    """What of this is a clock, or holds some."""
+    match value:
+        case Indicator():
             yield name, "reported", value
             if value.verified is not None:
                 yield name, "verified", value.verified
+        case Measured():
+            yield name, "reported", value
+        case Mapping():
+            for each, held in value.items():
+                yield from _rows(f"{name}.{each}", held)
+        case Transfers():
+            for each, held in value:
+                yield from _rows(f"{name}.{each}", held)

@@ -1,18 +1,17 @@
-"""The indicators of a period: by day, shift or unit; what stands apart is listed apart."""
+"""The indicators of a period; what stands apart is listed apart."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from schemas.event import Value
-from schemas.incident import CallClass
-from services.dispatch.clock import Clock, Measured, Rate, Reading, measured, rate
-from services.dispatch.leg import Dispatch, first_unit, intervals
+from schemas.incident import CallClass, IncidentOrigin
+from services.dispatch.clock import Change, Clock, Measured, Rate, Reading, measured, rate
+from services.dispatch.leg import Dispatch, first_unit, intervals, is_after
 from services.dispatch.witness import (
     Differences,
     Distances,
@@ -22,25 +21,9 @@ from services.dispatch.witness import (
     locations,
 )
 
-#: The group of a unit that no register knew.
-UNKNOWN = "unknown"
 #: Only these count; the others are listed.
 COUNTED: CallClass = "emergency"
 TRANSFER: CallClass = "non_emergency_transfer"
-
-
-class By(StrEnum):
-    """What indicators are told apart by."""
-
-    DAY = "day"
-    SHIFT = "shift"
-    COUNTY = "county"
-    STATION = "station"
-    UNIT = "unit"
-
-
-#: What a call belongs to before anybody is sent to it.
-OF_CALLS = frozenset({By.DAY, By.SHIFT})
 
 
 class Call(NamedTuple):
@@ -58,6 +41,9 @@ class Call(NamedTuple):
     #: Of a transfer that is no emergency: when the vehicle is wanted.
     scheduled: datetime | None = None
     was_transfer: bool = False
+    origin: IncidentOrigin = "call"
+    #: When it was last told that it is an emergency, or is none any more.
+    reclassified_at: datetime | None = None
     dispatches: tuple[Dispatch, ...] = ()
 
     def counted(self) -> Call:
@@ -72,6 +58,7 @@ class Sent(NamedTuple):
 
     call_class: CallClass
     dispatch: Dispatch
+    reclassified_at: datetime | None = None
 
 
 class Period(NamedTuple):
@@ -85,13 +72,6 @@ class Period(NamedTuple):
     def before(self) -> Period:
         """The period of the same length before it."""
         return Period(self.since - (self.until - self.since), self.since, self.now)
-
-
-class Change(Value):
-    """What changed against the period before."""
-
-    rate: float | None = None
-    p50_s: float | None = None
 
 
 class Indicator(Rate):
@@ -120,6 +100,7 @@ class Transfers(Value):
 class Journey(NamedTuple):
     """A patient of an emergency, as the clocks see them."""
 
+    incident_id: str
     accepted: datetime | None
     reached: datetime | None
     boarded: datetime | None
@@ -127,6 +108,14 @@ class Journey(NamedTuple):
     #: When they came in at the clinic that sends them on.
     door_in: datetime | None
     is_over: bool
+
+
+class Counted(NamedTuple):
+    """All that the figures of a period rest on."""
+
+    sent: list[Sent]
+    calls: list[Call]
+    journeys: list[Journey]
 
 
 class Indicators(Value):
@@ -162,47 +151,20 @@ class Site(NamedTuple):
         told = (map(int, shift.split(":")) for shift in shifts.split(","))
         return cls(ZoneInfo(zone), tuple(sorted(60 * h + m for h, m in told)), clocks)
 
-    def group_of(self, by: By, dispatch: Dispatch) -> str:
-        """The group of a dispatch."""
-        match by:
-            case By.UNIT:
-                return dispatch.unit_id
-            case By.STATION:
-                return dispatch.station_id or UNKNOWN
-            case By.COUNTY:
-                return dispatch.county or UNKNOWN
-        return self.group(by, dispatch.notified) if dispatch.notified else UNKNOWN
 
-    def group(self, by: By, at: datetime) -> str:
-        """The day or the shift of what began then."""
-        local = at.astimezone(self.zone)
-        if by is By.DAY:
-            return local.date().isoformat()
-        minute = local.hour * 60 + local.minute
-        begun = [shift for shift in self.shifts if shift <= minute]
-        day = local.date() if begun else local.date() - timedelta(days=1)
-        begins = begun[-1] if begun else self.shifts[-1]
-        return f"{day.isoformat()} {begins // 60:02d}:{begins % 60:02d}"
-
-
-def indicators(
-    sent: Iterable[Sent],
-    calls: Iterable[Call],
-    site: Site,
-    period: Period,
-    journeys: Iterable[Journey] = (),
-) -> Indicators:
+def indicators(counted: Counted, site: Site, period: Period) -> Indicators:
     """Every clock over all of these."""
-    dispatches, opened = list(sent), list(calls)
+    dispatches, opened, journeys = counted
     driven = [each.dispatch for each in dispatches if each.call_class == COUNTED]
     called = [call for call in opened if call.call_class == COUNTED]
     until, counts = period.until, Counter(each.call_class for each in dispatches)
 
-    def told(name: str, readings: Iterable[Reading], **more: Any) -> Indicator:
+    def told(name: str, readings: Iterable[Reading], left: int = 0, **more: Any) -> Indicator:
         clock = site.clocks[name]
         assert clock.limit is not None  # noqa: S101 (the clocks asked for have one)
-        counted = rate(readings, clock.limit, period.now)
-        return Indicator(**counted.model_dump(), target=clock.target, **more)
+        kept = rate(readings, clock.limit, period.now)
+        kept = kept.but(restated=kept.restated + left)
+        return Indicator(**kept.model_dump(), target=clock.target, **more)
 
     within = site.clocks["dispatch_within_3min"].limit
     assert within is not None  # noqa: S101
@@ -210,15 +172,19 @@ def indicators(
         dispatch_within_3min=told(
             "dispatch_within_3min",
             (each.reading(each.departed, until) for each in driven),
+            _left(dispatches, until),
             verified=rate((each.verified(until) for each in driven), within, period.now),
             excluded={name: n for name, n in sorted(counts.items()) if name != COUNTED},
         ),
         first_unit_within_3min=told(
             "dispatch_within_3min",
             (first_unit(c.dispatches, until) for c in called if c.dispatches),
+            _left((c for c in opened if c.dispatches), until),
         ),
         call_answered_within_10s=told(
-            "call_answered_within_10s", (Reading(c.received, c.answered) for c in called)
+            "call_answered_within_10s",
+            # What a clinic asks for in writing, no telephone rang for.
+            (Reading(c.received, c.answered) for c in called if c.origin == "call"),
         ),
         first_unit_notified_within_1min=told(
             "first_unit_notified_within_1min",
@@ -232,6 +198,12 @@ def indicators(
         eta_error=expectations(driven),
         location_error=locations(driven),
     )
+
+
+def _left(known: Iterable[Sent | Call], until: datetime) -> int:
+    """How many were counted when the period ended, and are no emergencies any more."""
+    others = (each for each in known if each.call_class != COUNTED)
+    return sum(is_after(each.reclassified_at, until) for each in others)
 
 
 def _patients(journeys: Iterable[Journey]) -> Mapping[str, Measured]:
@@ -291,44 +263,26 @@ def _on_scene(call: Call) -> Reading:
     return Reading(call.accepted, min(arrived, default=None), is_over=call.is_over)
 
 
-class Group(Value):
-    """The indicators of one day, shift or unit."""
-
-    group: str
-    indicators: Indicators
-
-
-def grouped(
-    sent: Iterable[Sent], calls: Iterable[Call], site: Site, period: Period, by: By
-) -> list[Group]:
-    """The same told apart. A call belongs to the day and the shift in which it was opened, and to
-    no unit; a dispatch to those in which its unit was notified, and to the station and county from
-    which it was sent."""
-    theirs: dict[str, list[Sent]] = defaultdict(list)
-    opened: dict[str, list[Call]] = defaultdict(list)
-    for each in sent:
-        if each.dispatch.notified is not None:
-            theirs[site.group_of(by, each.dispatch)].append(each)
-    for call in calls if by in OF_CALLS else ():
-        opened[site.group(by, call.opened)].append(call)
-    return [
-        Group(group=name, indicators=indicators(theirs[name], opened[name], site, period))
-        for name in sorted(theirs.keys() | opened.keys())
-    ]
-
-
 def against(now: Indicators, before: Indicators) -> Indicators:
-    """Each indicator with what changed against the period before."""
-    changes = {
-        name: value.but(change=_change(value, getattr(before, name)))
-        for name in Indicators.model_fields
-        if isinstance(value := getattr(now, name), Indicator)
-    }
-    return now.but(**changes)
+    """Each clock with what changed against the period before."""
+    found: Indicators = _beside(now, before)
+    return found
 
 
-def _change(now: Rate, before: Rate) -> Change:
-    return Change(rate=_less(now.rate, before.rate), p50_s=_less(now.p50_s, before.p50_s))
+def _beside(now: Any, before: Any) -> Any:
+    match now:
+        case Indicator() | Measured():
+            return now.but(change=_change(now, before))
+        case Indicators() | Transfers():
+            return now.but(**{name: _beside(each, getattr(before, name)) for name, each in now})
+        case Mapping():
+            return {name: _beside(each, before.get(name)) for name, each in now.items()}
+    return now
+
+
+def _change(now: Indicator | Measured, before: Indicator | Measured) -> Change:
+    rates = [getattr(each, "rate", None) for each in (now, before)]
+    return Change(rate=_less(*rates), p50_s=_less(now.p50_s, before.p50_s))
 
 
 def _less(one: float | None, other: float | None) -> float | None:

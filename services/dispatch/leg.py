@@ -137,7 +137,8 @@ class Leg(Value):
             station_id=self.station_id,
             county=self.county,
             is_rolling=self.is_rolling,
-            learned_at=self.learned_at,
+            learned_at=self.learned_at(REPORTED),
+            seen_learned_at=self.learned_at(VERIFIED),
         )
 
     def _surely_seen(self, status: UnitStatus) -> datetime | None:
@@ -153,11 +154,16 @@ class Leg(Value):
         seen = (s for s in self.stamps if s.status is S.DEPARTED and s.source in VERIFIED)
         return next((stamp.not_before for stamp in seen), None)
 
-    @property
-    def learned_at(self) -> datetime | None:
-        """When anything of it was last stamped or corrected."""
-        learned = [stamp.recorded_at for stamp in self.stamps]
-        learned += [correction.recorded_at for correction in self.corrections]
+    def learned_at(self, sources: Collection[StampSource]) -> datetime | None:
+        """When any of these last stamped what its three minutes rest on, or was corrected. Who is
+        called back after having left has left."""
+        statuses = {S.NOTIFIED, S.DEPARTED}
+        if self.at(S.DEPARTED, sources) is None:
+            statuses.add(S.STOOD_DOWN)
+        rests_on = [s for s in self.stamps if s.status in statuses and s.source in sources]
+        learned = [stamp.recorded_at for stamp in rests_on]
+        ids = {stamp.stamp_id for stamp in rests_on}
+        learned += [each.recorded_at for each in self.corrections if each.stamp_id in ids]
         return max(filter(None, learned), default=None)
 
 
@@ -189,11 +195,19 @@ class Dispatch(NamedTuple):
     station_id: str | None = None
     county: str | None = None
     is_rolling: bool = False
+    #: When what its three minutes rest on was last stamped or corrected; and seen.
     learned_at: datetime | None = None
+    seen_learned_at: datetime | None = None
 
-    def as_emergency_since(self, at: datetime | None) -> Dispatch:
+    def as_emergency_since(
+        self, at: datetime | None, learned_at: datetime | None = None
+    ) -> Dispatch:
         """The same as its three minutes see it, where the call became an emergency only then: who
-        was on the road already is apart, who was not is given its time from then on."""
+        was on the road already is apart, who was not is given its time from then on.
+        ``learned_at``: when that was told."""
+        if learned_at is not None:
+            last = max(learned_at, self.learned_at or learned_at)
+            return self._replace(learned_at=last).as_emergency_since(at)
         if at is None or self.notified is None or self.notified >= at:
             return self
         gone = (each for each in (self.departed, self.seen_to_depart) if each is not None)
@@ -203,7 +217,7 @@ class Dispatch(NamedTuple):
 
     def reading(self, ended: datetime | None, until: datetime | None = None) -> Reading:
         """Its three-minute clock, which ended then. ``until``: when its period had ended."""
-        late = until is not None and self.learned_at is not None and self.learned_at > until
+        late = is_after(self.learned_at, until)
         return Reading(self.notified, ended, self.stood_down, self.is_rolling, late)
 
     def verified(self, until: datetime | None = None) -> Reading:
@@ -211,13 +225,22 @@ class Dispatch(NamedTuple):
         that it left and nobody saw it, nothing is known."""
         seen = self.reading(self.seen_to_depart, until)
         unseen = self.departed is not None and self.seen_to_depart is None
-        back = None if unseen else self.stood_down
-        return seen._replace(is_between=True, not_before=self.seen_not_before, stood_down=back)
+        return seen._replace(
+            is_between=True,
+            not_before=self.seen_not_before,
+            stood_down=None if unseen else self.stood_down,
+            is_restated=seen.is_restated or is_after(self.seen_learned_at, until),
+        )
 
     @property
     def is_over(self) -> bool:
         """Whether the unit is free again."""
         return self.available is not None or self.stood_down is not None
+
+
+def is_after(at: datetime | None, until: datetime | None) -> bool:
+    """Whether something was learned when a period had ended."""
+    return at is not None and until is not None and at > until
 
 
 def first_unit(dispatches: Sequence[Dispatch], until: datetime | None = None) -> Reading:

@@ -13,13 +13,18 @@ from services.dispatch.store import ENCOUNTERS, INCIDENTS
 from services.dispatch.unit import Unit
 from services.kit.postgres import Connection
 
-#: A call waits that is open or held, and to which nobody is sent who is not back.
+#: A call waits that is open or held, and to which nobody is sent who is not back; one whose
+#: patients all have their outcome waits to be closed, and for nobody.
 _WAITING = """
     SELECT i.state FROM incidents i
      WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
        AND NOT EXISTS (
            SELECT FROM legs l WHERE l.incident_id = i.id
               AND l.stood_down IS NULL AND l.available IS NULL)
+       AND EXISTS (
+           SELECT FROM json_array_elements_text(i.state -> 'encounter_ids') AS of_call (id)
+             JOIN encounters e ON e.id = of_call.id
+            WHERE e.state ->> 'outcome' IS NULL)
 """
 #: What is as it was at first is not written down.
 _UNITS = """

@@ -48,7 +48,8 @@ _SAVE_LEGS = f"""
 """  # noqa: S608 (names of columns)
 _LEG = ", ".join(f"l.{name}" for name in _COLUMNS)
 _DISPATCHES = f"""
-    SELECT i.state ->> 'classification', (i.state ->> 'emergency_since')::timestamptz, {_LEG}
+    SELECT i.state ->> 'classification', (i.state ->> 'emergency_since')::timestamptz,
+           (i.state ->> 'reclassified_at')::timestamptz, {_LEG}
       FROM legs l JOIN incidents i ON i.id = l.incident_id
      WHERE l.notified >= $1 AND l.notified < $2
 """  # noqa: S608 (names of columns)
@@ -60,7 +61,9 @@ _CALLS = f"""
            i.standing IN ('closed', 'nuisance', 'abandoned'),
            (i.state ->> 'emergency_since')::timestamptz,
            (i.state ->> 'scheduled_at')::timestamptz,
-           coalesce(i.state ->> 'opened_as' = 'non_emergency_transfer', false), {_LEG}
+           coalesce(i.state ->> 'opened_as' = 'non_emergency_transfer', false),
+           coalesce(i.state ->> 'origin', 'call'),
+           (i.state ->> 'reclassified_at')::timestamptz, {_LEG}
       FROM incidents i LEFT JOIN legs l ON l.incident_id = i.id
      WHERE i.opened_at >= $1 AND i.opened_at < $2 AND i.standing <> 'merged'
      ORDER BY i.id
@@ -68,7 +71,8 @@ _CALLS = f"""
 
 
 _JOURNEYS = """
-    SELECT greatest((i.state -> 'call' ->> 'accepted_at')::timestamptz,
+    SELECT i.id,
+           greatest((i.state -> 'call' ->> 'accepted_at')::timestamptz,
                     (i.state ->> 'emergency_since')::timestamptz),
            (e.state ->> 'reached_at')::timestamptz, (e.state ->> 'boarded_at')::timestamptz,
            CASE WHEN e.state ->> 'outcome' = 'transported'
@@ -364,7 +368,7 @@ async def dispatches(
 ) -> AsyncIterator[Sent]:
     """The dispatches that began in a period, each with the class of its call as now known."""
     async for row in connection.cursor(_DISPATCHES, since, until, prefetch=500):
-        yield Sent(row[0], Dispatch(*tuple(row)[2:]).as_emergency_since(row[1]))
+        yield Sent(row[0], Dispatch(*tuple(row)[3:]).as_emergency_since(row[1], row[2]), row[2])
 
 
 async def journeys(
@@ -380,13 +384,13 @@ async def calls(connection: Connection, since: datetime, until: datetime) -> Asy
     another is not told: that one is."""
     known: Call | None = None
     async for row in connection.cursor(_CALLS, since, until, prefetch=500):
-        call, leg = Call(*tuple(row)[:10]).counted(), tuple(row)[10:]
+        call, leg = Call(*tuple(row)[:12]).counted(), tuple(row)[12:]
         if known is not None and known.incident_id != call.incident_id:
             yield known
             known = None
         known = known or call
         if leg[0] is not None:
-            sent = Dispatch(*leg).as_emergency_since(call.emergency_since)
+            sent = Dispatch(*leg).as_emergency_since(call.emergency_since, call.reclassified_at)
             known = known._replace(dispatches=(*known.dispatches, sent))
     if known is not None:
         yield known

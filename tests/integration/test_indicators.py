@@ -87,6 +87,41 @@ async def test_each_dispatch_is_counted_where_it_belongs(desk: Desk, day: dateti
     ]  # fmt: skip
 
 
+async def test_a_call_of_another_class_than_was_thought_restates_what_was(
+    desk: Desk, day: datetime
+) -> None:
+    begin, unit = day + timedelta(hours=9), f"{day:%m%d}-class"
+    call = await desk.call(begin)
+    await desk.send(call, unit, begin)
+    # As if that had been told at the time.
+    await desk.pool.execute("UPDATE legs SET learned_at = notified WHERE incident_id = $1", call)
+
+    async def restated() -> list[int]:
+        found = await desk.indicators(day, day + timedelta(days=1))
+        return [found[name]["restated"] for name in (DEPARTURE, "first_unit_within_3min")]
+
+    assert await restated() == [0, 0]
+    for wanted in ("drill", "emergency"):
+        told = {"classification": wanted, "occurred_at": begin.isoformat()}
+        await desk.put(f"incidents/{call}/classification", **told)
+        assert await restated() == [1, 1]
+
+
+async def test_what_a_clinic_asks_for_is_no_call_that_nobody_answered(
+    desk: Desk, day: datetime
+) -> None:
+    told = {"received_at": day.isoformat(), "answered_at": day.isoformat()}
+    await desk.call(day, call=told)
+    asked = await desk.call(day)
+    await desk.pool.execute(
+        "UPDATE incidents SET state = (state::jsonb || $2)::json WHERE id = $1",
+        asked, '{"origin": "transfer_request"}',
+    )  # fmt: skip
+    found = await desk.indicators(day, day + timedelta(days=1))
+    answered = found["call_answered_within_10s"]
+    assert (answered["denominator"], answered["missing"]) == (1, 0)
+
+
 async def test_a_late_stamp_and_a_correction_restate_what_was(desk: Desk, day: datetime) -> None:
     begin, unit = day + timedelta(hours=9), f"{day:%m%d}-late"
     leg = await desk.send(await desk.call(begin), unit, begin)
@@ -137,6 +172,25 @@ async def test_the_table_says_what_the_answer_says(desk: Desk, day: datetime) ->
         assert (told["numerator"], told["denominator"], told["p50_s"]) == ("1", "1", "70.0")
         seen = found[group, "dispatch_within_3min", "verified"]
         assert (seen["denominator"], seen["missing"], seen["rate"]) == ("0", "1", "")
+        took = found[group, "intervals.notified_to_departed", "reported"]
+        assert (took["measured"], took["numerator"], took["p50_s"]) == ("1", "", "70.0")
+        assert (group, "transfers.accepted_to_on_scene", "reported") in found
+    answer = await desk.indicators(day, day + timedelta(days=1))
+    for kind in ("intervals", "patients"):
+        lines = {name for group, name, _ in found if not group and name.startswith(f"{kind}.")}
+        assert lines == {f"{kind}.{name}" for name in answer[kind]}
+
+
+async def test_the_table_says_what_changed(desk: Desk, day: datetime) -> None:
+    for after, second in ((timedelta(0), 70), (next(DAYS) - day, 90)):
+        begin, unit = day + after, f"{day:%m%d}-change-{second}"
+        await desk.send(await desk.call(begin), unit, begin)
+        await desk.stamp(unit, "departed", begin + timedelta(seconds=second))
+    rows = await desk.table(day + timedelta(days=1), day + timedelta(days=2))
+    found = {(r["indicator"], r["by"]): r for r in rows}
+    told = found["dispatch_within_3min", "reported"]
+    assert (told["target"], told["change_rate"], told["change_p50_s"]) == ("0.95", "0.0", "20.0")
+    assert found["intervals.notified_to_departed", "reported"]["change_p50_s"] == "20.0"
 
 
 async def test_a_period_that_is_none_is_refused(desk: Desk, day: datetime) -> None:
@@ -309,7 +363,7 @@ async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> Non
             await opened.execute(
                 "INSERT INTO stamps VALUES ($1, $2, $3, $4)", name, status, source, at
             )
-        for later in ("0003_dispatches", "0004_movements", "0005_register"):
+        for later in ("0003_dispatches", "0004_movements", "0005_register", "0006_restated"):
             await opened.execute((folder / f"{later}.sql").read_text("utf-8"))
         (row,) = await opened.fetch("SELECT state FROM units")
         known = Unit.model_validate_json(row["state"])

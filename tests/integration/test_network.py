@@ -127,8 +127,14 @@ async def test_the_indicators_of_a_station_and_a_county_are_of_what_was_sent_fro
         ("county", {county.name: (2, 3)}),
     ):
         groups = (await county.desk.indicators(*asked, by=by))["groups"]
-        three = {g["group"]: g["indicators"]["dispatch_within_3min"] for g in groups}
-        assert {n: (t["numerator"], t["denominator"]) for n, t in three.items()} == expected
+        for clock in ("dispatch_within_3min", "first_unit_within_3min"):
+            told = {g["group"]: g["indicators"][clock] for g in groups}
+            assert {n: (t["numerator"], t["denominator"]) for n, t in told.items()} == expected
+        reached = {
+            g["group"]: g["indicators"]["patients"]["accepted_to_at_patient"]["running"]
+            for g in groups
+        }
+        assert reached == {name: many for name, (_, many) in expected.items()}
 
 
 async def test_the_share_of_township_health_centres_is_of_today(county: County) -> None:
@@ -179,6 +185,28 @@ async def test_who_waits_is_named_by_severity_and_then_by_age(county: County) ->
     assert await waiting() == [calls[3], calls[2], calls[0]]
     await county.desk.stamp(unit, "stood_down", county.now)
     assert await waiting() == [calls[1], calls[3], calls[2], calls[0]]
+
+
+async def test_a_call_whose_patients_all_have_an_outcome_waits_for_nobody(county: County) -> None:
+    unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
+    transfer = await county.desk.call(county.now, classification=TRANSFER)
+    await county.desk.post(f"incidents/{call}/patients", county.now, patients=[{}])
+
+    async def waiting() -> set[str]:
+        queues = [await county.desk.get(f"waiting-{kind}") for kind in ("calls", "transfers")]
+        return {each["incident_id"] for queue in queues for each in queue} & {call, transfer}
+
+    await county.send(call, unit)
+    assert await waiting() == {transfer}
+    await county.desk.stamp(unit, "available", county.now)
+    for served in (transfer, call):
+        for patient in (await county.desk.get(f"incidents/{served}"))["encounter_ids"]:
+            assert served in await waiting(), "a patient of it is still without outcome"
+            await county.desk.post(
+                f"encounters/{patient}/outcome", county.now, outcome="refused_transport"
+            )
+        assert served not in await waiting()
+    assert (await county.desk.get(f"incidents/{call}"))["standing"] == "open"
 
 
 async def test_a_unit_is_diverted_from_a_less_severe_call_which_waits_again(county: County) -> None:

@@ -198,6 +198,16 @@ def test_no_clock_of_an_emergency_is_begun_anew_by_calling_it_something_else_for
     ] * 2
 
 
+def test_when_it_was_told_that_it_is_an_emergency_or_none_any_more() -> None:
+    told_at = []
+    incident, _ = opened()
+    for number, wanted in enumerate(("emergency", "drill", "standby", "emergency"), start=1):
+        told = {"event_id": f"act-{number}", "classification": wanted, "recorded_at": at(number)}
+        incident, _ = correct(incident, CLASSIFIED.model_copy(update=told))
+        told_at.append(incident.reclassified_at)
+    assert told_at == [None, at(2), at(2), at(4)]
+
+
 def test_before_anybody_corrects_it_the_location_is_the_callers() -> None:
     assert opened()[0].location_source == "caller"
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from schemas.unit import StampCorrected, UnitLocated, UnitStatus, UnitStatusChanged
+from schemas.unit import (
+    StampCorrected,
+    StampSource,
+    UnitLocated,
+    UnitStatus,
+    UnitStatusChanged,
+)
 from services.dispatch.leg import REPORTED, VERIFIED, Correction, Leg, Stamp
 from services.dispatch.unit import Unit, assign, call_back, correct, enter, stamp
 from services.kit.errors import Rejected
@@ -215,11 +221,29 @@ def test_a_unit_on_the_road_when_it_is_told_is_marked(unit: Unit, rolling: bool)
     assert after.leg.is_rolling is getattr(assigned, "rolling") is rolling  # noqa: B009
 
 
-def test_when_anything_was_last_learned_of_a_dispatch() -> None:
-    given = Stamp(
-        stamp_id="s", status=S.NOTIFIED, source="system", occurred_at=at(0), recorded_at=at(5)
-    )
-    leg = Leg(leg_id="L", incident_id="I", unit_id="U", stamps=(given,))
-    assert leg.learned_at == at(5)
-    assert leg.but(corrections=(correction("s", at(1)),)).learned_at == at(900)
-    assert leg.but(stamps=()).learned_at is None
+def test_a_dispatch_is_restated_by_what_its_three_minutes_rest_on_alone() -> None:
+    def given(status: UnitStatus, second: float, source: StampSource = "crew") -> Stamp:
+        return Stamp(stamp_id=f"{status}.{source}", status=status, source=source,
+                     occurred_at=at(0), recorded_at=at(second))  # fmt: skip
+
+    leg = Leg(leg_id="L", incident_id="I", unit_id="U", stamps=(given(S.NOTIFIED, 5),))
+
+    def learned(*stamps: Stamp, corrected: str | None = None) -> datetime | None:
+        corrections = (correction(corrected, at(1)),) if corrected else ()
+        known = leg.but(stamps=(*leg.stamps, *stamps), corrections=corrections)
+        return known.dispatch().learned_at
+
+    assert leg.but(stamps=()).dispatch().learned_at is None
+    assert learned() == at(5)
+    assert learned(given(S.AVAILABLE, 60), corrected="available.crew") == at(5)
+    assert learned(given(S.DEPARTED, 60, "gps")) == at(5)
+    assert learned(given(S.STOOD_DOWN, 60)) == at(60)
+    departed = given(S.DEPARTED, 50)
+    assert learned(departed) == at(50)
+    assert learned(departed, given(S.STOOD_DOWN, 60)) == at(50), "it had left before"
+    assert learned(departed, corrected="departed.crew") == learned(corrected="notified.crew")
+    assert learned(corrected="notified.crew") == at(900)
+    seen = leg.but(stamps=(*leg.stamps, given(S.DEPARTED, 60, "gps"))).dispatch()
+    for until, told in ((59, True), (60, False)):
+        assert seen.verified(at(until)).is_restated is told
+        assert not seen.reading(seen.departed, at(until)).is_restated
