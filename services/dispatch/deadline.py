@@ -88,13 +88,15 @@ def as_emergency(
 
 
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
-    """By when a first unit must have been told; where no time of acceptance is known, none."""
-    accepted = incident.call.accepted_at
-    if accepted is None:
-        return []
-    accepted = max(accepted, incident.emergency_since or accepted)
+    """By when a first unit must have been told."""
     whose = Whose(incident.incident_id)
-    return list(_steps(NOTIFICATION, clocks, whose, Since(accepted, now)))
+    return list(_steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now)))
+
+
+def _accepted(incident: Incident) -> datetime:
+    """Since when it waits: since it was accepted, or opened where nobody says when that was."""
+    accepted = incident.call.accepted_at or incident.opened_at
+    return max(accepted, incident.emergency_since or accepted)
 
 
 def at_once(incident_id: str, cause: str, at: datetime) -> Deadline:

@@ -236,6 +236,15 @@ async def test_a_call_without_a_unit_is_told_of_after_a_minute_or_at_once_when_n
         assert await desk.alarms(call) == []
 
 
+async def test_a_clinic_that_asks_and_a_call_of_unknown_acceptance_are_told_of_after_a_minute_too(
+    desk: Desk,
+) -> None:
+    ago = datetime.now(UTC) - timedelta(seconds=61)
+    for call in (await desk.ask_for_transfer("F-clinic", ago), await desk.call(ago)):
+        await desk.timekeeper.look()
+        assert await desk.alarms(call) == [(NOTIFICATION, "breach", None)]
+
+
 async def test_real_missions_come_to_what_an_independent_count_gives(desk: Desk) -> None:
     if not LINCOLN.is_dir():
         pytest.skip("the records of Lincoln are not here")

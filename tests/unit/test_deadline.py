@@ -113,8 +113,12 @@ def test_a_call_must_have_a_unit_a_minute_after_it_was_accepted() -> None:
     assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(55))
     assert is_missed(each, About(CALL, []))
     assert not is_missed(each, About(CALL, [leg_of(sent())]))
+
+
+def test_a_call_of_which_nobody_says_when_it_was_accepted_waits_since_it_was_opened() -> None:
     unknown = CALL.but(call=CALL.call.but(accepted_at=None))
-    assert of_call(unknown, CLOCKS, at(0)) == []
+    (each,) = of_call(unknown, CLOCKS, at(0))
+    assert each.due_at == unknown.opened_at + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
