@@ -189,12 +189,19 @@ def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
                 for each in about.encounters
             )
         case "destination_known_on_leaving":
-            return any(map(_goes_on, its)) and any(
-                each.unit_id == deadline.unit_id and _lacks_destination(each)
-                for each in about.encounters
-            )
+            return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
     return is_open and all(map(_was_called_back, about.legs))
+
+
+def _knows_not_whither(leg: Leg, about: About) -> bool:
+    """Whether a patient of the unit lacks a destination. Where nobody has said whom it has, and no
+    other unit is sent, it has whoever there is: one destination is one to drive to."""
+    own = [each for each in about.encounters if each.unit_id == leg.unit_id]
+    if own or any(_goes_on(each) for each in about.legs if each.leg_id != leg.leg_id):
+        return any(map(_lacks_destination, own))
+    there = [each for each in about.encounters if each.unit_id is None and each.outcome is None]
+    return bool(there) and all(map(_lacks_destination, there))
 
 
 def _lacks_destination(encounter: Encounter) -> bool:

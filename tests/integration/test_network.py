@@ -319,12 +319,13 @@ async def test_a_severe_patient_without_a_hospital_is_asked_about(county: County
 
 
 async def test_whoever_leaves_the_scene_without_a_hospital_is_asked(county: County) -> None:
-    """By the button, and by satellites alone."""
-    for by_gps in (False, True):
+    """By the button, and by satellites alone; also a crew that has pressed nothing else."""
+    for by_gps, is_reached in ((False, True), (True, True), (False, False)):
         unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
         patient = await county.weigh(call, TriageLevel.URGENT)
         leg = (await county.send(call, unit))["leg"]["leg_id"]
-        await county.desk.post(f"encounters/{patient}/reached", county.now, unit_id=unit)
+        if is_reached:
+            await county.desk.post(f"encounters/{patient}/reached", county.now, unit_id=unit)
         past = county.now - timedelta(seconds=61)
         if by_gps:
             await see(county, unit, UnitLeftScene(

@@ -206,6 +206,23 @@ def test_who_leaves_the_scene_without_a_hospital_is_asked_whatever_the_level() -
     assert not is_missed(crew, About(CALL, [home], [mild]))
 
 
+def test_the_only_unit_of_a_call_is_asked_also_where_nobody_has_said_whom_it_has() -> None:
+    leg = leg_of(stamped(sent(), S.LEFT_SCENE))
+    crew, _ = of_leaving(leg, at(500), CLOCKS, at(500))
+    there = ENCOUNTER.but(level=TriageLevel.URGENT)
+    bound, over = there.but(destination="F-1"), there.but(outcome=Outcome.REFUSED_TRANSPORT)
+    for patients, asked in (
+        ([there], True), ([there, there], True), ([there, over], True), ([], False),
+        ([bound], False), ([there, bound], False), ([over], False),
+        ([there, PATIENT.but(destination="F-1")], False), ([there, PATIENT], True),
+    ):  # fmt: skip
+        assert is_missed(crew, About(CALL, [leg], patients)) is asked, patients
+    other, _ = send(Unit(unit_id="U-2"), order().but(unit_id="U-2"), 0)
+    assert not is_missed(crew, About(CALL, [leg, leg_of(other)], [there]))
+    back = leg_of(stamped(other, S.STOOD_DOWN))
+    assert is_missed(crew, About(CALL, [leg, back], [there]))
+
+
 def test_a_unit_that_is_silent_alarms_until_it_is_heard_or_free_whatever_the_call() -> None:
     leg = leg_of(sent()).but(silence=Silence(since=at(10), is_overdue=True))
     missed = DeadlineMissed(
