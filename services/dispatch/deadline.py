@@ -18,7 +18,7 @@ from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
-from services.dispatch.leg import Leg
+from services.dispatch.leg import REPORTED, Leg, Stamp
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
@@ -30,6 +30,7 @@ _SEVERE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 PAST = timedelta(hours=1)
 #: Who has stamped nothing else has not left; who stamps that they are on scene has.
 _WAITING = frozenset({S.NOTIFIED, S.ACKNOWLEDGED})
+_THERE = frozenset({S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION})
 
 
 class Step(StrEnum):
@@ -93,6 +94,18 @@ def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> l
     return list(_steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now)))
 
 
+def of_waiting(
+    incident: Incident, clocks: Mapping[str, Clock], since: Since, cause: str
+) -> list[Deadline]:
+    """The call waits again, or still: by when a unit must have been told, which is at once where
+    its time has passed meanwhile."""
+    limit = clocks[NOTIFICATION].limit
+    if limit is None or since.began < since.now - PAST:
+        return []
+    due_at = max(_accepted(incident) + limit, since.began)
+    return [at_once(incident.incident_id, cause, due_at)]
+
+
 def _accepted(incident: Incident) -> datetime:
     """Since when it waits: since it was accepted, or opened where nobody says when that was."""
     accepted = incident.call.accepted_at or incident.opened_at
@@ -100,7 +113,8 @@ def _accepted(incident: Incident) -> datetime:
 
 
 def at_once(incident_id: str, cause: str, at: datetime) -> Deadline:
-    """The call waits: nobody need wait until the limit has passed to hear that no unit was sent."""
+    """The call waits: nobody need wait until the limit has passed to hear that no unit was sent.
+    Each cause alarms for itself."""
     return Deadline(
         deadline_id=derived_id("held", incident_id, cause),
         clock=NOTIFICATION,
@@ -191,14 +205,15 @@ def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
         case "destination_known_on_leaving":
             return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
-    return is_open and all(map(_was_called_back, about.legs))
+    return is_open and all(map(_was_lost, about.legs))
 
 
 def _knows_not_whither(leg: Leg, about: About) -> bool:
     """Whether a patient of the unit lacks a destination. Where nobody has said whom it has, and no
     other unit is sent, it has whoever there is: one destination is one to drive to."""
     own = [each for each in about.encounters if each.unit_id == leg.unit_id]
-    if own or any(_goes_on(each) for each in about.legs if each.leg_id != leg.leg_id):
+    others = [each for each in about.legs if each.leg_id != leg.leg_id]
+    if own or any(_goes_on(each) and not _was_lost(each) for each in others):
         return any(map(_lacks_destination, own))
     there = [each for each in about.encounters if each.unit_id is None and each.outcome is None]
     return bool(there) and all(map(_lacks_destination, there))
@@ -216,10 +231,23 @@ def _goes_on(leg: Leg) -> bool:
     return not leg.dispatch().is_over
 
 
-def _was_called_back(leg: Leg) -> bool:
-    """Whether it was called back before it was there: the call waits as if nobody had been sent."""
-    sent = leg.dispatch()
-    return sent.stood_down is not None and sent.on_scene is None and sent.seen_on_scene is None
+def is_lost_by(leg: Leg, given: Stamp) -> bool:
+    """Whether its call has lost the unit by this stamp."""
+    ends = given.status is S.STOOD_DOWN or (
+        given.status is S.OUT_OF_SERVICE and not leg.dispatch().is_over
+    )
+    return ends and _was_lost(leg)
+
+
+def _was_lost(leg: Leg) -> bool:
+    """Whether it was called back, or broke down, before it was there: the call waits as if nobody
+    had been sent."""
+    if any(stamp.status in _THERE for stamp in leg.standing):
+        return False
+    sent, broken = leg.dispatch(), leg.at(S.OUT_OF_SERVICE, REPORTED)
+    if broken is not None and (sent.available is None or broken <= sent.available):
+        return True
+    return sent.stood_down is not None
 
 
 def _is_silent(leg: Leg) -> bool:
@@ -242,6 +270,16 @@ def of_event(missed: DeadlineMissed) -> Deadline:
         unit_id=missed.unit_id,
         due_at=missed.occurred_at,
     )
+
+
+def newest(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Of several alarms of one kind about the same, the newest alone; the oldest of all first."""
+    found: dict[tuple[str, Step, str], Alarm] = {}
+    for each in sorted(alarms, key=lambda alarm: (alarm.raised_at, alarm.alarm_id)):
+        subject = each.encounter_id or each.leg_id or each.incident_id
+        found.pop((each.clock, each.step, subject), None)
+        found[each.clock, each.step, subject] = each
+    return list(found.values())
 
 
 def last_steps(due: Iterable[Deadline]) -> list[Deadline]:

@@ -13,13 +13,17 @@ from services.dispatch.store import ENCOUNTERS, INCIDENTS
 from services.dispatch.unit import Unit
 from services.kit.postgres import Connection
 
-#: A call waits that is open or held, and to which nobody is sent who is not back.
+#: A call waits that is open or held, and to which nobody is sent who is not back, and has not
+#: broken down on the way there.
 _WAITING = """
     SELECT i.state FROM incidents i
      WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
        AND NOT EXISTS (
            SELECT FROM legs l WHERE l.incident_id = i.id
-              AND l.stood_down IS NULL AND l.available IS NULL)
+              AND l.stood_down IS NULL AND l.available IS NULL
+              AND (NOT l.state::jsonb @? '$.stamps[*] ? (@.status == "out_of_service")'
+                   OR l.state::jsonb @? '$.stamps[*].status ?
+                      (@ == "on_scene" || @ == "left_scene" || @ == "at_destination")'))
 """
 #: What is as it was at first is not written down.
 _UNITS = """

@@ -314,17 +314,18 @@ async def about(connection: Connection, incident_ids: Collection[str]) -> dict[s
 
 
 async def open_alarms(connection: Connection) -> list[Alarm]:
-    """The alarms of the last day whose cause still stands, the oldest first."""
+    """The alarms of the last day whose cause still stands, the oldest first. One that was raised
+    anew is told once."""
     rows = await connection.fetch(
         f"{_ALARMS} WHERE raised_at > now() - interval '{_SHOWN}' ORDER BY raised_at, id"
     )
     alarms = [_alarm(row) for row in rows]
     calls = await about(connection, {alarm.incident_id for alarm in alarms})
-    return [
+    return deadline.newest(
         alarm
         for alarm in alarms
         if (call := calls.get(alarm.incident_id)) and is_missed(alarm, call)
-    ]
+    )
 
 
 async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> Alarm:

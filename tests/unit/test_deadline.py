@@ -18,17 +18,22 @@ from services.dispatch.deadline import (
     LEFT_WITHOUT,
     NOTIFICATION,
     About,
+    Alarm,
     Deadline,
+    Since,
     Step,
     as_emergency,
     at_once,
+    is_lost_by,
     is_missed,
     last_steps,
+    newest,
     of_call,
     of_event,
     of_leaving,
     of_leg,
     of_patient,
+    of_waiting,
     told,
 )
 from services.dispatch.encounter import Encounter
@@ -144,6 +149,57 @@ def test_a_call_whose_only_unit_was_called_back_waits_and_one_that_was_served_do
     assert not is_missed(waits, About(CALL, [back, leg_of(sent())]))
     served = leg_of(stamped(sent(), S.ON_SCENE, S.AVAILABLE))
     assert not is_missed(waits, About(CALL, [served]))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "lost"),
+    [
+        ((S.STOOD_DOWN,), True),
+        ((S.DEPARTED, S.OUT_OF_SERVICE), True),
+        ((S.ON_SCENE, S.STOOD_DOWN), False),
+        ((S.ON_SCENE, S.OUT_OF_SERVICE), False),
+        ((S.LEFT_SCENE, S.OUT_OF_SERVICE), False),
+        ((S.DEPARTED,), False),
+        ((S.DEPARTED, S.AVAILABLE), False),
+        ((S.STOOD_DOWN, S.OUT_OF_SERVICE), False),
+    ],
+)
+def test_a_call_loses_its_unit_by_what_ends_it_before_it_was_there(
+    statuses: tuple[UnitStatus, ...], lost: bool
+) -> None:
+    leg = leg_of(stamped(sent(), *statuses))
+    assert is_lost_by(leg, leg.stamps[-1]) is lost
+    if lost:
+        assert is_missed(at_once("I-1", "x", at(20)), About(CALL, [leg]))
+
+
+def test_a_unit_that_broke_down_on_its_way_and_is_free_again_was_lost_all_the_same() -> None:
+    waits = at_once("I-1", "x", at(20))
+    broken = stamped(sent(), S.DEPARTED, S.OUT_OF_SERVICE, S.AVAILABLE)
+    assert is_missed(waits, About(CALL, [leg_of(broken)]))
+    free = stamped(sent(), S.DEPARTED, S.AVAILABLE)
+    later, _ = stamp(free, stamp_of(S.OUT_OF_SERVICE, second=9000, name="next-shift"))
+    assert not is_missed(waits, About(CALL, [leg_of(later)]))
+
+
+@pytest.mark.parametrize(("second", "expected"), [(10, 55), (600, 600), (9000, 9000)])
+def test_a_call_that_waits_again_has_what_is_left_of_its_minute(
+    second: float, expected: float
+) -> None:
+    (each,) = of_waiting(CALL, CLOCKS, Since(at(second), at(second)), "stamp-1")
+    assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(expected))
+    (other,) = of_waiting(CALL, CLOCKS, Since(at(second), at(second)), "stamp-2")
+    assert other.deadline_id != each.deadline_id
+    assert of_waiting(CALL, CLOCKS, Since(at(second), at(second + 3601)), "stamp-1") == []
+
+
+def test_of_alarms_that_were_raised_anew_the_newest_is_shown() -> None:
+    def alarm(name: str, second: float, incident_id: str = "I-1") -> Alarm:
+        told = at_once(incident_id, name, at(0)).model_dump(exclude={"deadline_id"})
+        return Alarm(alarm_id=name, raised_at=at(second), **told)
+
+    old, other, new = alarm("a", 0), alarm("b", 1, "I-2"), alarm("c", 2)
+    assert newest([old, other, new]) == [other, new]
 
 
 def test_what_becomes_an_emergency_has_its_time_from_then_on() -> None:
