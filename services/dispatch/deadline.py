@@ -54,6 +54,21 @@ class Deadline(_Due):
     """One step of one clock of one dispatch, or of one call."""
 
     deadline_id: Identifier
+    #: When it is looked at first: where no unit is free then, it is missed at once.
+    early_at: AwareDatetime | None = None
+
+    @property
+    def looked_at(self) -> datetime:
+        """When it is looked at next."""
+        return self.early_at or self.due_at
+
+    def is_early(self, now: datetime) -> bool:
+        """Whether it is looked at before it is due."""
+        return self.early_at is not None and now < self.due_at
+
+    def as_missed(self, now: datetime) -> Deadline:
+        """The same where it is missed now: it was due when it was looked at."""
+        return self.but(due_at=self.looked_at if self.is_early(now) else self.due_at, early_at=None)
 
 
 class Alarm(_Due):
@@ -89,21 +104,32 @@ def as_emergency(
 
 
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
-    """By when a first unit must have been told."""
+    """By when a first unit must have been told; at once where none is free."""
     whose = Whose(incident.incident_id)
-    return list(_steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now)))
+    steps = _steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now))
+    return [_or_at_once(each, clocks, now) for each in steps]
 
 
 def of_waiting(
     incident: Incident, clocks: Mapping[str, Clock], since: Since, cause: str
 ) -> list[Deadline]:
-    """The call waits again, or still: by when a unit must have been told, which is at once where
-    its time has passed meanwhile."""
+    """The call waits again, or still: by when a unit must have been told; at once where its time
+    has passed meanwhile, or none is free."""
     limit = clocks[NOTIFICATION].limit
     if limit is None or since.began < since.now - PAST:
         return []
     due_at = max(_accepted(incident) + limit, since.began)
-    return [at_once(incident.incident_id, cause, due_at)]
+    again = at_once(incident.incident_id, cause, due_at)
+    return [_or_at_once(again, clocks, since.now)]
+
+
+def _or_at_once(deadline: Deadline, clocks: Mapping[str, Clock], now: datetime) -> Deadline:
+    """The same, looked at now already. Whether a unit is free is not asked here: the call that
+    comes in must not wait for the answer."""
+    is_wanted = clocks[deadline.clock].at_once_when_none_is_free
+    if is_wanted and deadline.step is Step.BREACH and now < deadline.due_at:
+        return deadline.but(early_at=now)
+    return deadline
 
 
 def _accepted(incident: Incident) -> datetime:
@@ -289,6 +315,12 @@ def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
         subject = each.encounter_id or each.leg_id or each.incident_id
         found[each.clock, subject] = each
     return list(found.values())
+
+
+def put_back(early: Iterable[Deadline], missed: Iterable[Deadline]) -> list[Deadline]:
+    """Those that were looked at early and are not missed: they are looked at when they are due."""
+    gone = {each.deadline_id for each in missed}
+    return [each.but(early_at=None) for each in early if each.deadline_id not in gone]
 
 
 def told(deadline: Deadline, now: datetime) -> IncidentEvent:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
-from services.dispatch.recommendation import Candidate, Task
+from services.dispatch.recommendation import Candidate, Task, may_go
 from services.dispatch.register import Hospital, Station
 from services.dispatch.severity import Case
 from services.dispatch.store import ENCOUNTERS, INCIDENTS
-from services.dispatch.unit import Unit
+from services.dispatch.unit import ASSIGNABLE, Unit
 from services.kit.postgres import Connection
 
 #: A call waits that is open or held, and to which nobody is sent who is not back, and has not
@@ -31,6 +32,7 @@ _UNITS = """
      WHERE cardinality($1::text[]) = 0 OR coalesce(state ->> 'status', 'available') = ANY($1)
      ORDER BY id
 """
+_REGISTERS_UNITS = "SELECT EXISTS (SELECT FROM units WHERE state ->> 'registered' IS NOT NULL)"
 #: Who is sent to an emergency waits for no transfer, and a transfer for all who are being sent.
 _RESERVE = 4_242_001
 
@@ -52,6 +54,15 @@ async def units(connection: Connection, statuses: Collection[str] = ()) -> list[
     """All of them, or those in one of these statuses."""
     rows = await connection.fetch(_UNITS, list(statuses))
     return [Unit.model_validate_json(row["state"]) for row in rows]
+
+
+async def is_none_free(connection: Connection, now: datetime) -> bool:
+    """Whether it is known that no unit may be sent. Who has registered none cannot say so: those
+    that were never sent are not known."""
+    async for row in connection.cursor(_UNITS, list(ASSIGNABLE), prefetch=10):
+        if may_go(Unit.model_validate_json(row["state"]), now):
+            return False
+    return bool(await connection.fetchval(_REGISTERS_UNITS))
 
 
 async def candidates(connection: Connection, statuses: Collection[str]) -> list[Candidate]:

@@ -244,7 +244,7 @@ async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
              WHERE excluded.due_at < deadlines.due_at
             """,
             [each.deadline_id for each in deadlines],
-            [each.due_at for each in deadlines],
+            [each.looked_at for each in deadlines],
             [each.model_dump_json(exclude_none=True) for each in deadlines],
         )
 
@@ -349,7 +349,7 @@ def _alarm(row: Any) -> Alarm:
         raised_at=row["raised_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
-        **each.model_dump(exclude={"deadline_id"}),
+        **each.model_dump(exclude={"deadline_id", "early_at"}),
     )
 
 
