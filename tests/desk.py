@@ -33,8 +33,10 @@ NUMBERS = itertools.count(1)
 class Desk:
     """The interface of dispatch, for a dispatcher, and its timekeeper."""
 
-    def __init__(self, http: httpx.AsyncClient, pool: postgres.Pool, settings: Settings) -> None:
-        self._http, self.pool = http, pool
+    def __init__(
+        self, http: httpx.AsyncClient, pool: postgres.Pool, settings: Settings, key: SigningKey
+    ) -> None:
+        self._http, self.pool, self._settings, self._key = http, pool, settings, key
         self.timekeeper = Timekeeper(settings, pool)
         site = site_of(settings)
         self.clocks, self.advice = site.clocks, advice_of(settings, site)
@@ -99,6 +101,18 @@ class Desk:
         assert answer.is_success, answer.text
         return answer.json()
 
+    async def ask_for_transfer(self, facility: str, at: datetime) -> str:
+        """The call that a clinic opens for its patient."""
+        token = self._key.token(self._settings, Role.PRIMARY_CARE, facility)
+        path, told = f"/v1/facilities/{facility}/encounters", {"occurred_at": at.isoformat()}
+        said = {"location": HERE, "consent": "given", "arrived_at": at.isoformat()}
+        headers = {"Authorization": f"Bearer {token}"}
+        opened = await self._http.post(path, json=told, headers=headers)
+        path += f"/{opened.json()['encounter_id']}/transfer-request"
+        asked = await self._http.post(path, json={**told, **said}, headers=headers)
+        assert asked.is_success, asked.text
+        return str(asked.json()["incident_id"])
+
     async def call(self, at: datetime, **more: Any) -> str:
         return str((await self.post("incidents", at, location=HERE, **more))["incident_id"])
 
@@ -150,5 +164,5 @@ async def at_desk(platform: Platform, folder: Path) -> AsyncIterator[Desk]:
                 transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
             )
         )
-        yield Desk(http, pool, settings)
+        yield Desk(http, pool, settings, key)
         await pool.execute("DELETE FROM outbox")

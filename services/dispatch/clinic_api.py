@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 
 from schemas.event import Identifier
-from services.dispatch import store
+from services.dispatch import deadline, store
 from services.dispatch.callers import OURS, Clinic, known
 from services.dispatch.encounter import (
     Encounter,
@@ -80,11 +80,14 @@ async def ask_for_transfer(
     async with transaction(request.app.state.pool) as connection:
         rows = await store.ENCOUNTERS.load(connection, [encounter_id])
         before = known(rows, caller)
-        after, opened, events = request_transfer(before, asked, datetime.now(UTC))
+        now = datetime.now(UTC)
+        after, opened, events = request_transfer(before, asked, now)
         if opened is not None:
             await store.INCIDENTS.save(connection, {opened.incident_id: Row(opened)})
             row = Row(after, rows[encounter_id].version)
             await store.ENCOUNTERS.save(connection, {encounter_id: row})
             await outbox.append(connection, "dispatch", events)
+            due = deadline.of_call(opened, request.app.state.site.clocks, now)
+            await store.arm(connection, due)
         failpoint.reach("request.decided")
     return after

@@ -26,6 +26,8 @@ class Clock(Value):
     limit_s: Annotated[float, Field(gt=0)] | None = None
     #: Somebody is told while it can still be mended.
     warn_s: Annotated[float, Field(gt=0)] | None = None
+    #: Of a call that waits for a unit: its limit is taken as passed at once where none is free.
+    at_once_when_none_is_free: bool = True
     #: The share within the limit that is aimed at.
     target: Annotated[float, Field(gt=0, le=1)] | None = None
     source: Annotated[Text, Field(min_length=1)]

@@ -18,7 +18,7 @@ from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
-from services.dispatch.leg import Leg
+from services.dispatch.leg import REPORTED, Leg, Stamp
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
@@ -30,6 +30,7 @@ _SEVERE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 PAST = timedelta(hours=1)
 #: Who has stamped nothing else has not left; who stamps that they are on scene has.
 _WAITING = frozenset({S.NOTIFIED, S.ACKNOWLEDGED})
+_THERE = frozenset({S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION})
 
 
 class Step(StrEnum):
@@ -53,6 +54,21 @@ class Deadline(_Due):
     """One step of one clock of one dispatch, or of one call."""
 
     deadline_id: Identifier
+    #: When it is looked at first: where no unit is free then, it is missed at once.
+    early_at: AwareDatetime | None = None
+
+    @property
+    def looked_at(self) -> datetime:
+        """When it is looked at next."""
+        return self.early_at or self.due_at
+
+    def is_early(self, now: datetime) -> bool:
+        """Whether it is looked at before it is due."""
+        return self.early_at is not None and now < self.due_at
+
+    def as_missed(self, now: datetime) -> Deadline:
+        """The same where it is missed now: it was due when it was looked at."""
+        return self.but(due_at=self.looked_at if self.is_early(now) else self.due_at, early_at=None)
 
 
 class Alarm(_Due):
@@ -88,17 +104,43 @@ def as_emergency(
 
 
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
-    """By when a first unit must have been told; where no time of acceptance is known, none."""
-    accepted = incident.call.accepted_at
-    if accepted is None:
-        return []
-    accepted = max(accepted, incident.emergency_since or accepted)
+    """By when a first unit must have been told; at once where none is free."""
     whose = Whose(incident.incident_id)
-    return list(_steps(NOTIFICATION, clocks, whose, Since(accepted, now)))
+    steps = _steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now))
+    return [_or_at_once(each, clocks, now) for each in steps]
+
+
+def of_waiting(
+    incident: Incident, clocks: Mapping[str, Clock], since: Since, cause: str
+) -> list[Deadline]:
+    """The call waits again, or still: by when a unit must have been told; at once where its time
+    has passed meanwhile, or none is free."""
+    limit = clocks[NOTIFICATION].limit
+    if limit is None or since.began < since.now - PAST:
+        return []
+    due_at = max(_accepted(incident) + limit, since.began)
+    again = at_once(incident.incident_id, cause, due_at)
+    return [_or_at_once(again, clocks, since.now)]
+
+
+def _or_at_once(deadline: Deadline, clocks: Mapping[str, Clock], now: datetime) -> Deadline:
+    """The same, looked at now already. Whether a unit is free is not asked here: the call that
+    comes in must not wait for the answer."""
+    is_wanted = clocks[deadline.clock].at_once_when_none_is_free
+    if is_wanted and deadline.step is Step.BREACH and now < deadline.due_at:
+        return deadline.but(early_at=now)
+    return deadline
+
+
+def _accepted(incident: Incident) -> datetime:
+    """Since when it waits: since it was accepted, or opened where nobody says when that was."""
+    accepted = incident.call.accepted_at or incident.opened_at
+    return max(accepted, incident.emergency_since or accepted)
 
 
 def at_once(incident_id: str, cause: str, at: datetime) -> Deadline:
-    """The call waits: nobody need wait until the limit has passed to hear that no unit was sent."""
+    """The call waits: nobody need wait until the limit has passed to hear that no unit was sent.
+    Each cause alarms for itself."""
     return Deadline(
         deadline_id=derived_id("held", incident_id, cause),
         clock=NOTIFICATION,
@@ -187,12 +229,20 @@ def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
                 for each in about.encounters
             )
         case "destination_known_on_leaving":
-            return any(map(_goes_on, its)) and any(
-                each.unit_id == deadline.unit_id and _lacks_destination(each)
-                for each in about.encounters
-            )
+            return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
-    return is_open and all(map(_was_called_back, about.legs))
+    return is_open and all(map(_was_lost, about.legs))
+
+
+def _knows_not_whither(leg: Leg, about: About) -> bool:
+    """Whether a patient of the unit lacks a destination. Where nobody has said whom it has, and no
+    other unit is sent, it has whoever there is: one destination is one to drive to."""
+    own = [each for each in about.encounters if each.unit_id == leg.unit_id]
+    others = [each for each in about.legs if each.leg_id != leg.leg_id]
+    if own or any(_goes_on(each) and not _was_lost(each) for each in others):
+        return any(map(_lacks_destination, own))
+    there = [each for each in about.encounters if each.unit_id is None and each.outcome is None]
+    return bool(there) and all(map(_lacks_destination, there))
 
 
 def _lacks_destination(encounter: Encounter) -> bool:
@@ -207,10 +257,23 @@ def _goes_on(leg: Leg) -> bool:
     return not leg.dispatch().is_over
 
 
-def _was_called_back(leg: Leg) -> bool:
-    """Whether it was called back before it was there: the call waits as if nobody had been sent."""
-    sent = leg.dispatch()
-    return sent.stood_down is not None and sent.on_scene is None and sent.seen_on_scene is None
+def is_lost_by(leg: Leg, given: Stamp) -> bool:
+    """Whether its call has lost the unit by this stamp."""
+    ends = given.status is S.STOOD_DOWN or (
+        given.status is S.OUT_OF_SERVICE and not leg.dispatch().is_over
+    )
+    return ends and _was_lost(leg)
+
+
+def _was_lost(leg: Leg) -> bool:
+    """Whether it was called back, or broke down, before it was there: the call waits as if nobody
+    had been sent."""
+    if any(stamp.status in _THERE for stamp in leg.standing):
+        return False
+    sent, broken = leg.dispatch(), leg.at(S.OUT_OF_SERVICE, REPORTED)
+    if broken is not None and (sent.available is None or broken <= sent.available):
+        return True
+    return sent.stood_down is not None
 
 
 def _is_silent(leg: Leg) -> bool:
@@ -235,6 +298,16 @@ def of_event(missed: DeadlineMissed) -> Deadline:
     )
 
 
+def newest(alarms: Iterable[Alarm]) -> list[Alarm]:
+    """Of several alarms of one kind about the same, the newest alone; the oldest of all first."""
+    found: dict[tuple[str, Step, str], Alarm] = {}
+    for each in sorted(alarms, key=lambda alarm: (alarm.raised_at, alarm.alarm_id)):
+        subject = each.encounter_id or each.leg_id or each.incident_id
+        found.pop((each.clock, each.step, subject), None)
+        found[each.clock, each.step, subject] = each
+    return list(found.values())
+
+
 def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
     """Of several steps of one clock that are due at once, after an outage, the last one alone."""
     found: dict[tuple[str, str], Deadline] = {}
@@ -242,6 +315,12 @@ def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
         subject = each.encounter_id or each.leg_id or each.incident_id
         found[each.clock, subject] = each
     return list(found.values())
+
+
+def put_back(early: Iterable[Deadline], missed: Iterable[Deadline]) -> list[Deadline]:
+    """Those that were looked at early and are not missed: they are looked at when they are due."""
+    gone = {each.deadline_id for each in missed}
+    return [each.but(early_at=None) for each in early if each.deadline_id not in gone]
 
 
 def told(deadline: Deadline, now: datetime) -> IncidentEvent:

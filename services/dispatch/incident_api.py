@@ -166,6 +166,7 @@ async def unmerge_incident(
         )
         if events:
             await _save(connection, Row(after, row.version), again, events, patients)
+            await _arm(request, connection, after, event)
     return after
 
 
@@ -199,7 +200,12 @@ async def resume_incident(
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
     """A call that was held, given up or dismissed is worked on again."""
-    return await _stand(request, body, idempotency_key, IncidentResumed, reason=body.reason)
+    event = _event(request, body, idempotency_key, IncidentResumed, reason=body.reason)
+
+    async def alarm(connection: Connection, after: incident.Incident) -> None:
+        await _arm(request, connection, after, event)
+
+    return await _change(request, event, incident.stand, alarm)
 
 
 @router.post("/{incident_id}/abandoned", response_model_exclude=OURS)
@@ -322,6 +328,15 @@ async def add_patient(
             return store.known(again[opening.encounter_id])
         await _save(connection, Row(after, rows[incident_id].version), opened, events)
     return opened[0]
+
+
+async def _arm(
+    request: Request, connection: Connection, after: incident.Incident, event: IncidentEvent
+) -> None:
+    """A call that is worked on again waits for a unit, if none is sent."""
+    since = deadline.Since(event.occurred_at, datetime.now(UTC))
+    clocks = request.app.state.site.clocks
+    await store.arm(connection, deadline.of_waiting(after, clocks, since, event.event_id))
 
 
 async def _nothing(connection: Connection, after: incident.Incident) -> None:

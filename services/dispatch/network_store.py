@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
-from services.dispatch.recommendation import Candidate, Task
+from services.dispatch.recommendation import Candidate, Task, may_go
 from services.dispatch.register import Hospital, Station
 from services.dispatch.severity import Case
 from services.dispatch.store import ENCOUNTERS, INCIDENTS
-from services.dispatch.unit import Unit
+from services.dispatch.unit import ASSIGNABLE, Unit
 from services.kit.postgres import Connection
 
-#: A call waits that is open or held, and to which nobody is sent who is not back; one whose
-#: patients all have their outcome waits to be closed, and for nobody.
+#: A call waits that is open or held, and to which nobody is sent who is not back, and has not
+#: broken down on the way there; one whose patients all have their outcome waits to be closed, and
+#: for nobody.
 _WAITING = """
     SELECT i.state FROM incidents i
      WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
        AND NOT EXISTS (
            SELECT FROM legs l WHERE l.incident_id = i.id
-              AND l.stood_down IS NULL AND l.available IS NULL)
+              AND l.stood_down IS NULL AND l.available IS NULL
+              AND (NOT l.state::jsonb @? '$.stamps[*] ? (@.status == "out_of_service")'
+                   OR l.state::jsonb @? '$.stamps[*].status ?
+                      (@ == "on_scene" || @ == "left_scene" || @ == "at_destination")'))
        AND EXISTS (
            SELECT FROM json_array_elements_text(i.state -> 'encounter_ids') AS of_call (id)
              JOIN encounters e ON e.id = of_call.id
@@ -32,6 +37,7 @@ _UNITS = """
      WHERE cardinality($1::text[]) = 0 OR coalesce(state ->> 'status', 'available') = ANY($1)
      ORDER BY id
 """
+_REGISTERS_UNITS = "SELECT EXISTS (SELECT FROM units WHERE state ->> 'registered' IS NOT NULL)"
 #: Who is sent to an emergency waits for no transfer, and a transfer for all who are being sent.
 _RESERVE = 4_242_001
 
@@ -53,6 +59,15 @@ async def units(connection: Connection, statuses: Collection[str] = ()) -> list[
     """All of them, or those in one of these statuses."""
     rows = await connection.fetch(_UNITS, list(statuses))
     return [Unit.model_validate_json(row["state"]) for row in rows]
+
+
+async def is_none_free(connection: Connection, now: datetime) -> bool:
+    """Whether it is known that no unit may be sent. Who has registered none cannot say so: those
+    that were never sent are not known."""
+    async for row in connection.cursor(_UNITS, list(ASSIGNABLE), prefetch=10):
+        if may_go(Unit.model_validate_json(row["state"]), now):
+            return False
+    return bool(await connection.fetchval(_REGISTERS_UNITS))
 
 
 async def candidates(connection: Connection, statuses: Collection[str]) -> list[Candidate]:

@@ -248,7 +248,7 @@ async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
              WHERE excluded.due_at < deadlines.due_at
             """,
             [each.deadline_id for each in deadlines],
-            [each.due_at for each in deadlines],
+            [each.looked_at for each in deadlines],
             [each.model_dump_json(exclude_none=True) for each in deadlines],
         )
 
@@ -318,17 +318,18 @@ async def about(connection: Connection, incident_ids: Collection[str]) -> dict[s
 
 
 async def open_alarms(connection: Connection) -> list[Alarm]:
-    """The alarms of the last day whose cause still stands, the oldest first."""
+    """The alarms of the last day whose cause still stands, the oldest first. One that was raised
+    anew is told once."""
     rows = await connection.fetch(
         f"{_ALARMS} WHERE raised_at > now() - interval '{_SHOWN}' ORDER BY raised_at, id"
     )
     alarms = [_alarm(row) for row in rows]
     calls = await about(connection, {alarm.incident_id for alarm in alarms})
-    return [
+    return deadline.newest(
         alarm
         for alarm in alarms
         if (call := calls.get(alarm.incident_id)) and is_missed(alarm, call)
-    ]
+    )
 
 
 async def acknowledge_alarm(connection: Connection, alarm_id: str, by: str) -> Alarm:
@@ -352,7 +353,7 @@ def _alarm(row: Any) -> Alarm:
         raised_at=row["raised_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
-        **each.model_dump(exclude={"deadline_id"}),
+        **each.model_dump(exclude={"deadline_id", "early_at"}),
     )
 
 

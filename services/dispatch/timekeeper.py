@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.dispatch import deadline, store
+from services.dispatch import deadline, network_store, store
 from services.kit import failpoint, outbox
 from services.kit.patience import patiently
 from services.kit.postgres import Pool, transaction
@@ -31,17 +31,21 @@ class Timekeeper:
     async def look(self) -> int:
         """Tell of what is due now; how many deadlines were taken."""
         async with transaction(self._pool) as connection:
-            now, due = await store.take_due(connection, MANY)
-            if not due:
+            now, taken = await store.take_due(connection, MANY)
+            if not taken:
                 return 0
+            early = [each for each in taken if each.is_early(now)]
+            is_now = bool(early) and await network_store.is_none_free(connection, now)
+            due = [each for each in taken if is_now or not each.is_early(now)]
             calls = await store.about(connection, {each.incident_id for each in due})
-            missed = [
-                each
-                for each in deadline.last_steps(due)
+            missed = deadline.last_steps(
+                each.as_missed(now)
+                for each in due
                 if (call := calls.get(each.incident_id)) and deadline.is_missed(each, call)
-            ]
+            )
+            await store.arm(connection, deadline.put_back(early, missed))
             new = await store.raise_alarms(connection, missed)
             events = [deadline.told(each, now) for each in missed if each.deadline_id in new]
             await outbox.append(connection, "dispatch", events)
             failpoint.reach("timekeeper.told")
-        return len(due)
+        return len(taken)

@@ -187,7 +187,7 @@ async def stamp_unit(
         after, events = unit.stamp(before, given)
         await _save(connection, row, after, events)
         if events and after.leg is not None:
-            await _arm_leaving(request, connection, after.leg, given)
+            await _arm_after(request, connection, after.leg, given)
         failpoint.reach("request.decided")
     return after
 
@@ -217,7 +217,7 @@ async def stamp_leg(
         after, leg, events = unit.enter(known, before, given)
         await _save(connection, row, after, events, leg)
         if events:
-            await _arm_leaving(request, connection, leg, given)
+            await _arm_after(request, connection, leg, given)
         failpoint.reach("request.decided")
     return leg
 
@@ -251,12 +251,15 @@ async def correct_stamp(
     return leg
 
 
-async def _arm_leaving(request: Request, connection: Connection, leg: Leg, given: Stamp) -> None:
-    """Who leaves the scene has to know where to."""
+async def _arm_after(request: Request, connection: Connection, leg: Leg, given: Stamp) -> None:
+    """Who leaves the scene has to know where to; a call that loses its unit waits again."""
+    clocks, now = request.app.state.site.clocks, datetime.now(UTC)
     if given.status is UnitStatus.LEFT_SCENE:
-        clocks = request.app.state.site.clocks
-        due = deadline.of_leaving(leg, given.occurred_at, clocks, datetime.now(UTC))
-        await store.arm(connection, due)
+        await store.arm(connection, deadline.of_leaving(leg, given.occurred_at, clocks, now))
+    elif deadline.is_lost_by(leg, given):
+        call = await store.incident(connection, leg.incident_id)
+        since = deadline.Since(given.occurred_at, now)
+        await store.arm(connection, deadline.of_waiting(call, clocks, since, given.stamp_id))
 
 
 def _stamp(

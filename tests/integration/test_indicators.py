@@ -290,6 +290,65 @@ async def test_a_call_without_a_unit_is_told_of_after_a_minute_or_at_once_when_n
         assert await desk.alarms(call) == []
 
 
+async def test_a_clinic_that_asks_and_a_call_of_unknown_acceptance_are_told_of_after_a_minute_too(
+    desk: Desk,
+) -> None:
+    ago = datetime.now(UTC) - timedelta(seconds=61)
+    for call in (await desk.ask_for_transfer("F-clinic", ago), await desk.call(ago)):
+        await desk.timekeeper.look()
+        assert await desk.alarms(call) == [(NOTIFICATION, "breach", None)]
+
+
+@pytest.mark.parametrize("status", ["stood_down", "out_of_service"])
+async def test_a_call_that_loses_its_only_unit_waits_and_alarms_again(
+    desk: Desk, status: str
+) -> None:
+    now = datetime.now(UTC)
+    call = await desk.call(now, call={"accepted_at": (now - timedelta(seconds=300)).isoformat()})
+    await desk.timekeeper.look()
+    one, two = (f"alarm-{next(NUMBERS)}" for _ in range(2))
+    for unit in (one, two):
+        await desk.send(call, unit, now)
+    await desk.stamp(one, "departed", now)
+    await desk.stamp(one, status, now)
+    await desk.timekeeper.look()
+    assert (await desk.alarms(call), await waits(desk, call)) == ([], False), "another one goes"
+    await desk.stamp(two, status, now)
+    await desk.timekeeper.look()
+    assert (await desk.alarms(call), await waits(desk, call)) == (
+        [(NOTIFICATION, "breach", None)], True,
+    )  # fmt: skip
+    assert (await desk.told(call)).count("DeadlineMissed") == 2
+
+
+async def test_a_unit_that_breaks_down_on_scene_was_there(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    call, unit = await desk.call(now - timedelta(seconds=300)), f"alarm-{next(NUMBERS)}"
+    await desk.send(call, unit, now)
+    for status in ("on_scene", "out_of_service"):
+        await desk.stamp(unit, status, now)
+    await desk.timekeeper.look()
+    assert (await desk.alarms(call), await waits(desk, call)) == ([], False)
+
+
+async def waits(desk: Desk, call: str) -> bool:
+    return call in [each["incident_id"] for each in await desk.get("waiting-calls")]
+
+
+async def test_a_call_that_is_taken_up_again_without_a_unit_alarms_again(desk: Desk) -> None:
+    now, past = datetime.now(UTC), datetime.now(UTC) - timedelta(seconds=300)
+    given_up, merged, other = [await desk.call(past) for _ in range(3)]
+    await desk.post(f"incidents/{given_up}/abandoned", past)
+    await desk.post(f"incidents/{merged}/merge", past, into=other)
+    await desk.timekeeper.look()
+    assert await desk.alarms(given_up) == await desk.alarms(merged) == []
+    await desk.post(f"incidents/{given_up}/resumed", now, reason="the caller rang again")
+    await desk.post(f"incidents/{merged}/unmerge", now, out_of=other, reason="another street")
+    await desk.timekeeper.look()
+    for call in (given_up, merged):
+        assert await desk.alarms(call) == [(NOTIFICATION, "breach", None)]
+
+
 async def test_real_missions_come_to_what_an_independent_count_gives(desk: Desk) -> None:
     if not LINCOLN.is_dir():
         pytest.skip("the records of Lincoln are not here")

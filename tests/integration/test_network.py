@@ -84,6 +84,10 @@ class County:
             await store.ENCOUNTERS.save(connection, {encounter_id: weighed})
         return str(encounter_id)
 
+    async def alone(self) -> None:
+        """No unit is known but those of this county."""
+        await self.desk.pool.execute("DELETE FROM units WHERE NOT id = ANY($1)", self.units)
+
     async def clear(self) -> None:
         """No unit of this county is recommended any more."""
         for unit in self.units:
@@ -254,6 +258,74 @@ async def test_nobody_is_diverted_from_a_patient(county: County) -> None:
     assert (answer.status_code, answer.json()["title"]) == (409, "Not to be diverted")
 
 
+# -- when no unit is free --------------------------------------------------------------------------
+
+NOTIFICATION = "first_unit_notified_within_1min"
+AT_ONCE = [(NOTIFICATION, "breach", None)]
+
+
+async def looked(county: County, call: str, pass_s: int = 0) -> list[tuple[str, str, str | None]]:
+    """The alarms of a call, when so many seconds have passed and the timekeeper has looked."""
+    await county.desk.pool.execute(
+        "UPDATE deadlines SET due_at = due_at - make_interval(secs => $1)", pass_s
+    )
+    await county.desk.timekeeper.look()
+    return await county.desk.alarms(call)
+
+
+async def test_that_no_unit_is_free_is_told_at_once_and_once(county: County) -> None:
+    await county.alone()
+    station, desk = await county.station(), county.desk
+    unit, mobile = await county.unit(station), await county.unit(station, force="mobile")
+    free = await desk.call(county.now)
+    assert await looked(county, free) == [], "one is free"
+    await county.send(free, unit)
+    calls = [await desk.call(county.now), await desk.ask_for_transfer("F-1", county.now)]
+    drill = await desk.call(county.now, classification="drill")
+    for call in calls:
+        assert await looked(county, call) == AT_ONCE
+    assert await looked(county, drill) == await looked(county, free) == []
+    told = {"classification": "emergency", "occurred_at": county.now.isoformat()}
+    await desk.put(f"incidents/{drill}/classification", **told)
+    for call in (*calls, drill):
+        assert await looked(county, call, 61) == AT_ONCE
+        assert (await desk.told(call)).count("DeadlineMissed") == 1
+    await desk.post("mobile-force/mobilised", county.now, reason="fire", station_ids=[station])
+    await county.send(calls[0], mobile)
+    assert await looked(county, calls[0]) == []
+
+
+async def test_while_a_unit_is_free_a_call_has_its_minute(county: County) -> None:
+    await county.alone()
+    await county.unit(await county.station())
+    call = await county.desk.call(county.now)
+    assert await looked(county, call) == []
+    assert await looked(county, call, 50) == []
+    assert await looked(county, call, 11) == AT_ONCE
+
+
+async def test_a_unit_that_is_not_ready_or_breaks_down_is_none_that_is_free(county: County) -> None:
+    await county.alone()
+    station, desk = await county.station(), county.desk
+    low, unit = await county.unit(station), await county.unit(station)
+    said = {"oxygen": "low", "occurred_at": county.now.isoformat()}
+    await desk.put(f"units/{low}/readiness", **said)
+    call = await desk.call(county.now)
+    await county.send(call, unit)
+    assert await looked(county, call) == []
+    await desk.stamp(unit, "out_of_service", county.now)
+    assert await looked(county, call) == AT_ONCE
+
+
+async def test_who_has_registered_no_unit_does_not_say_that_none_is_free(county: County) -> None:
+    await county.alone()
+    one, other = await county.desk.call(county.now), await county.desk.call(county.now)
+    await county.desk.send(one, f"{county.name}.U-0", county.now)
+    county.units.append(f"{county.name}.U-0")
+    assert await looked(county, other) == []
+    assert await looked(county, other, 61) == AT_ONCE
+
+
 # -- where units drive -----------------------------------------------------------------------------
 
 
@@ -347,12 +419,13 @@ async def test_a_severe_patient_without_a_hospital_is_asked_about(county: County
 
 
 async def test_whoever_leaves_the_scene_without_a_hospital_is_asked(county: County) -> None:
-    """By the button, and by satellites alone."""
-    for by_gps in (False, True):
+    """By the button, and by satellites alone; also a crew that has pressed nothing else."""
+    for by_gps, is_reached in ((False, True), (True, True), (False, False)):
         unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
         patient = await county.weigh(call, TriageLevel.URGENT)
         leg = (await county.send(call, unit))["leg"]["leg_id"]
-        await county.desk.post(f"encounters/{patient}/reached", county.now, unit_id=unit)
+        if is_reached:
+            await county.desk.post(f"encounters/{patient}/reached", county.now, unit_id=unit)
         past = county.now - timedelta(seconds=61)
         if by_gps:
             await see(county, unit, UnitLeftScene(

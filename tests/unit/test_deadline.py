@@ -18,17 +18,23 @@ from services.dispatch.deadline import (
     LEFT_WITHOUT,
     NOTIFICATION,
     About,
+    Alarm,
     Deadline,
+    Since,
     Step,
     as_emergency,
     at_once,
+    is_lost_by,
     is_missed,
     last_steps,
+    newest,
     of_call,
     of_event,
     of_leaving,
     of_leg,
     of_patient,
+    of_waiting,
+    put_back,
     told,
 )
 from services.dispatch.encounter import Encounter
@@ -113,8 +119,12 @@ def test_a_call_must_have_a_unit_a_minute_after_it_was_accepted() -> None:
     assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(55))
     assert is_missed(each, About(CALL, []))
     assert not is_missed(each, About(CALL, [leg_of(sent())]))
+
+
+def test_a_call_of_which_nobody_says_when_it_was_accepted_waits_since_it_was_opened() -> None:
     unknown = CALL.but(call=CALL.call.but(accepted_at=None))
-    assert of_call(unknown, CLOCKS, at(0)) == []
+    (each,) = of_call(unknown, CLOCKS, at(0))
+    assert each.due_at == unknown.opened_at + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +150,85 @@ def test_a_call_whose_only_unit_was_called_back_waits_and_one_that_was_served_do
     assert not is_missed(waits, About(CALL, [back, leg_of(sent())]))
     served = leg_of(stamped(sent(), S.ON_SCENE, S.AVAILABLE))
     assert not is_missed(waits, About(CALL, [served]))
+
+
+@pytest.mark.parametrize(
+    ("statuses", "lost"),
+    [
+        ((S.STOOD_DOWN,), True),
+        ((S.DEPARTED, S.OUT_OF_SERVICE), True),
+        ((S.ON_SCENE, S.STOOD_DOWN), False),
+        ((S.ON_SCENE, S.OUT_OF_SERVICE), False),
+        ((S.LEFT_SCENE, S.OUT_OF_SERVICE), False),
+        ((S.DEPARTED,), False),
+        ((S.DEPARTED, S.AVAILABLE), False),
+        ((S.STOOD_DOWN, S.OUT_OF_SERVICE), False),
+    ],
+)
+def test_a_call_loses_its_unit_by_what_ends_it_before_it_was_there(
+    statuses: tuple[UnitStatus, ...], lost: bool
+) -> None:
+    leg = leg_of(stamped(sent(), *statuses))
+    assert is_lost_by(leg, leg.stamps[-1]) is lost
+    if lost:
+        assert is_missed(at_once("I-1", "x", at(20)), About(CALL, [leg]))
+
+
+def test_a_unit_that_broke_down_on_its_way_and_is_free_again_was_lost_all_the_same() -> None:
+    waits = at_once("I-1", "x", at(20))
+    broken = stamped(sent(), S.DEPARTED, S.OUT_OF_SERVICE, S.AVAILABLE)
+    assert is_missed(waits, About(CALL, [leg_of(broken)]))
+    free = stamped(sent(), S.DEPARTED, S.AVAILABLE)
+    later, _ = stamp(free, stamp_of(S.OUT_OF_SERVICE, second=9000, name="next-shift"))
+    assert not is_missed(waits, About(CALL, [leg_of(later)]))
+
+
+@pytest.mark.parametrize(("second", "expected"), [(10, 55), (600, 600), (9000, 9000)])
+def test_a_call_that_waits_again_has_what_is_left_of_its_minute(
+    second: float, expected: float
+) -> None:
+    (each,) = of_waiting(CALL, CLOCKS, Since(at(second), at(second)), "stamp-1")
+    assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(expected))
+    (other,) = of_waiting(CALL, CLOCKS, Since(at(second), at(second)), "stamp-2")
+    assert other.deadline_id != each.deadline_id
+    assert of_waiting(CALL, CLOCKS, Since(at(second), at(second + 3601)), "stamp-1") == []
+
+
+def test_a_call_is_looked_at_at_once_and_a_unit_that_has_to_leave_in_its_time() -> None:
+    (opened,) = of_call(CALL, CLOCKS, at(0))
+    (again,) = of_waiting(CALL, CLOCKS, Since(at(9), at(10)), "stamp-1")
+    for each, second in ((opened, 0), (again, 10)):
+        assert (each.looked_at, each.due_at) == (at(second), at(55))
+        assert each.is_early(at(second))
+        assert not each.is_early(at(55)), "looked at late, it is what it is due for"
+    (late,) = of_call(CALL, CLOCKS, at(56))
+    assert (late.looked_at, late.is_early(at(56))) == (at(55), False)
+    departure = due(leg_of(sent()))[Step.BREACH]
+    assert departure.looked_at == departure.due_at == at(180)
+
+
+def test_what_was_looked_at_early_is_missed_then_or_looked_at_again_when_it_is_due() -> None:
+    (one,), (other,) = (of_call(CALL.but(incident_id=n), CLOCKS, at(0)) for n in ("I-1", "I-2"))
+    missed = one.as_missed(at(1))
+    assert (missed.due_at, missed.deadline_id) == (at(0), one.deadline_id)
+    assert one.as_missed(at(60)).due_at == at(55)
+    (later,) = put_back([one, other], [missed])
+    assert (later.deadline_id, later.looked_at) == (other.deadline_id, at(55))
+
+
+def test_a_site_may_wait_for_the_limit_though_none_is_free() -> None:
+    clock = CLOCKS[NOTIFICATION].but(at_once_when_none_is_free=False)
+    (each,) = of_call(CALL, {**CLOCKS, NOTIFICATION: clock}, at(0))
+    assert each.looked_at == each.due_at == at(55)
+
+
+def test_of_alarms_that_were_raised_anew_the_newest_is_shown() -> None:
+    def alarm(name: str, second: float, incident_id: str = "I-1") -> Alarm:
+        told = at_once(incident_id, name, at(0)).model_dump(exclude={"deadline_id", "early_at"})
+        return Alarm(alarm_id=name, raised_at=at(second), **told)
+
+    old, other, new = alarm("a", 0), alarm("b", 1, "I-2"), alarm("c", 2)
+    assert newest([old, other, new]) == [other, new]
 
 
 def test_what_becomes_an_emergency_has_its_time_from_then_on() -> None:
@@ -200,6 +289,23 @@ def test_who_leaves_the_scene_without_a_hospital_is_asked_whatever_the_level() -
     assert not is_missed(crew, About(CALL, [leg], [mild.but(unit_id="U-2")]))
     home = leg_of(stamped(sent(), S.LEFT_SCENE, S.AVAILABLE))
     assert not is_missed(crew, About(CALL, [home], [mild]))
+
+
+def test_the_only_unit_of_a_call_is_asked_also_where_nobody_has_said_whom_it_has() -> None:
+    leg = leg_of(stamped(sent(), S.LEFT_SCENE))
+    crew, _ = of_leaving(leg, at(500), CLOCKS, at(500))
+    there = ENCOUNTER.but(level=TriageLevel.URGENT)
+    bound, over = there.but(destination="F-1"), there.but(outcome=Outcome.REFUSED_TRANSPORT)
+    for patients, asked in (
+        ([there], True), ([there, there], True), ([there, over], True), ([], False),
+        ([bound], False), ([there, bound], False), ([over], False),
+        ([there, PATIENT.but(destination="F-1")], False), ([there, PATIENT], True),
+    ):  # fmt: skip
+        assert is_missed(crew, About(CALL, [leg], patients)) is asked, patients
+    other, _ = send(Unit(unit_id="U-2"), order().but(unit_id="U-2"), 0)
+    assert not is_missed(crew, About(CALL, [leg, leg_of(other)], [there]))
+    back = leg_of(stamped(other, S.STOOD_DOWN))
+    assert is_missed(crew, About(CALL, [leg, back], [there]))
 
 
 def test_a_unit_that_is_silent_alarms_until_it_is_heard_or_free_whatever_the_call() -> None:
