@@ -120,7 +120,7 @@ async def test_the_indicators_of_a_station_and_a_county_are_of_what_was_sent_fro
     county: County,
 ) -> None:
     one, other = await county.station(1), await county.station(2)
-    begin = datetime(2001, 3, 1, tzinfo=UTC) + timedelta(days=next(NUMBERS))
+    begin = datetime(1990, 3, 1, tzinfo=UTC) + timedelta(days=next(NUMBERS))
     for station, second in ((one, 100), (one, 200), (other, 90)):
         unit, call = await county.unit(station), await county.desk.call(begin)
         await county.desk.post(f"incidents/{call}/units", begin, unit_id=unit)
