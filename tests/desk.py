@@ -166,3 +166,4 @@ async def at_desk(platform: Platform, folder: Path) -> AsyncIterator[Desk]:
         )
         yield Desk(http, pool, settings, key)
         await pool.execute("DELETE FROM outbox")
+        await pool.execute("DELETE FROM deadlines")  # of other files: they would come first

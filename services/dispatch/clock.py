@@ -153,13 +153,15 @@ class Rate(Value):
 
 
 def measured(readings: Iterable[Reading]) -> Measured:
-    """How long it took, where there is no limit."""
+    """How long it took, where there is no limit. Of who was called back nothing more was due."""
     known = list(readings)
     took = _took(known)
+    open_ones = [each for each in known if each.took is None and each.stood_down is None]
+    missing = sum(each.is_over or each.ended is not None for each in open_ones)
     return Measured(
         measured=len(took),
-        missing=sum(reading.took is None and reading.is_over for reading in known),
-        running=sum(reading.took is None and not reading.is_over for reading in known),
+        missing=missing,
+        running=len(open_ones) - missing,
         before_its_beginning=sum(taken < timedelta(0) for taken in took),
         p50_s=percentile(took, 50),
         p90_s=percentile(took, 90),

@@ -18,7 +18,7 @@ from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.indicators import COUNTED
-from services.dispatch.leg import REPORTED, Leg, Stamp
+from services.dispatch.leg import Leg, Stamp
 
 S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
@@ -30,7 +30,6 @@ _SEVERE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 PAST = timedelta(hours=1)
 #: Who has stamped nothing else has not left; who stamps that they are on scene has.
 _WAITING = frozenset({S.NOTIFIED, S.ACKNOWLEDGED})
-_THERE = frozenset({S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION})
 
 
 class Step(StrEnum):
@@ -118,7 +117,8 @@ def of_waiting(
     limit = clocks[NOTIFICATION].limit
     if limit is None or since.began < since.now - PAST:
         return []
-    due_at = max(_accepted(incident) + limit, since.began)
+    accepted = min(_accepted(incident), since.now)
+    due_at = max(accepted + limit, since.start)
     again = at_once(incident.incident_id, cause, due_at)
     return [_or_at_once(again, clocks, since.now)]
 
@@ -187,19 +187,24 @@ class Since(NamedTuple):
     began: datetime
     now: datetime
 
+    @property
+    def start(self) -> datetime:
+        """A clock that is ahead, or a slip of the pen, puts nothing off."""
+        return min(self.began, self.now)
+
 
 def _steps(
     name: str, clocks: Mapping[str, Clock], whose: Whose, since: Since, subject: str | None = None
 ) -> Iterator[Deadline]:
     clock, subject = clocks[name], subject or whose.leg_id or whose.incident_id
     for step, after in ((Step.WARNING, clock.warn_s), (Step.BREACH, clock.limit_s)):
-        if after is None or since.began + timedelta(seconds=after) < since.now - PAST:
+        if after is None or since.start + timedelta(seconds=after) < since.now - PAST:
             continue
         yield Deadline(
             deadline_id=derived_id("deadline", name, subject, step),
             clock=name,
             step=step,
-            due_at=since.began + timedelta(seconds=after),
+            due_at=since.start + timedelta(seconds=after),
             **whose._asdict(),
         )
 
@@ -231,7 +236,7 @@ def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
         case "destination_known_on_leaving":
             return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
-    return is_open and all(map(_was_lost, about.legs))
+    return is_open and all(leg.was_lost for leg in about.legs)
 
 
 def _knows_not_whither(leg: Leg, about: About) -> bool:
@@ -239,7 +244,7 @@ def _knows_not_whither(leg: Leg, about: About) -> bool:
     other unit is sent, it has whoever there is: one destination is one to drive to."""
     own = [each for each in about.encounters if each.unit_id == leg.unit_id]
     others = [each for each in about.legs if each.leg_id != leg.leg_id]
-    if own or any(_goes_on(each) and not _was_lost(each) for each in others):
+    if own or any(_goes_on(each) and not each.was_lost for each in others):
         return any(map(_lacks_destination, own))
     there = [each for each in about.encounters if each.unit_id is None and each.outcome is None]
     return bool(there) and all(map(_lacks_destination, there))
@@ -262,18 +267,7 @@ def is_lost_by(leg: Leg, given: Stamp) -> bool:
     ends = given.status is S.STOOD_DOWN or (
         given.status is S.OUT_OF_SERVICE and not leg.dispatch().is_over
     )
-    return ends and _was_lost(leg)
-
-
-def _was_lost(leg: Leg) -> bool:
-    """Whether it was called back, or broke down, before it was there: the call waits as if nobody
-    had been sent."""
-    if any(stamp.status in _THERE for stamp in leg.standing):
-        return False
-    sent, broken = leg.dispatch(), leg.at(S.OUT_OF_SERVICE, REPORTED)
-    if broken is not None and (sent.available is None or broken <= sent.available):
-        return True
-    return sent.stood_down is not None
+    return ends and leg.was_lost
 
 
 def _is_silent(leg: Leg) -> bool:

@@ -76,7 +76,9 @@ def indicators(legs: Iterable[Leg], limit: timedelta) -> dict[str, Any]:
         by_incident[dispatch.incident_id].append(dispatch)
     driven = rate((d.reading(d.departed) for d in each), limit, late_stand_downs=False)
     first = rate(map(first_unit, by_incident.values()), limit, late_stand_downs=False)
-    spreads = {name: measured(readings) for name, readings in intervals(each).items()}
+    spreads = {
+        name: measured(readings) for name, readings in intervals(each, are_over=True).items()
+    }
     return {
         "dispatch_within_3min": driven.model_dump(exclude_none=True),
         "first_unit_within_3min": first.model_dump(exclude_none=True),

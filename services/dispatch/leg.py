@@ -20,6 +20,7 @@ S = UnitStatus
 #: A button that somebody pressed, and what satellites show.
 REPORTED: frozenset[StampSource] = frozenset({"crew", "dispatcher", "system"})
 VERIFIED: frozenset[StampSource] = frozenset({"gps"})
+_THERE = frozenset({S.ON_SCENE, S.LEFT_SCENE, S.AT_DESTINATION})
 
 
 #: What satellites saw is known to within this; what lies between two fixes farther apart is not.
@@ -150,6 +151,17 @@ class Leg(Value):
         return stamp.occurred_at if stamp.occurred_at - stamp.not_before <= SURE else None
 
     @property
+    def was_lost(self) -> bool:
+        """Whether it was called back, or broke down, before it was there: its call waits as if
+        nobody had been sent."""
+        if any(stamp.status in _THERE for stamp in self.standing):
+            return False
+        broken, free = self.at(S.OUT_OF_SERVICE, REPORTED), self.at(S.AVAILABLE, REPORTED)
+        if broken is not None and (free is None or broken <= free):
+            return True
+        return self.at(S.STOOD_DOWN, REPORTED) is not None
+
+    @property
     def _not_before(self) -> datetime | None:
         seen = (s for s in self.stamps if s.status is S.DEPARTED and s.source in VERIFIED)
         return next((stamp.not_before for stamp in seen), None)
@@ -271,11 +283,19 @@ INTERVALS = (
 )
 
 
-def intervals(dispatches: Sequence[Dispatch]) -> Mapping[str, list[Reading]]:
-    """What each interval was, by its name, in each dispatch."""
+def intervals(
+    dispatches: Sequence[Dispatch], *, are_over: bool = False
+) -> Mapping[str, list[Reading]]:
+    """What each interval was, by its name, in each dispatch. ``are_over``: nothing more is expected
+    of any."""
     return {
         f"{begins}_to_{ends}": [
-            Reading(getattr(each, begins), getattr(each, ends), is_over=each.is_over)
+            Reading(
+                getattr(each, begins),
+                getattr(each, ends),
+                each.stood_down,
+                is_over=are_over or each.is_over,
+            )
             for each in dispatches
         ]
         for begins, ends in INTERVALS

@@ -10,22 +10,14 @@ from services.dispatch.incident import Incident
 from services.dispatch.recommendation import Candidate, Task, may_go
 from services.dispatch.register import Hospital, Station
 from services.dispatch.severity import Case
-from services.dispatch.store import ENCOUNTERS, INCIDENTS
+from services.dispatch.store import ENCOUNTERS, INCIDENTS, legs_of
 from services.dispatch.unit import ASSIGNABLE, Unit
 from services.kit.postgres import Connection
 
-#: A call waits that is open or held, and to which nobody is sent who is not back, and has not
-#: broken down on the way there; one whose patients all have their outcome waits to be closed, and
-#: for nobody.
-_WAITING = """
+#: One whose patients all have their outcome waits to be closed, and for nobody.
+_WORKED_ON = """
     SELECT i.state FROM incidents i
      WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
-       AND NOT EXISTS (
-           SELECT FROM legs l WHERE l.incident_id = i.id
-              AND l.stood_down IS NULL AND l.available IS NULL
-              AND (NOT l.state::jsonb @? '$.stamps[*] ? (@.status == "out_of_service")'
-                   OR l.state::jsonb @? '$.stamps[*].status ?
-                      (@ == "on_scene" || @ == "left_scene" || @ == "at_destination")'))
        AND EXISTS (
            SELECT FROM json_array_elements_text(i.state -> 'encounter_ids') AS of_call (id)
              JOIN encounters e ON e.id = of_call.id
@@ -98,10 +90,12 @@ async def cases_of(connection: Connection, incident_ids: Collection[str]) -> dic
 
 
 async def waiting(connection: Connection, classification: str) -> list[Case]:
-    """The calls of a class to which nobody is sent."""
-    rows = await connection.fetch(_WAITING, classification)
-    incidents = [Incident.model_validate_json(row["state"]) for row in rows]
-    return await _with_patients(connection, incidents)
+    """The calls of a class to which nobody is sent, or nobody who was not lost on the way."""
+    rows = await connection.fetch(_WORKED_ON, classification)
+    known = [Incident.model_validate_json(row["state"]) for row in rows]
+    legs = await legs_of(connection, [each.incident_id for each in known])
+    waiting = [each for each in known if all(leg.was_lost for leg in legs[each.incident_id])]
+    return await _with_patients(connection, waiting)
 
 
 async def _with_patients(connection: Connection, incidents: Sequence[Incident]) -> list[Case]:

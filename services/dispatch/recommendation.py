@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
-from itertools import groupby
 from math import inf
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -145,17 +144,22 @@ def units(
     call: Call, candidates: Iterable[Candidate], site: Site, now: datetime
 ) -> list[UnitAdvice]:
     """The free units that fit, the best first. Where there is none, those that may be taken from
-    less severe calls, of the least severe first."""
+    less severe calls: who has what is needed, then of the least severe."""
     known = list(candidates)
     free = [each for each in known if may_go(each.unit, now)]
     if free:
-        return sorted(_first_named([_advice(c, call, site, now) for c in free]), key=_rank)
+        found = [_advice(each, call, site, now) for each in free]
+        if (first := _soonest(each.eta_s for each in found)) >= 0:
+            found[first] = found[first].but(pro=_nearest(found[first].pro))
+        return sorted(found, key=_rank)
     taken = [each for each in known if _is_divertible(each, call, now)]
-    taken.sort(key=lambda c: ORDER.index(c.task.severity) if c.task else 0, reverse=True)
-    found = []
-    for _, same in groupby(taken, key=lambda c: c.task.severity if c.task else None):
-        found += sorted((_advice(c, call, site, now) for c in same), key=_rank)
-    return found
+    severe = {c.unit.unit_id: ORDER.index(c.task.severity) for c in taken if c.task}
+
+    def rank(advice: UnitAdvice) -> tuple[int, int, float, str]:
+        lacks, eta_s, unit_id = _rank(advice)
+        return lacks, -severe[unit_id], eta_s, unit_id
+
+    return sorted((_advice(c, call, site, now) for c in taken), key=rank)
 
 
 def _is_divertible(candidate: Candidate, call: Call, now: datetime) -> bool:
@@ -171,14 +175,14 @@ def _rank(advice: UnitAdvice) -> tuple[int, float, str]:
     return lacks, inf if advice.eta_s is None else advice.eta_s, advice.unit_id
 
 
-def _first_named(advices: list[UnitAdvice]) -> list[UnitAdvice]:
-    """The same, and of the one that is there first it is said."""
-    timed = [each for each in advices if each.eta_s is not None]
-    first = min(timed, key=lambda each: (each.eta_s, each.unit_id), default=None)
-    return [
-        each.but(pro=(argument(Why.NEAREST), *each.pro)) if each is first else each
-        for each in advices
-    ]
+def _soonest(times: Iterable[float | None]) -> int:
+    """Which of these is there first; -1 where nobody knows of any."""
+    known = [inf if seconds is None else seconds for seconds in times]
+    return known.index(min(known)) if min(known, default=inf) < inf else -1
+
+
+def _nearest(pro: tuple[Argument, ...]) -> tuple[Argument, ...]:
+    return (argument(Why.NEAREST), *pro)
 
 
 def _advice(candidate: Candidate, call: Call, site: Site, now: datetime) -> UnitAdvice:
@@ -253,24 +257,25 @@ def hospitals(
     """The hospitals, the best first: those with the centres that are needed; of these not those
     that advise to go elsewhere; the network's; then the nearest. What the patient wishes goes
     before the network where the case is not severe."""
-    advised = [(_hospital(patient, each, site, now), each) for each in known]
+    advised = [_hospital(patient, each, site, now) for each in known]
+    if (first := _soonest(each.eta_s for each in advised)) >= 0:
+        advised[first] = advised[first].but(pro=_nearest(advised[first].pro))
     is_severe = not is_worse(TriageLevel.NOT_YET, patient.severity)
 
-    def rank(pair: tuple[HospitalAdvice, Hospital]) -> tuple[bool | float | str, ...]:
-        advice, hospital = pair
+    def rank(advice: HospitalAdvice) -> tuple[bool | float | str, ...]:
         against = {each.why for each in advice.con}
-        wished = hospital.facility_id == patient.wishes and not is_severe
-        in_network = hospital.facility_id == patient.network
+        wished = advice.facility_id == patient.wishes and not is_severe
+        in_network = advice.facility_id == patient.network
         return (
             Why.LACKS_CENTRE in against,
             Why.DIVERTS in against,
             not wished,
             not in_network,
             advice.eta_s,
-            hospital.facility_id,
+            advice.facility_id,
         )
 
-    return [advice for advice, _ in sorted(advised, key=rank)]
+    return sorted(advised, key=rank)
 
 
 def _hospital(patient: Patient, hospital: Hospital, site: Site, now: datetime) -> HospitalAdvice:

@@ -202,7 +202,7 @@ async def test_a_call_whose_patients_all_have_an_outcome_waits_for_nobody(county
 
     await county.send(call, unit)
     assert await waiting() == {transfer}
-    await county.desk.stamp(unit, "available", county.now)
+    await county.desk.stamp(unit, "stood_down", county.now)
     for served in (transfer, call):
         for patient in (await county.desk.get(f"incidents/{served}"))["encounter_ids"]:
             assert served in await waiting(), "a patient of it is still without outcome"
@@ -211,6 +211,18 @@ async def test_a_call_whose_patients_all_have_an_outcome_waits_for_nobody(county
             )
         assert served not in await waiting()
     assert (await county.desk.get(f"incidents/{call}"))["standing"] == "open"
+
+
+@pytest.mark.parametrize("stamps", [("departed",), ("departed", "on_scene"), ("on_scene",)])
+async def test_a_call_whose_unit_is_free_again_and_was_not_called_back_waits_for_nobody(
+    county: County, stamps: tuple[str, ...]
+) -> None:
+    """It is not alarmed of either: who has not stamped is not who has not been there."""
+    unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
+    await county.send(call, unit)
+    for status in (*stamps, "available"):
+        await county.desk.stamp(unit, status, county.now)
+    assert call not in {each["incident_id"] for each in await county.desk.get("waiting-calls")}
 
 
 async def test_a_unit_is_diverted_from_a_less_severe_call_which_waits_again(county: County) -> None:

@@ -97,6 +97,16 @@ def test_what_goes_on_is_not_missing() -> None:
     assert (told.measured, told.missing, told.running, told.p50_s) == (1, 1, 1, 60)
 
 
+def test_what_ended_and_was_never_seen_to_begin_is_missing() -> None:
+    told = measured([Reading(None, at(9), is_over=False), Reading(None, None, is_over=False)])
+    assert (told.measured, told.missing, told.running) == (0, 1, 1)
+
+
+def test_of_who_was_called_back_nothing_more_is_missing() -> None:
+    told = measured([ended(None, stood_down=at(60)), ended(30, stood_down=at(60))])
+    assert (told.measured, told.missing, told.running) == (1, 0, 0)
+
+
 seconds = some.none() | some.integers(-100, 1000)
 readings = some.builds(
     lambda end, back, rolling: Reading(

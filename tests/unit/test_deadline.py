@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.encounter import Outcome, Patient
-from schemas.incident import DeadlineMissed, DeadlineWarned
+from schemas.incident import Call, DeadlineMissed, DeadlineWarned
 from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
 from services.dispatch import loader
@@ -58,6 +58,13 @@ def leg_of(unit: Unit) -> Leg:
 
 def due(leg: Leg, second: float = 1) -> dict[Step, Deadline]:
     return {each.step: each for each in of_leg(leg, CLOCKS, at(second))}
+
+
+def test_a_clock_that_is_ahead_puts_no_alarm_off() -> None:
+    ahead = CALL.but(call=Call(accepted_at=at(86_400)), opened_at=at(86_400))
+    assert [each.due_at for each in of_call(ahead, CLOCKS, at(5))] == [at(65)]
+    (again,) = of_waiting(ahead, CLOCKS, Since(at(86_000), at(100)), "act")
+    assert again.due_at == at(160)
 
 
 def test_a_unit_is_warned_of_at_120_s_and_late_at_180() -> None:

@@ -197,6 +197,15 @@ def test_the_least_severe_call_loses_its_unit_first_and_of_these_the_nearest() -
     assert all(Why.TAKEN_FROM_LESS_SEVERE in why(each)[1] for each in found)
 
 
+def test_who_lacks_what_the_call_needs_is_taken_last_whatever_it_is_sent_to() -> None:
+    needs = (Equipment.DEFIBRILLATOR,)
+    able = Candidate(
+        unit("able", S.DEPARTED, equipment=needs), station(9), Task("I-1", L.SEVERE, False)
+    )
+    found = units(call(L.CRITICAL, *needs), [driving("A", 1, L.NON_URGENT), able], SITE, NOW)
+    assert [each.unit_id for each in found] == ["able", "A"]
+
+
 @pytest.mark.parametrize(("one", "other"), list(product(ORDER, ORDER)))
 def test_a_unit_is_taken_from_less_severe_calls_alone(one: TriageLevel, other: TriageLevel) -> None:
     may = ORDER.index(one) < ORDER.index(other)
@@ -331,6 +340,7 @@ def test_capability_goes_before_the_network_and_the_network_before_the_way() -> 
     assert Why.CAPABLE in why(found[0])[0]
     assert Why.LACKS_CENTRE in why(found[1])[1]
     assert Why.NETWORK in why(found[1])[0]
+    assert [Why.NEAREST in why(each)[0] for each in found] == [False, False, True]
 
 
 def test_who_advises_to_go_elsewhere_is_named_later_and_not_left_out() -> None:
