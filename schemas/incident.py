@@ -87,6 +87,15 @@ class IncidentClassified(IncidentEvent):
     classification: CallClass
 
 
+class CallCorrected(IncidentEvent):
+    """A time of the call was wrong, or never was. What was said before stays in the log."""
+
+    call: Call = Field(description="The whole call as it now stands.")
+    was: Call
+    reason: Text
+    corrected_by: Identifier
+
+
 class IncidentHeld(IncidentEvent):
     """The call waits: no unit is free, or more has to be known."""
 

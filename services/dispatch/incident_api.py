@@ -31,6 +31,7 @@ from services.dispatch.requests import (
     AddPatients,
     CallBack,
     ClassifyIncident,
+    CorrectCall,
     LocateIncident,
     MergeIncident,
     OpenIncident,
@@ -122,6 +123,33 @@ async def classify_incident(
         await store.arm(connection, due)
 
     return await _change(request, event, incident.correct, begin_clocks)
+
+
+@router.post("/{incident_id}/call-correction", response_model_exclude=OURS)
+@retrying
+async def correct_call(
+    request: Request,
+    incident_id: Identifier,
+    body: CorrectCall,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """Say that a time of the call was wrong, and why. What stood before is kept beside it; the
+    indicators follow."""
+    wanted = incident.CallCorrection(
+        event_id=event_id_for(request, body, idempotency_key),
+        occurred_at=body.occurred_at,
+        named=body.named,
+        call=body.call,
+        reason=body.reason,
+        corrected_by=caller.name,
+    )
+    async with transaction(request.app.state.pool) as connection:
+        row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+        after, events = incident.correct_call(store.known(row), wanted, datetime.now(UTC))
+        if events:
+            await _save(connection, Row(after, row.version), (), events)
+    return after
 
 
 @router.post("/{incident_id}/merge", response_model_exclude=OURS)

@@ -188,6 +188,35 @@ async def test_what_is_better_known_of_a_call_is_answered_stored_and_told(house:
     assert await house.told(number) == ["IncidentOpened", "IncidentLocated", "IncidentClassified"]
 
 
+async def test_a_time_of_a_call_is_corrected_and_what_stood_before_is_kept(house: House) -> None:
+    call = {"received_at": "2026-03-09T06:10:00Z", "accepted_at": "2026-03-09T06:21:00Z"}
+    opened = await house.call(call=call)
+    path, was = f"/v1/incidents/{opened['incident_id']}", {**call, "answered_at": None}
+    route, why = f"POST {path}/call-correction", {"reason": "以录音为准"}
+    right = {"accepted_at": "2026-03-09T06:11:00Z"}
+    told = await house.do(Role.DISPATCHER, route, {**right, **why}, "right")
+    assert told["call"] == {**was, **right}
+    (before,) = told["earlier_calls"]
+    assert before.pop("corrected_by")
+    assert before == {"call": was, "until": AT["occurred_at"], **why}
+    # Without a key, two that differ in what is null are two.
+    for name in ("received_at", "answered_at"):
+        for _ in range(2):
+            answer = await house.ask(Role.DISPATCHER, route, {name: None, **why})
+            assert answer.is_success, answer.text
+    told = (await house.ask(Role.DISPATCHER, f"GET {path}")).json()
+    assert told["call"] == {"received_at": None, "answered_at": None, **right}
+    assert len(told["earlier_calls"]) == 3
+    assert await house.told(opened["incident_id"]) == ["IncidentOpened", *["CallCorrected"] * 3]
+    other = {"received_at": None, **why}
+    assert await house.refused(Role.DISPATCHER, route, other, "right") == (409, "Key used before")
+    assert (await house.refused(Role.DISPATCHER, route, why))[0] == 422
+    assert (await house.refused(Role.DISPATCHER, route, {**right, "reason": ""}))[0] == 422
+    into = {"into": (await house.call())["incident_id"]}
+    await house.do(Role.DISPATCHER, f"POST {path}/merge", into)
+    assert await house.refused(Role.DISPATCHER, route, {**right, **why}) == (409, "Merged")
+
+
 async def test_a_second_call_is_merged_into_the_first_with_its_placeholders(house: House) -> None:
     first, second = await house.call(), await house.call(patients=[{}, {}])
     path = f"/v1/incidents/{second['incident_id']}"
