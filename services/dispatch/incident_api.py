@@ -135,7 +135,7 @@ async def correct_call(
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
     """Say that a time of the call was wrong, and why. What stood before is kept beside it; the
-    indicators follow."""
+    indicators follow, and a call that waits is alarmed of sooner, never later."""
     wanted = incident.CallCorrection(
         event_id=event_id_for(request, body, idempotency_key),
         occurred_at=body.occurred_at,
@@ -149,6 +149,8 @@ async def correct_call(
         after, events = incident.correct_call(store.known(row), wanted, datetime.now(UTC))
         if events:
             await _save(connection, Row(after, row.version), (), events)
+            clocks = request.app.state.site.clocks
+            await store.arm(connection, deadline.of_accepted(after, clocks, datetime.now(UTC)))
     return after
 
 

@@ -217,6 +217,23 @@ async def test_a_time_of_a_call_is_corrected_and_what_stood_before_is_kept(house
     assert await house.refused(Role.DISPATCHER, route, {**right, **why}) == (409, "Merged")
 
 
+async def test_a_call_that_was_accepted_sooner_is_alarmed_of_sooner_and_never_later(
+    house: House,
+) -> None:
+    now = datetime.now(UTC)
+    at = {"occurred_at": now.isoformat()}
+    number = (await house.call(call={"accepted_at": now.isoformat()}, **at))["incident_id"]
+    its = "FROM deadlines WHERE state ->> 'incident_id' = $1"
+    await house.dispatch.execute(f"DELETE {its}", number)  # it was looked at already
+    due = []
+    for second in (-1, -20, 30):
+        accepted = (now + timedelta(seconds=second)).isoformat()
+        told = {"accepted_at": accepted, "reason": "以录音为准", **at}
+        await house.do(Role.DISPATCHER, f"POST /v1/incidents/{number}/call-correction", told)
+        due.append(await house.dispatch.fetchval(f"SELECT due_at {its}", number) - now)
+    assert due == [timedelta(seconds=second) for second in (59, 40, 40)]
+
+
 async def test_a_second_call_is_merged_into_the_first_with_its_placeholders(house: House) -> None:
     first, second = await house.call(), await house.call(patients=[{}, {}])
     path = f"/v1/incidents/{second['incident_id']}"
