@@ -79,12 +79,14 @@ class IncidentLocated(IncidentEvent):
 
     location: Location
     source: LocationSource
+    reason: Text | None = Field(default=None, description="Why the one before is left.")
 
 
 class IncidentClassified(IncidentEvent):
     """The call is of another class than was thought."""
 
     classification: CallClass
+    reason: Text | None = None
 
 
 class CallCorrected(IncidentEvent):

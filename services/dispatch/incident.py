@@ -107,11 +107,12 @@ class EarlierCall(Value):
 
 
 class Located(Value):
-    """Where the patient was thought to be, by whose word, and until when that was thought."""
+    """Where the patient was thought to be, by whose word, until when, and why no longer."""
 
     location: Location
     source: LocationSource
     until: AwareDatetime
+    reason: Text | None = None
 
 
 class Incident(Value):
@@ -250,7 +251,10 @@ def correct_call(incident: Incident, wanted: CallCorrection, now: datetime) -> D
 
 def _located(incident: Incident, event: IncidentLocated) -> Incident:
     before = Located(
-        location=incident.location, source=incident.location_source, until=event.occurred_at
+        location=incident.location,
+        source=incident.location_source,
+        until=event.occurred_at,
+        reason=event.reason,
     )
     return incident.model_copy(
         update={

@@ -90,7 +90,7 @@ async def locate_incident(
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
     """Say where the patient is, as now known. Units on their way are told."""
-    told = {"location": body.location.on_earth, "source": body.source}
+    told = {"location": body.location.on_earth, "source": body.source, "reason": body.reason}
     event = _event(request, body, idempotency_key, IncidentLocated, **told)
 
     async def tell(connection: Connection, after: incident.Incident) -> None:
@@ -110,7 +110,7 @@ async def classify_incident(
 ) -> incident.Incident:
     """Say of what class the call is: only emergencies count in the three-minute rate. One that
     becomes an emergency keeps its patients, and its clocks begin then."""
-    told = {"classification": body.classification}
+    told = {"classification": body.classification, "reason": body.reason}
     event = _event(request, body, idempotency_key, IncidentClassified, **told)
 
     async def begin_clocks(connection: Connection, after: incident.Incident) -> None:

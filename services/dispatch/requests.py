@@ -86,12 +86,14 @@ class LocateIncident(Body):
 
     location: GivenLocation
     source: LocationSource = "dispatcher"
+    reason: Text | None = None
 
 
 class ClassifyIncident(Body):
     """Of what class the call is, as now known."""
 
     classification: CallClass
+    reason: Text | None = None
 
 
 class CorrectCall(Body):

@@ -4,6 +4,7 @@ real broker."""
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -177,13 +178,17 @@ async def test_what_is_better_known_of_a_call_is_answered_stored_and_told(house:
     number = (await house.call())["incident_id"]
     path = f"/v1/incidents/{number}"
     there = {"latitude": 34.2, "longitude": 117.3, "accuracy_m": 5.0, "address": "北门"}
-    told = await house.do(
-        Role.DISPATCHER, f"PUT {path}/location", {"location": there, "source": "crew"}
-    )
+    where = {"location": there, "source": "crew", "reason": "不是南门"}
+    told = await house.do(Role.DISPATCHER, f"PUT {path}/location", where)
     assert (told["location"], told["location_source"]) == ({**there, "given": None}, "crew")
-    told = await house.do(
-        Role.DISPATCHER, f"PUT {path}/classification", {"classification": "drill"}
+    assert [each["reason"] for each in told["earlier_locations"]] == ["不是南门"]
+    drill = {"classification": "drill", "reason": "区里的演练"}
+    told = await house.do(Role.DISPATCHER, f"PUT {path}/classification", drill)
+    values = await house.dispatch.fetch(
+        "SELECT value FROM outbox WHERE key = $1 ORDER BY seq", number.encode()
     )
+    reasons = [json.loads(row["value"]).get("reason") for row in values]
+    assert reasons == [None, "不是南门", "区里的演练"]
     assert (await house.ask(Role.DISPATCHER, f"GET {path}")).json() == told
     assert await house.told(number) == ["IncidentOpened", "IncidentLocated", "IncidentClassified"]
 

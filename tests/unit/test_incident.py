@@ -146,7 +146,9 @@ def test_ids_hold_nothing_of_the_call() -> None:
 
 # -- better known ----------------------------------------------------------------------------------
 
-LOCATED = about(opened()[0], IncidentLocated, location=ELSEWHERE, source="crew")
+LOCATED = about(
+    opened()[0], IncidentLocated, location=ELSEWHERE, source="crew", reason="north gate"
+)
 CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
 
 
@@ -159,7 +161,12 @@ CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
                 "location": ELSEWHERE,
                 "location_source": "crew",
                 "earlier_locations": (
-                    Located(location=intake().location, source="caller", until=at(60)),
+                    Located(
+                        location=intake().location,
+                        source="caller",
+                        until=at(60),
+                        reason="north gate",
+                    ),
                 ),
             },
         ),
