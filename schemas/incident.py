@@ -79,12 +79,23 @@ class IncidentLocated(IncidentEvent):
 
     location: Location
     source: LocationSource
+    reason: Text | None = Field(default=None, description="Why the one before is left.")
 
 
 class IncidentClassified(IncidentEvent):
     """The call is of another class than was thought."""
 
     classification: CallClass
+    reason: Text | None = None
+
+
+class CallCorrected(IncidentEvent):
+    """A time of the call was wrong, or never was. What was said before stays in the log."""
+
+    call: Call = Field(description="The whole call as it now stands.")
+    was: Call
+    reason: Text
+    corrected_by: Identifier
 
 
 class IncidentHeld(IncidentEvent):

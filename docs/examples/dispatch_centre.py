@@ -45,6 +45,10 @@ KNOWN = {
     "IncidentOpened.v1": ("受理呼救", "call accepted", "external_number classification origin"),
     "IncidentLocated.v1": ("定位更新", "located", "location.latitude location.longitude source"),
     "IncidentClassified.v1": ("呼救分类", "call classified", "classification"),
+    "CallCorrected.v1": (
+        "来电时刻更正", "a time of the call was wrong",
+        "call.received_at call.answered_at call.accepted_at",
+    ),
     "IncidentHeld.v1": ("待派", "call waits", ""),
     "IncidentResumed.v1": ("恢复处理", "call worked on again", ""),
     "IncidentAbandoned.v1": ("来电挂断", "caller lost", ""),

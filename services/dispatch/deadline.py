@@ -104,9 +104,14 @@ def as_emergency(
 
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
     """By when a first unit must have been told; at once where none is free."""
+    return [_or_at_once(each, clocks, now) for each in of_accepted(incident, clocks, now)]
+
+
+def of_accepted(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
+    """The same of a call that was accepted at another time than was said: whether a unit is free
+    was looked at when it came in."""
     whose = Whose(incident.incident_id)
-    steps = _steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now))
-    return [_or_at_once(each, clocks, now) for each in steps]
+    return list(_steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now)))
 
 
 def of_waiting(

@@ -12,10 +12,11 @@ from pydantic.json_schema import SkipJsonSchema
 
 from schemas.encounter import EncounterEnded, Outcome, Patient
 from schemas.envelope import derived_id
-from schemas.event import Event, Identifier, Value
+from schemas.event import Event, Identifier, Text, Value
 from schemas.incident import (
     Call,
     CallClass,
+    CallCorrected,
     CallerCalledBack,
     IncidentAbandoned,
     IncidentClassified,
@@ -84,12 +85,34 @@ class Intake(Value):
     patients: tuple[Patient, ...]
 
 
+class CallCorrection(Value):
+    """Some times of the call were wrong. ``named``: which; of these ``call`` says when it really
+    was, and none where it never was."""
+
+    event_id: Identifier
+    occurred_at: AwareDatetime
+    named: tuple[str, ...]
+    call: Call
+    reason: Text
+    corrected_by: Identifier
+
+
+class EarlierCall(Value):
+    """The times of the call as they stood, until when, why they were wrong and who said so."""
+
+    call: Call
+    until: AwareDatetime
+    reason: Text
+    corrected_by: Identifier
+
+
 class Located(Value):
-    """Where the patient was thought to be, by whose word, and until when that was thought."""
+    """Where the patient was thought to be, by whose word, until when, and why no longer."""
 
     location: Location
     source: LocationSource
     until: AwareDatetime
+    reason: Text | None = None
 
 
 class Incident(Value):
@@ -99,6 +122,8 @@ class Incident(Value):
     origin: IncidentOrigin = "call"
     external_number: Identifier | None
     call: Call
+    #: As it stood before it was corrected, the oldest first.
+    earlier_calls: tuple[EarlierCall, ...] = ()
     location: Location
     location_source: LocationSource = "caller"
     #: What was thought before, the oldest first.
@@ -196,9 +221,40 @@ def correct(incident: Incident, event: IncidentEvent) -> Decision:
     return _taking(changed, name, event), [event]
 
 
+def correct_call(incident: Incident, wanted: CallCorrection, now: datetime) -> Decision:
+    """Take in that times of the call were wrong: what stood before is kept beside them. A repeat
+    changes nothing; 409 when the call goes on elsewhere."""
+    name = f"CallCorrected/{wanted.event_id}"
+    if is_repeat(incident.taken, name, wanted):
+        return incident, ()
+    must_go_on(incident)
+    before = EarlierCall(
+        call=incident.call,
+        until=wanted.occurred_at,
+        reason=wanted.reason,
+        corrected_by=wanted.corrected_by,
+    )
+    call = incident.call.but(**{each: getattr(wanted.call, each) for each in wanted.named})
+    changed = incident.but(call=call, earlier_calls=(*incident.earlier_calls, before))
+    corrected = CallCorrected(
+        event_id=wanted.event_id,
+        occurred_at=wanted.occurred_at,
+        recorded_at=now,
+        incident_id=incident.incident_id,
+        call=call,
+        was=before.call,
+        reason=wanted.reason,
+        corrected_by=wanted.corrected_by,
+    )
+    return _taking(changed, name, wanted), [corrected]
+
+
 def _located(incident: Incident, event: IncidentLocated) -> Incident:
     before = Located(
-        location=incident.location, source=incident.location_source, until=event.occurred_at
+        location=incident.location,
+        source=incident.location_source,
+        until=event.occurred_at,
+        reason=event.reason,
     )
     return incident.model_copy(
         update={

@@ -31,6 +31,7 @@ from services.dispatch.requests import (
     AddPatients,
     CallBack,
     ClassifyIncident,
+    CorrectCall,
     LocateIncident,
     MergeIncident,
     OpenIncident,
@@ -89,7 +90,7 @@ async def locate_incident(
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
     """Say where the patient is, as now known. Units on their way are told."""
-    told = {"location": body.location.on_earth, "source": body.source}
+    told = {"location": body.location.on_earth, "source": body.source, "reason": body.reason}
     event = _event(request, body, idempotency_key, IncidentLocated, **told)
 
     async def tell(connection: Connection, after: incident.Incident) -> None:
@@ -109,7 +110,7 @@ async def classify_incident(
 ) -> incident.Incident:
     """Say of what class the call is: only emergencies count in the three-minute rate. One that
     becomes an emergency keeps its patients, and its clocks begin then."""
-    told = {"classification": body.classification}
+    told = {"classification": body.classification, "reason": body.reason}
     event = _event(request, body, idempotency_key, IncidentClassified, **told)
 
     async def begin_clocks(connection: Connection, after: incident.Incident) -> None:
@@ -122,6 +123,35 @@ async def classify_incident(
         await store.arm(connection, due)
 
     return await _change(request, event, incident.correct, begin_clocks)
+
+
+@router.post("/{incident_id}/call-correction", response_model_exclude=OURS)
+@retrying
+async def correct_call(
+    request: Request,
+    incident_id: Identifier,
+    body: CorrectCall,
+    caller: Dispatcher,
+    idempotency_key: IdempotencyKey = None,
+) -> incident.Incident:
+    """Say that a time of the call was wrong, and why. What stood before is kept beside it; the
+    indicators follow, and a call that waits is alarmed of sooner, never later."""
+    wanted = incident.CallCorrection(
+        event_id=event_id_for(request, body, idempotency_key),
+        occurred_at=body.occurred_at,
+        named=body.named,
+        call=body.call,
+        reason=body.reason,
+        corrected_by=caller.name,
+    )
+    async with transaction(request.app.state.pool) as connection:
+        row = (await store.INCIDENTS.load(connection, [incident_id]))[incident_id]
+        after, events = incident.correct_call(store.known(row), wanted, datetime.now(UTC))
+        if events:
+            await _save(connection, Row(after, row.version), (), events)
+            clocks = request.app.state.site.clocks
+            await store.arm(connection, deadline.of_accepted(after, clocks, datetime.now(UTC)))
+    return after
 
 
 @router.post("/{incident_id}/merge", response_model_exclude=OURS)

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from schemas.encounter import Outcome, Patient
 from schemas.event import Identifier, Moment, Text
@@ -79,12 +86,45 @@ class LocateIncident(Body):
 
     location: GivenLocation
     source: LocationSource = "dispatcher"
+    reason: Text | None = None
 
 
 class ClassifyIncident(Body):
     """Of what class the call is, as now known."""
 
     classification: CallClass
+    reason: Text | None = None
+
+
+class CorrectCall(Body):
+    """Times of the call were wrong: when it really was; null, where it never was. What is left out
+    stands."""
+
+    received_at: Moment | None = None
+    answered_at: Moment | None = None
+    accepted_at: Moment | None = None
+    reason: Annotated[Text, Field(min_length=1)]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The times that are named, be it as null."""
+        return tuple(each for each in Call.model_fields if each in self.model_fields_set)
+
+    @property
+    def call(self) -> Call:
+        """When it really was, of those that are named."""
+        return Call(**{each: getattr(self, each) for each in self.named})
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if not self.named:
+            raise ValueError("name one of received_at, answered_at and accepted_at")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_said(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a key it is known again by its content: null is not the same as left out."""
+        return {each: value for each, value in write(self).items() if each in self.model_fields_set}
 
 
 class MergeIncident(Body):

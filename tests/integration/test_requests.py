@@ -4,6 +4,7 @@ real broker."""
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -177,15 +178,65 @@ async def test_what_is_better_known_of_a_call_is_answered_stored_and_told(house:
     number = (await house.call())["incident_id"]
     path = f"/v1/incidents/{number}"
     there = {"latitude": 34.2, "longitude": 117.3, "accuracy_m": 5.0, "address": "北门"}
-    told = await house.do(
-        Role.DISPATCHER, f"PUT {path}/location", {"location": there, "source": "crew"}
-    )
+    where = {"location": there, "source": "crew", "reason": "不是南门"}
+    told = await house.do(Role.DISPATCHER, f"PUT {path}/location", where)
     assert (told["location"], told["location_source"]) == ({**there, "given": None}, "crew")
-    told = await house.do(
-        Role.DISPATCHER, f"PUT {path}/classification", {"classification": "drill"}
+    assert [each["reason"] for each in told["earlier_locations"]] == ["不是南门"]
+    drill = {"classification": "drill", "reason": "区里的演练"}
+    told = await house.do(Role.DISPATCHER, f"PUT {path}/classification", drill)
+    values = await house.dispatch.fetch(
+        "SELECT value FROM outbox WHERE key = $1 ORDER BY seq", number.encode()
     )
+    reasons = [json.loads(row["value"]).get("reason") for row in values]
+    assert reasons == [None, "不是南门", "区里的演练"]
     assert (await house.ask(Role.DISPATCHER, f"GET {path}")).json() == told
     assert await house.told(number) == ["IncidentOpened", "IncidentLocated", "IncidentClassified"]
+
+
+async def test_a_time_of_a_call_is_corrected_and_what_stood_before_is_kept(house: House) -> None:
+    call = {"received_at": "2026-03-09T06:10:00Z", "accepted_at": "2026-03-09T06:21:00Z"}
+    opened = await house.call(call=call)
+    path, was = f"/v1/incidents/{opened['incident_id']}", {**call, "answered_at": None}
+    route, why = f"POST {path}/call-correction", {"reason": "以录音为准"}
+    right = {"accepted_at": "2026-03-09T06:11:00Z"}
+    told = await house.do(Role.DISPATCHER, route, {**right, **why}, "right")
+    assert told["call"] == {**was, **right}
+    (before,) = told["earlier_calls"]
+    assert before.pop("corrected_by")
+    assert before == {"call": was, "until": AT["occurred_at"], **why}
+    # Without a key, two that differ in what is null are two.
+    for name in ("received_at", "answered_at"):
+        for _ in range(2):
+            answer = await house.ask(Role.DISPATCHER, route, {name: None, **why})
+            assert answer.is_success, answer.text
+    told = (await house.ask(Role.DISPATCHER, f"GET {path}")).json()
+    assert told["call"] == {"received_at": None, "answered_at": None, **right}
+    assert len(told["earlier_calls"]) == 3
+    assert await house.told(opened["incident_id"]) == ["IncidentOpened", *["CallCorrected"] * 3]
+    other = {"received_at": None, **why}
+    assert await house.refused(Role.DISPATCHER, route, other, "right") == (409, "Key used before")
+    assert (await house.refused(Role.DISPATCHER, route, why))[0] == 422
+    assert (await house.refused(Role.DISPATCHER, route, {**right, "reason": ""}))[0] == 422
+    into = {"into": (await house.call())["incident_id"]}
+    await house.do(Role.DISPATCHER, f"POST {path}/merge", into)
+    assert await house.refused(Role.DISPATCHER, route, {**right, **why}) == (409, "Merged")
+
+
+async def test_a_call_that_was_accepted_sooner_is_alarmed_of_sooner_and_never_later(
+    house: House,
+) -> None:
+    now = datetime.now(UTC)
+    at = {"occurred_at": now.isoformat()}
+    number = (await house.call(call={"accepted_at": now.isoformat()}, **at))["incident_id"]
+    its = "FROM deadlines WHERE state ->> 'incident_id' = $1"
+    await house.dispatch.execute(f"DELETE {its}", number)  # it was looked at already
+    due = []
+    for second in (-1, -20, 30):
+        accepted = (now + timedelta(seconds=second)).isoformat()
+        told = {"accepted_at": accepted, "reason": "以录音为准", **at}
+        await house.do(Role.DISPATCHER, f"POST /v1/incidents/{number}/call-correction", told)
+        due.append(await house.dispatch.fetchval(f"SELECT due_at {its}", number) - now)
+    assert due == [timedelta(seconds=second) for second in (59, 40, 40)]
 
 
 async def test_a_second_call_is_merged_into_the_first_with_its_placeholders(house: House) -> None:

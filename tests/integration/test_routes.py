@@ -75,6 +75,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "GET /v1/incidents/{incident_id}": DISPATCHER,
         "PUT /v1/incidents/{incident_id}/location": DISPATCHER,
         "PUT /v1/incidents/{incident_id}/classification": DISPATCHER,
+        "POST /v1/incidents/{incident_id}/call-correction": DISPATCHER,
         "POST /v1/incidents/{incident_id}/merge": DISPATCHER,
         "POST /v1/incidents/{incident_id}/unmerge": DISPATCHER,
         "POST /v1/incidents/{incident_id}/held": DISPATCHER,

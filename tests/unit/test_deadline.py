@@ -28,6 +28,7 @@ from services.dispatch.deadline import (
     is_missed,
     last_steps,
     newest,
+    of_accepted,
     of_call,
     of_event,
     of_leaving,
@@ -212,6 +213,14 @@ def test_a_call_is_looked_at_at_once_and_a_unit_that_has_to_leave_in_its_time() 
     assert (late.looked_at, late.is_early(at(56))) == (at(55), False)
     departure = due(leg_of(sent()))[Step.BREACH]
     assert departure.looked_at == departure.due_at == at(180)
+
+
+def test_a_call_that_was_accepted_at_another_time_is_the_same_due_then_and_not_looked_at() -> None:
+    (opened,) = of_call(CALL, CLOCKS, at(0))
+    corrected = CALL.but(call=CALL.call.but(accepted_at=at(-25)))
+    (each,) = of_accepted(corrected, CLOCKS, at(10))
+    assert (each.deadline_id, each.looked_at) == (opened.deadline_id, at(35))
+    assert each.due_at == at(35)
 
 
 def test_what_was_looked_at_early_is_missed_then_or_looked_at_again_when_it_is_due() -> None:

@@ -22,7 +22,7 @@ from services.dispatch import requests as dispatch
 from services.dispatch.clock import Rate
 from services.dispatch.deadline import Alarm
 from services.dispatch.encounter import Answers, Encounter
-from services.dispatch.incident import Incident
+from services.dispatch.incident import EarlierCall, Incident, Located
 from services.dispatch.leg import Correction, Leg, Stamp
 from services.dispatch.unit import Unit
 from services.kit.body import Body
@@ -43,7 +43,8 @@ BODIES = tuple(
 MODELS = (
     *BODIES, bodies.Delivery, bodies.Refusal, bodies.Doubt, bodies.Taken, bodies.VitalsTaken,
     clinical.VitalSigns, encounter.Patient, encounter.Age, incident.Call, incident.Location,
-    Incident, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm, Item, Queue, Handoff,
+    Incident, EarlierCall, Located, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm,
+    Item, Queue, Handoff,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
     handoff.BedReserved, handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip

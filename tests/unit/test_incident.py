@@ -20,6 +20,7 @@ from schemas.encounter import (
 )
 from schemas.incident import (
     Call,
+    CallCorrected,
     CallerCalledBack,
     IncidentAbandoned,
     IncidentClassified,
@@ -37,6 +38,8 @@ from schemas.incident import (
 from services.dispatch.encounter import Encounter, Opening, open_encounter, record
 from services.dispatch.incident import (
     MAY_BECOME,
+    CallCorrection,
+    EarlierCall,
     Incident,
     Intake,
     Located,
@@ -44,6 +47,7 @@ from services.dispatch.incident import (
     add_patients,
     close,
     correct,
+    correct_call,
     incident_id_of,
     is_repeated,
     merge,
@@ -142,7 +146,9 @@ def test_ids_hold_nothing_of_the_call() -> None:
 
 # -- better known ----------------------------------------------------------------------------------
 
-LOCATED = about(opened()[0], IncidentLocated, location=ELSEWHERE, source="crew")
+LOCATED = about(
+    opened()[0], IncidentLocated, location=ELSEWHERE, source="crew", reason="north gate"
+)
 CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
 
 
@@ -155,7 +161,12 @@ CLASSIFIED = about(opened()[0], IncidentClassified, classification="drill")
                 "location": ELSEWHERE,
                 "location_source": "crew",
                 "earlier_locations": (
-                    Located(location=intake().location, source="caller", until=at(60)),
+                    Located(
+                        location=intake().location,
+                        source="caller",
+                        until=at(60),
+                        reason="north gate",
+                    ),
                 ),
             },
         ),
@@ -210,6 +221,50 @@ def test_when_it_was_told_that_it_is_an_emergency_or_none_any_more() -> None:
 
 def test_before_anybody_corrects_it_the_location_is_the_callers() -> None:
     assert opened()[0].location_source == "caller"
+
+
+def corrected(name: str = "act-1", second: float = 600, **times: datetime | None) -> CallCorrection:
+    return CallCorrection(
+        event_id=name,
+        occurred_at=at(second),
+        named=tuple(times),
+        call=Call.model_validate(times),
+        reason="by the recording",
+        corrected_by="lead-2",
+    )
+
+
+def test_what_a_call_is_corrected_to_stands_and_what_stood_before_is_kept_beside_it() -> None:
+    incident, _ = opened(call=Call(received_at=at(-20), accepted_at=at(-5)))
+    after, (event,) = correct_call(incident, corrected(accepted_at=at(-9)), at(601))
+    assert after.call == Call(received_at=at(-20), accepted_at=at(-9))
+    before = EarlierCall(
+        call=incident.call, until=at(600), reason="by the recording", corrected_by="lead-2"
+    )
+    assert after.earlier_calls == (before,)
+    assert after == incident.but(
+        call=after.call, earlier_calls=after.earlier_calls, taken=after.taken
+    )
+    assert isinstance(event, CallCorrected)
+    assert (event.call, event.was) == (after.call, incident.call)
+    assert (event.reason, event.corrected_by) == ("by the recording", "lead-2")
+    assert (event.occurred_at, event.recorded_at) == (at(600), at(601))
+    again, _ = correct_call(after, corrected("act-2", 700, received_at=None), at(701))
+    assert again.call == Call(accepted_at=at(-9)), "it never rang: the other times stand"
+    assert [each.call for each in again.earlier_calls] == [incident.call, after.call]
+
+
+def test_a_corrected_call_is_stored_and_read_as_it_is() -> None:
+    after, _ = correct_call(opened()[0], corrected(accepted_at=None, answered_at=at(-9)), at(601))
+    assert Incident.model_validate_json(after.model_dump_json(exclude_defaults=True)) == after
+
+
+def test_a_correction_of_a_call_that_comes_again_changes_nothing_and_another_is_refused() -> None:
+    after, _ = correct_call(opened()[0], corrected(received_at=None), at(601))
+    after, _ = correct_call(after, corrected("act-2", answered_at=at(-8)), at(602))
+    assert correct_call(after, corrected(received_at=None), at(603)) == (after, ())
+    with pytest.raises(Rejected, match="409 Key used before"):
+        correct_call(after, corrected(answered_at=None), at(603))
 
 
 # -- merged ----------------------------------------------------------------------------------------
