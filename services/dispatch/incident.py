@@ -222,12 +222,12 @@ def correct(incident: Incident, event: IncidentEvent) -> Decision:
 
 
 def correct_call(incident: Incident, wanted: CallCorrection, now: datetime) -> Decision:
-    """Take in that times of the call were wrong: what stood before is kept beside them. A repeat
-    changes nothing; 409 when the call goes on elsewhere."""
+    """Take in that times of the call were wrong, also when it is over: what stood before is kept
+    beside them. A repeat changes nothing; 409 when the call goes on elsewhere."""
     name = f"CallCorrected/{wanted.event_id}"
     if is_repeat(incident.taken, name, wanted):
         return incident, ()
-    must_go_on(incident)
+    must_be_itself(incident)
     before = EarlierCall(
         call=incident.call,
         until=wanted.occurred_at,
@@ -458,11 +458,16 @@ def is_urgent(incident: Incident) -> bool:
     return incident.classification not in {"non_emergency_transfer", "drill"}
 
 
-def must_go_on(incident: Incident) -> None:
-    """Raises ``Rejected`` 409 when the call goes on as another, or was closed."""
+def must_be_itself(incident: Incident) -> None:
+    """Raises ``Rejected`` 409 when the call goes on as another."""
     if incident.merged_into is not None:
         wanted = f"This call goes on as {incident.merged_into}: use that number."
         raise Rejected(409, "Merged", wanted)
+
+
+def must_go_on(incident: Incident) -> None:
+    """Raises ``Rejected`` 409 when the call goes on as another, or was closed."""
+    must_be_itself(incident)
     if incident.closed_at is not None:
         raise Rejected(409, "Closed", "This incident was closed. Open another.")
 

@@ -267,6 +267,15 @@ def test_a_correction_of_a_call_that_comes_again_changes_nothing_and_another_is_
         correct_call(after, corrected(answered_at=None), at(603))
 
 
+def test_the_times_of_a_call_are_corrected_also_when_it_is_over_and_of_the_one_that_it_became() -> (
+    None
+):
+    over = opened()[0].but(closed_at=at(500))
+    assert correct_call(over, corrected(accepted_at=at(-9)), at(601))[0].call.accepted_at == at(-9)
+    with pytest.raises(Rejected, match="409 Merged"):
+        correct_call(over.but(merged_into="I-2"), corrected(accepted_at=at(-9)), at(601))
+
+
 # -- merged ----------------------------------------------------------------------------------------
 
 
