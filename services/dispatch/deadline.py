@@ -53,21 +53,12 @@ class Deadline(_Due):
     """One step of one clock of one dispatch, or of one call."""
 
     deadline_id: Identifier
-    #: When it is looked at first: where no unit is free then, it is missed at once.
-    early_at: AwareDatetime | None = None
-
-    @property
-    def looked_at(self) -> datetime:
-        """When it is looked at next."""
-        return self.early_at or self.due_at
-
-    def is_early(self, now: datetime) -> bool:
-        """Whether it is looked at before it is due."""
-        return self.early_at is not None and now < self.due_at
+    #: Where no unit is free, it is missed at once and not only when it is due.
+    waits_for_free: bool = False
 
     def as_missed(self, now: datetime) -> Deadline:
-        """The same where it is missed now: it was due when it was looked at."""
-        return self.but(due_at=self.looked_at if self.is_early(now) else self.due_at, early_at=None)
+        """The same where it is missed now: no later than that it was due."""
+        return self.but(due_at=min(self.due_at, now), waits_for_free=False)
 
 
 class Alarm(_Due):
@@ -104,14 +95,9 @@ def as_emergency(
 
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
     """By when a first unit must have been told; at once where none is free."""
-    return [_or_at_once(each, clocks, now) for each in of_accepted(incident, clocks, now)]
-
-
-def of_accepted(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
-    """The same of a call that was accepted at another time than was said: whether a unit is free
-    was looked at when it came in."""
     whose = Whose(incident.incident_id)
-    return list(_steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now)))
+    steps = _steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now))
+    return [_or_at_once(each, clocks) for each in steps]
 
 
 def of_waiting(
@@ -125,16 +111,14 @@ def of_waiting(
     accepted = min(_accepted(incident), since.now)
     due_at = max(accepted + limit, since.start)
     again = at_once(incident.incident_id, cause, due_at)
-    return [_or_at_once(again, clocks, since.now)]
+    return [_or_at_once(again, clocks)]
 
 
-def _or_at_once(deadline: Deadline, clocks: Mapping[str, Clock], now: datetime) -> Deadline:
-    """The same, looked at now already. Whether a unit is free is not asked here: the call that
-    comes in must not wait for the answer."""
+def _or_at_once(deadline: Deadline, clocks: Mapping[str, Clock]) -> Deadline:
+    """The same, missed sooner where no unit is free. Whether one is, is not asked here: the call
+    that comes in must not wait for the answer."""
     is_wanted = clocks[deadline.clock].at_once_when_none_is_free
-    if is_wanted and deadline.step is Step.BREACH and now < deadline.due_at:
-        return deadline.but(early_at=now)
-    return deadline
+    return deadline.but(waits_for_free=is_wanted and deadline.step is Step.BREACH)
 
 
 def _accepted(incident: Incident) -> datetime:
@@ -314,12 +298,6 @@ def last_steps(due: Iterable[Deadline]) -> list[Deadline]:
         subject = each.encounter_id or each.leg_id or each.incident_id
         found[each.clock, subject] = each
     return list(found.values())
-
-
-def put_back(early: Iterable[Deadline], missed: Iterable[Deadline]) -> list[Deadline]:
-    """Those that were looked at early and are not missed: they are looked at when they are due."""
-    gone = {each.deadline_id for each in missed}
-    return [each.but(early_at=None) for each in early if each.deadline_id not in gone]
 
 
 def told(deadline: Deadline, now: datetime) -> IncidentEvent:

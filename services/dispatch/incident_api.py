@@ -150,7 +150,7 @@ async def correct_call(
         if events:
             await _save(connection, Row(after, row.version), (), events)
             clocks = request.app.state.site.clocks
-            await store.arm(connection, deadline.of_accepted(after, clocks, datetime.now(UTC)))
+            await store.arm(connection, deadline.of_call(after, clocks, datetime.now(UTC)))
     return after
 
 

@@ -248,7 +248,7 @@ async def arm(connection: Connection, deadlines: Sequence[Deadline]) -> None:
              WHERE excluded.due_at < deadlines.due_at
             """,
             [each.deadline_id for each in deadlines],
-            [each.looked_at for each in deadlines],
+            [each.due_at for each in deadlines],
             [each.model_dump_json(exclude_none=True) for each in deadlines],
         )
 
@@ -260,19 +260,28 @@ async def disarm(connection: Connection, incident_id: str) -> None:
     )
 
 
-async def take_due(connection: Connection, many: int) -> tuple[datetime, list[Deadline]]:
-    """What is due by the database's clock, taken away; others that look meanwhile pass it over."""
+async def take_due(
+    connection: Connection, many: int, *, none_is_free: bool = False
+) -> list[Deadline]:
+    """What is due by the database's clock, taken away; others that look meanwhile pass it over.
+    With it, where no unit is free, what waits for one."""
+    or_waits = "OR (state ->> 'waits_for_free')::boolean" if none_is_free else ""
     rows = await connection.fetch(
-        """
+        f"""
         DELETE FROM deadlines WHERE id IN (
-            SELECT id FROM deadlines WHERE due_at <= now() ORDER BY due_at LIMIT $1
+            SELECT id FROM deadlines WHERE due_at <= now() {or_waits} ORDER BY due_at LIMIT $1
                FOR UPDATE SKIP LOCKED)
         RETURNING state
-        """,
+        """,  # noqa: S608 (words of our own)
         many,
     )
+    return [Deadline.model_validate_json(row["state"]) for row in rows]
+
+
+async def clock(connection: Connection) -> datetime:
+    """The database's."""
     now: datetime = await connection.fetchval("SELECT now()")
-    return now, [Deadline.model_validate_json(row["state"]) for row in rows]
+    return now
 
 
 async def legs_of(connection: Connection, incident_ids: Collection[str]) -> dict[str, list[Leg]]:
@@ -353,7 +362,7 @@ def _alarm(row: Any) -> Alarm:
         raised_at=row["raised_at"],
         acknowledged_at=row["acknowledged_at"],
         acknowledged_by=row["acknowledged_by"],
-        **each.model_dump(exclude={"deadline_id", "early_at"}),
+        **each.model_dump(exclude={"deadline_id", "waits_for_free"}),
     )
 
 

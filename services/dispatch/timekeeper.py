@@ -31,21 +31,19 @@ class Timekeeper:
     async def look(self) -> int:
         """Tell of what is due now; how many deadlines were taken."""
         async with transaction(self._pool) as connection:
-            now, taken = await store.take_due(connection, MANY)
-            if not taken:
+            now = await store.clock(connection)
+            none_is_free = await network_store.is_none_free(connection, now)
+            due = await store.take_due(connection, MANY, none_is_free=none_is_free)
+            if not due:
                 return 0
-            early = [each for each in taken if each.is_early(now)]
-            is_now = bool(early) and await network_store.is_none_free(connection, now)
-            due = [each for each in taken if is_now or not each.is_early(now)]
             calls = await store.about(connection, {each.incident_id for each in due})
             missed = deadline.last_steps(
                 each.as_missed(now)
                 for each in due
                 if (call := calls.get(each.incident_id)) and deadline.is_missed(each, call)
             )
-            await store.arm(connection, deadline.put_back(early, missed))
             new = await store.raise_alarms(connection, missed)
             events = [deadline.told(each, now) for each in missed if each.deadline_id in new]
             await outbox.append(connection, "dispatch", events)
             failpoint.reach("timekeeper.told")
-        return len(taken)
+        return len(due)

@@ -28,14 +28,12 @@ from services.dispatch.deadline import (
     is_missed,
     last_steps,
     newest,
-    of_accepted,
     of_call,
     of_event,
     of_leaving,
     of_leg,
     of_patient,
     of_waiting,
-    put_back,
     told,
 )
 from services.dispatch.encounter import Encounter
@@ -202,45 +200,40 @@ def test_a_call_that_waits_again_has_what_is_left_of_its_minute(
     assert of_waiting(CALL, CLOCKS, Since(at(second), at(second + 3601)), "stamp-1") == []
 
 
-def test_a_call_is_looked_at_at_once_and_a_unit_that_has_to_leave_in_its_time() -> None:
+def test_a_call_waits_for_a_unit_that_is_free_and_a_unit_that_has_to_leave_for_none() -> None:
     (opened,) = of_call(CALL, CLOCKS, at(0))
     (again,) = of_waiting(CALL, CLOCKS, Since(at(9), at(10)), "stamp-1")
-    for each, second in ((opened, 0), (again, 10)):
-        assert (each.looked_at, each.due_at) == (at(second), at(55))
-        assert each.is_early(at(second))
-        assert not each.is_early(at(55)), "looked at late, it is what it is due for"
-    (late,) = of_call(CALL, CLOCKS, at(56))
-    assert (late.looked_at, late.is_early(at(56))) == (at(55), False)
-    departure = due(leg_of(sent()))[Step.BREACH]
-    assert departure.looked_at == departure.due_at == at(180)
+    for each in (opened, again):
+        assert (each.waits_for_free, each.due_at) == (True, at(55))
+    assert not any(each.waits_for_free for each in due(leg_of(sent())).values())
 
 
-def test_a_call_that_was_accepted_at_another_time_is_the_same_due_then_and_not_looked_at() -> None:
+def test_a_call_that_was_accepted_at_another_time_is_the_same_due_then() -> None:
     (opened,) = of_call(CALL, CLOCKS, at(0))
     corrected = CALL.but(call=CALL.call.but(accepted_at=at(-25)))
-    (each,) = of_accepted(corrected, CLOCKS, at(10))
-    assert (each.deadline_id, each.looked_at) == (opened.deadline_id, at(35))
-    assert each.due_at == at(35)
+    (each,) = of_call(corrected, CLOCKS, at(10))
+    assert (each.deadline_id, each.due_at) == (opened.deadline_id, at(35))
 
 
-def test_what_was_looked_at_early_is_missed_then_or_looked_at_again_when_it_is_due() -> None:
-    (one,), (other,) = (of_call(CALL.but(incident_id=n), CLOCKS, at(0)) for n in ("I-1", "I-2"))
-    missed = one.as_missed(at(1))
-    assert (missed.due_at, missed.deadline_id) == (at(0), one.deadline_id)
-    assert one.as_missed(at(60)).due_at == at(55)
-    (later,) = put_back([one, other], [missed])
-    assert (later.deadline_id, later.looked_at) == (other.deadline_id, at(55))
+def test_what_is_missed_before_it_was_due_was_due_then() -> None:
+    (opened,) = of_call(CALL, CLOCKS, at(0))
+    for second, expected in ((1, 1), (55, 55), (60, 55)):
+        missed = opened.as_missed(at(second))
+        assert (missed.due_at, missed.deadline_id) == (at(expected), opened.deadline_id)
+        assert not missed.waits_for_free
 
 
 def test_a_site_may_wait_for_the_limit_though_none_is_free() -> None:
     clock = CLOCKS[NOTIFICATION].but(at_once_when_none_is_free=False)
     (each,) = of_call(CALL, {**CLOCKS, NOTIFICATION: clock}, at(0))
-    assert each.looked_at == each.due_at == at(55)
+    assert (each.waits_for_free, each.due_at) == (False, at(55))
 
 
 def test_of_alarms_that_were_raised_anew_the_newest_is_shown() -> None:
     def alarm(name: str, second: float, incident_id: str = "I-1") -> Alarm:
-        told = at_once(incident_id, name, at(0)).model_dump(exclude={"deadline_id", "early_at"})
+        told = at_once(incident_id, name, at(0)).model_dump(
+            exclude={"deadline_id", "waits_for_free"}
+        )
         return Alarm(alarm_id=name, raised_at=at(second), **told)
 
     old, other, new = alarm("a", 0), alarm("b", 1, "I-2"), alarm("c", 2)
