@@ -4,7 +4,7 @@ the indicator is what the events on the topic come to for anybody who counts the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from schemas.event import Event
+from schemas.incident import Call, CallClass, IncidentClassified, Location
 from schemas.unit import (
     StampCorrected,
     StampSource,
@@ -22,7 +23,12 @@ from schemas.unit import (
     UnitStatus,
     UnitStatusChanged,
 )
-from services.dispatch.clock import rate
+from services.dispatch import loader
+from services.dispatch.clock import Rate
+from services.dispatch.incident import Incident, Intake, begin
+from services.dispatch.incident import correct as classify
+from services.dispatch.indicators import Call as Called
+from services.dispatch.indicators import Counted, Indicators, Period, Sent, Site, indicators
 from services.dispatch.leg import Correction, Leg, Stamp
 from services.dispatch.sighting import Movement, see_movement
 from services.dispatch.unit import (
@@ -40,36 +46,49 @@ from tests.unit.test_unit import SCENE, STATION, at
 
 S = UnitStatus
 LIMIT = timedelta(seconds=180)
-#: Kind of act, which unit, a time (clocks are wrong by up to ten minutes), a choice.
+SITE = Site.of("Asia/Shanghai", "08:00,20:00", loader.clocks())
+#: All is over by then.
+PERIOD = Period(at(-10_000), at(20_000), at(30_000))
+PEOPLE = {"crew", "dispatcher", "system"}
+#: What a call is said to be.
+CLASSES: Sequence[CallClass] = ("emergency", "drill", "emergency", "non_emergency_transfer")
+#: What the three calls are opened as.
+OPENED: Sequence[CallClass] = ("standby", "emergency", "non_emergency_transfer")
+#: Kind of act, which unit, a time (clocks are wrong by minutes), a choice.
 Act = tuple[str, int, int, int]
-ACTS = some.lists(
-    some.tuples(
-        some.sampled_from(
-            [
-                "order",
-                "divert",
-                "press",
-                "press",
-                "press",
-                "enter",
-                "correct",
-                "gps",
-                "arrive",
-                "again",
-            ]
-        ),
-        some.integers(0, 1),
-        some.integers(-600, 3600),
-        some.integers(0, 11),
-    ),
-    max_size=40,
+KINDS = (
+    ["order", "divert", "enter", "correct", "gps", "arrive", "again"]
+    + 3 * ["press"]
+    + 2 * ["classify"]
 )
+ACT = some.tuples(
+    some.sampled_from(KINDS),
+    some.integers(0, 1),
+    some.integers(-15, 45).map(lambda n: 20 * n),
+    some.integers(0, 11),
+)
+#: Histories of any length: left alone, most would be too short to go wrong.
+ACTS = some.integers(0, 40).flatmap(lambda n: some.lists(ACT, min_size=n, max_size=n))
+
+
+def called(number: int) -> Incident:
+    intake = Intake(
+        event_id=f"call-{number}",
+        occurred_at=at(-1000),
+        external_number=None,
+        call=Call(),
+        location=Location(latitude=31.2, longitude=121.5),
+        classification=OPENED[number],
+        patients=(),
+    )
+    return begin(intake, [f"E-{number}"], at(-1000))[0].but(incident_id=f"I-{number}")
 
 
 class World:
-    """Two units, all their dispatches, and everything that was told of them."""
+    """Three calls, two units, all their dispatches, and everything that was told of them."""
 
     def __init__(self) -> None:
+        self.calls = {f"I-{n}": called(n) for n in range(3)}
         self.units = {f"U-{n}": Unit(unit_id=f"U-{n}") for n in (0, 1)}
         self.legs: dict[str, Leg] = {}
         self.told: list[Event] = []
@@ -78,6 +97,8 @@ class World:
     def take(self, act: Act, number: int) -> None:
         """Do something, as the interface would; what is refused changes nothing."""
         unit = self.units[f"U-{act[1]}"]
+        if act[0] == "classify":
+            return self._classify(act, number)
         try:
             after, events = self._done(unit, act, number)
         except Rejected:
@@ -92,6 +113,34 @@ class World:
         if after.leg is not None:
             self.legs[after.leg.leg_id] = after.leg
         self.told += events
+
+    def _classify(self, act: Act, number: int) -> None:
+        _, _, second, choice = act
+        event = IncidentClassified(
+            event_id=f"k-{number}", incident_id=f"I-{choice % 3}", occurred_at=at(second),
+            recorded_at=at(5000 + number), classification=CLASSES[choice // 3],
+        )  # fmt: skip
+        changed, events = classify(self.calls[event.incident_id], event)
+        self.calls[event.incident_id] = changed
+        self.told += events
+
+    def indicators(self) -> Indicators:
+        """As the service computes them from what it keeps."""
+        sent = {leg.leg_id: self._sent(leg) for leg in self.legs.values()}
+        calls = [
+            Called(
+                call.incident_id, call.classification, call.opened_at, None, None, None, True,
+                dispatches=tuple(s.dispatch for s in sent.values()
+                                 if s.dispatch.incident_id == call.incident_id),
+            )
+            for call in self.calls.values()
+        ]  # fmt: skip
+        return indicators(Counted(list(sent.values()), calls, []), SITE, PERIOD)
+
+    def _sent(self, leg: Leg) -> Sent:
+        call = self.calls[leg.incident_id]
+        dispatch = leg.dispatch().as_emergency_since(call.emergency_since, call.reclassified_at)
+        return Sent(call.classification, dispatch, call.reclassified_at)
 
     def _seen(self, kind: str, leg: Leg, second: float, choice: int) -> Movement:
         told = {"unit_id": leg.unit_id, "leg_id": leg.leg_id, "occurred_at": at(second),
@@ -158,12 +207,15 @@ def run(acts: Sequence[Act]) -> World:
         if act[0] == "again":
             if before:
                 again, was = before[act[3] % len(before)]
-                told, states = len(world.told), (dict(world.units), dict(world.legs))
+                told, states = len(world.told), (
+                    dict(world.units), dict(world.legs), dict(world.calls)
+                )  # fmt: skip
                 try:
                     world.take(again, was)
                 finally:
                     if was in {n for _, n in before if _took(world, n)}:
-                        assert (len(world.told), (world.units, world.legs)) == (told, states)
+                        after = dict(world.units), dict(world.legs), dict(world.calls)
+                        assert (len(world.told), after) == (told, states)
             continue
         told = len(world.told)
         world.take(act, number)
@@ -173,68 +225,122 @@ def run(acts: Sequence[Act]) -> World:
 
 
 def _took(world: World, number: int) -> bool:
-    names = {f"o-{number}", f"s-{number}", f"c-{number}"}
+    names = {f"o-{number}", f"s-{number}", f"c-{number}", f"k-{number}"}
     return any(event.event_id in names for event in world.told)
 
 
-def recounted(
-    events: Sequence[Event], by: set[str], departures: Sequence[UnitDeparted]
-) -> Counter[str]:
-    """The three-minute figure by the events alone, written without a line of the service's."""
-    rests = {seen.leg_id: seen.at_rest_at for seen in departures} if by == {"gps"} else {}
-    notified: dict[str, str] = {}
-    rolling: set[str] = set()
-    stamps: dict[str, dict[str, Any]] = {}
-    for event in events:
+class Told:
+    """What the events alone say of each dispatch, read without a line of the service's."""
+
+    def __init__(self, events: Sequence[Event], departures: Sequence[UnitDeparted]) -> None:
+        self.rests = {seen.leg_id: seen.at_rest_at for seen in departures}
+        self.of_call: dict[str, str] = {}
+        self.rolling: set[str] = set()
+        self.classes: dict[str, str] = {f"I-{n}": name for n, name in enumerate(OPENED)}
+        self.since: dict[str, datetime] = {}
+        self._stamps: dict[str, dict[str, Any]] = {}
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         if isinstance(event, UnitAssigned):
-            notified[event.leg_id] = event.event_id
+            self.of_call[event.leg_id] = event.incident_id
             if event.rolling:
-                rolling.add(event.leg_id)
+                self.rolling.add(event.leg_id)
         elif isinstance(event, UnitStatusChanged) and event.leg_id:
-            stamps[event.event_id] = {"leg": event.leg_id, "status": event.status.value,
-                                      "source": event.source, "at": event.occurred_at}  # fmt: skip
+            self._stamps[event.event_id] = {
+                "leg": event.leg_id,
+                "status": event.status.value,
+                "source": event.source,
+                "at": event.occurred_at,
+            }
         elif isinstance(event, StampCorrected):
-            stamps[event.stamp_id]["at"] = event.corrected_to
+            self._stamps[event.stamp_id]["at"] = event.corrected_to
+        elif isinstance(event, IncidentClassified):
+            self.classes[event.incident_id] = event.classification
+            opened = OPENED[int(event.incident_id[2:])]
+            if event.classification == "emergency" != opened:
+                self.since.setdefault(event.incident_id, event.occurred_at)
+
+    def first(self, leg: str, status: str, by: set[str]) -> datetime | None:
+        times = (
+            s["at"]
+            for s in self._stamps.values()
+            if (s["leg"], s["status"]) == (leg, status) and s["source"] in by
+        )
+        return min(filter(None, times), default=None)
+
+    def began(self, leg: str) -> tuple[datetime | None, bool]:
+        """When its three minutes began, and whether it was on the road already: told to go, or when
+        its call became an emergency, whichever is later."""
+        told, since = self.first(leg, "notified", PEOPLE), self.since.get(self.of_call[leg])
+        if told is None or since is None or told >= since:
+            return told, leg in self.rolling
+        left = [self.first(leg, "departed", by) for by in (PEOPLE, {"gps"})]
+        if any(each < since for each in left if each):
+            return told, True
+        return since, leg in self.rolling
+
+    @property
+    def counted(self) -> list[str]:
+        """The dispatches of what are emergencies now."""
+        return [leg for leg, call in self.of_call.items() if self.classes[call] == "emergency"]
+
+
+def recounted(told: Told, by: set[str]) -> Counter[str]:
+    """The three-minute figure of each dispatch."""
     found: Counter[str] = Counter()
-    for leg in notified:
-        mine = [s for s in stamps.values() if s["leg"] == leg and s["at"] is not None]
-        if leg in rolling:
-            found["rolling"] += 1
-        else:
-            found += _counted(mine, by, leg, rests)
+    for leg in told.counted:
+        began, is_rolling = told.began(leg)
+        found += Counter(rolling=1) if is_rolling else _counted(told, leg, began, by)
     return found
 
 
-def _counted(
-    mine: Sequence[Mapping[str, Any]], by: set[str], leg: str, rests: Mapping[str, datetime | None]
-) -> Counter[str]:
-    people = {"crew", "dispatcher", "system"}
-    began = _first(mine, "notified", people)
-    left, back = _first(mine, "departed", by), _first(mine, "stood_down", people)
-    said = _first(mine, "departed", people)
-    if began is None or (left is None and (back is None or said is not None)):
+def _counted(told: Told, leg: str, began: datetime | None, by: set[str]) -> Counter[str]:
+    left = told.first(leg, "departed", by)
+    back, said = told.first(leg, "stood_down", PEOPLE), told.first(leg, "departed", PEOPLE)
+    if left is None and said is not None:
         return Counter(missing=1)
-    if left is None:
-        is_late = back is not None and back - began > LIMIT
-        return Counter(denominator=int(is_late), stood_down=int(not is_late))
-    if _is_unsure(began, left, rests, leg):
+    if by == {"gps"} and _is_unsure(told, leg, began, left):
         return Counter(missing=1)
-    return Counter(denominator=1, numerator=int(left - began <= LIMIT))
+    return _fate(began, left, back)
 
 
-def _is_unsure(
-    began: datetime, left: datetime, rests: Mapping[str, datetime | None], leg: str
-) -> bool:
+def _fate(began: datetime | None, left: datetime | None, back: datetime | None) -> Counter[str]:
+    if began is None or (left is None and back is None):
+        return Counter(missing=1)
+    if left is not None:
+        return Counter(denominator=1, numerator=int(left - began <= LIMIT))
+    assert back is not None
+    is_late = back - began > LIMIT
+    return Counter(denominator=int(is_late), stood_down=int(not is_late))
+
+
+def _is_unsure(told: Told, leg: str, began: datetime | None, left: datetime | None) -> bool:
     """Late by satellites, which may have seen it late."""
-    if leg not in rests or left - began <= LIMIT:
+    if began is None or left is None or left - began <= LIMIT:
         return False
-    rest = rests[leg]
+    rest = told.rests[leg]
     return rest is None or rest - began <= LIMIT
 
 
-def _first(stamps: Sequence[Mapping[str, Any]], status: str, by: set[str]) -> datetime | None:
-    times = [s["at"] for s in stamps if s["status"] == status and s["source"] in by]
-    return min(times, default=None)
+def recounted_by_call(told: Told) -> Counter[str]:
+    """The three minutes of each call: its first unit told, the first of any that left."""
+    found: Counter[str] = Counter()
+    for call in sorted(set(told.of_call.values())):
+        legs = [leg for leg in told.counted if told.of_call[leg] == call]
+        if not legs:
+            continue
+        began = min((at for leg in legs if (at := told.began(leg)[0])), default=None)
+        if (began, True) in {told.began(leg) for leg in legs}:
+            found["rolling"] += 1
+            continue
+        lefts = [told.first(leg, "departed", PEOPLE) for leg in legs]
+        left = min(filter(None, lefts), default=None)
+        backs = [told.first(leg, "stood_down", PEOPLE) for leg in legs]
+        back = max(filter(None, backs)) if all(backs) else None
+        found += _fate(began, left, back)
+    return found
 
 
 @settings(max_examples=300, deadline=None)
@@ -242,13 +348,19 @@ def _first(stamps: Sequence[Mapping[str, Any]], status: str, by: set[str]) -> da
 def test_the_indicator_is_at_any_moment_what_the_events_come_to(acts: list[Act]) -> None:
     for many in (len(acts) // 2, len(acts)):
         world = run(acts[:many])
-        dispatches = [leg.dispatch() for leg in world.legs.values()]
-        reported = rate((d.reading(d.departed) for d in dispatches), LIMIT)
-        verified = rate((d.verified() for d in dispatches), LIMIT)
-        for found, by in ((reported, {"crew", "dispatcher", "system"}), (verified, {"gps"})):
-            names = ("numerator", "denominator", "missing", "stood_down", "rolling")
-            counted = recounted(world.told, by, world.departures)
-            assert {name: getattr(found, name) for name in names} == {n: counted[n] for n in names}
+        found, told = world.indicators(), Told(world.told, world.departures)
+        assert found.dispatch_within_3min.verified is not None
+        assert figures(found.dispatch_within_3min) == recounted(told, PEOPLE)
+        assert figures(found.dispatch_within_3min.verified) == recounted(told, {"gps"})
+        assert figures(found.first_unit_within_3min) == recounted_by_call(told)
+        others = Counter(told.classes[call] for call in told.of_call.values())
+        del others["emergency"]
+        assert found.dispatch_within_3min.excluded == others
+
+
+def figures(found: Rate) -> Counter[str]:
+    names = ("numerator", "denominator", "missing", "stood_down", "rolling")
+    return Counter({name: getattr(found, name) for name in names})
 
 
 @settings(max_examples=200, deadline=None)
