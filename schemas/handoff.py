@@ -34,6 +34,26 @@ HospitalOutcome = Literal[
 Phone = Annotated[str, Field(pattern=r"^[0-9+ -]{2,20}$")]
 
 
+#: How a facility was reached.
+Via = Literal["board", "fhir", "hl7", "webhook"]
+#: Who hears that something is late.
+Addressee = Literal["board", "shift_lead", "dispatch", "department_lead", "operations"]
+#: Why something is owed: the patient is bound for the facility; or what it has seen holds no more,
+#: since the patient is worse, another centre is concerned, or they come sooner; or it was called.
+Because = Literal["bound", "worse", "centre", "sooner", "called", "proposed", "arrived"]
+
+
+class Owed(StrEnum):
+    """What a facility owes a patient who is bound for it."""
+
+    DELIVERED = "delivered"
+    DISPLAYED = "displayed"
+    ACKNOWLEDGED = "acknowledged"
+    DEPARTMENT_ANSWERED = "department_answered"
+    DIRECT_TO_CONFIRMED = "direct_to_confirmed"
+    FIRST_DOCTOR = "first_doctor"
+
+
 class Department(StrEnum):
     """Where a bed stands."""
 
@@ -59,6 +79,7 @@ class Admission(Value):
 class Milestone(StrEnum):
     """A moment inside the hospital; what nobody reports is not known, never assumed."""
 
+    FIRST_DOCTOR = "first_doctor"
     CT_DONE = "ct_done"
     NEEDLE = "needle"
     WIRE = "wire"
@@ -150,6 +171,22 @@ class AdmissionCancelled(EncounterEvent):
     because: Outcome
 
 
+class ReceiptEvent(EncounterEvent):
+    """How far the record has come at the facility, without anybody's act."""
+
+    facility_id: Identifier
+    version: Annotated[int, Field(ge=1)]
+    via: Via = "board"
+
+
+class RecordDelivered(ReceiptEvent):
+    """A version of the record has reached the facility: a board, or a system of the hospital."""
+
+
+class RecordDisplayed(ReceiptEvent):
+    """A board shows the record where people can see it."""
+
+
 class HandoffEvent(EncounterEvent):
     """An act of a human at the receiving facility."""
 
@@ -159,6 +196,10 @@ class HandoffEvent(EncounterEvent):
 
 class Acknowledged(HandoffEvent):
     """A human at the facility has seen the record and says so."""
+
+    version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="The version that they saw, where that is known."
+    )
 
 
 class Accepted(HandoffEvent):
@@ -231,8 +272,14 @@ class OutcomeReported(HandoffEvent):
 
 
 class Escalated(EncounterEvent):
-    """Nobody has answered in time: the next step of the escalation was taken."""
+    """Something that the facility owes is late: the next step of its ladder was taken."""
 
     facility_id: Identifier
     step: Annotated[int, Field(ge=1)]
     due_at: Moment
+    owed: Owed = Owed.ACKNOWLEDGED
+    to: Addressee = "board"
+    because: Because = "bound"
+    department: Identifier | None = Field(
+        default=None, description="Which of those that were called, where one has not answered."
+    )

@@ -101,9 +101,11 @@ KNOWN = {
     "LevelOverridden.v1": ("人工定级", "level set by a clinician", "facility_id level"),
     "PatientArrived.v1": ("到院", "at the hospital", "facility_id"),
     "MilestoneReached.v1": ("院内时间节点", "in the hospital", "facility_id milestone"),
+    "RecordDelivered.v1": ("已送达", "reached the hospital", "facility_id"),
+    "RecordDisplayed.v1": ("已显示", "on the hospital's screen", "facility_id"),
     "CareTransferred.v1": ("交接完成", "care handed over", "facility_id"),
     "OutcomeReported.v1": ("院内结局", "outcome in the hospital", "facility_id outcome"),
-    "Escalated.v1": ("升级催办", "nobody has answered", "facility_id step due_at"),
+    "Escalated.v1": ("升级催办", "a hospital is late", "facility_id owed step to"),
 }  # fmt: skip
 #: Codes that have a word; others are shown as they are, for there may be more of them tomorrow.
 WORDS = {

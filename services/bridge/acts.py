@@ -30,12 +30,15 @@ from schemas.handoff import (
 from schemas.repeats import digest_of, name_of
 from services.bridge.case import Case, Handoff
 from services.bridge.handoff import Decision
+from services.bridge.promise import asked_again, seen
 from services.bridge.record import notify
 from services.kit.errors import Rejected, nothing_here
 from services.kit.idempotency import is_repeat
 
 #: What may come after care was handed over.
 AFTER_TRANSFER = (MilestoneReached, IdentityBound, OutcomeReported)
+#: Who does one of these has seen the record as it stands.
+SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
 #: Beds reserved and teams called for one patient; more are a slip.
 MOST = 20
 
@@ -64,7 +67,8 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
             "taken": case.taken.with_(name, digest_of(event)),
         }
     )
-    return _told(changed, event, now)
+    after, events = _told(changed, event, now)
+    return (seen(after, event.occurred_at) if isinstance(event, SEES) else after), events
 
 
 def _told(
@@ -85,6 +89,14 @@ def _once(handoff: Handoff, stamp: str) -> None:
 
 
 def _acknowledged(handoff: Handoff, event: Acknowledged) -> Update:
+    """Once, and again when it is asked for. Who has seen an earlier version than the one that was
+    asked about has to look."""
+    asked = asked_again(handoff)
+    if asked is not None and event.version is not None and event.version < asked.version:
+        wanted = f"Version {asked.version} says something else: look at it, and acknowledge that."
+        raise Rejected(409, "Changed since", wanted)
+    if asked is not None and handoff.acknowledged_at is not None:
+        return {}
     _once(handoff, "acknowledged_at")
     return {"acknowledged_at": event.occurred_at, "acknowledged_by": event.staff_id}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from schemas.clinical import LevelOverridden
+from schemas.encounter import EncounterEvent
 from schemas.event import Identifier
 from schemas.handoff import (
     Accepted,
@@ -28,14 +29,19 @@ from schemas.handoff import (
 )
 from services.bridge import store
 from services.bridge.acts import act
+from services.bridge.case import Case
 from services.bridge.item import Item, Queue, item_of
+from services.bridge.promise import keep
+from services.bridge.receipt import Receipt, receive
 from services.bridge.requests import (
+    Acknowledgement,
     ActivatedCentre,
     Bed,
     DirectWay,
     Identity,
     OverriddenLevel,
     ReachedMilestone,
+    Receipts,
     Redirection,
     ReportedOutcome,
     RevokedWay,
@@ -98,13 +104,46 @@ async def follow_queue(
     return EventSourceResponse(events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S)
 
 
+@router.post("/receipts", status_code=204)
+@retrying
+async def note_receipts(
+    request: Request, facility_id: Identifier, body: Receipts, caller: Staff
+) -> Response:
+    """What has come to a board, and what is on its screen. A board tells by itself; of patients who
+    are not bound for this facility any more nothing is noted."""
+    state, wanted = request.app.state, {each.encounter_id: each for each in body.receipts}
+    async with transaction(state.pool) as connection:
+        now = datetime.now(UTC)
+        seen = await store.CASES.load(connection, wanted, lock=False)
+        news = [key for key, row in seen.items() if _noted(row, facility_id, wanted[key], now)[1]]
+        rows = await store.CASES.load(connection, news) if news else {}
+        changed: dict[str, Row[Case]] = {}
+        told: list[EncounterEvent] = []
+        for key, row in rows.items():
+            case, events = _noted(row, facility_id, wanted[key], now)
+            told += events
+            if case is not None and events:
+                kept = keep(case, state.facilities.of(facility_id), now)
+                changed[key] = Row(kept, row.version)
+        if changed:
+            await state.cases.save(connection, changed, told)
+            await outbox.append(connection, "bridge", told)
+    return Response(status_code=204)
+
+
+def _noted(
+    row: Row[Case], facility_id: str, told: Receipt, now: datetime
+) -> tuple[Case | None, Sequence[EncounterEvent]]:
+    return receive(row.state, facility_id, told, now)
+
+
 @router.post("/encounters/{encounter_id}/acknowledgement", **ITEM)
 @retrying
 async def acknowledge(
     request: Request,
     facility_id: Identifier,
     encounter_id: Identifier,
-    body: Body,
+    body: Acknowledgement,
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
@@ -307,6 +346,8 @@ async def _act(
     async with transaction(request.app.state.pool) as connection:
         row = (await store.CASES.load(connection, [encounter_id]))[encounter_id]
         after, events = act(row.state, event, now)
+        if after is not row.state:
+            after = keep(after, request.app.state.facilities.of(facility_id), now)
         if after is not row.state:
             changed = {encounter_id: Row(after, row.version)}
             await request.app.state.cases.save(connection, changed, events)

@@ -9,22 +9,58 @@ from schemas.encounter import EmergencyTransferRequested, Patient
 from schemas.event import Identifier, Value
 from schemas.handoff import (
     Admission,
+    Because,
     BedReserved,
     CentreActivated,
     DirectToConfirmed,
     IdentityBound,
     MilestoneReached,
     OutcomeReported,
+    Owed,
     RedirectRequested,
 )
 from schemas.repeats import Repeats
-from schemas.triage import Centre, TriageDecided
+from schemas.triage import Centre, TriageDecided, TriageLevel
+
+
+class Promise(Value):
+    """Something that the facility owes: since when and why, by when, and when it was done."""
+
+    owed: Owed
+    #: Which of those that were called, where each answers for itself.
+    department: Identifier | None = None
+    since: AwareDatetime
+    because: Because
+    #: The record and the worst level when it was asked for; a worse one brings it forward.
+    version: int
+    level: TriageLevel
+    due_at: AwareDatetime | None = None
+    #: It was due then before the patient got worse.
+    latest: AwareDatetime | None = None
+    met_at: AwareDatetime | None = None
+    #: How many steps of its ladder were taken.
+    rungs: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still waited for."""
+        return self.met_at is None
+
+
+class Known(Value):
+    """What a human at the facility has seen."""
+
+    level: TriageLevel
+    centres: tuple[Centre, ...]
+    arrives_at: AwareDatetime | None = None
 
 
 class Handoff(Value):
     """The promise that the facility knows of the patient and has taken them."""
 
     notified_at: AwareDatetime | None = None
+    delivered_at: AwareDatetime | None = None
+    displayed_at: AwareDatetime | None = None
     acknowledged_at: AwareDatetime | None = None
     acknowledged_by: Identifier | None = None
     accepted_at: AwareDatetime | None = None
@@ -41,6 +77,8 @@ class Handoff(Value):
     transferred_at: AwareDatetime | None = None
     received_by: Identifier | None = None
     handed_over_by: Identifier | None = None
+    promises: tuple[Promise, ...] = ()
+    known: Known | None = None
 
 
 class Case(Value):
@@ -58,6 +96,8 @@ class Case(Value):
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()
     boarded_at: AwareDatetime | None = None
+    #: When they will be at the facility, as last told.
+    arrives_at: AwareDatetime | None = None
     admission: Admission | None = None
     #: An admission number set aside for this patient, in the transaction that may need it.
     reserved: str | None = None

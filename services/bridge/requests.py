@@ -15,7 +15,20 @@ from schemas.handoff import (
     RedirectReason,
 )
 from schemas.triage import Activation, Centre, DirectTo
-from services.kit.body import Body
+from services.bridge.receipt import Receipt
+from services.kit.body import Body, Exactly
+
+
+class Acknowledgement(Body):
+    """A human has seen the record; ``version`` is the one that their screen showed."""
+
+    version: Annotated[int, Field(ge=1)] | None = None
+
+
+class Receipts(Body):
+    """What a board has received. It tells by itself; nobody presses a button."""
+
+    receipts: Annotated[tuple[Exactly[Receipt], ...], Field(min_length=1, max_length=500)]
 
 
 class Redirection(Body):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
@@ -14,14 +15,18 @@ from schemas.event import Event
 from schemas.handoff import (
     AdmissionCancelled,
     AdmissionOpened,
+    Escalated,
     HandoffEvent,
     PreArrivalNotified,
     PreArrivalWithdrawn,
+    ReceiptEvent,
 )
 from schemas.triage import Centre
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
+from services.bridge.facility import Facilities
 from services.bridge.item import item_of
+from services.bridge.promise import next_due
 from services.kit.postgres import Connection, Row, Table
 from services.kit.work import Received
 
@@ -32,9 +37,14 @@ _LEGAL = (
     AdmissionOpened,
     AdmissionCancelled,
     PreArrivalWithdrawn,
+    ReceiptEvent,
     HandoffEvent,
+    Escalated,
     LevelOverridden,
 )
+
+#: What changes an item of a queue.
+_SHOWN = (PreArrivalNotified, PreArrivalWithdrawn, ReceiptEvent, HandoffEvent, Escalated)
 
 _RESERVE = """
     INSERT INTO admission_numbers AS n (day, last) VALUES ($1, $2)
@@ -54,6 +64,21 @@ _KEEP = """
     INSERT INTO acts (event_id, encounter_id, type, occurred_at, event)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::json[])
 """
+#: What stands is changed only where it is another time.
+_WAKE = """
+    WITH new AS (SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS new (encounter_id, due_at)),
+    gone AS (
+        DELETE FROM wakings AS w USING new
+         WHERE w.encounter_id = new.encounter_id AND new.due_at IS NULL)
+    INSERT INTO wakings AS w
+    SELECT * FROM new WHERE due_at IS NOT NULL
+    ON CONFLICT (encounter_id) DO UPDATE SET due_at = excluded.due_at
+     WHERE w.due_at <> excluded.due_at
+"""
+_DUE = """
+    SELECT now() AS now, array(
+        SELECT encounter_id FROM wakings WHERE due_at <= now() ORDER BY due_at LIMIT $1) AS due
+"""
 _SNAPSHOT = """
     SELECT coalesce((SELECT feed FROM facilities WHERE facility_id = $1), 0) AS feed,
            (SELECT array_agg(jsonb_set(item::jsonb, '{feed}', to_jsonb(feed))::text ORDER BY feed)
@@ -65,8 +90,8 @@ _SINCE = "SELECT feed, item FROM queue WHERE facility_id = $1 AND feed > $2 ORDE
 class CaseStore:
     """The loop's and the API's view of cases."""
 
-    def __init__(self, zone: ZoneInfo) -> None:
-        self._zone = zone
+    def __init__(self, zone: ZoneInfo, facilities: Facilities) -> None:
+        self._zone, self._facilities = zone, facilities
 
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
@@ -95,7 +120,13 @@ class CaseStore:
         cases = {key: row.state for key, row in changed.items() if row.state}
         for facility, items in sorted(_touched(cases, emitted).items()):
             await _show(connection, facility, items)
+        await self.wake(connection, list(cases.values()))
         await _keep(connection, emitted)
+
+    async def wake(self, connection: Connection, cases: Sequence[Case]) -> None:
+        """Write down when each of them has to be looked at next, if ever."""
+        times = [next_due(case, self._facilities.of(case.facility_id)) for case in cases]
+        await connection.execute(_WAKE, [case.encounter_id for case in cases], times)
 
 
 def _touched(
@@ -104,7 +135,7 @@ def _touched(
     """Per facility the items that changed: what is shown is the last state of this batch."""
     touched: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for event in emitted:
-        if isinstance(event, PreArrivalNotified | PreArrivalWithdrawn | HandoffEvent):
+        if isinstance(event, _SHOWN):
             case = cases[event.encounter_id]
             elsewhere = case.facility_id != event.facility_id
             withdrawn = elsewhere or isinstance(event, PreArrivalWithdrawn)
@@ -150,6 +181,13 @@ def _is_kept(event: Event) -> TypeGuard[EncounterEvent]:
     if isinstance(event, PreArrivalNotified):
         return event.changed and event.centre is Centre.EMERGENCY
     return isinstance(event, _LEGAL)
+
+
+async def due(connection: Connection, many: int) -> tuple[datetime, list[str]]:
+    """The database's time, and of whom something is late by it."""
+    row = await connection.fetchrow(_DUE, many)
+    assert row is not None  # noqa: S101 (a time is always told)
+    return row["now"], row["due"]
 
 
 async def snapshot(connection: Connection, facility_id: str) -> tuple[int, str]:

@@ -24,6 +24,8 @@ S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
 NOTIFICATION = "first_unit_notified_within_1min"
 DESTINATION = "destination_chosen"
+#: A hospital does not answer: the bridge says what it owes.
+AT_HOSPITAL = "hospital_"
 LEFT_WITHOUT = "destination_known_on_leaving"
 _SEVERE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 #: What is entered so much later is a record of what was, and nobody's alarm any more.
@@ -208,24 +210,31 @@ class About(NamedTuple):
 
 def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
     """Whether what was due has not happened, and is still waited for. Only emergencies are, but for
-    a unit that is not heard of, wherever it was sent."""
+    a unit that is not heard of, wherever it was sent, and a hospital that does not answer."""
     its = [leg for leg in about.legs if leg.leg_id == deadline.leg_id]
+    if deadline.clock == "unit_silent":
+        return any(map(_is_silent, its))
+    if deadline.clock.startswith(AT_HOSPITAL):
+        return any(
+            each.answers.unanswered and each.outcome is None for each in _whom(deadline, about)
+        )
+    return about.incident.classification == COUNTED and _is_missed(deadline, about, its)
+
+
+def _is_missed(deadline: Deadline | Alarm, about: About, its: Sequence[Leg]) -> bool:
     match deadline.clock:
-        case "unit_silent":
-            return any(map(_is_silent, its))
-        case _ if about.incident.classification != COUNTED:
-            return False
         case "dispatch_within_3min":
             return any(map(_waits, its))
         case "destination_chosen":
-            return any(
-                each.encounter_id == deadline.encounter_id and _must_be_bound(each)
-                for each in about.encounters
-            )
+            return any(map(_must_be_bound, _whom(deadline, about)))
         case "destination_known_on_leaving":
             return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
     return is_open and all(leg.was_lost for leg in about.legs)
+
+
+def _whom(deadline: Deadline | Alarm, about: About) -> list[Encounter]:
+    return [each for each in about.encounters if each.encounter_id == deadline.encounter_id]
 
 
 def _knows_not_whither(leg: Leg, about: About) -> bool:
@@ -277,6 +286,7 @@ def of_event(missed: DeadlineMissed) -> Deadline:
         incident_id=missed.incident_id,
         leg_id=missed.leg_id,
         unit_id=missed.unit_id,
+        encounter_id=missed.encounter_id,
         due_at=missed.occurred_at,
     )
 

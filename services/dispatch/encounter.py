@@ -34,9 +34,13 @@ from schemas.handoff import (
     CareTransferred,
     DirectToConfirmed,
     DirectToRevoked,
+    Escalated,
     HandoffEvent,
+    Owed,
+    RecordDisplayed,
     RedirectRequested,
 )
+from schemas.incident import DeadlineMissed
 from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import Activation, Centre, CentreConcern, TriageDecided, TriageLevel
 from services.kit.errors import Rejected
@@ -65,6 +69,8 @@ class Answers(Value):
     direct_to: DirectToConfirmed | None = None
     #: The facility proposes another, and stays responsible until one is chosen.
     redirect: RedirectRequested | None = None
+    #: What the facility owes and has not done, where the dispatcher was asked to telephone.
+    unanswered: Owed | None = None
 
 
 class Encounter(Value):
@@ -211,8 +217,30 @@ def hear(
             outcome=Outcome.TRANSPORTED,
         )
         return record(encounter, ended)
+    if isinstance(event, Escalated):
+        return _asked_to_telephone(encounter, event, now)
     update = _learned(encounter, event)
     return (encounter.model_copy(update=update) if update else encounter), ()
+
+
+def _asked_to_telephone(
+    encounter: Encounter, event: Escalated, now: datetime
+) -> tuple[Encounter, Sequence[Event]]:
+    """The facility does not answer: the dispatcher hears of it, and telephones."""
+    is_ours = event.to == "dispatch" and event.facility_id == encounter.destination
+    if not is_ours or encounter.outcome is not None or encounter.incident_id is None:
+        return encounter, ()
+    missed = DeadlineMissed(
+        event_id=derived_id("telephone", event.event_id),
+        occurred_at=event.due_at,
+        recorded_at=now,
+        incident_id=encounter.incident_id,
+        clock=f"hospital_{event.owed}",
+        unit_id=encounter.unit_id,
+        encounter_id=encounter.encounter_id,
+    )
+    answers = encounter.answers.but(unanswered=event.owed)
+    return encounter.but(answers=answers), [missed]
 
 
 def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
@@ -225,10 +253,20 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
             return {"admission_number": event.admission.admission_number}
         case AdmissionCancelled():
             return {"admission_number": None}
-        case HandoffEvent() if event.facility_id == encounter.destination:
+        case HandoffEvent() | RecordDisplayed() if event.facility_id == encounter.destination:
             answer = _answer(event)
+            if _answers(event, encounter.answers.unanswered):
+                answer["unanswered"] = None
             return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
     return {}
+
+
+def _answers(event: Event, unanswered: Owed | None) -> bool:
+    """Whether nobody need telephone any more: the board is lit again; or somebody has seen it, or
+    the patient is there."""
+    if unanswered is None:
+        return False
+    return unanswered is Owed.DISPLAYED or not isinstance(event, RecordDisplayed)
 
 
 def _needed(concerns: Sequence[CentreConcern]) -> tuple[Centre, ...]:
@@ -240,7 +278,7 @@ def _needed(concerns: Sequence[CentreConcern]) -> tuple[Centre, ...]:
     )
 
 
-def _answer(event: HandoffEvent) -> dict[str, object]:
+def _answer(event: Event) -> dict[str, object]:
     match event:
         case Acknowledged():
             return {"acknowledged_at": event.occurred_at}

@@ -120,8 +120,11 @@ class EncounterStore:
         changed: Mapping[str, Row[Encounter]],
         emitted: Sequence[Event],
     ) -> None:
-        """Store what changed; for who is severe now a hospital has to be chosen."""
+        """Store what changed; for who is severe now a hospital has to be chosen, and where one does
+        not answer, somebody has to telephone."""
         await ENCOUNTERS.save(connection, changed)
+        missed = [event for event in emitted if isinstance(event, DeadlineMissed)]
+        await raise_alarms(connection, [deadline.of_event(each) for each in missed])
         now = datetime.now(UTC)
         for row in changed.values():
             if row.state is not None:

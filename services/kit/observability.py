@@ -52,6 +52,11 @@ CLOCK_CORRECTIONS = Counter(
     "greenchannel_device_clock_corrections_total", "Samples whose device clock was corrected"
 )
 SUBSCRIBERS = Gauge("greenchannel_feed_subscribers", "Open feeds of a facility", ["facility"])
+ESCALATIONS = Counter(
+    "greenchannel_escalations_total",
+    "What a facility owed and was late, by who was told",
+    ["owed", "to"],
+)
 DECISIONS = Counter("greenchannel_decisions_total", "Decisions of triage", ["level", "changed"])
 SHADOWS = Counter(
     "greenchannel_shadow_decisions_total",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from fastapi import FastAPI
 from pydantic import SecretStr
 
 from schemas.clinical import (
@@ -28,11 +28,12 @@ from schemas.encounter import DestinationSelected
 from schemas.envelope import decode, encode
 from schemas.event import Event
 from services.bridge import api as bridge
+from services.bridge import app as bridge_app
 from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
 from services.dispatch import api as dispatch
+from services.dispatch import app as dispatch_app
 from services.dispatch import gateway
-from services.dispatch.app import furnish
 from services.dispatch.device_clock import Clocks
 from services.dispatch.history import Stretch, samples
 from services.kit import kafka, postgres
@@ -56,6 +57,9 @@ Told = dict[str, Any]
 
 async def is_ready() -> bool:
     return True
+
+
+FURNISH = {"dispatch": dispatch_app.furnish, "bridge": bridge_app.furnish}
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class House:
 async def house(
     platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    key, pools, cases = SigningKey(), dict[str, postgres.Pool](), CaseStore(ZoneInfo("UTC"))
+    key, pools, apps = SigningKey(), dict[str, postgres.Pool](), dict[str, FastAPI]()
     jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
     jwks.write_text(key.key_set())
     roles = {"dispatch": (Role.DISPATCHER, Role.CREW, Role.PRIMARY_CARE), "bridge": (Role.CENTRE,)}
@@ -154,8 +158,8 @@ async def house(
             folders = [files(f"services.{name}") / "migrations" for name in ("kit", service)]
             await postgres.migrate(pool, service, folders)
             app = create_app(service, Gate(settings, pool), [routers[service]], is_ready)
-            furnish(app, settings, pool)
-            app.state.cases = cases
+            FURNISH[service](app, settings, pool)
+            apps[service] = app
             for role in callers:
                 facility = {Role.CENTRE: FACILITY, Role.PRIMARY_CARE: CLINIC}.get(role)
                 assert (facility is not None) == (role in CONFINED)
@@ -166,7 +170,7 @@ async def house(
                         headers={"Authorization": f"Bearer {key.token(settings, role, facility)}"},
                     )
                 )
-        yield House(clients, pools["dispatch"], pools["bridge"], cases)
+        yield House(clients, pools["dispatch"], pools["bridge"], apps["bridge"].state.cases)
         for pool in pools.values():
             await pool.execute("DELETE FROM outbox")
 

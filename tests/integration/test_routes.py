@@ -25,9 +25,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fastapi import APIRouter, FastAPI
 
 from services.bridge import api as bridge
+from services.bridge import app as bridge_app
 from services.dispatch import api as dispatch
+from services.dispatch import app as dispatch_app
 from services.dispatch import gateway
-from services.dispatch.app import furnish
 from services.dispatch.device_clock import Clocks
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
@@ -139,6 +140,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         **ALWAYS,
         f"GET {FACILITY}/queue": CENTRE,
         f"GET {FACILITY}/feed": CENTRE,
+        f"POST {FACILITY}/receipts": CENTRE,
         **{f"POST {FACILITY}/encounters/{{encounter_id}}/{act}": CENTRE for act in FACILITY_ACTS},
     },
 }
@@ -257,6 +259,7 @@ async def house(
                 await postgres.migrate(pools[service], service, folders)
             gate = Gate(settings, pools[service])
             apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
+            furnish = bridge_app.furnish if service == "bridge" else dispatch_app.furnish
             furnish(apps[service], settings, pools[service])
         apps["bridge"].state.feeds = EmptyFeeds()
         apps["gateway"].state.directory = GivenDirectory(settings)

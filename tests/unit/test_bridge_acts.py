@@ -31,11 +31,14 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.repeats import digest_of, name_of
-from schemas.triage import Activation, Centre
-from services.bridge.acts import AFTER_TRANSFER, MOST, act
-from services.bridge.case import Case, Handoff
+from schemas.triage import Activation, Centre, TriageLevel
+from services.bridge import loader
+from services.bridge.acts import AFTER_TRANSFER, MOST, SEES, act
+from services.bridge.case import Case, Handoff, Known
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
+from services.bridge.promise import keep
+from services.bridge.receipt import Receipt, receive
 from services.bridge.requests import (
     ActivatedCentre,
     DirectWay,
@@ -46,6 +49,7 @@ from services.bridge.requests import (
 )
 from services.kit.errors import Rejected
 
+FACILITIES = loader.facilities()
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
 
@@ -154,7 +158,8 @@ def test_every_act_of_a_facility_is_tried_here() -> None:
 def test_an_act_leaves_what_it_says_and_is_told_as_it_is(kind: type[Event]) -> None:
     before, event = ready(kind), doing(kind)
     case, events = act(before, event, at(301))
-    handoff = before.handoff.model_copy(update=expected(kind))
+    known = {"known": Known(level=TriageLevel.NOT_YET, centres=case.centres)}
+    handoff = before.handoff.but(**expected(kind), **(known if kind in SEES else {}))
     assert case.handoff == handoff
     assert events[0] == event
     assert case.taken.digest(name_of(event)) == digest_of(event)
@@ -332,9 +337,16 @@ def test_a_level_goes_to_the_topic_of_whose_word_it_is(role: str, topic: str) ->
 # -- what is sent and shown ------------------------------------------------------------------------
 
 
+def received(case: Case) -> Case:
+    receipt = Receipt(encounter_id="E-1", version=1, displayed=True)
+    shown, _ = receive(case, "H-1", receipt, at(1))
+    assert shown is not None
+    return keep(shown, FACILITIES.of("H-1"), at(1))
+
+
 def test_an_item_shows_everything_that_was_answered() -> None:
     acts = [doing(kind) for kind in SAYS if kind not in (DirectToRevoked, OutcomeReported)]
-    case = after(*acts, doing(OutcomeReported))
+    case = received(after(*acts, doing(OutcomeReported), case=received(bound())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
     unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}

@@ -34,7 +34,7 @@ from schemas.envelope import (
     versions,
 )
 from schemas.event import Event
-from schemas.handoff import CentreEvent, HandoffEvent
+from schemas.handoff import CentreEvent, HandoffEvent, ReceiptEvent
 from schemas.incident import DeadlineEvent, IncidentEvent
 from schemas.topics import Topic, dead_letters_of, registry
 
@@ -45,7 +45,15 @@ VALID = [*STORY, *sorted((EXAMPLES / "other").glob("*.json"))]
 INVALID = sorted((EXAMPLES / "invalid").glob("*.json"))
 TOPICS = registry().topics
 #: What others build on: no event is only this.
-ABSTRACT = {Event, IncidentEvent, DeadlineEvent, EncounterEvent, HandoffEvent, CentreEvent}
+ABSTRACT = {
+    Event,
+    IncidentEvent,
+    DeadlineEvent,
+    EncounterEvent,
+    HandoffEvent,
+    CentreEvent,
+    ReceiptEvent,
+}
 MODULES = (capacity, clinical, encounter, handoff, incident, triage, unit)
 
 

@@ -1,0 +1,35 @@
+"""Reads what facilities keep. What is wrong is told by file, place and reason."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from schemas.envelope import complaint
+from schemas.handoff import Owed
+from services.bridge.facility import Facilities
+from services.kit.documents import NoDocument, read_yaml
+
+SHIPPED = files("services.bridge") / "facilities.yaml"
+
+
+class FacilitiesRefused(Exception):
+    """A file of the site does not load; the message says what to mend."""
+
+
+def facilities(path: Path | Traversable | None = None) -> Facilities:
+    """What the facilities of this region keep. Raises ``FacilitiesRefused``, also where a term is
+    missing: what is not asked for is never late."""
+    file = path or SHIPPED
+    try:
+        found = Facilities.model_validate(read_yaml(file), extra="forbid")
+    except (OSError, NoDocument) as error:
+        raise FacilitiesRefused(f"{file.name}: {error}") from error
+    except ValidationError as error:
+        raise FacilitiesRefused(f"{file.name}: {complaint(error)}") from error
+    if missing := sorted(set(Owed) - found.all.terms.keys()):
+        raise FacilitiesRefused(f"{file.name}: all has no term for {', '.join(missing)}")
+    return found

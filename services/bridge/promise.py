@@ -1,0 +1,205 @@
+"""What a facility has not done yet for a patient who is bound for it, and when that is late.
+
+It is owed from the moment the patient is bound for the facility. What a human there has seen is
+asked for again only when it holds no more: the patient is worse, another centre is concerned, or
+they come much sooner. An arrival ends what was to be done before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from schemas.envelope import derived_id
+from schemas.handoff import Because, Escalated, Milestone, Owed
+from schemas.triage import Activation, TriageLevel
+from services.bridge.case import Case, Handoff, Known, Promise
+from services.bridge.facility import Facility
+
+#: Owed before the patient is there; whoever acts on the record has seen it.
+_UNSEEN = (Owed.DELIVERED, Owed.DISPLAYED, Owed.ACKNOWLEDGED)
+_BEFORE_ARRIVAL = frozenset({*_UNSEEN, Owed.DIRECT_TO_CONFIRMED})
+
+
+def keep(case: Case, facility: Facility, now: datetime) -> Case:
+    """The case with what the facility owes by now. Raises nothing, and tells nobody."""
+    handoff = case.handoff
+    if case.facility_id is None or handoff.notified_at is None or case.is_locked:
+        return case
+    promises = [_met(each, handoff) for each in handoff.promises]
+    promises += _asked(case, facility, promises, now)
+    promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
+    if tuple(promises) == handoff.promises:
+        return case
+    return case.but(handoff=handoff.but(promises=tuple(promises)))
+
+
+def asked_again(handoff: Handoff) -> Promise | None:
+    """What a human there has to look at once more, if they have."""
+    open_ones = (p for p in handoff.promises if p.owed is Owed.ACKNOWLEDGED and p.is_open)
+    return next(open_ones, None)
+
+
+def seen(case: Case, at: datetime) -> Case:
+    """The case when a human at the facility has seen what the record says now."""
+    handoff = case.handoff
+    known = Known(level=level_of(case), centres=case.centres, arrives_at=case.arrives_at)
+    met = tuple(
+        each.but(met_at=at) if each.is_open and each.owed in _UNSEEN else each
+        for each in handoff.promises
+    )
+    return case.but(handoff=handoff.but(known=known, promises=met))
+
+
+def next_due(case: Case, facility: Facility) -> datetime | None:
+    """When the next step of a ladder is to be taken, if one is."""
+    if case.is_locked:
+        return None
+    times = (
+        rungs[each.rungs]
+        for each in case.handoff.promises
+        if each.is_open and (rungs := _ladder(each, facility)) and each.rungs < len(rungs)
+    )
+    return min(times, default=None)
+
+
+def fall_due(case: Case, facility: Facility, now: datetime) -> tuple[Case, Sequence[Escalated]]:
+    """Take the steps that have come; of several of one ladder, after an outage, the last alone."""
+    if case.is_locked:
+        return case, ()
+    told: list[Escalated] = []
+    promises: list[Promise] = []
+    for each in case.handoff.promises:
+        late = sum(at <= now for at in _ladder(each, facility)) if each.is_open else 0
+        if late <= each.rungs:
+            promises.append(each)
+            continue
+        told.append(_escalated(case, each, facility, late, now))
+        promises.append(each.but(rungs=late))
+    if not told:
+        return case, ()
+    return case.but(handoff=case.handoff.but(promises=tuple(promises))), told
+
+
+def level_of(case: Case) -> TriageLevel:
+    """The worst level that is known: by it everything is timed."""
+    return case.decision.worst if case.decision else TriageLevel.NOT_YET
+
+
+def _ladder(promise: Promise, facility: Facility) -> Sequence[datetime]:
+    term = facility.terms.get(promise.owed)
+    return [] if term is None or promise.due_at is None else term.rungs(promise.due_at)
+
+
+def _escalated(
+    case: Case, promise: Promise, facility: Facility, step: int, now: datetime
+) -> Escalated:
+    assert case.facility_id is not None  # noqa: S101 (it is owed)
+    assert promise.due_at is not None  # noqa: S101
+    since = promise.since.isoformat()
+    subject = (case.encounter_id, case.facility_id, promise.owed, promise.department or "", since)
+    return Escalated(
+        event_id=derived_id("escalated", *subject, step),
+        occurred_at=_ladder(promise, facility)[step - 1],
+        recorded_at=now,
+        encounter_id=case.encounter_id,
+        facility_id=case.facility_id,
+        step=step,
+        due_at=promise.due_at,
+        owed=promise.owed,
+        to=facility.terms[promise.owed].ladder[step - 1].to,
+        because=promise.because,
+        department=promise.department,
+    )
+
+
+def _met(promise: Promise, handoff: Handoff) -> Promise:
+    """The same, where what was owed has been done."""
+    at = _done_at(promise.owed, handoff) if promise.is_open else None
+    return promise if at is None else promise.but(met_at=at)
+
+
+def _done_at(owed: Owed, handoff: Handoff) -> datetime | None:
+    match owed:
+        case Owed.DELIVERED:
+            return handoff.delivered_at or handoff.displayed_at
+        case Owed.DISPLAYED:
+            return handoff.displayed_at
+        case Owed.DIRECT_TO_CONFIRMED:
+            return handoff.direct_to.occurred_at if handoff.direct_to else None
+        case Owed.FIRST_DOCTOR:
+            reached = (m for m in handoff.milestones if m.milestone is Milestone.FIRST_DOCTOR)
+            return min((m.occurred_at for m in reached), default=None)
+    return None
+
+
+def _asked(
+    case: Case, facility: Facility, promises: Sequence[Promise], now: datetime
+) -> Iterator[Promise]:
+    """What is owed by now and was not before."""
+    handoff, before = case.handoff, {each.owed for each in promises}
+    since = handoff.notified_at or now
+    for owed in _UNSEEN:
+        if owed not in before:
+            yield _promise(case, owed, since, "bound")
+    is_asked = any(each.owed is Owed.ACKNOWLEDGED and each.is_open for each in promises)
+    again = None if is_asked or handoff.arrived_at else _holds_no_more(case, facility)
+    if again is not None:
+        yield _promise(case, Owed.ACKNOWLEDGED, now, again)
+    if Owed.DIRECT_TO_CONFIRMED not in before and _is_proposed(case):
+        yield _promise(case, Owed.DIRECT_TO_CONFIRMED, now, "proposed")
+    if Owed.FIRST_DOCTOR not in before and handoff.arrived_at is not None:
+        yield _promise(case, Owed.FIRST_DOCTOR, handoff.arrived_at, "arrived")
+
+
+def _holds_no_more(case: Case, facility: Facility) -> Because | None:
+    """Why what a human there has seen holds no more, if it does not."""
+    known = case.handoff.known
+    if known is None:
+        return None
+    if level_of(case).urgency > known.level.urgency:
+        return "worse"
+    if set(case.centres) - set(known.centres):
+        return "centre"
+    term = facility.terms.get(Owed.ACKNOWLEDGED)
+    by = None if term is None else term.again_if_sooner_by_s
+    if by is not None and known.arrives_at is not None and case.arrives_at is not None:
+        is_sooner = known.arrives_at - case.arrives_at > timedelta(seconds=by)
+        return "sooner" if is_sooner else None
+    return None
+
+
+def _is_proposed(case: Case) -> bool:
+    concerned = case.decision.centres if case.decision else ()
+    return any(
+        each.direct_to is not None and each.activation is not Activation.NOTICE
+        for each in concerned
+    )
+
+
+def _promise(case: Case, owed: Owed, since: datetime, because: Because) -> Promise:
+    return Promise(
+        owed=owed, since=since, because=because, version=case.version, level=level_of(case)
+    )
+
+
+def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
+    """The patient is worse than when it was asked for: it is due sooner, and never later."""
+    level = level_of(case)
+    if not promise.is_open or level.urgency <= promise.level.urgency:
+        return promise
+    return promise.but(
+        level=level, version=case.version, since=now, because="worse", latest=promise.due_at
+    )
+
+
+def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
+    """The same with when it is due; never any more, where the patient is there already."""
+    if not promise.is_open:
+        return promise
+    term = facility.terms.get(promise.owed)
+    lapses = promise.owed in _BEFORE_ARRIVAL and case.handoff.arrived_at is not None
+    if term is None or lapses:
+        return promise.but(due_at=None)
+    due = term.due(promise.since, promise.level, case.arrives_at)
+    return promise.but(due_at=min(filter(None, (due, promise.latest)), default=None))

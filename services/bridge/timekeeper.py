@@ -1,0 +1,64 @@
+"""Takes the steps of ladders that have come: by the database's clock, once, whoever looks."""
+
+from __future__ import annotations
+
+import asyncio
+
+from schemas.handoff import Escalated
+from services.bridge import store
+from services.bridge.case import Case
+from services.bridge.facility import Facilities
+from services.bridge.promise import fall_due
+from services.bridge.store import CASES, CaseStore
+from services.kit import failpoint, outbox
+from services.kit import observability as seen
+from services.kit.patience import patiently
+from services.kit.postgres import Pool, Row, transaction
+from services.kit.settings import Settings
+
+#: How often it is looked, and how many patients are looked at in one transaction.
+LOOK_S = 0.25
+MANY = 200
+
+
+class Timekeeper:
+    """Looks for what is late, for ever."""
+
+    def __init__(
+        self, settings: Settings, pool: Pool, cases: CaseStore, facilities: Facilities
+    ) -> None:
+        self._settings, self._pool = settings, pool
+        self._cases, self._facilities = cases, facilities
+
+    async def run(self) -> None:
+        """Look again and again; a database that stays away ends it with ``TransientFailure``."""
+        while True:
+            taken = await patiently(self._settings, "timekeeper", self.look)
+            if taken < MANY:
+                await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> int:
+        """Tell of what is late now; how many patients were looked at. Each is locked and looked at
+        again: somebody may have acted meanwhile."""
+        async with transaction(self._pool) as connection:
+            now, due = await store.due(connection, MANY)
+            if not due:
+                return 0
+            rows = await CASES.load(connection, due)
+            changed: dict[str, Row[Case]] = {}
+            told: list[Escalated] = []
+            for key, row in rows.items():
+                if row.state is None:
+                    continue
+                facility = self._facilities.of(row.state.facility_id)
+                after, events = fall_due(row.state, facility, now)
+                told += events
+                if events:
+                    changed[key] = Row(after, row.version)
+            await self._cases.save(connection, changed, told)
+            await self._cases.wake(connection, [row.state for row in rows.values() if row.state])
+            await outbox.append(connection, "bridge", told)
+            failpoint.reach("timekeeper.told")
+        for event in told:
+            seen.ESCALATIONS.labels(event.owed.value, event.to).inc()
+        return len(due)

@@ -1,0 +1,276 @@
+"""What a facility owes and is late: told once by the database's clock, whoever looks; and dispatch
+hears whom to telephone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import pytest
+
+from schemas.encounter import DestinationSelected
+from schemas.event import Event
+from schemas.handoff import Acknowledged, Escalated, Owed, RecordDisplayed
+from services.bridge import api as bridge
+from services.bridge.app import furnish
+from services.bridge.handoff import hear
+from services.bridge.promise import keep
+from services.bridge.store import CASES
+from services.bridge.timekeeper import Timekeeper
+from services.dispatch.encounter import hear as dispatch_hears
+from services.dispatch.store import ENCOUNTERS, EncounterStore
+from services.kit import postgres
+from services.kit.auth import Gate
+from services.kit.http import create_app
+from services.kit.postgres import Row, transaction
+from services.kit.role import Role
+from services.kit.settings import Settings
+from services.kit.tokens import SigningKey
+from tests.desk import Desk, at_desk
+from tests.platform import Platform
+from tests.unit.test_promise import decided
+
+FACILITY, ANOTHER = "H-late", "H-other"
+NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Ward:
+    """The bridge's interface for one facility, two timekeepers, and nothing that relays."""
+
+    http: httpx.AsyncClient
+    pool: postgres.Pool
+    state: Any
+    timekeepers: tuple[Timekeeper, Timekeeper]
+
+    async def bind(self, ago_s: float, level: str = "critical", facility: str = FACILITY) -> str:
+        """Somebody who was bound for the facility so long ago."""
+        name, now = f"E-late-{next(NUMBERS)}", datetime.now(UTC) - timedelta(seconds=ago_s)
+        chosen = DestinationSelected(
+            event_id="to", occurred_at=now, encounter_id=name, facility_id=facility,
+            selected_by="d-1",
+        )  # fmt: skip
+        case, _ = hear(None, name, decided(level, 1, 0), now)
+        case, events = hear(case, name, chosen, now)
+        kept = keep(case, self.state.facilities.of(facility), now)
+        async with transaction(self.pool) as connection:
+            await self.state.cases.save(connection, {name: Row(kept)}, events)
+        return name
+
+    async def look(self) -> None:
+        """Both at once, until nothing is due."""
+        while any(await asyncio.gather(*(each.look() for each in self.timekeepers))):
+            pass
+
+    async def told(self, name: str) -> list[tuple[str, str, int]]:
+        rows = await self.pool.fetch(
+            "SELECT topic, value FROM outbox WHERE key = $1 ORDER BY seq", name.encode()
+        )
+        assert {row["topic"] for row in rows} <= {"bridge-handoffs"}
+        events = [json.loads(row["value"]) for row in rows]
+        return [(each["owed"], each["to"], each["step"]) for each in events if "owed" in each]
+
+    async def item(self, name: str) -> Any:
+        queue = (await self.http.get(f"/v1/facilities/{FACILITY}/queue")).json()
+        (item,) = (each for each in queue["items"] if each["encounter_id"] == name)
+        return item
+
+    async def receive(self, *names: str, displayed: bool, facility: str = FACILITY) -> int:
+        receipts = [{"encounter_id": n, "version": 1, "displayed": displayed} for n in names]
+        told = {"receipts": receipts, "occurred_at": datetime.now(UTC).isoformat()}
+        answer = await self.http.post(f"/v1/facilities/{facility}/receipts", json=told)
+        return answer.status_code
+
+    async def due(self, name: str) -> datetime | None:
+        asked = "SELECT due_at FROM wakings WHERE encounter_id = $1"
+        found: datetime | None = await self.pool.fetchval(asked, name)
+        return found
+
+
+@pytest.fixture(scope="module")
+async def ward(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ward]:
+    key = SigningKey()
+    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
+    jwks.write_text(key.key_set())
+    settings = Settings(postgres_dsn=platform.dsn("bridge"), jwks=str(jwks))
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(await postgres.connect(settings, "bridge", size=4))
+        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "bridge")]
+        await postgres.migrate(pool, "bridge", folders)
+
+        async def is_ready() -> bool:
+            return True
+
+        app = create_app("bridge", Gate(settings, pool), [bridge.router], is_ready)
+        furnish(app, settings, pool)
+        bearer = {"Authorization": f"Bearer {key.token(settings, Role.CENTRE, FACILITY)}"}
+        http = await stack.enter_async_context(
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=app), base_url="http://b", headers=bearer
+            )
+        )
+        keepers = (
+            Timekeeper(settings, pool, app.state.cases, app.state.facilities),
+            Timekeeper(settings, pool, app.state.cases, app.state.facilities),
+        )
+        await pool.execute("DELETE FROM wakings")  # of other files: they would come first
+        yield Ward(http, pool, app.state, keepers)
+        await pool.execute("DELETE FROM outbox")
+        await pool.execute("DELETE FROM wakings")
+
+
+async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: Ward) -> None:
+    late, soon = await ward.bind(61), await ward.bind(1)
+    before = (await ward.item(late))["feed"]
+    await ward.look()
+    await ward.look()
+    assert await ward.told(late) == [
+        ("delivered", "operations", 1),
+        ("displayed", "dispatch", 1),
+        ("acknowledged", "board", 1),
+    ]
+    assert await ward.told(soon) == []
+    item = await ward.item(late)
+    assert item["feed"] > before, "the board sees it"
+    assert [each["rungs"] for each in item["handoff"]["promises"]] == [1, 1, 1]
+    due = await ward.due(late)
+    assert due is not None
+    assert 58 < (due - datetime.now(UTC)).total_seconds() < 60
+    kept = "SELECT count(*) FROM acts WHERE encounter_id = $1 AND type = 'Escalated'"
+    assert await ward.pool.fetchval(kept, late) == 3
+
+
+async def test_of_many_that_are_late_at_once_each_is_told_once(ward: Ward) -> None:
+    names = [await ward.bind(30, "non_urgent") for _ in range(40)]
+    await ward.look()
+    for name in names:
+        assert await ward.told(name) == [
+            ("delivered", "operations", 1),
+            ("displayed", "dispatch", 1),
+        ]
+        assert await ward.due(name) is None
+
+
+async def test_after_an_outage_the_last_step_is_told_alone(ward: Ward) -> None:
+    name = await ward.bind(3600)
+    await ward.receive(name, displayed=True)
+    await ward.look()
+    assert await ward.told(name) == [("acknowledged", "dispatch", 3)]
+    assert await ward.due(name) is None
+
+
+async def test_a_board_tells_what_it_has_and_nobody_hears_of_it_twice(ward: Ward) -> None:
+    name = await ward.bind(1)
+    assert await ward.receive(name, displayed=False) == 204
+    assert await ward.receive(name, displayed=True) == 204
+    item = await ward.item(name)
+    assert (item["handoff"]["delivered_at"] is None, item["handoff"]["displayed_at"] is None) == (
+        False,
+        False,
+    )
+    assert await ward.receive(name, displayed=True) == 204
+    assert (await ward.item(name))["feed"] == item["feed"]
+    due = await ward.due(name)
+    assert due is not None
+    assert (due - datetime.now(UTC)).total_seconds() > 55, "a human has not seen it"
+
+
+async def test_a_board_tells_of_its_own_patients_alone(ward: Ward) -> None:
+    other = await ward.bind(1, facility=ANOTHER)
+    assert await ward.receive(other, "E-nobody", displayed=True) == 204
+    async with transaction(ward.pool) as connection:
+        row = (await CASES.load(connection, [other], lock=False))[other]
+    assert row.state is not None
+    assert row.state.handoff.displayed_at is None
+    assert await ward.receive(other, displayed=True, facility=ANOTHER) == 404
+
+
+async def test_who_has_acknowledged_is_not_called_again(ward: Ward) -> None:
+    name = await ward.bind(10)
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}/acknowledgement"
+    answer = await ward.http.post(path, json={"occurred_at": datetime.now(UTC).isoformat()})
+    assert answer.status_code == 200
+    assert await ward.due(name) is None
+    await ward.look()
+    assert await ward.told(name) == []
+
+
+# -- dispatch --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+async def desk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
+    async with at_desk(platform, tmp_path_factory.mktemp("keys")) as opened:
+        yield opened
+
+
+async def hears(desk: Desk, event: Any) -> None:
+    """As dispatch's loop does."""
+    cases = EncounterStore(desk.clocks)
+    async with transaction(desk.pool) as connection:
+        row = (await ENCOUNTERS.load(connection, [event.encounter_id]))[event.encounter_id]
+        after, events = dispatch_hears(row.state, event, datetime.now(UTC))
+        assert after is not None
+        await cases.save(connection, {event.encounter_id: Row(after, row.version)}, list(events))
+
+
+def about(kind: type[Event], encounter: str, **more: Any) -> Any:
+    common = {"event_id": f"a-{next(NUMBERS)}", "encounter_id": encounter,
+              "facility_id": FACILITY, "occurred_at": datetime.now(UTC)}  # fmt: skip
+    return kind.model_validate({**common, **more})
+
+
+def silent(encounter: str, owed: Owed, to: str = "dispatch", **more: Any) -> Escalated:
+    told = {"step": 3, "due_at": datetime.now(UTC), "owed": owed, "to": to, **more}
+    event: Escalated = about(Escalated, encounter, **told)
+    return event
+
+
+@pytest.mark.parametrize(
+    ("owed", "ends"),
+    [
+        (Owed.ACKNOWLEDGED, {"kind": Acknowledged, "staff_id": "n-1"}),
+        (Owed.DISPLAYED, {"kind": RecordDisplayed, "version": 1}),
+    ],
+)
+async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
+    desk: Desk, owed: Owed, ends: dict[str, Any]
+) -> None:
+    now = datetime.now(UTC)
+    opened = await desk.post("incidents", now, location={"latitude": 34.2, "longitude": 117.3})
+    call, encounter = opened["incident_id"], opened["encounter_ids"][0]
+    await desk.post(f"encounters/{encounter}/destination", now, facility_id=FACILITY)
+    await hears(desk, silent(encounter, owed, to="shift_lead"))
+    await hears(desk, silent(encounter, owed, facility_id=ANOTHER))
+    assert hospital(await desk.alarms(call)) == [], "nobody asked dispatch"
+    await hears(desk, silent(encounter, owed))
+    assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
+    answers = (await desk.get(f"encounters/{encounter}"))["answers"]
+    assert answers["unanswered"] == owed
+    await hears(desk, about(encounter=encounter, **ends))
+    assert hospital(await desk.alarms(call)) == []
+    assert (await desk.get(f"encounters/{encounter}"))["answers"]["unanswered"] is None
+
+
+async def test_a_lit_board_is_no_answer_to_who_was_asked_to_acknowledge(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    opened = await desk.post("incidents", now, location={"latitude": 34.2, "longitude": 117.3})
+    call, encounter = opened["incident_id"], opened["encounter_ids"][0]
+    await desk.post(f"encounters/{encounter}/destination", now, facility_id=FACILITY)
+    await hears(desk, silent(encounter, Owed.ACKNOWLEDGED))
+    await hears(desk, about(RecordDisplayed, encounter, version=1))
+    assert hospital(await desk.alarms(call)) == [("hospital_acknowledged", "breach", None)]
+    await desk.post(f"encounters/{encounter}/destination", now, facility_id=ANOTHER)
+    assert hospital(await desk.alarms(call)) == [], "another one is asked now"
+
+
+def hospital(alarms: list[tuple[str, str, str | None]]) -> list[tuple[str, str, str | None]]:
+    return [each for each in alarms if each[0].startswith("hospital_")]

@@ -1,0 +1,507 @@
+"""What a facility owes a patient who is bound for it, when that is late, and who hears of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from schemas.encounter import DestinationSelected, EncounterEnded, Outcome
+from schemas.event import Event
+from schemas.handoff import (
+    Accepted,
+    Acknowledged,
+    CareTransferred,
+    CentreActivated,
+    DirectToConfirmed,
+    Escalated,
+    MilestoneReached,
+    Owed,
+    PatientArrived,
+    RecordDelivered,
+    RecordDisplayed,
+    RedirectRequested,
+)
+from schemas.triage import CentreConcern, TriageDecided
+from services.bridge import loader
+from services.bridge.acts import act
+from services.bridge.case import Case, Promise
+from services.bridge.facility import Facility
+from services.bridge.handoff import hear
+from services.bridge.loader import FacilitiesRefused
+from services.bridge.promise import fall_due, keep, next_due
+from services.bridge.receipt import Receipt, receive
+from services.kit.errors import Rejected
+from tests.unit.test_bridge_acts import at, made
+
+ALL = loader.facilities()
+H1 = ALL.of("H-1")
+TEXT = {"zh": "x", "en": "x"}
+LEVELS = ("not_yet", "non_urgent", "urgent", "severe", "critical")
+
+
+def concern(centre: str, **more: Any) -> CentreConcern:
+    told = {"centre": centre, "activation": "alert", "text": TEXT, "source": "x", **more}
+    return CentreConcern.model_validate(told)
+
+
+def decided(
+    level: str, number: int, second: float, centres: Sequence[CentreConcern] = ()
+) -> TriageDecided:
+    return TriageDecided.model_validate(
+        {
+            "event_id": f"t-{number}", "encounter_id": "E-1", "occurred_at": at(second),
+            "number": number, "changed": True, "worst": level, "current": level, "trend": "same",
+            "reasons": (), "inputs": (), "missing": (), "questions": (), "centres": centres,
+            "folded": (),
+        }
+    )  # fmt: skip
+
+
+class Ward:
+    """One patient at one facility, as loop, interface and timekeeper would take what happens."""
+
+    def __init__(self, facility: Facility = H1) -> None:
+        self.facility, self.case = facility, Case(encounter_id="E-1")
+        self.told: list[Event] = []
+
+    def _took(self, case: Case, events: Sequence[Event], second: float) -> None:
+        self.case = keep(case, self.facility, at(second))
+        self.told += events
+
+    def hears(self, event: Event, second: float) -> None:
+        self._took(*hear(self.case, "E-1", event, at(second)), second)
+
+    def bind(self, second: float = 0, facility: str = "H-1") -> None:
+        name = f"to-{facility}-{second}"
+        chosen = made(DestinationSelected, name, second, facility_id=facility, selected_by="d")
+        self.hears(chosen, second)
+
+    def triage(self, level: str, second: float, *centres: CentreConcern) -> None:
+        number = self.case.decision.number + 1 if self.case.decision else 1
+        self.hears(decided(level, number, second, centres), second)
+
+    def comes(self, second: float, arrives: float) -> None:
+        self._took(self.case.but(arrives_at=at(arrives)), (), second)
+
+    def does(self, kind: type[Event], second: float, **more: Any) -> None:
+        event = made(
+            kind, f"{kind.__name__}-{second}", second, facility_id="H-1", staff_id="n", **more
+        )
+        self._took(*act(self.case, event, at(second)), second)
+
+    def receives(self, second: float, *, displayed: bool) -> None:
+        receipt = Receipt(encounter_id="E-1", version=self.case.version, displayed=displayed)
+        case, events = receive(self.case, "H-1", receipt, at(second))
+        assert case is not None
+        self._took(case, events, second)
+
+    def looks(self, second: float) -> list[tuple[str, str, int]]:
+        """What the timekeeper tells at this moment."""
+        self.case, events = fall_due(self.case, self.facility, at(second))
+        self.told += events
+        return [(each.owed.value, each.to, each.step) for each in events]
+
+    def promise(self, owed: Owed) -> Promise:
+        return [each for each in self.case.handoff.promises if each.owed is owed][-1]
+
+    def due(self, owed: Owed = Owed.ACKNOWLEDGED) -> float | None:
+        """When it is due, in seconds; none where it is not waited for."""
+        promise = self.promise(owed)
+        if promise.due_at is None or not promise.is_open:
+            return None
+        return (promise.due_at - at(0)).total_seconds()
+
+
+def bound(level: str = "critical", *centres: CentreConcern) -> Ward:
+    ward = Ward()
+    ward.triage(level, 0, *centres)
+    ward.bind()
+    return ward
+
+
+# -- by when ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("level", "arrives", "due"),
+    [
+        ("critical", None, 60),
+        ("critical", 3600, 60),
+        ("severe", None, 120),
+        ("urgent", None, 300),
+        ("urgent", 500, 300),
+        ("urgent", 1200, 900),
+        ("not_yet", None, 300),
+        ("non_urgent", None, None),
+        ("non_urgent", 1200, None),
+    ],
+)
+def test_it_is_acknowledged_by_level_and_before_the_patient_comes(
+    level: str, arrives: float | None, due: float | None
+) -> None:
+    ward = bound(level)
+    if arrives is not None:
+        ward.comes(1, arrives)
+    assert ward.due() == due
+
+
+def test_nothing_is_owed_before_the_patient_is_bound_for_the_facility() -> None:
+    ward = Ward()
+    ward.triage("critical", 0)
+    assert ward.case.handoff.promises == ()
+    assert next_due(ward.case, H1) is None
+    ward.bind(100)
+    assert (ward.due(), ward.due(Owed.DELIVERED), ward.due(Owed.DISPLAYED)) == (160, 105, 115)
+    assert next_due(ward.case, H1) == at(105)
+
+
+def test_the_ladder_is_climbed_step_by_step_each_told_once() -> None:
+    ward = bound()
+    ward.receives(1, displayed=True)
+    assert ward.looks(59.9) == []
+    assert ward.looks(60) == [("acknowledged", "board", 1)]
+    assert ward.looks(60.1) == []
+    assert ward.looks(120) == [("acknowledged", "shift_lead", 2)]
+    assert ward.looks(180) == [("acknowledged", "dispatch", 3)]
+    assert ward.looks(10_000) == []
+    assert next_due(ward.case, H1) is None
+    late = [each for each in ward.told if isinstance(each, Escalated)]
+    assert [each.occurred_at for each in late] == [at(60), at(120), at(180)]
+    assert {each.due_at for each in late} == {at(60)}
+    assert len({each.event_id for each in late}) == 3
+
+
+def test_after_an_outage_the_highest_step_alone_is_told() -> None:
+    ward = bound()
+    assert ward.looks(150) == [
+        ("delivered", "operations", 1),
+        ("displayed", "dispatch", 1),
+        ("acknowledged", "shift_lead", 2),
+    ]
+    assert ward.looks(400) == [("acknowledged", "dispatch", 3)]
+
+
+def test_a_dark_board_is_told_to_dispatch_and_one_that_never_got_it_to_operations() -> None:
+    ward = bound("non_urgent")
+    assert ward.looks(5) == [("delivered", "operations", 1)]
+    ward.receives(6, displayed=False)
+    assert ward.looks(15) == [("displayed", "dispatch", 1)]
+    ward.receives(20, displayed=True)
+    assert ward.looks(10_000) == []
+
+
+# -- done ------------------------------------------------------------------------------------------
+
+
+def test_what_a_board_has_received_is_told_once_each() -> None:
+    ward = bound()
+    for second in (1, 2):
+        ward.receives(second, displayed=False)
+    for second in (3, 4):
+        ward.receives(second, displayed=True)
+    told = [each for each in ward.told if isinstance(each, RecordDelivered | RecordDisplayed)]
+    assert [(type(each), each.occurred_at) for each in told] == [
+        (RecordDelivered, at(1)), (RecordDisplayed, at(3)),
+    ]  # fmt: skip
+    assert (ward.due(Owed.DELIVERED), ward.due(Owed.DISPLAYED)) == (None, None)
+    assert ward.due() == 60, "on a screen is not seen"
+
+
+def test_what_is_on_a_screen_has_been_delivered() -> None:
+    ward = bound()
+    ward.receives(3, displayed=True)
+    assert (ward.case.handoff.delivered_at, ward.case.handoff.displayed_at) == (at(3), at(3))
+
+
+def test_of_a_patient_who_is_not_bound_for_it_nothing_is_noted() -> None:
+    receipt = Receipt(encounter_id="E-1", version=1, displayed=True)
+    elsewhere = bound()
+    elsewhere.bind(10, "H-2")
+    over = bound()
+    over.does(PatientArrived, 1)
+    over.does(CareTransferred, 2, handed_over_by="crew-1")
+    ended = bound()
+    ended.hears(made(EncounterEnded, "end", 5, outcome=Outcome.REFUSED_TRANSPORT), 5)
+    for case in (None, Case(encounter_id="E-1"), elsewhere.case, over.case, ended.case):
+        assert receive(case, "H-1", receipt, at(20)) == (case, ())
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Acknowledged, {}),
+        (Accepted, {}),
+        (CentreActivated, {"centre": "chest_pain", "activation": "activate"}),
+        (DirectToConfirmed, {"direct_to": "cath_lab"}),
+    ],
+)
+def test_whoever_acts_on_the_record_has_seen_it(kind: type[Event], said: dict[str, Any]) -> None:
+    ward = bound()
+    ward.does(kind, 30, **said)
+    assert all(ward.due(owed) is None for owed in (Owed.DELIVERED, Owed.DISPLAYED))
+    assert ward.due() is None
+    assert ward.looks(10_000) == []
+
+
+def test_to_ask_for_another_hospital_ends_nothing_until_one_is_chosen() -> None:
+    ward = bound()
+    ward.receives(1, displayed=True)
+    ward.does(RedirectRequested, 30, reason="no_bed")
+    assert ward.looks(60) == [("acknowledged", "board", 1)]
+    ward.bind(90, "H-2")
+    assert ward.looks(120) == [("delivered", "operations", 1), ("displayed", "dispatch", 1)]
+    assert ward.looks(150) == [("acknowledged", "board", 1)], "the next begins anew"
+
+
+def test_an_arrival_ends_what_was_due_before_it() -> None:
+    ward = bound()
+    ward.does(PatientArrived, 59)
+    assert [each for each in ward.looks(10_000) if each[0] != "first_doctor"] == []
+
+
+def test_a_handover_ends_everything() -> None:
+    ward = bound("severe")
+    ward.does(PatientArrived, 10)
+    ward.does(CareTransferred, 20, handed_over_by="crew-1")
+    assert next_due(ward.case, H1) is None
+    assert ward.looks(10_000) == []
+
+
+def test_who_does_not_come_is_owed_nothing() -> None:
+    ward = bound()
+    ward.hears(made(EncounterEnded, "end", 5, outcome=Outcome.REFUSED_TRANSPORT), 5)
+    assert next_due(ward.case, H1) is None
+    assert ward.looks(10_000) == []
+
+
+# -- asked again -----------------------------------------------------------------------------------
+
+
+def test_a_level_that_rises_brings_it_forward_and_never_puts_it_off() -> None:
+    ward = bound("urgent")
+    ward.triage("severe", 100)
+    assert ward.due() == 220
+    ward.triage("critical", 200)
+    assert ward.due() == 220, "60 s after the rise would be later"
+    early = bound("severe")
+    early.triage("critical", 30)
+    assert early.due() == 90
+
+
+def test_who_has_acknowledged_is_asked_again_when_the_patient_is_worse() -> None:
+    ward = bound("urgent")
+    ward.receives(1, displayed=True)
+    ward.does(Acknowledged, 10)
+    ward.triage("urgent", 50)
+    assert ward.due() is None
+    ward.triage("critical", 100)
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (160, "worse")
+    assert ward.looks(160) == [("acknowledged", "board", 1)]
+    ward.does(Acknowledged, 170)
+    assert ward.due() is None
+    handoff = ward.case.handoff
+    assert handoff.acknowledged_at == at(10), "when it was first seen stands"
+    again = [each.met_at for each in handoff.promises if each.owed is Owed.ACKNOWLEDGED]
+    assert again == [at(10), at(170)]
+    ward.triage("severe", 200)
+    assert ward.due() is None, "what gets better disturbs nobody"
+    with pytest.raises(Rejected, match="409 Done before"):
+        ward.does(Acknowledged, 300)
+
+
+def test_who_has_acknowledged_is_asked_again_when_another_centre_is_concerned() -> None:
+    ward = bound("severe", concern("stroke"))
+    ward.does(Acknowledged, 10)
+    ward.triage("severe", 20, concern("stroke"))
+    assert ward.due() is None
+    ward.triage("severe", 30, concern("stroke"), concern("chest_pain"))
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (150, "centre")
+
+
+@pytest.mark.parametrize(("arrives", "is_asked"), [(900, False), (899, True), (2000, False)])
+def test_who_has_acknowledged_is_asked_again_when_they_come_much_sooner(
+    arrives: float, is_asked: bool
+) -> None:
+    ward = bound("severe")
+    ward.comes(1, 1200)
+    ward.does(Acknowledged, 10)
+    ward.comes(20, arrives)
+    assert (ward.due() is not None) is is_asked
+    if is_asked:
+        assert ward.promise(Owed.ACKNOWLEDGED).because == "sooner"
+
+
+def test_nobody_acknowledges_what_they_have_not_seen() -> None:
+    ward = bound("urgent")
+    seen = ward.case.version
+    ward.triage("critical", 5)
+    with pytest.raises(Rejected, match="409 Changed since: Version 2"):
+        ward.does(Acknowledged, 6, version=seen)
+    ward.does(Acknowledged, 7, version=ward.case.version)
+    assert ward.due() is None
+
+
+# -- the way past the emergency department, and the first doctor -----------------------------------
+
+
+def test_a_way_that_is_proposed_is_confirmed_before_the_patient_comes() -> None:
+    ward = bound("critical", concern("chest_pain", activation="activate", direct_to="cath_lab"))
+    ward.does(Acknowledged, 5)
+    assert ward.due(Owed.DIRECT_TO_CONFIRMED) is None, "nobody knows yet when they come"
+    ward.comes(10, 1000)
+    assert ward.due(Owed.DIRECT_TO_CONFIRMED) == 700
+    ward.comes(20, 1200)
+    assert ward.looks(900) == [("direct_to_confirmed", "board", 1)]
+    ward.does(DirectToConfirmed, 910, direct_to="cath_lab")
+    assert ward.due(Owed.DIRECT_TO_CONFIRMED) is None
+
+
+def test_nobody_is_asked_to_confirm_what_was_not_proposed() -> None:
+    for concerned in ((), (concern("stroke", activation="notice", direct_to="ct"),)):
+        owed = {each.owed for each in bound("severe", *concerned).case.handoff.promises}
+        assert Owed.DIRECT_TO_CONFIRMED not in owed
+
+
+@pytest.mark.parametrize(
+    ("level", "due"),
+    [("critical", 500), ("severe", 1100), ("urgent", 2300), ("non_urgent", None)],
+)
+def test_a_doctor_is_with_the_patient_by_level(level: str, due: float | None) -> None:
+    ward = bound(level)
+    ward.does(PatientArrived, 500)
+    assert ward.due(Owed.FIRST_DOCTOR) == due
+    if due is not None:
+        assert ward.looks(due) == [("first_doctor", "board", 1)]
+    ward.does(MilestoneReached, 3000, milestone="first_doctor")
+    assert ward.due(Owed.FIRST_DOCTOR) is None
+
+
+# -- what a site sets ------------------------------------------------------------------------------
+
+
+def test_a_facility_keeps_what_all_do_where_it_says_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    shipped = loader.SHIPPED.read_text("utf-8")
+    own = (
+        "facilities:\n  H-7:\n    terms:\n      acknowledged:\n        name: {zh: x, en: x}\n"
+        "        within_s: 30\n        ladder: [{to: dispatch}]\n"
+        "        source: their own\n        evidence: design\n"
+    )
+    file.write_text(shipped.replace("facilities: {}\n", own), "utf-8")
+    ours = loader.facilities(file)
+    assert ours.of("H-1") == ours.of(None) == ALL.all
+    assert ours.of("H-7").terms[Owed.DELIVERED] == ALL.all.terms[Owed.DELIVERED]
+    ward = Ward(ours.of("H-7"))
+    ward.triage("non_urgent", 0)
+    ward.bind()
+    ward.receives(1, displayed=True)
+    assert ward.looks(30) == [("acknowledged", "dispatch", 1)]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "said"),
+    [
+        ("within_s: 5\n", "within_s: soon\n", "within_s"),
+        ("within_s: 5\n", "within_s: -1\n", "within_s"),
+        ("[{to: operations}]", "[{to: nobody}]", "ladder"),
+        ("[{to: operations}]", "[]", "ladder"),
+        ("    delivered:\n", "    deliverd:\n", "deliverd"),
+        ("    first_doctor:\n", "    first_doctor2:\n", "first_doctor"),
+        ("      within_s: 5\n", "      whitin_s: 5\n", "whitin_s"),
+        ("facilities: {}", "facility: {}", "facility"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_place(
+    tmp_path: Path, was: str, now: str, said: str
+) -> None:
+    shipped = loader.SHIPPED.read_text("utf-8")
+    assert was in shipped
+    file = tmp_path / "ours.yaml"
+    file.write_text(shipped.replace(was, now, 1), "utf-8")
+    with pytest.raises(FacilitiesRefused, match=f"ours.yaml.*{said}"):
+        loader.facilities(file)
+
+
+def test_what_is_not_asked_for_is_never_late_so_it_has_to_be_named(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text("all: {terms: {}}\n", "utf-8")
+    with pytest.raises(FacilitiesRefused, match=r"no term for acknowledged, .*first_doctor"):
+        loader.facilities(file)
+
+
+# -- whatever happens ------------------------------------------------------------------------------
+
+HAPPENS = some.tuples(
+    some.sampled_from(
+        ["triage", "comes", "receives", "acts", "looks", "looks", "arrives", "binds"]
+    ),
+    some.integers(0, 240),
+    some.integers(0, 11),
+)
+
+
+def happens(ward: Ward, what: str, second: float, choice: int) -> None:
+    centres = [concern(name) for name in ("stroke", "chest_pain")[: choice % 3]]
+    match what:
+        case "triage":
+            ward.triage(LEVELS[choice % 5], second, *centres)
+        case "comes":
+            ward.comes(second, second + 120 * choice)
+        case "receives":
+            ward.receives(second, displayed=bool(choice % 2))
+        case "acts":
+            kind = (Acknowledged, Accepted, RedirectRequested)[choice % 3]
+            ward.does(kind, second, **({"reason": "no_bed"} if choice % 3 == 2 else {}))
+        case "arrives":
+            ward.does(PatientArrived, second)
+        case "binds":
+            ward.bind(second, f"H-{1 + choice % 2}")
+        case "looks":
+            ward.looks(second)
+
+
+@settings(max_examples=200)
+@given(some.lists(HAPPENS, max_size=40))
+def test_steps_come_in_order_once_and_never_before_they_are_due(
+    acts: list[tuple[str, int, int]],
+) -> None:
+    ward, second = Ward(), 0.0
+    ward.bind()
+    for what, after, choice in acts:
+        second += after
+        known = len(ward.told)
+        try:
+            happens(ward, what, second, choice)
+        except Rejected:
+            continue
+        for each in ward.told[known:]:
+            if isinstance(each, Escalated):
+                assert what == "looks"
+                assert each.occurred_at <= at(second)
+                assert each.facility_id == ward.case.facility_id
+        waits(ward, second)
+    late = [each for each in ward.told if isinstance(each, Escalated)]
+    assert len({each.event_id for each in late}) == len(late)
+    by_promise = Counter((e.facility_id, e.owed, e.because) for e in late)
+    assert all(count <= 3 * len(acts) + 3 for count in by_promise.values())
+    for one, other in pairwise(late):
+        assert one.occurred_at <= other.occurred_at or one.owed is not other.owed
+
+
+def waits(ward: Ward, second: float) -> None:
+    """What holds of a case at any moment."""
+    due = next_due(ward.case, ward.facility)
+    _, told = fall_due(ward.case, ward.facility, at(second))
+    assert bool(told) is (due is not None and due <= at(second)), "woken when there is something"
+    handoff = ward.case.handoff
+    asked = [p for p in handoff.promises if p.owed is Owed.ACKNOWLEDGED and p.is_open]
+    assert len(asked) <= 1
+    for each in handoff.promises:
+        assert each.rungs <= len(ward.facility.terms[each.owed].ladder)
