@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier, Moment, Text, Value
+from schemas.event import Event, Identifier, Moment, Phone, Text, Value
 
 
 class Outcome(StrEnum):
@@ -184,6 +184,17 @@ class PatientHandedToUnit(EncounterEvent):
     unit_id: Identifier
     to_unit_id: Identifier
     reason: Literal["breakdown", "relay", "capability"]
+
+
+class ArrivalExpected(EncounterEvent):
+    """By which unit the patient comes, how to call it, and when it will be at the hospital."""
+
+    unit_id: Identifier
+    call_back: Phone | None = None
+    arrives_at: Moment | None = Field(
+        default=None, description="None before boarding, and where GPS does not tell."
+    )
+    estimated_at: Moment | None = Field(default=None, description="As of when that is expected.")
 
 
 class EncounterEnded(EncounterEvent):

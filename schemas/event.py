@@ -23,6 +23,9 @@ Identifier = Annotated[
 #: Free text of a caller or a crew. Never logged. No database keeps the character NUL.
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 
+#: Of a department, a team or a vehicle, never of a patient.
+Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{2,20}$")]
+
 
 def _written(raw: Any) -> Any:
     """A number may be seconds or milliseconds of anything: it is no time."""

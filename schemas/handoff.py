@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, EncounterEvent, Outcome, Patient
-from schemas.event import Identifier, Moment, Text, Value
+from schemas.event import Identifier, Moment, Phone, Text, Value
 from schemas.triage import (
     Activation,
     Bilingual,
@@ -30,8 +30,6 @@ RedirectReason = Literal["no_bed", "no_capability", "equipment_failure", "other"
 HospitalOutcome = Literal[
     "admitted", "intensive_care", "surgery", "discharged", "transferred", "died"
 ]
-#: Of a department or a team, never of a patient.
-Phone = Annotated[str, Field(pattern=r"^[0-9+ -]{2,20}$")]
 
 
 #: How a facility was reached.
@@ -94,6 +92,12 @@ class PreArrivalRecord(Value):
 
     patient: Patient
     unit_id: Identifier | None = None
+    call_back: Phone | None = Field(default=None, description="How to call the unit.")
+    boarded_at: Moment | None = Field(default=None, description="None while still on scene (现场).")
+    arrives_at: Moment | None = Field(
+        default=None, description="When they will be there; none where nobody knows."
+    )
+    estimated_at: Moment | None = Field(default=None, description="As of when that was expected.")
     worst: TriageLevel
     current: TriageLevel
     trend: str

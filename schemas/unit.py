@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier, Moment, Text
+from schemas.event import Event, Identifier, Moment, Phone, Text
 from schemas.incident import Point
 
 
@@ -66,6 +66,7 @@ class UnitRegistered(Event):
     kind: UnitKind
     force: Force = "standing"
     equipment: tuple[Equipment, ...] = ()
+    call_back: Phone | None = Field(default=None, description="How a hospital calls its crew.")
 
 
 class ReadinessReported(Event):

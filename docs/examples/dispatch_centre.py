@@ -78,6 +78,7 @@ KNOWN = {
     "DestinationSelected.v1": ("选定医院", "hospital chosen", "facility_id"),
     "PatientBoarded.v1": ("上车即入院", "aboard, and so admitted", "unit_id"),
     "PatientHandedToUnit.v1": ("换车接力", "another unit goes on", "unit_id to_unit_id reason"),
+    "ArrivalExpected.v1": ("预计到达", "expected at the hospital", "unit_id arrives_at"),
     "EncounterEnded.v1": ("转归", "how it ended", "outcome"),
     "UnitDeparted.v1": ("出车（GPS）", "left, as GPS shows", "leg_id distance_m"),
     "UnitArrived.v1": ("到达（GPS）", "arrived, as GPS shows", "place leg_id"),

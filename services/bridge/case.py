@@ -6,7 +6,7 @@ from pydantic import AwareDatetime
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, Patient
-from schemas.event import Identifier, Value
+from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
     Admission,
     Because,
@@ -96,8 +96,10 @@ class Case(Value):
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()
     boarded_at: AwareDatetime | None = None
-    #: When they will be at the facility, as last told.
+    #: How to call the unit; when it will be at the facility, and as of when that was expected.
+    call_back: Phone | None = None
     arrives_at: AwareDatetime | None = None
+    estimated_at: AwareDatetime | None = None
     admission: Admission | None = None
     #: An admission number set aside for this patient, in the transaction that may need it.
     reserved: str | None = None

@@ -13,6 +13,7 @@ from schemas.clinical import (
     TreatmentGiven,
 )
 from schemas.encounter import (
+    ArrivalExpected,
     DestinationSelected,
     EmergencyTransferRequested,
     EncounterEnded,
@@ -81,7 +82,8 @@ def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
     if case.facility_id == event.facility_id or case.is_locked:
         return case, ()
     left, withdrawn = withdraw(case, now)
-    told, notified = notify(left.model_copy(update={"facility_id": event.facility_id}), now)
+    elsewhere = left.but(facility_id=event.facility_id, arrives_at=None, estimated_at=None)
+    told, notified = notify(elsewhere, now)
     return told, [*withdrawn, *notified]
 
 
@@ -93,7 +95,27 @@ def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
 
 
 def _handed_on(case: Case, event: PatientHandedToUnit, now: datetime) -> Decision:
-    return notify(case.model_copy(update={"unit_id": event.to_unit_id}), now)
+    """Another unit goes on: how to call it, and when it will be there, is told apart."""
+    with_it = {"call_back": None, "arrives_at": None, "estimated_at": None}
+    return notify(case.but(unit_id=event.to_unit_id, **with_it), now)
+
+
+def _expected(case: Case, event: ArrivalExpected, now: datetime) -> Decision:
+    """What was expected earlier than what is known changes nothing."""
+    last, is_same = case.estimated_at, case.unit_id == event.unit_id
+    if is_same and last is not None and (event.estimated_at is None or event.estimated_at < last):
+        return case, ()
+    after = case.but(
+        unit_id=event.unit_id,
+        call_back=event.call_back,
+        arrives_at=event.arrives_at,
+        estimated_at=event.estimated_at,
+    )
+    if after == case:
+        return case, ()
+    was, known = case.arrives_at is not None, after.arrives_at is not None
+    is_news = (after.unit_id, after.call_back, known) != (case.unit_id, case.call_back, was)
+    return notify(after, now, changed=is_news)
 
 
 def _sent_on(case: Case, event: EmergencyTransferRequested, now: datetime) -> Decision:
@@ -156,6 +178,7 @@ _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     DestinationSelected: _bound,
     PatientBoarded: _boarded,
     PatientHandedToUnit: _handed_on,
+    ArrivalExpected: _expected,
     EncounterEnded: _ended,
     TriageDecided: _decided,
     TriagePaused: _paused,

@@ -20,6 +20,10 @@ def record_of(case: Case) -> PreArrivalRecord:
     return PreArrivalRecord(
         patient=case.patient,
         unit_id=case.unit_id,
+        call_back=case.call_back,
+        boarded_at=case.boarded_at,
+        arrives_at=case.arrives_at,
+        estimated_at=case.estimated_at,
         worst=decided.worst if decided else TriageLevel.NOT_YET,
         current=decided.current if decided else TriageLevel.NOT_YET,
         trend=decided.trend if decided else "same",

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Identifier, Text
+from schemas.event import Identifier, Phone, Text
 from schemas.handoff import (
     Department,
     HospitalOutcome,
     Milestone,
-    Phone,
     RedirectReason,
 )
 from schemas.triage import Activation, Centre, DirectTo

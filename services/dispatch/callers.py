@@ -26,6 +26,8 @@ from services.kit.role import Role
 
 #: With these it may be another unit that drives the patient, or another hospital.
 DIRECTING = frozenset({DestinationSelected, PatientReached, PatientBoarded, PatientHandedToUnit})
+#: By these it is another unit that has the patient, or has them aboard.
+ACCOMPANYING = frozenset({PatientReached, PatientBoarded, PatientHandedToUnit})
 #: Part of the state, and of no answer.
 OURS = {"taken"}
 
@@ -64,6 +66,8 @@ async def act(
             await outbox.append(connection, "dispatch", events)
             if kind in DIRECTING:
                 await director.to_hospital(connection, after, body.occurred_at)
+            if kind in ACCOMPANYING:
+                await director.to_be_expected(connection, after, event)
             clocks = request.app.state.site.clocks
             await store.arm(connection, deadline.of_patient(after, clocks, datetime.now(UTC)))
         failpoint.reach("request.decided")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from schemas.encounter import EncounterEvent
 from schemas.envelope import derived_id
 from schemas.incident import IncidentLocated, Point
 from schemas.unit import UnitDirected, UnitStatus
-from services.dispatch import store, unit
+from services.dispatch import arrival, store, unit
 from services.dispatch.encounter import Encounter
 from services.dispatch.leg import REPORTED, VERIFIED, Leg
 from services.kit import outbox
@@ -39,6 +40,21 @@ async def to_hospital(connection: Connection, encounter: Encounter, at: datetime
         facility_id=chosen,
     )
     await _tell(connection, row, leg, told)
+
+
+async def to_be_expected(
+    connection: Connection, encounter: Encounter, event: EncounterEvent
+) -> None:
+    """The hospital is told by which unit the patient comes. Who comes by a unit that nobody has
+    heard of comes by it all the same."""
+    if encounter.unit_id is None:
+        return
+    name, now = encounter.unit_id, datetime.now(UTC)
+    known = (await store.UNITS.load(connection, [name], lock=False))[name].state
+    told = arrival.expected(
+        encounter, known or unit.Unit(unit_id=name), event.event_id, event.occurred_at, now
+    )
+    await outbox.append(connection, "dispatch", [told] if told else [])
 
 
 async def to_scene(connection: Connection, located: IncidentLocated) -> None:

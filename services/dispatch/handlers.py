@@ -9,7 +9,7 @@ from typing import NamedTuple
 from schemas.capacity import CapacityReported
 from schemas.event import Event
 from schemas.unit import EtaUpdated, UnitFellSilent, UnitHeardAgain, UnitLocated
-from services.dispatch import sighting
+from services.dispatch import arrival, sighting
 from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter, hear
 from services.dispatch.leg import Leg
@@ -37,7 +37,12 @@ def handle_movement(
         after, leg, events = sighting.see_movement(fleet.unit, before, event, received.recorded_at)
         return (fleet if leg is None or leg is before else fleet.with_(after, leg)), events
     leg, told = _heard(before, event, received.recorded_at)
-    return (fleet if leg is before else fleet.with_leg(leg)), told
+    if leg is before:
+        return fleet, told
+    known = fleet.with_leg(leg)
+    if isinstance(event, EtaUpdated):
+        told = list(arrival.expected_anew(known.patients, known.unit, event, received.recorded_at))
+    return known, told
 
 
 def _heard(leg: Leg, event: Event, now: datetime) -> tuple[Leg, Sequence[Event]]:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from schemas.encounter import Outcome, Patient
-from schemas.event import Identifier, Moment, Text
+from schemas.event import Identifier, Moment, Phone, Text
 from schemas.incident import (
     Call,
     CallClass,
@@ -223,6 +223,7 @@ class RegisterUnit(Body):
     kind: UnitKind
     force: Force = "standing"
     equipment: tuple[Equipment, ...] = ()
+    call_back: Phone | None = None
 
 
 class ReportReadiness(Body):

@@ -8,7 +8,7 @@ from typing import Any
 
 from schemas.event import Event, Value
 from schemas.incident import DeadlineMissed
-from schemas.unit import UnitStatus, UnitStatusChanged
+from schemas.unit import EtaUpdated, UnitStatus, UnitStatusChanged
 from services.dispatch import deadline
 from services.dispatch.clock import Clock
 from services.dispatch.deadline import About, Alarm, Deadline, is_missed
@@ -152,6 +152,8 @@ class Fleet(Value):
 
     unit: Unit
     legs: dict[str, Leg]
+    #: The patients of the call that it drives for, where they have to hear of it.
+    patients: tuple[Encounter, ...] = ()
 
     def leg(self, leg_id: str) -> Leg | None:
         """One of its legs."""
@@ -181,10 +183,31 @@ class FleetStore:
         rows = await UNITS.load(connection, batch.keys())
         spoken = {getattr(r.event, "leg_id", None) for each in batch.values() for r in each}
         legs = await legs_by_id(connection, [leg_id for leg_id in spoken if leg_id])
+        patients = await self._patients(connection, batch, legs)
         return {
-            key: Row(_fleet(row.state, legs) if row.state else None, row.version)
+            key: Row(
+                _fleet(row.state, legs).but(patients=patients.get(key, ())) if row.state else None,
+                row.version,
+            )
             for key, row in rows.items()
         }
+
+    async def _patients(
+        self,
+        connection: Connection,
+        batch: Mapping[str, Sequence[Received]],
+        legs: Mapping[str, Leg],
+    ) -> dict[str, tuple[Encounter, ...]]:
+        """By unit, the patients of those calls from which somebody is brought to a hospital."""
+        calls = {
+            key: legs[event.leg_id].incident_id
+            for key, each in batch.items()
+            for event in (received.event for received in each)
+            if isinstance(event, EtaUpdated) and event.place == "destination"
+            if event.leg_id in legs
+        }
+        known = await about(connection, set(calls.values())) if calls else {}
+        return {key: tuple(known[call].encounters) for key, call in calls.items() if call in known}
 
     async def save(
         self, connection: Connection, changed: Mapping[str, Row[Fleet]], emitted: Sequence[Event]

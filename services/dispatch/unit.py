@@ -165,8 +165,8 @@ def direct(unit: Unit, leg: Leg, told: UnitDirected) -> Change:
     """Tell a unit on its way where it goes now. What it was told before is told no second time."""
     if leg.dispatch().is_over or (told.facility_id and leg.destination_id == told.facility_id):
         return unit, leg, ()
-    if told.place == "destination":
-        leg = leg.but(destination_id=told.facility_id)
+    if told.place == "destination":  # when it would have been at another is no answer any more
+        leg = leg.but(destination_id=told.facility_id, eta=None)
     return with_leg(unit, leg), leg, [told]
 
 

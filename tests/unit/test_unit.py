@@ -356,7 +356,7 @@ def test_what_was_expected_first_stays_beside_what_is_expected_now() -> None:
     fleet = Fleet(unit=sent(), legs={})
     for event in (eta("scene", 60, 300), eta("scene", 90, 420), eta("destination", 800, 1_500)):
         fleet, events = heard(fleet, event)
-        assert events == ()
+        assert not events
     leg = fleet.unit.leg
     assert leg is not None
     assert (leg.expected_on_scene, leg.expected_at_destination) == (at(300), at(1_500))
