@@ -176,6 +176,9 @@ class PatientBoarded(EncounterEvent):
     """The patient is aboard: the green-channel admission opens at this moment (上车即入院)."""
 
     unit_id: Identifier
+    inferred: bool = Field(
+        default=False, description="Nobody has pressed; the unit was seen to leave with them."
+    )
 
 
 class PatientHandedToUnit(EncounterEvent):

@@ -67,11 +67,29 @@ class Department(StrEnum):
     THEATRE = "theatre"
 
 
+#: Where a patient is received, by how severe they are.
+Zone = Literal["red", "yellow", "green"]
+#: What is done after the patient is treated, and never before (优先救治、后补手续).
+Formality = Literal["identity", "registration", "insurance", "consent", "payment"]
+
+
 class Admission(Value):
     """The green-channel admission: its number stays with the patient."""
 
     admission_number: Annotated[str, Field(pattern=r"^GC-\d{8}-\d{4,}$")]
     admitted_at: Moment
+    wristband: Identifier | None = Field(
+        default=None, description="What is written on the wrist: it names nobody."
+    )
+    provisional: bool = Field(
+        default=False, description="Nobody knows yet who it is: the wristband stands for a name."
+    )
+    inferred: bool = Field(
+        default=False, description="Nobody pressed boarding; the unit left with the patient."
+    )
+    pending: tuple[Formality, ...] = Field(
+        default=(), description="Formalities that are still to be done; none of them is waited for."
+    )
 
 
 class Milestone(StrEnum):
@@ -167,6 +185,22 @@ class AdmissionOpened(EncounterEvent):
     )
 
 
+class AdmissionBound(EncounterEvent):
+    """The admission is now this facility's: a human has chosen it, at first or instead of another.
+    ``admitted_at`` and the number stay."""
+
+    admission: Admission
+    facility_id: Identifier
+    before: Identifier | None = Field(default=None, description="The facility that it was before.")
+
+
+class AdmissionConfirmed(EncounterEvent):
+    """Somebody has said after all when the patient boarded, where that was inferred."""
+
+    admission: Admission
+    facility_id: Identifier | None = None
+
+
 class AdmissionCancelled(EncounterEvent):
     """The patient came to another end than a hospital. The number is not used again."""
 
@@ -223,6 +257,16 @@ class CentreActivated(HandoffEvent):
 
     centre: Centre
     activation: Activation
+    departments: tuple[Identifier, ...] = Field(
+        default=(), description="Those that are called with it; each answers for itself."
+    )
+
+
+class DepartmentAnswered(HandoffEvent):
+    """A department that was called says whether it comes. Where it cannot, its lead is called."""
+
+    department: Identifier
+    answer: Literal["coming", "cannot"]
 
 
 class DirectToConfirmed(HandoffEvent):
@@ -253,8 +297,36 @@ class IdentityBound(HandoffEvent):
     provisional: bool = False
 
 
+class IdentityMerged(HandoffEvent):
+    """Two of the facility's numbers are one patient's: ``merged`` goes on as ``reference``."""
+
+    reference: Identifier
+    merged: Identifier
+
+
+class IdentitySplit(HandoffEvent):
+    """The number was another person's after all: the wristband stands for a name again."""
+
+    reference: Identifier
+    reason: Text
+
+
+class FormalityCompleted(HandoffEvent):
+    """A formality was done, after the treatment had begun."""
+
+    formality: Formality
+
+
+class DeathDeclared(HandoffEvent):
+    """The receiving doctor has declared the death of who died on the way."""
+
+
 class PatientArrived(HandoffEvent):
     """The patient is at the facility's door. May come before any acknowledgement."""
+
+    place: DirectTo | None = Field(
+        default=None, description="Where they were really brought; none where nobody said."
+    )
 
 
 class MilestoneReached(HandoffEvent):
@@ -273,6 +345,11 @@ class OutcomeReported(HandoffEvent):
     """How it went on after the transfer of care."""
 
     outcome: HospitalOutcome
+    confirmed: tuple[Centre, ...] | None = Field(
+        default=None,
+        description="Whose patient it was by the final diagnosis; none where nobody said.",
+    )
+    diagnosis: Identifier | None = Field(default=None, description="Its code in ICD-10.")
 
 
 class Escalated(EncounterEvent):

@@ -11,32 +11,38 @@ from datetime import datetime
 from typing import Any
 
 from schemas.clinical import LevelOverridden
-from schemas.encounter import EncounterEvent
+from schemas.encounter import EncounterEvent, Outcome
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    Admission,
     BedReserved,
     CareTransferred,
     CentreActivated,
+    DeathDeclared,
+    DepartmentAnswered,
     DirectToConfirmed,
     DirectToRevoked,
+    FormalityCompleted,
     HandoffEvent,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     MilestoneReached,
     OutcomeReported,
     PatientArrived,
     RedirectRequested,
 )
 from schemas.repeats import digest_of, name_of
+from services.bridge import admission
 from services.bridge.case import Case, Handoff
 from services.bridge.handoff import Decision
 from services.bridge.promise import asked_again, seen
 from services.bridge.record import notify
+from services.bridge.stage import check
 from services.kit.errors import Rejected, nothing_here
 from services.kit.idempotency import is_repeat
 
-#: What may come after care was handed over.
-AFTER_TRANSFER = (MilestoneReached, IdentityBound, OutcomeReported)
 #: Who does one of these has seen the record as it stands.
 SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
 #: Beds reserved and teams called for one patient; more are a slip.
@@ -56,25 +62,35 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()
-    if case.is_locked and not isinstance(event, AFTER_TRANSFER):
-        raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
+    check(case.handoff, event)
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
-    locked_at = now if isinstance(event, CareTransferred) else case.locked_at
-    changed = case.model_copy(
-        update={
-            "locked_at": locked_at,
-            "handoff": case.handoff.model_copy(update=update),
-            "taken": case.taken.with_(name, digest_of(event)),
-        }
+    changed = case.but(
+        locked_at=now if isinstance(event, CareTransferred) else case.locked_at,
+        handoff=case.handoff.but(**update),
+        admission=_admission(case, event),
+        taken=case.taken.with_(name, digest_of(event)),
     )
     after, events = _told(changed, event, now)
     return (seen(after, event.occurred_at) if isinstance(event, SEES) else after), events
 
 
+def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:
+    if case.admission is None or not isinstance(event, HandoffEvent):
+        return case.admission
+    return admission.after(case.admission, event)
+
+
 def _told(
     case: Case, event: EncounterEvent, now: datetime
 ) -> tuple[Case, Sequence[EncounterEvent]]:
-    """A team that is called stands in front of a queue: the record goes there too."""
+    """A team that is called stands in front of a queue: the record goes there too. The admission of
+    who died on the way ends when a doctor has said so."""
+    if isinstance(event, DeathDeclared):
+        if case.outcome is not Outcome.DIED_EN_ROUTE:
+            wanted = "Nobody has said that the patient died on the way. Report it as the outcome."
+            raise Rejected(409, "Not died on the way", wanted)
+        ended, cancelled = admission.cancel(case, Outcome.DIED_EN_ROUTE, now)
+        return ended, [event, *cancelled]
     if not isinstance(event, CentreActivated) or event.centre in case.centres:
         return case, [event]
     after, notified = notify(case, now)
@@ -108,8 +124,6 @@ def _accepted(handoff: Handoff, event: Accepted) -> Update:
 
 def _redirect(handoff: Handoff, event: RedirectRequested) -> Update:
     _once(handoff, "redirect")
-    if handoff.arrived_at is not None:
-        raise Rejected(409, "Arrived", "The patient is here: treat first, transfer afterwards.")
     return {"redirect": event}
 
 
@@ -132,13 +146,50 @@ def _reserved(handoff: Handoff, event: BedReserved) -> Update:
     return {"beds": _added(handoff.beds, event)}
 
 
+def _answered(handoff: Handoff, event: DepartmentAnswered) -> Update:
+    """An answer told again is another answer."""
+    called = {name for each in handoff.activations for name in each.departments}
+    if event.department not in called:
+        wanted = f"Nobody called it. Those that were called: {', '.join(sorted(called)) or 'none'}."
+        raise Rejected(409, "Not called", wanted)
+    others = [each for each in handoff.answers if each.department != event.department]
+    return {"answers": (*others, event)}
+
+
 def _bound(handoff: Handoff, event: IdentityBound) -> Update:
     return {"identity": event}
 
 
+def _merged(handoff: Handoff, event: IdentityMerged) -> Update:
+    """The number that goes on stands for the patient; the other is kept beside it."""
+    if event.merged == event.reference:
+        raise Rejected(409, "Itself", "A number cannot be merged into itself.")
+    bound = IdentityBound(**event.model_dump(exclude={"merged"}))
+    return {"identity": bound, "merged": (*handoff.merged, event.merged)[-MOST:]}
+
+
+def _split(handoff: Handoff, event: IdentitySplit) -> Update:
+    known = {handoff.identity.reference if handoff.identity else None, *handoff.merged}
+    if event.reference not in known:
+        raise Rejected(409, "Not bound", "This number does not stand for the patient.")
+    left = tuple(each for each in handoff.merged if each != event.reference)
+    if handoff.identity and handoff.identity.reference == event.reference:
+        return {"identity": None, "merged": left}
+    return {"merged": left}
+
+
+def _nothing(handoff: Handoff, event: FormalityCompleted) -> Update:
+    return {}
+
+
+def _declared(handoff: Handoff, event: DeathDeclared) -> Update:
+    _once(handoff, "death_declared_at")
+    return {"death_declared_at": event.occurred_at}
+
+
 def _arrived(handoff: Handoff, event: PatientArrived) -> Update:
     _once(handoff, "arrived_at")
-    return {"arrived_at": event.occurred_at}
+    return {"arrived_at": event.occurred_at, "arrived_in": event.place}
 
 
 def _reached(handoff: Handoff, event: MilestoneReached) -> Update:
@@ -158,8 +209,6 @@ def _transferred(handoff: Handoff, event: CareTransferred) -> Update:
 
 def _reported(handoff: Handoff, event: OutcomeReported) -> Update:
     """An outcome told again is corrected."""
-    if handoff.transferred_at is None:
-        raise Rejected(409, "Not handed over", "Care was not handed over yet: transfer it first.")
     return {"outcome": event}
 
 
@@ -177,7 +226,12 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     DirectToConfirmed: _confirmed,
     DirectToRevoked: _revoked,
     BedReserved: _reserved,
+    DepartmentAnswered: _answered,
     IdentityBound: _bound,
+    IdentityMerged: _merged,
+    IdentitySplit: _split,
+    FormalityCompleted: _nothing,
+    DeathDeclared: _declared,
     PatientArrived: _arrived,
     MilestoneReached: _reached,
     CareTransferred: _transferred,

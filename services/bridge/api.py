@@ -18,15 +18,21 @@ from schemas.handoff import (
     BedReserved,
     CareTransferred,
     CentreActivated,
+    DeathDeclared,
+    DepartmentAnswered,
     DirectToConfirmed,
     DirectToRevoked,
+    FormalityCompleted,
     HandoffEvent,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     MilestoneReached,
     OutcomeReported,
     PatientArrived,
     RedirectRequested,
 )
+from schemas.triage import Activation
 from services.bridge import store
 from services.bridge.acts import act
 from services.bridge.case import Case
@@ -36,15 +42,20 @@ from services.bridge.receipt import Receipt, receive
 from services.bridge.requests import (
     Acknowledgement,
     ActivatedCentre,
+    Arrival,
     Bed,
+    CompletedFormality,
+    DepartmentAnswer,
     DirectWay,
     Identity,
+    MergedIdentity,
     OverriddenLevel,
     ReachedMilestone,
     Receipts,
     Redirection,
     ReportedOutcome,
     RevokedWay,
+    SplitIdentity,
     Transfer,
 )
 from services.kit import failpoint, outbox
@@ -189,8 +200,28 @@ async def activate(
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Alert or activate a centre's team (一键启动)."""
-    return await _act(request, body, idempotency_key, caller, CentreActivated)
+    """Alert or activate a centre's team (一键启动); the departments of an activated one are called,
+    and each answers for itself."""
+    teams = request.app.state.facilities.of(facility_id).teams
+    called = teams.get(body.centre, ()) if body.activation is Activation.ACTIVATE else ()
+    return await _act(request, body, idempotency_key, caller, CentreActivated, departments=called)
+
+
+@router.post("/encounters/{encounter_id}/departments/{department}/answer", **ITEM)
+@retrying
+async def answer_call(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    department: Identifier,
+    body: DepartmentAnswer,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A department that was called says whether it comes; where it cannot, its lead is called."""
+    return await _act(
+        request, body, idempotency_key, caller, DepartmentAnswered, department=department
+    )
 
 
 @router.post("/encounters/{encounter_id}/direct-to", **ITEM)
@@ -249,6 +280,62 @@ async def bind_identity(
     return await _act(request, body, idempotency_key, caller, IdentityBound)
 
 
+@router.post("/encounters/{encounter_id}/identity/merged", **ITEM)
+@retrying
+async def merge_identity(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: MergedIdentity,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """Two of the facility's numbers are one patient's."""
+    return await _act(request, body, idempotency_key, caller, IdentityMerged)
+
+
+@router.post("/encounters/{encounter_id}/identity/split", **ITEM)
+@retrying
+async def split_identity(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: SplitIdentity,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The number was another person's after all: the wristband stands for a name again."""
+    return await _act(request, body, idempotency_key, caller, IdentitySplit)
+
+
+@router.post("/encounters/{encounter_id}/formalities", **ITEM)
+@retrying
+async def complete_formality(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: CompletedFormality,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A formality was done (后补手续); none of them is waited for."""
+    return await _act(request, body, idempotency_key, caller, FormalityCompleted)
+
+
+@router.post("/encounters/{encounter_id}/death", **ITEM)
+@retrying
+async def declare_death(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Body,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The receiving doctor declares the death of who died on the way; the admission ends."""
+    return await _act(request, body, idempotency_key, caller, DeathDeclared)
+
+
 @router.post("/encounters/{encounter_id}/level", **ITEM)
 @retrying
 async def override_level(
@@ -269,7 +356,7 @@ async def arrive(
     request: Request,
     facility_id: Identifier,
     encounter_id: Identifier,
-    body: Body,
+    body: Arrival,
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
@@ -325,6 +412,7 @@ async def _act(
     key: str | None,
     caller: Principal,
     kind: type[HandoffEvent] | type[LevelOverridden],
+    **more: Any,
 ) -> dict[str, Any]:
     """Record an act on the case in the path, in one transaction."""
     facility_id = request.path_params["facility_id"]
@@ -341,6 +429,7 @@ async def _act(
         encounter_id=encounter_id,
         facility_id=facility_id,
         **by,
+        **more,
         **{name: getattr(body, name) for name in type(body).model_fields},
     )
     async with transaction(request.app.state.pool) as connection:

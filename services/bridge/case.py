@@ -5,22 +5,25 @@ from __future__ import annotations
 from pydantic import AwareDatetime
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
-from schemas.encounter import EmergencyTransferRequested, Patient
+from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
     Admission,
     Because,
     BedReserved,
     CentreActivated,
+    DepartmentAnswered,
     DirectToConfirmed,
+    Formality,
     IdentityBound,
     MilestoneReached,
     OutcomeReported,
     Owed,
     RedirectRequested,
+    Zone,
 )
 from schemas.repeats import Repeats
-from schemas.triage import Centre, TriageDecided, TriageLevel
+from schemas.triage import Centre, DirectTo, TriageDecided, TriageLevel
 
 
 class Promise(Value):
@@ -71,12 +74,20 @@ class Handoff(Value):
     direct_to: DirectToConfirmed | None = None
     beds: tuple[BedReserved, ...] = ()
     identity: IdentityBound | None = None
+    #: Numbers of the facility's own that go on as this one.
+    merged: tuple[Identifier, ...] = ()
+    answers: tuple[DepartmentAnswered, ...] = ()
     milestones: tuple[MilestoneReached, ...] = ()
     outcome: OutcomeReported | None = None
     arrived_at: AwareDatetime | None = None
+    #: Where they were really brought; none where nobody said.
+    arrived_in: DirectTo | None = None
+    death_declared_at: AwareDatetime | None = None
     transferred_at: AwareDatetime | None = None
     received_by: Identifier | None = None
     handed_over_by: Identifier | None = None
+    #: Where the facility receives this level.
+    zone: Zone | None = None
     promises: tuple[Promise, ...] = ()
     known: Known | None = None
 
@@ -103,12 +114,15 @@ class Case(Value):
     admission: Admission | None = None
     #: An admission number set aside for this patient, in the transaction that may need it.
     reserved: str | None = None
+    #: What the facility does later, as it was when the number was set aside.
+    formalities: tuple[Formality, ...] = ()
     handoff: Handoff = Handoff()
     #: The record last sent to this facility, and the centres it was sent to.
     version: int = 0
     centres: tuple[Centre, ...] = ()
     notified_at: AwareDatetime | None = None
     ended: bool = False
+    outcome: Outcome | None = None
     #: When we learned that care was handed over.
     locked_at: AwareDatetime | None = None
     taken: Repeats = Repeats()

@@ -9,8 +9,8 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field
 
 from schemas.event import Identifier, Text, Value
-from schemas.handoff import Addressee, Owed
-from schemas.triage import Bilingual, Evidence, TriageLevel
+from schemas.handoff import Addressee, Formality, Owed, Zone
+from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
 
 Seconds = Annotated[float, Field(ge=0)]
 #: The same for every level, or by level; of a level that is not named there is none.
@@ -66,10 +66,21 @@ class Facility(Value):
     """What one facility keeps. What it does not say, all do."""
 
     terms: Mapping[Owed, Term] = {}
+    #: The departments that one key calls, by centre.
+    teams: Mapping[Centre, tuple[Identifier, ...]] = {}
+    #: Where each level is received.
+    zones: Mapping[TriageLevel, Zone] = {}
+    #: What is done after the patient is treated.
+    formalities: tuple[Formality, ...] | None = None
 
     def over(self, others: Self) -> Self:
         """The same with what all keep, where this one says nothing."""
-        return self.but(terms={**others.terms, **self.terms})
+        return self.but(
+            terms={**others.terms, **self.terms},
+            teams={**others.teams, **self.teams},
+            zones={**others.zones, **self.zones},
+            formalities=others.formalities if self.formalities is None else self.formalities,
+        )
 
 
 class Facilities(Value):

@@ -27,7 +27,7 @@ from schemas.encounter import (
 from schemas.event import Event
 from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
-from services.bridge.admission import admit, cancel
+from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
 from services.bridge.case import Case
 from services.bridge.record import notify, refresh, withdraw
 
@@ -84,14 +84,26 @@ def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
     left, withdrawn = withdraw(case, now)
     elsewhere = left.but(facility_id=event.facility_id, arrives_at=None, estimated_at=None)
     told, notified = notify(elsewhere, now)
-    return told, [*withdrawn, *notified]
+    moved = bind(told, case.facility_id, event.event_id, now)
+    return told, [*withdrawn, *moved, *notified]
 
 
 def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
+    """Once; who says after all when it was, where that was inferred, confirms it."""
+    if case.admission is not None:
+        return (case, ()) if event.inferred else _confirmed(case, event, now)
     aboard = case.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
-    admitted, opened = admit(aboard, now)
+    admitted, opened = admit(aboard, now, inferred=event.inferred)
     told, notified = notify(admitted, now)
     return told, [*opened, *notified]
+
+
+def _confirmed(case: Case, event: PatientBoarded, now: datetime) -> Decision:
+    known, confirmed = confirm(case, event.occurred_at, now, event.event_id)
+    if not confirmed:
+        return case, ()
+    told, notified = notify(known, now)
+    return told, [*confirmed, *notified]
 
 
 def _handed_on(case: Case, event: PatientHandedToUnit, now: datetime) -> Decision:
@@ -127,10 +139,10 @@ def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
     other end withdraws."""
     stays = event.outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
     if stays or case.is_locked:
-        return case.model_copy(update={"ended": True}), ()
+        return case.but(ended=True, outcome=event.outcome), ()
     left, withdrawn = withdraw(case, now)
-    after, cancelled = cancel(left, event.outcome, now)
-    return after.model_copy(update={"ended": True}), [*withdrawn, *cancelled]
+    after, cancelled = cancel(left, event.outcome, now) if event.outcome in CANCELS else (left, [])
+    return after.but(ended=True, outcome=event.outcome), [*withdrawn, *cancelled]
 
 
 def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from schemas.envelope import derived_id
-from schemas.handoff import Because, Escalated, Milestone, Owed
+from schemas.handoff import Because, DepartmentAnswered, Escalated, Milestone, Owed
 from schemas.triage import Activation, TriageLevel
 from services.bridge.case import Case, Handoff, Known, Promise
 from services.bridge.facility import Facility
@@ -29,9 +29,10 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
     promises = [_met(each, handoff) for each in handoff.promises]
     promises += _asked(case, facility, promises, now)
     promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
-    if tuple(promises) == handoff.promises:
+    zone = facility.zones.get(level_of(case))
+    if (tuple(promises), zone) == (handoff.promises, handoff.zone):
         return case
-    return case.but(handoff=handoff.but(promises=tuple(promises)))
+    return case.but(handoff=handoff.but(promises=tuple(promises), zone=zone))
 
 
 def asked_again(handoff: Handoff) -> Promise | None:
@@ -115,12 +116,15 @@ def _escalated(
 
 def _met(promise: Promise, handoff: Handoff) -> Promise:
     """The same, where what was owed has been done."""
-    at = _done_at(promise.owed, handoff) if promise.is_open else None
+    at = _done_at(promise, handoff) if promise.is_open else None
     return promise if at is None else promise.but(met_at=at)
 
 
-def _done_at(owed: Owed, handoff: Handoff) -> datetime | None:
-    match owed:
+def _done_at(promise: Promise, handoff: Handoff) -> datetime | None:
+    match promise.owed:
+        case Owed.DEPARTMENT_ANSWERED:
+            answer = _answer(promise, handoff)
+            return answer.occurred_at if answer and answer.answer == "coming" else None
         case Owed.DELIVERED:
             return handoff.delivered_at or handoff.displayed_at
         case Owed.DISPLAYED:
@@ -131,6 +135,11 @@ def _done_at(owed: Owed, handoff: Handoff) -> datetime | None:
             reached = (m for m in handoff.milestones if m.milestone is Milestone.FIRST_DOCTOR)
             return min((m.occurred_at for m in reached), default=None)
     return None
+
+
+def _answer(promise: Promise, handoff: Handoff) -> DepartmentAnswered | None:
+    theirs = (each for each in handoff.answers if each.department == promise.department)
+    return next(theirs, None)
 
 
 def _asked(
@@ -148,8 +157,20 @@ def _asked(
         yield _promise(case, Owed.ACKNOWLEDGED, now, again)
     if Owed.DIRECT_TO_CONFIRMED not in before and _is_proposed(case):
         yield _promise(case, Owed.DIRECT_TO_CONFIRMED, now, "proposed")
+    yield from _called(case, promises)
     if Owed.FIRST_DOCTOR not in before and handoff.arrived_at is not None:
         yield _promise(case, Owed.FIRST_DOCTOR, handoff.arrived_at, "arrived")
+
+
+def _called(case: Case, promises: Sequence[Promise]) -> Iterator[Promise]:
+    """Each department that was called answers for itself, once."""
+    asked = {each.department for each in promises}
+    for activation in case.handoff.activations:
+        for name in activation.departments:
+            if name not in asked:
+                asked.add(name)
+                owed = _promise(case, Owed.DEPARTMENT_ANSWERED, activation.occurred_at, "called")
+                yield owed.but(department=name)
 
 
 def _holds_no_more(case: Case, facility: Facility) -> Because | None:
@@ -202,4 +223,6 @@ def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
     if term is None or lapses:
         return promise.but(due_at=None)
     due = term.due(promise.since, promise.level, case.arrives_at)
+    if answer := _answer(promise, case.handoff):  # it cannot come: nobody waits any longer
+        due = min(filter(None, (due, answer.occurred_at)))
     return promise.but(due_at=min(filter(None, (due, promise.latest)), default=None))

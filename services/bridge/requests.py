@@ -9,6 +9,7 @@ from pydantic import Field
 from schemas.event import Identifier, Phone, Text
 from schemas.handoff import (
     Department,
+    Formality,
     HospitalOutcome,
     Milestone,
     RedirectReason,
@@ -45,6 +46,12 @@ class ActivatedCentre(Body):
     activation: Literal[Activation.ALERT, Activation.ACTIVATE]
 
 
+class DepartmentAnswer(Body):
+    """Whether a department that was called comes."""
+
+    answer: Literal["coming", "cannot"]
+
+
 class DirectWay(Body):
     """Straight there; whom to call, and which gate to take."""
 
@@ -73,11 +80,37 @@ class Identity(Body):
     provisional: bool = False
 
 
+class MergedIdentity(Body):
+    """Two of the facility's numbers are one patient's: ``merged`` goes on as ``reference``."""
+
+    reference: Identifier
+    merged: Identifier
+
+
+class SplitIdentity(Body):
+    """The number was another person's after all."""
+
+    reference: Identifier
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class CompletedFormality(Body):
+    """A formality was done."""
+
+    formality: Formality
+
+
 class OverriddenLevel(Body):
     """A clinician's own level, and why."""
 
     level: Literal["critical", "severe", "urgent", "non_urgent"]
     reason: Annotated[Text, Field(min_length=1)]
+
+
+class Arrival(Body):
+    """The patient is at the door; ``place`` is where they were really brought."""
+
+    place: DirectTo | None = None
 
 
 class ReachedMilestone(Body):
@@ -93,6 +126,8 @@ class Transfer(Body):
 
 
 class ReportedOutcome(Body):
-    """How it went on."""
+    """How it went on; whose patient it was by the final diagnosis, and its code in ICD-10."""
 
     outcome: HospitalOutcome
+    confirmed: tuple[Centre, ...] | None = None
+    diagnosis: Identifier | None = None

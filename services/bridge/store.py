@@ -13,7 +13,9 @@ from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.event import Event
 from schemas.handoff import (
+    AdmissionBound,
     AdmissionCancelled,
+    AdmissionConfirmed,
     AdmissionOpened,
     Escalated,
     HandoffEvent,
@@ -35,6 +37,8 @@ FEED_CHANNEL = "bridge_feed"
 #: Kept for good, besides each record that was more than a refresh.
 _LEGAL = (
     AdmissionOpened,
+    AdmissionBound,
+    AdmissionConfirmed,
     AdmissionCancelled,
     PreArrivalWithdrawn,
     ReceiptEvent,
@@ -108,7 +112,8 @@ class CaseStore:
             last = await connection.fetchval(_RESERVE, day, len(keys))
             for count, key in enumerate(keys, start=last - len(keys) + 1):
                 state = rows[key].state or Case(encounter_id=key)
-                reserved = state.model_copy(update={"reserved": number_for(day, count)})
+                kept = self._facilities.of(state.facility_id).formalities or ()
+                reserved = state.but(reserved=number_for(day, count), formalities=kept)
                 rows[key] = Row(reserved, rows[key].version)
         return rows
 

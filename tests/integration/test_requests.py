@@ -342,7 +342,10 @@ async def test_a_patient_is_handed_from_unit_to_unit(house: House) -> None:
     assert answer.status_code == 422
     answer = await house.ask(Role.CREW, f"POST {path}/outcome", {"outcome": "handed_to_unit"})
     assert answer.status_code == 422
-    assert await house.told(number) == ["EncounterOpened", "PatientBoarded", "PatientHandedToUnit"]
+    comes = "ArrivalExpected"  # by this unit, and then by that one
+    assert await house.told(number) == [
+        "EncounterOpened", "PatientBoarded", comes, "PatientHandedToUnit", comes,
+    ]  # fmt: skip
 
 
 # -- clinics ---------------------------------------------------------------------------------------
@@ -401,15 +404,19 @@ DONE = {
     "acceptance": {},
     "redirect-request": {"reason": "no_bed"},
     "activation": {"centre": "stroke", "activation": "activate"},
+    "departments/imaging/answer": {"answer": "coming"},
     "direct-to": {"direct_to": "ct", "phone": "555-0142", "gate": "北门"},
     "direct-to/revoked": {"direct_to": "ct"},
     "bed": {"department": "stroke_unit"},
     "identity": {"reference": "V-88"},
+    "identity/merged": {"reference": "V-90", "merged": "V-88"},
+    "identity/split": {"reference": "V-90", "reason": "腕带核对不符"},
+    "formalities": {"formality": "consent"},
     "level": {"level": "severe", "reason": "looks worse"},
-    "arrival": {},
+    "arrival": {"place": "ct"},
     "milestones": {"milestone": "ct_done"},
     "transfer": {"handed_over_by": "crew-1"},
-    "outcome": {"outcome": "intensive_care"},
+    "outcome": {"outcome": "intensive_care", "confirmed": ["stroke"], "diagnosis": "I63.9"},
 }
 
 

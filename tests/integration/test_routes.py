@@ -67,6 +67,7 @@ FACILITY = "/v1/facilities/{facility_id}"
 FACILITY_ACTS = (
     "acknowledgement", "acceptance", "redirect-request", "activation", "direct-to",
     "direct-to/revoked", "bed", "identity", "level", "arrival", "milestones", "transfer", "outcome",
+    "departments/{department}/answer", "identity/merged", "identity/split", "formalities", "death",
 )  # fmt: skip
 #: The access matrix: who is let in where. A route that is not here fails the tests.
 TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -153,6 +154,7 @@ ROUTES = [(service, route) for service, lines in TABLE.items() for route in line
 GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route] != ANYONE]
 NOBODY = {
     "incident_id": "I-none",
+    "department": "D-none",
     "unit_id": "U-none",
     "station_id": "S-none",
     "leg_id": "L-none",

@@ -41,7 +41,9 @@ from schemas.event import Event
 from schemas.handoff import (
     Acknowledged,
     Admission,
+    AdmissionBound,
     AdmissionCancelled,
+    AdmissionConfirmed,
     AdmissionOpened,
     CareTransferred,
     HandoffEvent,
@@ -98,6 +100,16 @@ def bound(facility: str, name: str = "") -> Event:
     name = name or f"bound-{facility}"
     event: Event = made(DestinationSelected, name, facility_id=facility, selected_by="crew-1")
     return event
+
+
+def admitted(second: float) -> Admission:
+    """Of somebody of whom nobody knows who it is."""
+    return Admission(
+        admission_number=NUMBER,
+        admitted_at=at(second),
+        wristband=NUMBER.replace("GC", "WB"),
+        provisional=True,
+    )
 
 
 def boarded(name: str = "boarded", second: float = 60) -> Event:
@@ -252,7 +264,7 @@ def test_the_record_is_complete_in_itself() -> None:
     assert [f.event_id for f in record.findings] == ["found"]
     assert [e.event_id for e in record.examinations] == ["examined"]
     assert [t.event_id for t in record.treatments] == ["treated"]
-    assert record.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+    assert record.admission == admitted(60)
 
 
 def test_without_a_decision_the_record_has_no_level_instead_of_the_least_urgent() -> None:
@@ -334,7 +346,7 @@ def test_a_refresh_before_any_choice_waits_for_it() -> None:
 
 def test_boarding_opens_the_admission_with_the_time_of_boarding() -> None:
     (admission,) = tell(opened(), bound("H-1"), boarded(second=60)).admissions
-    assert admission.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+    assert admission.admission == admitted(60)
     assert (admission.occurred_at, admission.recorded_at) == (at(60), at(1020))
     assert admission.facility_id == "H-1"
 
@@ -355,7 +367,30 @@ def test_a_second_boarding_opens_no_second_admission() -> None:
     )
     assert len(told.admissions) == 1
     assert not out
-    assert again.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+    assert again.admission == admitted(60)
+
+
+def test_an_admission_goes_with_the_patient_and_each_hospital_is_told_so() -> None:
+    told = tell(boarded(), bound("H-1"), bound("H-2"))
+    moved = [each for each in told.out if isinstance(each, AdmissionBound)]
+    assert [(each.before, each.facility_id) for each in moved] == [(None, "H-1"), ("H-1", "H-2")]
+    assert {each.admission.admitted_at for each in moved} == {at(60)}
+    assert len({each.event_id for each in moved}) == 2
+    assert not [e for e in tell(bound("H-1"), boarded()).out if isinstance(e, AdmissionBound)]
+
+
+def test_a_boarding_that_was_inferred_is_flagged_until_somebody_says_when_it_was() -> None:
+    seen = boarded("seen").but(inferred=True)
+    told = tell(bound("H-1"), seen)
+    (opened_,) = told.admissions
+    assert opened_.admission == admitted(60).but(inferred=True)
+    told = tell(bound("H-1"), seen, seen.but(event_id="seen again"), boarded("pressed", 45))
+    (confirmed,) = [each for each in told.out if isinstance(each, AdmissionConfirmed)]
+    assert confirmed.admission == admitted(45)
+    assert (told.last.record.admission, told.last.record.boarded_at) == (admitted(45), at(45))
+    assert len(told.admissions) == 1
+    again = tell(bound("H-1"), seen, boarded("pressed", 45), boarded("twice", 50))
+    assert again.case.admission == admitted(45), "who has pressed has said it"
 
 
 def test_an_admission_without_a_facility_gets_none_and_keeps_its_number_for_the_one_chosen() -> (
@@ -370,7 +405,7 @@ def test_an_admission_without_a_facility_gets_none_and_keeps_its_number_for_the_
 def test_an_admission_keeps_its_number_and_time_when_the_patient_is_sent_elsewhere() -> None:
     told = tell(bound("H-1"), boarded(), bound("H-2"))
     assert len(told.admissions) == 1
-    assert told.last.record.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+    assert told.last.record.admission == admitted(60)
 
 
 @pytest.mark.parametrize(
@@ -378,9 +413,7 @@ def test_an_admission_keeps_its_number_and_time_when_the_patient_is_sent_elsewhe
     [
         pytest.param({"boarded_at": None}, id="not aboard"),
         pytest.param({"reserved": None}, id="no number set aside"),
-        pytest.param(
-            {"admission": Admission(admission_number=NUMBER, admitted_at=at(1))}, id="admitted"
-        ),
+        pytest.param({"admission": admitted(1)}, id="admitted"),
     ],
 )
 def test_nobody_is_admitted_without_boarding_or_number_or_twice(update: dict[str, Any]) -> None:
@@ -519,7 +552,7 @@ def test_the_admission_of_who_does_not_come_is_cancelled_and_of_who_died_on_the_
     kept = {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE, Outcome.DEAD_ON_SCENE,
             Outcome.HANDED_TO_UNIT}  # fmt: skip
     assert set(Outcome) - kept == CANCELS
-    admission = Admission(admission_number=NUMBER, admitted_at=at(60))
+    admission = admitted(60)
     if outcome in kept:
         assert (told.cancelled, told.case.admission) == ([], admission)
         return
@@ -576,7 +609,7 @@ def test_the_unit_that_goes_on_with_the_patient_is_shown() -> None:
     told = tell(bound("H-1"), boarded(), INPUTS[9])
     assert [e.record.unit_id for e in told.notified] == [None, "U-1", "U-2"]
     assert len(told.admissions) == 1
-    assert told.last.record.admission == Admission(admission_number=NUMBER, admitted_at=at(60))
+    assert told.last.record.admission == admitted(60)
 
 
 def test_a_clinicians_level_is_shown_with_its_reason() -> None:

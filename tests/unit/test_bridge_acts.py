@@ -7,23 +7,31 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 from pydantic import ValidationError
 
 from schemas.clinical import FindingRecorded, LevelOverridden
-from schemas.encounter import DestinationSelected, EncounterEnded, Outcome
+from schemas.encounter import DestinationSelected, EncounterEnded, Outcome, PatientBoarded
 from schemas.envelope import topic_of
 from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    AdmissionCancelled,
     BedReserved,
     CareTransferred,
     CentreActivated,
     CentreEvent,
+    DeathDeclared,
+    DepartmentAnswered,
     DirectToConfirmed,
     DirectToRevoked,
+    FormalityCompleted,
     HandoffEvent,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     MilestoneReached,
     OutcomeReported,
     PatientArrived,
@@ -31,9 +39,9 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.repeats import digest_of, name_of
-from schemas.triage import Activation, Centre, TriageLevel
+from schemas.triage import Activation, Centre, DirectTo, TriageLevel
 from services.bridge import loader
-from services.bridge.acts import AFTER_TRANSFER, MOST, SEES, act
+from services.bridge.acts import MOST, SEES, act
 from services.bridge.case import Case, Handoff, Known
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
@@ -47,6 +55,7 @@ from services.bridge.requests import (
     Redirection,
     ReportedOutcome,
 )
+from services.bridge.stage import MAY_COME, Stage, stage_of
 from services.kit.errors import Rejected
 
 FACILITIES = loader.facilities()
@@ -84,8 +93,12 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
         {"reason": "other"},
     ),
     CentreActivated: (
-        {"centre": "chest_pain", "activation": "activate"},
+        {"centre": "chest_pain", "activation": "activate", "departments": ("cath_lab",)},
         {"activation": "alert"},
+    ),
+    DepartmentAnswered: (
+        {"department": "cath_lab", "answer": "coming"},
+        {"answer": "cannot"},
     ),
     DirectToConfirmed: (
         {"direct_to": "cath_lab", "phone": "555-0142", "gate": "北门"},
@@ -93,11 +106,18 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     BedReserved: ({"department": "ccu", "bed": "CCU-04"}, {"bed": "CCU-05"}),
     IdentityBound: ({"reference": "V-20260301-88", "provisional": True}, {"provisional": False}),
+    IdentityMerged: ({"reference": "V-1", "merged": "V-20260301-88"}, {"merged": "V-3"}),
+    IdentitySplit: (
+        {"reference": "V-20260301-88", "reason": "the band was another's"},
+        {"reason": "x"},
+    ),
+    FormalityCompleted: ({"formality": "consent"}, {"formality": "payment"}),
+    DeathDeclared: ({}, {"staff_id": "n-2"}),
     LevelOverridden: (
         {"level": "severe", "reason": "looks worse", "role": "receiving_clinician"},
         {"level": "urgent"},
     ),
-    PatientArrived: ({}, {"staff_id": "n-2"}),
+    PatientArrived: ({"place": "cath_lab"}, {"place": "resus"}),
     MilestoneReached: ({"milestone": "needle"}, {"milestone": "wire"}),
     CareTransferred: ({"handed_over_by": "crew-1"}, {"handed_over_by": "crew-2"}),
     OutcomeReported: ({"outcome": "intensive_care"}, {"outcome": "died"}),
@@ -113,11 +133,25 @@ def doing(kind: type[Event], name: str = "", second: float = 300, **more: Any) -
 
 def ready(kind: type[Event]) -> Case:
     """Bound for the facility, with what this act needs to come before it."""
+    if kind is DeathDeclared:
+        return died()
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
         OutcomeReported: CareTransferred,
+        DepartmentAnswered: CentreActivated,
+        IdentitySplit: IdentityBound,
     }
     return after(doing(before[kind])) if kind in before else bound()
+
+
+def died() -> Case:
+    """Admitted at boarding, and dead before the hospital was reached."""
+    case = bound().but(reserved="GC-20260301-0001", formalities=("identity", "payment"))
+    aboard = made(PatientBoarded, "aboard", 100, unit_id="U-1")
+    ended = made(EncounterEnded, "ended", 200, outcome=Outcome.DIED_EN_ROUTE)
+    for event in (aboard, ended):
+        case, _ = hear(case, "E-1", event, at(200))
+    return case
 
 
 def expected(kind: type[Event]) -> dict[str, Any]:
@@ -130,9 +164,24 @@ def expected(kind: type[Event]) -> dict[str, Any]:
         DirectToConfirmed: {"direct_to": doing(kind)},
         DirectToRevoked: {"direct_to": None},
         BedReserved: {"beds": (doing(kind),)},
+        DepartmentAnswered: {"answers": (doing(kind),)},
         IdentityBound: {"identity": doing(kind)},
+        IdentityMerged: {
+            "identity": made(
+                IdentityBound,
+                "IdentityMerged",
+                300,
+                reference="V-1",
+                facility_id="H-1",
+                staff_id="n-1",
+            ),
+            "merged": ("V-20260301-88",),
+        },
+        IdentitySplit: {"identity": None},
+        FormalityCompleted: {},
+        DeathDeclared: {"death_declared_at": at(300)},
         LevelOverridden: {},
-        PatientArrived: {"arrived_at": at(300)},
+        PatientArrived: {"arrived_at": at(300), "arrived_in": DirectTo.CATH_LAB},
         MilestoneReached: {"milestones": (doing(kind),)},
         CareTransferred: {
             "transferred_at": at(300),
@@ -179,8 +228,9 @@ def test_the_same_act_again_changes_nothing_and_its_key_stands_for_no_other(
 
 def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
     """Senders number for themselves."""
-    case = bound()
-    for kind in [kind for kind in SAYS if kind is not DirectToRevoked]:
+    case = died()
+    needs = (DirectToRevoked, IdentitySplit)
+    for kind in [kind for kind in SAYS if kind not in needs]:
         case, (first, *_) = act(case, doing(kind, "night-shift-1"), at(301))
         assert (type(first), first.event_id) == (kind, "night-shift-1")
 
@@ -210,21 +260,159 @@ def test_for_a_facility_that_was_not_told_there_is_nothing(
 def test_after_the_transfer_of_care_only_what_the_hospital_learns_later_is_added(
     kind: type[Event],
 ) -> None:
-    case = after(doing(DirectToConfirmed), doing(CareTransferred))
-    if kind is CareTransferred or kind not in AFTER_TRANSFER:
+    first = (DirectToConfirmed, CentreActivated, IdentityBound, CareTransferred)
+    case = after(*(doing(each) for each in first))
+    if Stage.TRANSFERRED not in MAY_COME[kind]:
         with pytest.raises(Rejected, match="409 Handed over"):
             act(case, doing(kind, "later"), at(400))
         return
     later, events = act(case, doing(kind, "later"), at(400))
     assert [e.event_id for e in events] == ["later"]
     assert later.handoff.transferred_at == at(300)
-    assert set(AFTER_TRANSFER) == {MilestoneReached, IdentityBound, OutcomeReported}
 
 
 @pytest.mark.parametrize("kind", [Acknowledged, Accepted, RedirectRequested, PatientArrived])
 def test_some_acts_are_done_once(kind: type[Event]) -> None:
     with pytest.raises(Rejected, match="409 Done before"):
         act(after(doing(kind)), doing(kind, "again"), at(400))
+
+
+# -- how far it has come ---------------------------------------------------------------------------
+
+#: When an act (down) may come: after the handoff has come so far (across).
+TABLE = """
+                   notified delivered displayed acknowledged accepted activated arrived transferred
+Acknowledged             x        x         x          x          x         x        x         ·
+Accepted                 x        x         x          x          x         x        x         ·
+RedirectRequested        x        x         x          x          x         x        ·         ·
+CentreActivated          x        x         x          x          x         x        x         ·
+DepartmentAnswered       x        x         x          x          x         x        x         ·
+DirectToConfirmed        x        x         x          x          x         x        x         ·
+DirectToRevoked          x        x         x          x          x         x        x         ·
+BedReserved              x        x         x          x          x         x        x         ·
+LevelOverridden          x        x         x          x          x         x        x         ·
+PatientArrived           x        x         x          x          x         x        x         ·
+DeathDeclared            x        x         x          x          x         x        x         ·
+CareTransferred          x        x         x          x          x         x        x         ·
+MilestoneReached         x        x         x          x          x         x        x         x
+IdentityBound            x        x         x          x          x         x        x         x
+IdentityMerged           x        x         x          x          x         x        x         x
+IdentitySplit            x        x         x          x          x         x        x         x
+FormalityCompleted       x        x         x          x          x         x        x         x
+OutcomeReported          ·        ·         ·          ·          ·         ·        ·         x
+"""
+
+
+def test_the_table_is_the_one_that_is_kept() -> None:
+    header, *rows = (line.split() for line in TABLE.strip().splitlines())
+    kept = {kind.__name__: {stage.value for stage in at_} for kind, at_ in MAY_COME.items()}
+    told = {
+        name: {stage for stage, mark in zip(header, marks, strict=True) if mark == "x"}
+        for name, *marks in rows
+    }
+    assert kept == told
+    assert header == [stage.value for stage in Stage]
+    assert MAY_COME.keys() == SAYS.keys()
+
+
+STEPS = ("delivered_at", "displayed_at", "acknowledged_at", "accepted_at", "activations",
+         "arrived_at", "transferred_at")  # fmt: skip
+
+
+@settings(max_examples=200)
+@given(some.lists(some.sampled_from([*SAYS, None]), max_size=25))
+def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed(
+    kinds_: list[type[Event] | None],
+) -> None:
+    case, seen = bound(), [Stage.NOTIFIED]
+    for number, kind in enumerate(kinds_):
+        before, stage = case, stage_of(case.handoff)
+        try:
+            if kind is None:
+                case = received(case)
+            else:
+                case, events = act(case, doing(kind, f"a-{number}", 300 + number), at(600))
+                assert stage in MAY_COME[kind]
+                assert act(case, doing(kind, f"a-{number}", 300 + number), at(601)) == (case, ())
+                assert events
+        except Rejected:
+            assert case is before
+        stamps = {name: getattr(before.handoff, name) for name in STEPS if name != "activations"}
+        for name, was in stamps.items():
+            assert was is None or getattr(case.handoff, name) == was
+        seen.append(stage_of(case.handoff))
+    order = list(Stage)
+    assert seen == sorted(seen, key=order.index)
+
+
+# -- a team over departments -----------------------------------------------------------------------
+
+
+def test_a_department_that_nobody_called_has_nothing_to_answer() -> None:
+    with pytest.raises(Rejected, match=r"409 Not called: Nobody called it.*: none"):
+        act(bound(), doing(DepartmentAnswered), at(301))
+    case = after(doing(CentreActivated))
+    with pytest.raises(Rejected, match=r"409 Not called: .* cath_lab"):
+        act(case, doing(DepartmentAnswered, department="imaging"), at(301))
+
+
+def test_a_department_may_change_its_answer() -> None:
+    case = after(doing(CentreActivated), doing(DepartmentAnswered, "a", answer="cannot"))
+    case = after(doing(DepartmentAnswered, "b"), case=case)
+    assert [each.answer for each in case.handoff.answers] == ["coming"]
+
+
+# -- who it is, and what is done later -------------------------------------------------------------
+
+
+def admitted(*acts: Any) -> Any:
+    case = after(*acts, case=died())
+    assert case.admission is not None
+    return case.admission
+
+
+def test_who_is_not_known_has_a_wristband_and_formalities_that_nobody_waits_for() -> None:
+    admission = admitted()
+    assert (admission.wristband, admission.provisional) == ("WB-20260301-0001", True)
+    assert admission.pending == ("identity", "payment")
+    assert admitted(doing(IdentityBound)).pending == ("identity", "payment"), "it is provisional"
+    known = admitted(doing(IdentityBound, provisional=False))
+    assert (known.provisional, known.pending) == (False, ("payment",))
+    paid = doing(FormalityCompleted, formality="payment")
+    assert admitted(paid).pending == ("identity",)
+
+
+def test_a_number_that_was_merged_or_another_persons_is_bound_again() -> None:
+    merged = admitted(doing(IdentityBound), doing(IdentityMerged))
+    assert (merged.provisional, merged.pending) == (False, ("payment",))
+    acts = (doing(IdentityBound, provisional=False), doing(IdentitySplit))
+    assert admitted(*acts).pending == ("identity", "payment")
+    assert admitted(*acts).provisional
+    with pytest.raises(Rejected, match="409 Not bound"):
+        after(doing(IdentitySplit))
+    with pytest.raises(Rejected, match="409 Itself"):
+        after(doing(IdentityMerged, merged="V-1"))
+
+
+def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() -> None:
+    case = after(doing(IdentityBound), doing(IdentityMerged), case=died())
+    case = after(doing(IdentitySplit), case=case)
+    assert case.handoff.identity is not None
+    assert (case.handoff.identity.reference, case.handoff.merged) == ("V-1", ())
+
+
+def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so() -> None:
+    case = died()
+    assert case.admission is not None
+    after_, (declared, cancelled) = act(case, doing(DeathDeclared), at(301))
+    assert isinstance(cancelled, AdmissionCancelled)
+    assert (cancelled.because, cancelled.admission) == (Outcome.DIED_EN_ROUTE, case.admission)
+    assert after_.admission is None
+    assert declared == doing(DeathDeclared)
+    with pytest.raises(Rejected, match="409 Not died on the way"):
+        act(bound(), doing(DeathDeclared), at(301))
+    with pytest.raises(Rejected, match="409 Done before"):
+        act(after_, doing(DeathDeclared, "again"), at(301))
 
 
 # -- another hospital is proposed ------------------------------------------------------------------
@@ -344,9 +532,15 @@ def received(case: Case) -> Case:
     return keep(shown, FACILITIES.of("H-1"), at(1))
 
 
+def urgent(case: Case) -> Case:
+    handoff = case.handoff.but(zone="yellow")
+    return case.but(handoff=handoff)
+
+
 def test_an_item_shows_everything_that_was_answered() -> None:
-    acts = [doing(kind) for kind in SAYS if kind not in (DirectToRevoked, OutcomeReported)]
-    case = received(after(*acts, doing(OutcomeReported), case=received(bound())))
+    undone = (DirectToRevoked, OutcomeReported, IdentitySplit)
+    acts = [doing(kind) for kind in SAYS if kind not in undone]
+    case = after(*acts, doing(OutcomeReported), case=urgent(received(died())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
     unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}

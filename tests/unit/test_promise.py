@@ -19,6 +19,7 @@ from schemas.handoff import (
     Acknowledged,
     CareTransferred,
     CentreActivated,
+    DepartmentAnswered,
     DirectToConfirmed,
     Escalated,
     MilestoneReached,
@@ -346,6 +347,61 @@ def test_nobody_acknowledges_what_they_have_not_seen() -> None:
         ward.does(Acknowledged, 6, version=seen)
     ward.does(Acknowledged, 7, version=ward.case.version)
     assert ward.due() is None
+
+
+# -- a team over departments -----------------------------------------------------------------------
+
+TEAM = ("trauma_surgery", "imaging", "transfusion", "anaesthesia")
+
+
+def called(second: float = 30) -> Ward:
+    ward = bound()
+    ward.does(CentreActivated, second, centre="trauma", activation="activate", departments=TEAM)
+    return ward
+
+
+def answers(ward: Ward, department: str, second: float, answer: str = "coming") -> None:
+    ward.does(DepartmentAnswered, second, department=department, answer=answer)
+
+
+def test_one_of_four_departments_is_silent_and_its_lead_is_called_and_no_other() -> None:
+    ward = called()
+    for number, department in enumerate(TEAM[:3]):
+        answers(ward, department, 60 + number)
+    assert next_due(ward.case, H1) == at(150)
+    assert ward.looks(149) == []
+    assert ward.looks(10_000) == [("department_answered", "department_lead", 1)]
+    late = [each for each in ward.told if isinstance(each, Escalated)]
+    assert [each.department for each in late] == [TEAM[3]]
+    answers(ward, TEAM[3], 10_001)
+    assert all(not each.is_open for each in ward.case.handoff.promises if each.department)
+
+
+def test_of_a_department_that_cannot_come_the_lead_is_called_at_once() -> None:
+    ward = called()
+    answers(ward, "imaging", 40, "cannot")
+    assert ward.looks(40) == [("department_answered", "department_lead", 1)]
+    answers(ward, "imaging", 60)
+    assert [p.department for p in ward.case.handoff.promises if p.department and not p.is_open] == [
+        "imaging"
+    ]
+
+
+def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
+    ward = called()
+    ward.does(
+        CentreActivated, 90, centre="stroke", activation="activate",
+        departments=("neurology", "imaging"),
+    )  # fmt: skip
+    departments = [p.department for p in ward.case.handoff.promises if p.department]
+    assert departments == [*TEAM, "neurology"]
+
+
+def test_an_arrival_does_not_end_what_a_team_owes() -> None:
+    ward = called()
+    ward.does(PatientArrived, 40)
+    late = [each for each in ward.looks(150) if each[0] == "department_answered"]
+    assert len(late) == 4
 
 
 # -- the way past the emergency department, and the first doctor -----------------------------------

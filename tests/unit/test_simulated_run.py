@@ -9,6 +9,7 @@ import signal
 import socket
 import time
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -219,15 +220,25 @@ async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path
     assert sorted(sent_in(told)) == sorted(set(services.samples))
 
 
+def whole(told: Sequence[Any]) -> set[str]:
+    """The stories that were told to their end."""
+    begun = {line.handle: line for line in told if isinstance(line, truth.EncounterBegan)}
+    return {begun[line.handle].story for line in told if isinstance(line, truth.EncounterOver)}
+
+
 @pytest.mark.usefixtures("quick")
 async def test_every_story_is_played_from_its_call_to_its_end(tmp_path: Path) -> None:
     services, names = Services(), [told.story for told in story.every()]
     asked = {"stories": names, "ambulances": 60, "calls_per_hour": 72_000.0}
     told = await played(tmp_path, services, **asked, seconds=9.0)
+    if whole(told) != set(names):  # a machine that has other work needs longer
+        (again := tmp_path / "again").mkdir()
+        services = Services()
+        told = await played(again, services, **asked, seconds=60.0)
     assert kinds(told)["refused"] == 0
     begun = {line.handle: line for line in told if isinstance(line, truth.EncounterBegan)}
     over = {line.handle for line in told if isinstance(line, truth.EncounterOver)}
-    assert {begun[handle].story for handle in over} == set(names)
+    assert whole(told) == set(names)
     done: defaultdict[str, set[str]] = defaultdict(set)
     for line in acts_of(told):
         handle, _, name = line.id.rpartition(".")
