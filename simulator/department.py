@@ -12,6 +12,7 @@ from simulator.feed import Feed
 from simulator.outside import Refused
 from simulator.people import People
 from simulator.realism import FLAWLESS, Realism
+from simulator.screen import Screen
 from simulator.story import Step
 from simulator.tale import Patient
 
@@ -30,7 +31,7 @@ class Department:
         rng: Random,
         realism: Realism = FLAWLESS,
     ) -> None:
-        self._feed = Feed(endpoints, facility)
+        self._feed, self._screen = Feed(endpoints, facility), Screen(endpoints, facility)
         self._facility = facility
         self._people = people
         self._rng = rng
@@ -43,7 +44,15 @@ class Department:
 
     async def run(self) -> None:
         """Watch for ever."""
+        telling = asyncio.create_task(self._screen.run())
+        try:
+            await self._watch()
+        finally:
+            telling.cancel()
+
+    async def _watch(self) -> None:
         async for item in self._feed.items():
+            self._screen.show(item)
             encounter_id = item["encounter_id"]
             seen = self._seen.setdefault(encounter_id, asyncio.Event())
             patient = self._people.patients.get(encounter_id)

@@ -399,7 +399,7 @@ async def test_a_clinic_may_use_a_key_that_stands_for_a_call_or_another_patient(
 
 # -- facilities ------------------------------------------------------------------------------------
 
-DONE = {
+DONE: Mapping[str, Told] = {
     "acknowledgement": {},
     "acceptance": {},
     "redirect-request": {"reason": "no_bed"},

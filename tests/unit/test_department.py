@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from simulator import department
+from simulator import department, screen
 from simulator.department import Department
 from simulator.journal import Journal
 from simulator.people import People
@@ -27,12 +27,17 @@ class Board:
     def __init__(self) -> None:
         self.items: asyncio.Queue[str] = asyncio.Queue()
         self.signed: list[str] = []
+        self.receipts: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def show(self, patient: Patient) -> None:
         told = {"encounter_id": patient.encounter_id, "version": 1, "record": {"worst": "urgent"}}
         self.items.put_nowait(json.dumps(told))
 
     async def answer(self, request: web.Request) -> Any:
+        if request.path.endswith("/receipts"):
+            for each in (await request.json())["receipts"]:
+                self.receipts.put_nowait(each)
+            return web.Response(status=204)
         if not request.path.endswith("/feed"):
             self.signed.append(request.path)
             return {}
@@ -122,3 +127,20 @@ async def test_nobody_is_acknowledged_twice(
         board.show(patient)
         await asyncio.sleep(0.2)
     assert len(board.signed) == 1
+
+
+async def test_a_screen_tells_what_it_shows_until_it_was_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "TELL_S", 0.01)
+    board, patient = Board(), tale().patient("patient")
+    patient.facility = facility = patient.tale.mission.near.id
+    expected = {"encounter_id": patient.encounter_id, "version": 1, "displayed": True}
+    async with watching(tmp_path, board, patient, facility), asyncio.timeout(5):
+        for _ in range(2):  # it was not heard: the item does not say so
+            board.show(patient)
+            assert await board.receipts.get() == expected
+        heard = {"encounter_id": "E-1", "version": 3, "record": {}}
+        board.items.put_nowait(json.dumps({**heard, "handoff": {"displayed_at": "t"}}))
+        board.items.put_nowait(json.dumps({**heard, "encounter_id": "E-2"}))
+        assert (await board.receipts.get())["encounter_id"] == "E-2"

@@ -28,8 +28,8 @@ ROLES = {
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",
         "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics", "nurse",
-        "outside", "people", "play", "player", "raw_vendor", "recorder", "replay", "sender",
-        "vendor", "witness", "writer",
+        "outside", "people", "play", "player", "raw_vendor", "recorder", "replay", "screen",
+        "sender", "vendor", "witness", "writer",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},

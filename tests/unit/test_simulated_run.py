@@ -36,6 +36,7 @@ class Services:
         self.acts: Counter[str] = Counter()
         self.samples: list[str] = []
         self.keys: list[str] = []
+        self.receipts: list[dict[str, Any]] = []
         self.feeds: defaultdict[str, list[asyncio.Queue[str]]] = defaultdict(list)
         self.refuse = ""
         #: Nothing has ever happened here: no unit is known.
@@ -46,12 +47,8 @@ class Services:
         words = request.path.split("/")
         if words[-1] == "feed":
             return await self._feed(request, words[3])
-        if words[-1] == "telemetry":
-            lines = [json.loads(line) for line in (await request.text()).split("\n")]
-            self.samples += [line["event_id"] for line in lines if "event_id" in line]
-            return web.json_response(
-                {"accepted": len(lines), "refused": [], "doubted": []}, status=202
-            )
+        if words[-1] in {"telemetry", "receipts"}:
+            return await self._by_machine(words[-1], request)
         if request.method == "GET":
             return {"encounter_ids": []}
         key, body = request.headers["Idempotency-Key"], await request.json()
@@ -70,6 +67,15 @@ class Services:
             "encounter_id": f"E-{key}",
             "leg": {"leg_id": key, "incident_id": f"I-{key}"},
         }
+
+    async def _by_machine(self, what: str, request: web.Request) -> web.Response:
+        """What no human sends: samples, and what a screen shows."""
+        if what == "receipts":
+            self.receipts += (await request.json())["receipts"]
+            return web.Response(status=204)
+        lines = [json.loads(line) for line in (await request.text()).split("\n")]
+        self.samples += [line["event_id"] for line in lines if "event_id" in line]
+        return web.json_response({"accepted": len(lines), "refused": [], "doubted": []}, status=202)
 
     def _bind(self, encounter_id: str, facility: str) -> None:
         """The hospital is shown the patient, and the one before that nobody comes."""
@@ -141,7 +147,7 @@ async def played(tmp_path: Path, services: Services, **asked: Any) -> list[truth
     async with service(services.answer) as url:
         journal = tmp_path / "truth.ndjson"
         options = Options(endpoints=written(url, tmp_path), truth=journal, **asked)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(30 + asked.get("seconds", 0.0)):
             assert await play(options) == 0
     return list(Follower(tmp_path / "truth.ndjson").news())
 
@@ -215,6 +221,7 @@ async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path
     assert kinds(told)["over"] >= 2
     assert services.acts["transfer"] >= kinds(told)["over"]
     assert services.acts["acknowledgement"] >= kinds(told)["over"]
+    assert {each["displayed"] for each in services.receipts} == {True}, "the screens are lit"
     acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
     assert {line.id for line in acts_of(told)} <= acknowledged
     assert sorted(sent_in(told)) == sorted(set(services.samples))
