@@ -24,6 +24,8 @@ S = UnitStatus
 DEPARTURE = "dispatch_within_3min"
 NOTIFICATION = "first_unit_notified_within_1min"
 DESTINATION = "destination_chosen"
+#: The patient is aboard, and nobody has pressed so.
+BOARDING = "boarding_known_on_leaving"
 #: A hospital does not answer: the bridge says what it owes.
 AT_HOSPITAL = "hospital_"
 LEFT_WITHOUT = "destination_known_on_leaving"
@@ -158,9 +160,13 @@ def of_patient(encounter: Encounter, clocks: Mapping[str, Clock], now: datetime)
 def of_leaving(
     leg: Leg, at: datetime, clocks: Mapping[str, Clock], now: datetime
 ) -> list[Deadline]:
-    """The unit leaves the scene: by when it must be known where to."""
+    """The unit leaves the scene: by when it must be known where to, and with whom."""
     whose = Whose(leg.incident_id, leg.leg_id, leg.unit_id)
-    return list(_steps(LEFT_WITHOUT, clocks, whose, Since(at, now)))
+    return [
+        each
+        for clock in (LEFT_WITHOUT, BOARDING)
+        for each in _steps(clock, clocks, whose, Since(at, now))
+    ]
 
 
 class Whose(NamedTuple):
@@ -227,10 +233,21 @@ def _is_missed(deadline: Deadline | Alarm, about: About, its: Sequence[Leg]) -> 
             return any(map(_waits, its))
         case "destination_chosen":
             return any(map(_must_be_bound, _whom(deadline, about)))
+        case "boarding_known_on_leaving":
+            return any(_goes_on(leg) and any(aboard_unsaid(leg, about.encounters)) for leg in its)
         case "destination_known_on_leaving":
             return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
     is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
     return is_open and all(leg.was_lost for leg in about.legs)
+
+
+def aboard_unsaid(leg: Leg, patients: Iterable[Encounter]) -> Iterator[Encounter]:
+    """Whom the unit was with and has left with, as far as anybody knows, without that being said.
+    Whom nobody has reached may be with another unit, or at home."""
+    for each in patients:
+        is_with = each.unit_id == leg.unit_id and each.reached_at is not None
+        if is_with and each.boarded_at is None and each.outcome is None:
+            yield each
 
 
 def _whom(deadline: Deadline | Alarm, about: About) -> list[Encounter]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from schemas.encounter import EncounterEvent
+from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.envelope import derived_id
 from schemas.incident import IncidentLocated, Point
 from schemas.unit import UnitDirected, UnitStatus
 from services.dispatch import arrival, store, unit
-from services.dispatch.encounter import Encounter
+from services.dispatch.deadline import About, Deadline, aboard_unsaid
+from services.dispatch.encounter import Encounter, record
 from services.dispatch.leg import REPORTED, VERIFIED, Leg
 from services.kit import outbox
 from services.kit.postgres import Connection, Row
@@ -55,6 +56,35 @@ async def to_be_expected(
         encounter, known or unit.Unit(unit_id=name), event.event_id, event.occurred_at, now
     )
     await outbox.append(connection, "dispatch", [told] if told else [])
+
+
+async def to_be_aboard(
+    connection: Connection, missed: Deadline, about: About, now: datetime
+) -> None:
+    """Nobody has said that the patient is aboard, and satellites saw the unit leave: it is taken to
+    be so, flagged, and whoever was there may still say when it was."""
+    leg = next((each for each in about.legs if each.leg_id == missed.leg_id), None)
+    left_at = leg.at(UnitStatus.LEFT_SCENE, VERIFIED) if leg else None
+    if leg is None or left_at is None:
+        return
+    names = [each.encounter_id for each in aboard_unsaid(leg, about.encounters)]
+    rows = await store.ENCOUNTERS.load(connection, names)
+    for row in rows.values():
+        if row.state is None or not any(aboard_unsaid(leg, [row.state])):
+            continue  # meanwhile somebody has said so
+        boarded = PatientBoarded(
+            event_id=derived_id("aboard", row.state.encounter_id, leg.leg_id),
+            occurred_at=left_at,
+            recorded_at=now,
+            encounter_id=row.state.encounter_id,
+            unit_id=leg.unit_id,
+            inferred=True,
+        )
+        after, events = record(row.state, boarded)
+        await store.ENCOUNTERS.save(connection, {after.encounter_id: Row(after, row.version)})
+        await outbox.append(connection, "dispatch", events)
+        await to_hospital(connection, after, left_at)
+        await to_be_expected(connection, after, boarded)
 
 
 async def to_scene(connection: Connection, located: IncidentLocated) -> None:

@@ -91,6 +91,8 @@ class Encounter(Value):
     door_in_at: AwareDatetime | None = None
     reached_at: AwareDatetime | None = None
     boarded_at: AwareDatetime | None = None
+    #: Nobody has pressed; the unit was seen to leave with the patient.
+    boarding_inferred: bool = False
     level: TriageLevel = TriageLevel.NOT_YET
     #: The centres that triage names, beside the emergency department.
     centres: tuple[Centre, ...] = ()
@@ -173,9 +175,12 @@ def _bound(encounter: Encounter, event: DestinationSelected) -> Encounter:
 
 
 def _boarded(encounter: Encounter, event: PatientBoarded) -> Encounter:
-    if encounter.boarded_at is not None:
+    """Once; when it was inferred, whoever was there may say when it was."""
+    if encounter.boarded_at is not None and not (encounter.boarding_inferred > event.inferred):
         raise Rejected(409, "Already aboard", "Boarding was recorded before, at another time.")
-    return encounter.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
+    return encounter.but(
+        boarded_at=event.occurred_at, unit_id=event.unit_id, boarding_inferred=event.inferred
+    )
 
 
 def _handed_on(encounter: Encounter, event: PatientHandedToUnit) -> Encounter:

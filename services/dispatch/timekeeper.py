@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.dispatch import deadline, network_store, store
+from services.dispatch import deadline, director, network_store, store
 from services.kit import failpoint, outbox
 from services.kit.patience import patiently
 from services.kit.postgres import Pool, transaction
@@ -45,5 +45,8 @@ class Timekeeper:
             new = await store.raise_alarms(connection, missed)
             events = [deadline.told(each, now) for each in missed if each.deadline_id in new]
             await outbox.append(connection, "dispatch", events)
+            for each in missed:
+                if each.clock == deadline.BOARDING and each.step is deadline.Step.BREACH:
+                    await director.to_be_aboard(connection, each, calls[each.incident_id], now)
             failpoint.reach("timekeeper.told")
         return len(due)

@@ -410,6 +410,7 @@ async def test_hospitals_are_recommended_by_what_they_have_and_say(county: Count
 # -- who is asked where the patient goes -----------------------------------------------------------
 
 CHOSEN, LEAVING = "destination_chosen", "destination_known_on_leaving"
+ABOARD = "boarding_known_on_leaving"
 
 
 async def test_a_severe_patient_without_a_hospital_is_asked_about(county: County) -> None:
@@ -446,9 +447,45 @@ async def test_whoever_leaves_the_scene_without_a_hospital_is_asked(county: Coun
         else:
             await county.desk.stamp(unit, "left_scene", past)
         await county.desk.timekeeper.look()
-        assert await county.desk.alarms(call) == [(LEAVING, "breach", None)]
+        open_ones = [each for each in await county.desk.alarms(call) if each[0] == LEAVING]
+        assert open_ones == [(LEAVING, "breach", None)]
         await county.desk.stamp(unit, "available", county.now)
         assert await county.desk.alarms(call) == []
+
+
+async def test_who_is_driven_off_without_a_word_is_taken_to_be_aboard_and_flagged(
+    county: County,
+) -> None:
+    """The crew is asked; after two minutes it is inferred where satellites saw the unit leave, with
+    the time of that; and who was there may still say when it was."""
+    boarded = {}
+    for by_gps in (True, False):
+        unit, call = await county.unit(await county.station()), await county.desk.call(county.now)
+        patient = await county.weigh(call, TriageLevel.URGENT)
+        leg = (await county.send(call, unit))["leg"]["leg_id"]
+        await county.desk.post(f"encounters/{patient}/reached", county.now, unit_id=unit)
+        past = county.now - timedelta(seconds=121)
+        if by_gps:
+            await see(county, unit, UnitLeftScene(
+                event_id=f"left-{leg}", occurred_at=past, unit_id=unit, leg_id=leg, distance_m=9,
+            ))  # fmt: skip
+        else:
+            await county.desk.stamp(unit, "left_scene", past)
+        await county.desk.timekeeper.look()
+        await county.desk.timekeeper.look()
+        told = [e for e in await county.desk.events(patient) if e["type"] == "PatientBoarded"]
+        boarded[by_gps] = [(e["inferred"], datetime.fromisoformat(e["occurred_at"])) for e in told]
+        known = await county.desk.get(f"encounters/{patient}")
+        assert known["boarding_inferred"] is by_gps
+        aboard = {"unit_id": unit}
+        await county.desk.post(f"encounters/{patient}/boarding", county.now, **aboard)
+        known = await county.desk.get(f"encounters/{patient}")
+        assert known["boarding_inferred"] is False
+        assert datetime.fromisoformat(known["boarded_at"]) == county.now
+        again = await county.desk.attempt(f"encounters/{patient}/boarding", county.now, **aboard)
+        assert again.status_code == 409
+        assert ABOARD not in {clock for clock, _, _ in await county.desk.alarms(call)}
+    assert boarded == {True: [(True, past)], False: []}, "a button alone proves nobody aboard"
 
 
 async def see(county: County, unit: str, event: UnitLeftScene) -> None:

@@ -146,6 +146,7 @@ def test_the_shipped_clocks_have_their_limits_and_sources() -> None:
         "dispatch_within_3min": 180,
         "destination_chosen": 240,
         "destination_known_on_leaving": 60,
+        "boarding_known_on_leaving": 120,
     }
     assert (clocks["dispatch_within_3min"].warn_s, clocks["dispatch_within_3min"].target) == (
         120,

@@ -13,6 +13,7 @@ from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
 from services.dispatch import loader
 from services.dispatch.deadline import (
+    BOARDING,
     DEPARTURE,
     DESTINATION,
     LEFT_WITHOUT,
@@ -287,9 +288,32 @@ def test_nobody_is_asked_about_who_is_not_severe_not_reached_or_bound(other: Enc
     assert of_patient(other, CLOCKS, at(100)) == []
 
 
+def leaving(leg: Leg, clock: str) -> list[Deadline]:
+    return [each for each in of_leaving(leg, at(500), CLOCKS, at(500)) if each.clock == clock]
+
+
+def whereto(leg: Leg) -> list[Deadline]:
+    return leaving(leg, LEFT_WITHOUT)
+
+
+def test_a_crew_that_leaves_with_a_patient_is_asked_whether_they_are_aboard() -> None:
+    leg = leg_of(stamped(sent(), S.LEFT_SCENE))
+    crew, inferred = leaving(leg, BOARDING)
+    assert (crew.due_at, inferred.due_at) == (at(501), at(620))
+    with_them = PATIENT.but(unit_id=leg.unit_id)
+    assert is_missed(crew, About(CALL, [leg], [with_them]))
+    for other in (
+        with_them.but(boarded_at=at(490)), with_them.but(reached_at=None),
+        with_them.but(unit_id="U-2"), with_them.but(outcome=Outcome.REFUSED_TRANSPORT),
+    ):  # fmt: skip
+        assert not is_missed(crew, About(CALL, [leg], [other])), other
+    home = leg_of(stamped(sent(), S.LEFT_SCENE, S.AVAILABLE))
+    assert not is_missed(crew, About(CALL, [home], [with_them]))
+
+
 def test_who_leaves_the_scene_without_a_hospital_is_asked_whatever_the_level() -> None:
     leg = leg_of(stamped(sent(), S.LEFT_SCENE))
-    crew, dispatcher = of_leaving(leg, at(500), CLOCKS, at(500))
+    crew, dispatcher = whereto(leg)
     assert (crew.due_at, dispatcher.due_at) == (at(501), at(560))
     assert {crew.clock, dispatcher.clock} == {LEFT_WITHOUT}
     mild = PATIENT.but(level=TriageLevel.NON_URGENT)
@@ -302,7 +326,7 @@ def test_who_leaves_the_scene_without_a_hospital_is_asked_whatever_the_level() -
 
 def test_the_only_unit_of_a_call_is_asked_also_where_nobody_has_said_whom_it_has() -> None:
     leg = leg_of(stamped(sent(), S.LEFT_SCENE))
-    crew, _ = of_leaving(leg, at(500), CLOCKS, at(500))
+    crew, _ = whereto(leg)
     there = ENCOUNTER.but(level=TriageLevel.URGENT)
     bound, over = there.but(destination="F-1"), there.but(outcome=Outcome.REFUSED_TRANSPORT)
     for patients, asked in (
