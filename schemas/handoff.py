@@ -335,6 +335,21 @@ class MilestoneReached(HandoffEvent):
     milestone: Milestone
 
 
+class HandoverSigned(HandoffEvent):
+    """One side of the handover has signed. Where both have, care is handed over."""
+
+    side: Literal["gave", "received"]
+    reason: Text | None = Field(
+        default=None, description="Why somebody of the facility signs for the crew."
+    )
+
+
+class AddendumWritten(HandoffEvent):
+    """Something that the handover lacked, signed. What was handed over stays as it was."""
+
+    text: Annotated[Text, Field(min_length=1)]
+
+
 class CareTransferred(HandoffEvent):
     """Care was handed over; both sides signed. ``staff_id`` received, ``handed_over_by`` gave."""
 

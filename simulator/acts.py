@@ -139,8 +139,6 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
             body["since"], body["until"] = map(moment, tale.taken_for(t))
         case "retraction":
             body["observation_id"] = tale.ids[str(step.about)]
-        case "transfer":
-            body["handed_over_by"] = f"crew-{told['unit_id']}"
     return body
 
 

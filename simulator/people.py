@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prometheus_client import Counter
@@ -56,6 +57,8 @@ class People:
         if step.act not in OPENS:  # who the patient is stands in the answer
             self._journal.write(_sent(key, tale, step, t, when))
         try:
+            if step.act == "transfer":  # who gives signs first
+                await self._outside.act(self._handing_over(key, tale, step, when))
             answer = await self._outside.act(self._request(key, tale, step, when))
         except Refused as error:
             self._journal.write(truth.Refused(t=time.time(), ids=[key], status=error.status))
@@ -143,6 +146,12 @@ class People:
                 token = self._tokens.dispatcher
         path = door.path.format_map(about(tale, step, done))
         return Request(door.service, door.method, path, token, key, body_of(tale, step, done))
+
+    def _handing_over(self, key: str, tale: Tale, step: Step, done: float) -> Request:
+        """The crew's signature beside the one of who receives."""
+        told = self._request(f"{key}.gave", tale, step, done)
+        path = told.path.removesuffix("transfer") + "handover"
+        return replace(told, path=path, token=self._tokens.crew)
 
     def _learn(self, tale: Tale, step: Step, key: str, answer: Mapping[str, Any]) -> None:
         match step.act:

@@ -29,7 +29,7 @@ from schemas.encounter import (
 )
 from schemas.envelope import InvalidMessage, Message, decode, encode
 from schemas.event import Event
-from schemas.handoff import Acknowledged, CareTransferred, PatientArrived, PreArrivalNotified
+from schemas.handoff import Acknowledged, HandoverSigned, PatientArrived, PreArrivalNotified
 from schemas.incident import IncidentOpened
 from schemas.topics import registry
 from schemas.triage import TriageDecided
@@ -226,6 +226,7 @@ class City:
             for name, role in (("dispatch", Role.DISPATCHER), ("gateway", Role.CREW))
         }
         for facility in (f"F-{self.tag}-0", f"F-{self.tag}-1"):
+            self.callers.setdefault("crew", Caller(services["bridge"].service, Role.CREW))
             self.callers[facility] = Caller(services["bridge"].service, Role.CENTRE, facility)
 
     # -- asking ------------------------------------------------------------------------------
@@ -366,10 +367,11 @@ class City:
     async def _hand_over(self, patient: Patient) -> None:
         path = f"facilities/{patient.facility}/encounters/{patient.encounter}"
         at = {"occurred_at": now()}
-        ward, given = patient.facility, {"handed_over_by": "crew-7", **at}
+        ward = patient.facility
         await self.act(patient, Acknowledged, ward, f"{path}/acknowledgement", at)
         await self.act(patient, PatientArrived, ward, f"{path}/arrival", at)
-        await self.act(patient, CareTransferred, ward, f"{path}/transfer", given)
+        await self.act(patient, HandoverSigned, "crew", f"{path}/handover", at)
+        await self.act(patient, HandoverSigned, ward, f"{path}/transfer", at)
         await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
 
     # -- many --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from schemas.handoff import (
     Acknowledged,
     AdmissionOpened,
     CareTransferred,
+    HandoverSigned,
     PatientArrived,
     PreArrivalNotified,
 )
@@ -83,9 +84,10 @@ def every_acknowledged_request_is_exactly_one_event(seen: Ledger, one: Patient) 
         return [key for key, was in one.asked.items() if was is kind]
 
     of_patient = (DeviceAttached, DestinationSelected, PatientBoarded, Acknowledged,
-                  PatientArrived, CareTransferred, TreatmentGiven)  # fmt: skip
+                  PatientArrived, HandoverSigned, TreatmentGiven)  # fmt: skip
     for kind in of_patient:
         assert sorted(e.event_id for e in seen.each(kind, one.encounter)) == sorted(asked(kind))
+    assert len(seen.each(CareTransferred, one.encounter)) == 1
     assert [e.event_id for e in seen.each(UnitAssigned, one.unit)] == asked(UnitAssigned)
     opened = [e for e in seen.each(IncidentOpened) if e.external_number == one.name]
     assert [e.event_id for e in opened] == asked(IncidentOpened)

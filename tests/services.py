@@ -73,6 +73,7 @@ class Service:
             **os.environ,
             **self.platform.settings(self.name),
             "GREENCHANNEL_JWKS": str(jwks),
+            "GREENCHANNEL_SIGNATURE_WITHIN_S": "3600",  # tokens here are made once
             "GREENCHANNEL_PORT": str(self.port),
             "GREENCHANNEL_WORKER": str(self.worker),
             **self.extra,

@@ -111,6 +111,8 @@ KNOWN = {
     "DeathDeclared.v1": ("宣布死亡", "death was declared", "facility_id"),
     "RecordDelivered.v1": ("已送达", "reached the hospital", "facility_id"),
     "RecordDisplayed.v1": ("已显示", "on the hospital's screen", "facility_id"),
+    "HandoverSigned.v1": ("交接签名", "one side has signed", "facility_id side"),
+    "AddendumWritten.v1": ("交接补记", "an addendum to the handover", "facility_id"),
     "CareTransferred.v1": ("交接完成", "care handed over", "facility_id"),
     "OutcomeReported.v1": ("院内结局", "outcome in the hospital", "facility_id outcome"),
     "Escalated.v1": ("升级催办", "a hospital is late", "facility_id owed step to"),

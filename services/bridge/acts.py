@@ -6,15 +6,17 @@ learns later (milestones, identity, outcome) is added.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, Outcome
+from schemas.envelope import derived_id
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    AddendumWritten,
     Admission,
     BedReserved,
     CareTransferred,
@@ -25,6 +27,7 @@ from schemas.handoff import (
     DirectToRevoked,
     FormalityCompleted,
     HandoffEvent,
+    HandoverSigned,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -45,6 +48,8 @@ from services.kit.idempotency import is_repeat
 
 #: Who does one of these has seen the record as it stands.
 SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
+#: Both have to sign.
+SIDES = ("gave", "received")
 #: Beds reserved and teams called for one patient; more are a slip.
 MOST = 20
 
@@ -80,11 +85,11 @@ def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission |
     return admission.after(case.admission, event)
 
 
-def _told(
-    case: Case, event: EncounterEvent, now: datetime
-) -> tuple[Case, Sequence[EncounterEvent]]:
+def _told(case: Case, event: EncounterEvent, now: datetime) -> Decision:
     """A team that is called stands in front of a queue: the record goes there too. The admission of
     who died on the way ends when a doctor has said so."""
+    if isinstance(event, HandoverSigned):
+        return _handed_over(case, event, now)
     if isinstance(event, DeathDeclared):
         if case.outcome is not Outcome.DIED_EN_ROUTE:
             wanted = "Nobody has said that the patient died on the way. Report it as the outcome."
@@ -95,6 +100,24 @@ def _told(
         return case, [event]
     after, notified = notify(case, now)
     return after, [event, *notified]
+
+
+def _handed_over(case: Case, event: HandoverSigned, now: datetime) -> Decision:
+    """Two signatures, in any order, hand care over."""
+    by = {each.side: each for each in case.handoff.signatures}
+    if len(by) < len(SIDES):
+        return case, [event]
+    transferred = CareTransferred(
+        event_id=derived_id("transferred", case.encounter_id, event.facility_id),
+        occurred_at=max(each.occurred_at for each in by.values()),
+        recorded_at=now,
+        encounter_id=case.encounter_id,
+        facility_id=event.facility_id,
+        staff_id=by["received"].staff_id,
+        handed_over_by=by["gave"].staff_id,
+    )
+    over, told = act(case, transferred, now)
+    return over, [event, *told]
 
 
 def _once(handoff: Handoff, stamp: str) -> None:
@@ -198,6 +221,21 @@ def _reached(handoff: Handoff, event: MilestoneReached) -> Update:
     return {"milestones": (*others, event)}
 
 
+def _signed(handoff: Handoff, event: HandoverSigned) -> Update:
+    """Each side once, and not both by the same hand."""
+    for each in handoff.signatures:
+        if each.side == event.side:
+            wanted = "This side has signed. To repeat a request, send it with the same key."
+            raise Rejected(409, "Done before", wanted)
+        if each.staff_id == event.staff_id:
+            raise Rejected(409, "Two people", "Who has signed for one side signs not the other.")
+    return {"signatures": (*handoff.signatures, event)}
+
+
+def _added_to(handoff: Handoff, event: AddendumWritten) -> Update:
+    return {"addenda": _added(handoff.addenda, event)}
+
+
 def _transferred(handoff: Handoff, event: CareTransferred) -> Update:
     _once(handoff, "transferred_at")
     return {
@@ -234,6 +272,8 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     DeathDeclared: _declared,
     PatientArrived: _arrived,
     MilestoneReached: _reached,
+    HandoverSigned: _signed,
     CareTransferred: _transferred,
+    AddendumWritten: _added_to,
     OutcomeReported: _reported,
 }

@@ -15,8 +15,8 @@ from schemas.event import Identifier
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    AddendumWritten,
     BedReserved,
-    CareTransferred,
     CentreActivated,
     DeathDeclared,
     DepartmentAnswered,
@@ -24,6 +24,7 @@ from schemas.handoff import (
     DirectToRevoked,
     FormalityCompleted,
     HandoffEvent,
+    HandoverSigned,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -36,17 +37,19 @@ from schemas.triage import Activation
 from services.bridge import store
 from services.bridge.acts import act
 from services.bridge.case import Case
-from services.bridge.item import Item, Queue, item_of
+from services.bridge.item import Item, Queue, Signed, item_of
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
 from services.bridge.requests import (
     Acknowledgement,
     ActivatedCentre,
+    Addendum,
     Arrival,
     Bed,
     CompletedFormality,
     DepartmentAnswer,
     DirectWay,
+    GivingSignature,
     Identity,
     MergedIdentity,
     OverriddenLevel,
@@ -56,11 +59,11 @@ from services.bridge.requests import (
     ReportedOutcome,
     RevokedWay,
     SplitIdentity,
-    Transfer,
 )
 from services.kit import failpoint, outbox
-from services.kit.auth import Principal
+from services.kit.auth import Principal, must_have_just_signed_in
 from services.kit.body import Body
+from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
 from services.kit.postgres import Row, transaction
 from services.kit.role import Role
@@ -68,9 +71,13 @@ from services.kit.role import Role
 router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["handover"])
 
 Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
+#: Who hands over sees nothing of what the facility does.
+Giver = Annotated[Principal, Depends(Access(Role.CENTRE, Role.CREW))]
 #: A board that does not read for this long is dropped.
 SEND_TIMEOUT_S = 10
 HEARTBEAT_S = 15
+#: These are a person's, who has just shown who they are.
+SIGNED = (HandoverSigned, AddendumWritten)
 #: An act is answered with the item as it now stands.
 ITEM: dict[str, Any] = {"response_model": Item, "response_model_exclude_unset": True}
 
@@ -384,12 +391,46 @@ async def transfer(
     request: Request,
     facility_id: Identifier,
     encounter_id: Identifier,
-    body: Transfer,
+    body: Body,
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """Care is handed over; the record is locked."""
-    return await _act(request, body, idempotency_key, caller, CareTransferred)
+    """Who receives signs, having just signed in. With both signatures care is handed over, and the
+    record is locked."""
+    return await _act(request, body, idempotency_key, caller, HandoverSigned, side="received")
+
+
+@router.post("/encounters/{encounter_id}/handover")
+@retrying
+async def hand_over(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: GivingSignature,
+    caller: Giver,
+    idempotency_key: IdempotencyKey = None,
+) -> Signed:
+    """Who gives signs, having just signed in: the crew; or somebody of the facility for it, with
+    the reason."""
+    if caller.role is Role.CENTRE and body.reason is None:
+        wanted = "Say in 'reason' why somebody of the facility signs for the crew."
+        raise Rejected(422, "Not the crew", wanted)
+    item = await _act(request, body, idempotency_key, caller, HandoverSigned, side="gave")
+    return Signed.model_validate({**item["handoff"], **item})
+
+
+@router.post("/encounters/{encounter_id}/addenda", **ITEM)
+@retrying
+async def add_to_it(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Addendum,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """What the handover lacked, signed; what was handed over stays as it was."""
+    return await _act(request, body, idempotency_key, caller, AddendumWritten)
 
 
 @router.post("/encounters/{encounter_id}/outcome", **ITEM)
@@ -435,6 +476,8 @@ async def _act(
     async with transaction(request.app.state.pool) as connection:
         row = (await store.CASES.load(connection, [encounter_id]))[encounter_id]
         after, events = act(row.state, event, now)
+        if isinstance(event, SIGNED):
+            must_have_just_signed_in(caller, request.app.state.signature_within, now)
         if after is not row.state:
             after = keep(after, request.app.state.facilities.of(facility_id), now)
         if after is not row.state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ SERVICE = "bridge"
 def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
     """Give the interface what it works with: all but its feeds."""
     app.state.pool = pool
+    app.state.signature_within = timedelta(seconds=settings.signature_within_s)
     app.state.facilities = loader.facilities(settings.bridge_facilities)
     app.state.cases = CaseStore(ZoneInfo(settings.time_zone), app.state.facilities)
 

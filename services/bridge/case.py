@@ -8,6 +8,7 @@ from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
+    AddendumWritten,
     Admission,
     Because,
     BedReserved,
@@ -15,6 +16,7 @@ from schemas.handoff import (
     DepartmentAnswered,
     DirectToConfirmed,
     Formality,
+    HandoverSigned,
     IdentityBound,
     MilestoneReached,
     OutcomeReported,
@@ -86,6 +88,8 @@ class Handoff(Value):
     transferred_at: AwareDatetime | None = None
     received_by: Identifier | None = None
     handed_over_by: Identifier | None = None
+    signatures: tuple[HandoverSigned, ...] = ()
+    addenda: tuple[AddendumWritten, ...] = ()
     #: Where the facility receives this level.
     zone: Zone | None = None
     promises: tuple[Promise, ...] = ()

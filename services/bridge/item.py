@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import AwareDatetime
+
 from schemas.event import Identifier, Value
-from schemas.handoff import PreArrivalRecord
+from schemas.handoff import HandoverSigned, PreArrivalRecord
 from schemas.triage import Centre
 from services.bridge.case import Case, Handoff
 from services.bridge.record import record_of
@@ -29,6 +31,15 @@ class Queue(Value):
 
     feed: int
     items: tuple[Item, ...]
+
+
+class Signed(Value):
+    """A handover as who gives sees it: who has signed, and whether both have."""
+
+    encounter_id: Identifier
+    facility_id: Identifier
+    signatures: tuple[HandoverSigned, ...]
+    transferred_at: AwareDatetime | None
 
 
 def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:

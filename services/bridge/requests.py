@@ -119,10 +119,16 @@ class ReachedMilestone(Body):
     milestone: Milestone
 
 
-class Transfer(Body):
-    """Care is handed over: the caller received it, this crew member gave it."""
+class GivingSignature(Body):
+    """Who gives signs; where somebody of the facility does it for the crew, why."""
 
-    handed_over_by: Identifier
+    reason: Annotated[Text, Field(min_length=1)] | None = None
+
+
+class Addendum(Body):
+    """What the handover lacked."""
+
+    text: Annotated[Text, Field(min_length=1)]
 
 
 class ReportedOutcome(Body):

@@ -14,6 +14,7 @@ from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    AddendumWritten,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -22,6 +23,7 @@ from schemas.handoff import (
     DirectToConfirmed,
     DirectToRevoked,
     FormalityCompleted,
+    HandoverSigned,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -64,6 +66,7 @@ MAY_COME: Mapping[type[Event], frozenset[Stage]] = {
     BedReserved: _UNTIL_TRANSFER,
     LevelOverridden: _UNTIL_TRANSFER,
     PatientArrived: _UNTIL_TRANSFER,
+    HandoverSigned: _UNTIL_TRANSFER,
     CareTransferred: _UNTIL_TRANSFER,
     DeathDeclared: _UNTIL_TRANSFER,
     # What the hospital learns later is added.
@@ -73,6 +76,7 @@ MAY_COME: Mapping[type[Event], frozenset[Stage]] = {
     IdentitySplit: _ALWAYS,
     FormalityCompleted: _ALWAYS,
     OutcomeReported: frozenset({_S.TRANSFERRED}),
+    AddendumWritten: frozenset({_S.TRANSFERRED}),
 }
 
 

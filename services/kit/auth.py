@@ -12,6 +12,7 @@ import logging
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -45,6 +46,8 @@ class Principal:
     name: str
     role: Role
     facility: str | None = None
+    #: When this person last showed who they are; none for software.
+    signed_in_at: datetime | None = None
 
     def is_of(self, facility: str | None) -> bool:
         """Whether the caller belongs to this facility. Who names none belongs to none."""
@@ -54,6 +57,27 @@ class Principal:
 def unauthorised(detail: str) -> Rejected:
     """401, with what to do about it."""
     return Rejected(401, "Not signed in", detail)
+
+
+def must_have_just_signed_in(caller: Principal, within: timedelta, now: datetime) -> None:
+    """A signature is a person's who has shown a moment ago who they are (RFC 9470: ``auth_time``).
+    Raises ``Rejected`` 403 for software, and 401 with how to sign in again."""
+    if caller.signed_in_at is None:
+        wanted = "A signature is a person's: sign in, with a token that says when (auth_time)."
+        raise Rejected(403, "Not a person", wanted)
+    if now - caller.signed_in_at > within:
+        seconds = round(within.total_seconds())
+        raise Rejected(
+            401,
+            "Sign in again",
+            f"To sign, show again who you are: a sign-in counts for {seconds} s.",
+            f'Bearer error="insufficient_user_authentication", max_age="{seconds}"',
+        )
+
+
+def _moment(claim: object) -> datetime | None:
+    is_time = isinstance(claim, int | float) and not isinstance(claim, bool) and 0 < claim < 1e11
+    return datetime.fromtimestamp(float(claim), UTC) if is_time else None  # type: ignore[arg-type]
 
 
 class KeySet:
@@ -129,7 +153,8 @@ class Gate:
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
             name = _IDENTIFIER.validate_python(claims["sub"])
-            return Principal(name, Role(str(claims.get("role"))), claims.get("facility"))
+            role, facility = Role(str(claims.get("role"))), claims.get("facility")
+            return Principal(name, role, facility, _moment(claims.get("auth_time")))
         except jwt.ExpiredSignatureError as error:
             raise unauthorised("The token has expired. Sign in again.") from error
         except (jwt.InvalidTokenError, ValueError) as error:

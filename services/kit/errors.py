@@ -23,10 +23,12 @@ class TransientFailure(Exception):
 
 
 class Rejected(Exception):
-    """A rule says no. ``status`` is the HTTP status, ``detail`` tells the sender what to do."""
+    """A rule says no. ``status`` is the HTTP status, ``detail`` tells the sender what to do, and
+    ``challenge`` the software of a caller how to sign in."""
 
-    def __init__(self, status: int, title: str, detail: str) -> None:
+    def __init__(self, status: int, title: str, detail: str, challenge: str | None = None) -> None:
         super().__init__(f"{status} {title}: {detail}")
+        self.challenge = challenge
         self.status = status
         self.title = title
         self.detail = detail

@@ -36,7 +36,10 @@ def add_problems(app: FastAPI) -> None:
 
 
 async def _rejected(request: Request, error: Any) -> Response:
-    return problem(error.status, error.title, error.detail)
+    answer = problem(error.status, error.title, error.detail)
+    if error.challenge is not None:
+        answer.headers["WWW-Authenticate"] = error.challenge
+    return answer
 
 
 async def _transient(request: Request, error: Any) -> Response:

@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """A YAML file with the reserve for emergencies, and what calls need aboard [ours]."""
     dispatch_shifts: Annotated[str, AfterValidator(_shifts)] = "08:00,20:00"
     """When the shifts of dispatch begin, with commas."""
+    signature_within_s: PositiveFloat = 120.0
+    """How many seconds after a sign-in a handover may be signed."""
     bridge_facilities: Path | None = None
     """A YAML file with what facilities owe, by when, and who hears if it is late [ours]."""
     triage_protocols: str = "default"

@@ -29,16 +29,24 @@ class SigningKey:
         return json.dumps({"keys": [{**public, "kid": _KID, "use": "sig", "alg": "ES256"}]})
 
     def token(
-        self, settings: Settings, role: Role, facility: str | None = None, life_s: int = LIFE_S
+        self,
+        settings: Settings,
+        role: Role,
+        facility: str | None = None,
+        life_s: int = LIFE_S,
+        **claims: str | float | None,
     ) -> str:
-        """A bearer with the issuer and audience that these settings ask for."""
-        claims: dict[str, Any] = {
+        """A bearer with the issuer and audience that these settings ask for, of somebody who has
+        signed in now. ``claims`` are otherwise than usual, or none."""
+        now = int(time.time())
+        usual = {
             "iss": settings.jwt_issuer,
             "aud": settings.jwt_audience,
             "sub": f"{role.value}-{facility}" if facility else role.value,
             "role": role.value,
-            "exp": int(time.time()) + life_s,
+            "exp": now + life_s,
+            "auth_time": now,
+            "facility": facility,
         }
-        if facility:
-            claims["facility"] = facility
-        return jwt.encode(claims, self._key, "ES256", {"kid": _KID})
+        told: dict[str, Any] = {k: v for k, v in {**usual, **claims}.items() if v is not None}
+        return jwt.encode(told, self._key, "ES256", {"kid": _KID})

@@ -28,6 +28,7 @@ from services.kit.process import ROOT, Child, free_port, hold, write_whole
 from services.kit.roles import apply_database, database_answers, server_version
 from services.kit.runtime import cancel_on_signal, on_signal, serve
 from services.kit.settings import Settings
+from services.kit.tokens import LIFE_S
 from services.local.kafka import Kafka
 from services.local.postgres import Postgres
 from services.local.preflight import lacks
@@ -202,6 +203,8 @@ class Run:
         environ = {
             **endpoints.environ(name, self.broker, self.dsn, self.passwords.get(name, "")),
             "GREENCHANNEL_JWKS": str(self.data / "jwks.json"),
+            # Its tokens are made once, at the start: they sign as long as they are good.
+            "GREENCHANNEL_SIGNATURE_WITHIN_S": str(LIFE_S),
             "TMPDIR": str(self.data / "tmp"),
             "GREENCHANNEL_HOST": "127.0.0.1",
             "GREENCHANNEL_PORT": str(self.ports[name]),

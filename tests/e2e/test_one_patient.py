@@ -106,9 +106,11 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         at_bedside = f"/v1/facilities/F-e2e-1/encounters/{encounter}"
         await ward.do("POST", f"{at_bedside}/acknowledgement", {"occurred_at": now()})
         await ward.do("POST", f"{at_bedside}/arrival", {"occurred_at": now()})
-        await ward.do(
-            "POST", f"{at_bedside}/transfer", {"handed_over_by": "crew-7", "occurred_at": now()}
-        )
+        at_door = Caller(bridge, Role.CREW)
+        given = await at_door.do("POST", f"{at_bedside}/handover", {"occurred_at": now()})
+        assert "record" not in given
+        assert given["transferred_at"] is None
+        await ward.do("POST", f"{at_bedside}/transfer", {"occurred_at": now()})
         await until(lambda: seen.of(EncounterEnded, encounter))
         assert len(seen.of(CareTransferred, encounter)) == 1
         assert (await ward.do("GET", "/v1/facilities/F-e2e-1/queue"))["items"] == []

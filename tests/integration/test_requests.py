@@ -70,6 +70,8 @@ class House:
     dispatch: postgres.Pool
     bridge: postgres.Pool
     cases: CaseStore
+    #: A crew that hands its patient over.
+    door: httpx.AsyncClient
 
     async def ask(
         self, role: Role, route: str, body: Told | None = None, key: str | None = None
@@ -170,7 +172,12 @@ async def house(
                         headers={"Authorization": f"Bearer {key.token(settings, role, facility)}"},
                     )
                 )
-        yield House(clients, pools["dispatch"], pools["bridge"], apps["bridge"].state.cases)
+        bearer = {"Authorization": f"Bearer {key.token(settings, Role.CREW)}"}
+        door = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=apps["bridge"]), base_url="http://b", headers=bearer
+        )
+        await stack.enter_async_context(door)
+        yield House(clients, pools["dispatch"], pools["bridge"], apps["bridge"].state.cases, door)
         for pool in pools.values():
             await pool.execute("DELETE FROM outbox")
 
@@ -415,7 +422,7 @@ DONE: Mapping[str, Told] = {
     "level": {"level": "severe", "reason": "looks worse"},
     "arrival": {"place": "ct"},
     "milestones": {"milestone": "ct_done"},
-    "transfer": {"handed_over_by": "crew-1"},
+    "transfer": {},
     "outcome": {"outcome": "intensive_care", "confirmed": ["stroke"], "diagnosis": "I63.9"},
 }
 
@@ -424,6 +431,8 @@ async def test_every_act_of_a_facility_is_kept_for_good_whatever_its_keys(house:
     """One key for all of them: each kind is an act of its own."""
     number = await house.patient()
     path = f"/v1/facilities/{FACILITY}/encounters/{number}"
+    given = await house.door.post(f"{path}/handover", json=AT)
+    assert (given.status_code, given.json()["transferred_at"]) == (200, None)
     for act, body in DONE.items():
         told = await house.do(Role.CENTRE, f"POST {path}/{act}", body, "shift-7")
         assert (told["encounter_id"], told["withdrawn"]) == (number, False)

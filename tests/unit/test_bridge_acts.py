@@ -18,6 +18,7 @@ from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    AddendumWritten,
     AdmissionCancelled,
     BedReserved,
     CareTransferred,
@@ -29,6 +30,7 @@ from schemas.handoff import (
     DirectToRevoked,
     FormalityCompleted,
     HandoffEvent,
+    HandoverSigned,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -119,6 +121,8 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     PatientArrived: ({"place": "cath_lab"}, {"place": "resus"}),
     MilestoneReached: ({"milestone": "needle"}, {"milestone": "wire"}),
+    HandoverSigned: ({"side": "gave", "reason": "the crew had to go"}, {"side": "received"}),
+    AddendumWritten: ({"text": "两份心电图"}, {"text": "x"}),
     CareTransferred: ({"handed_over_by": "crew-1"}, {"handed_over_by": "crew-2"}),
     OutcomeReported: ({"outcome": "intensive_care"}, {"outcome": "died"}),
     DirectToRevoked: ({"direct_to": "cath_lab"}, {"direct_to": "ct"}),
@@ -138,6 +142,7 @@ def ready(kind: type[Event]) -> Case:
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
         OutcomeReported: CareTransferred,
+        AddendumWritten: CareTransferred,
         DepartmentAnswered: CentreActivated,
         IdentitySplit: IdentityBound,
     }
@@ -180,6 +185,8 @@ def expected(kind: type[Event]) -> dict[str, Any]:
         IdentitySplit: {"identity": None},
         FormalityCompleted: {},
         DeathDeclared: {"death_declared_at": at(300)},
+        HandoverSigned: {"signatures": (doing(kind),)},
+        AddendumWritten: {"addenda": (doing(kind),)},
         LevelOverridden: {},
         PatientArrived: {"arrived_at": at(300), "arrived_in": DirectTo.CATH_LAB},
         MilestoneReached: {"milestones": (doing(kind),)},
@@ -229,8 +236,9 @@ def test_the_same_act_again_changes_nothing_and_its_key_stands_for_no_other(
 def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
     """Senders number for themselves."""
     case = died()
-    needs = (DirectToRevoked, IdentitySplit)
-    for kind in [kind for kind in SAYS if kind not in needs]:
+    later: list[type[Event]] = [AddendumWritten, OutcomeReported]
+    needs = {DirectToRevoked, IdentitySplit, *later}
+    for kind in [*(kind for kind in SAYS if kind not in needs), *later]:
         case, (first, *_) = act(case, doing(kind, "night-shift-1"), at(301))
         assert (type(first), first.event_id) == (kind, "night-shift-1")
 
@@ -293,6 +301,7 @@ BedReserved              x        x         x          x          x         x   
 LevelOverridden          x        x         x          x          x         x        x         ·
 PatientArrived           x        x         x          x          x         x        x         ·
 DeathDeclared            x        x         x          x          x         x        x         ·
+HandoverSigned           x        x         x          x          x         x        x         ·
 CareTransferred          x        x         x          x          x         x        x         ·
 MilestoneReached         x        x         x          x          x         x        x         x
 IdentityBound            x        x         x          x          x         x        x         x
@@ -300,6 +309,7 @@ IdentityMerged           x        x         x          x          x         x   
 IdentitySplit            x        x         x          x          x         x        x         x
 FormalityCompleted       x        x         x          x          x         x        x         x
 OutcomeReported          ·        ·         ·          ·          ·         ·        ·         x
+AddendumWritten          ·        ·         ·          ·          ·         ·        ·         x
 """
 
 
@@ -343,6 +353,49 @@ def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed(
         seen.append(stage_of(case.handoff))
     order = list(Stage)
     assert seen == sorted(seen, key=order.index)
+
+
+# -- the handover ----------------------------------------------------------------------------------
+
+
+def signed(side: str, by: str, second: float = 300) -> HandoverSigned:
+    event: HandoverSigned = doing(
+        HandoverSigned, f"{side}-{by}", second, side=side, staff_id=by, reason=None
+    )
+    return event
+
+
+@pytest.mark.parametrize("first", ["gave", "received"])
+def test_two_people_sign_and_care_is_handed_over_whoever_signs_first(first: str) -> None:
+    second = {"gave": "received", "received": "gave"}[first]
+    names = {"gave": "crew-7", "received": "doctor-3"}
+    half, told = act(bound(), signed(first, names[first], 310), at(311))
+    assert (list(map(type, told)), half.is_locked) == ([HandoverSigned], False)
+    case, (_, over) = act(half, signed(second, names[second], 305), at(312))
+    assert isinstance(over, CareTransferred)
+    assert (over.staff_id, over.handed_over_by) == ("doctor-3", "crew-7")
+    assert (over.occurred_at, case.locked_at) == (at(310), at(312))
+    handoff = case.handoff
+    assert (handoff.received_by, handoff.handed_over_by) == ("doctor-3", "crew-7")
+    assert handoff.transferred_at == at(310)
+    assert act(case, signed(second, names[second], 305), at(400)) == (case, ())
+
+
+def test_nobody_signs_for_both_sides_and_no_side_twice() -> None:
+    case = after(signed("gave", "doctor-3"))
+    with pytest.raises(Rejected, match="409 Two people"):
+        act(case, signed("received", "doctor-3"), at(301))
+    with pytest.raises(Rejected, match="409 Done before"):
+        act(case, signed("gave", "crew-8"), at(301))
+
+
+def test_what_the_handover_lacked_is_added_and_changes_nothing_of_it() -> None:
+    with pytest.raises(Rejected, match="409 Not handed over"):
+        act(bound(), doing(AddendumWritten), at(301))
+    over = after(signed("gave", "crew-7"), signed("received", "doctor-3"))
+    case = after(doing(AddendumWritten), doing(AddendumWritten, "b"), case=over)
+    assert [each.event_id for each in case.handoff.addenda] == ["AddendumWritten", "b"]
+    assert case.handoff.but(addenda=()) == over.handoff
 
 
 # -- a team over departments -----------------------------------------------------------------------
@@ -538,9 +591,10 @@ def urgent(case: Case) -> Case:
 
 
 def test_an_item_shows_everything_that_was_answered() -> None:
-    undone = (DirectToRevoked, OutcomeReported, IdentitySplit)
+    undone = (DirectToRevoked, OutcomeReported, IdentitySplit, AddendumWritten)
     acts = [doing(kind) for kind in SAYS if kind not in undone]
-    case = after(*acts, doing(OutcomeReported), case=urgent(received(died())))
+    later = (doing(OutcomeReported), doing(AddendumWritten))
+    case = after(*acts, *later, case=urgent(received(died())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
     unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}
