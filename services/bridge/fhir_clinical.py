@@ -235,8 +235,9 @@ def _score(told: Told, decided: TriageDecided | None, score: ScoreValue) -> Reso
     """Where items are missing, the two ends between which it lies."""
     low, high = (quantity(end, "{score}") for end in (score.low, score.high))
     value = {"valueQuantity": low} if low == high else {"valueRange": {"low": low, "high": high}}
-    code = {"coding": [coding(f"{OURS}:scores", score.name)], "text": text(score.text)}
-    return _judged(told, f"score/{score.name}", decided, code=code, **value)
+    code = {"coding": [coding(f"{OURS}:scores", score.name)], "text": score.name}
+    note = notes(text(score.text))
+    return _judged(told, f"score/{score.name}", decided, code=code, note=note, **value)
 
 
 def _concern(told: Told, decided: TriageDecided | None, concern: CentreConcern) -> Resource:

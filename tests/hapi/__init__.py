@@ -108,6 +108,7 @@ def _fetch(pom: Path, folder: Path) -> None:
             check=False,
         )
         if fetched.returncode != 0:
-            said = [line for line in fetched.stdout.splitlines() if line.startswith("[ERROR]")]
-            pytest.skip(f"Maven cannot fetch HAPI: {said[0][:200] if said else 'no reason given'}")
+            lines = (line.partition("[ERROR]")[2].strip() for line in fetched.stdout.splitlines())
+            said = next(filter(None, lines), "no reason given")
+            pytest.skip(f"Maven cannot fetch HAPI: {said[:200]}")
         Path(scratch, "jars").rename(folder)
