@@ -15,6 +15,7 @@ from schemas.encounter import EncounterEvent
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    BedReleased,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -132,6 +133,13 @@ def _reserved(handoff: Handoff, event: BedReserved) -> Update:
     return {"beds": _added(handoff.beds, event)}
 
 
+def _released(handoff: Handoff, event: BedReleased) -> Update:
+    left = tuple(each for each in handoff.beds if each.department is not event.department)
+    if left == handoff.beds:
+        raise Rejected(409, "Not reserved", "No bed waits there, or none does any more.")
+    return {"beds": left}
+
+
 def _bound(handoff: Handoff, event: IdentityBound) -> Update:
     return {"identity": event}
 
@@ -177,6 +185,7 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     DirectToConfirmed: _confirmed,
     DirectToRevoked: _revoked,
     BedReserved: _reserved,
+    BedReleased: _released,
     IdentityBound: _bound,
     PatientArrived: _arrived,
     MilestoneReached: _reached,

@@ -15,6 +15,7 @@ from schemas.event import Identifier
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    BedReleased,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -27,7 +28,7 @@ from schemas.handoff import (
     PatientArrived,
     RedirectRequested,
 )
-from services.bridge import store
+from services.bridge import bed_api, store
 from services.bridge.acts import act
 from services.bridge.case import Case
 from services.bridge.item import Item, Queue, item_of
@@ -43,6 +44,7 @@ from services.bridge.requests import (
     ReachedMilestone,
     Receipts,
     Redirection,
+    ReleasedBed,
     ReportedOutcome,
     RevokedWay,
     Transfer,
@@ -55,6 +57,7 @@ from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 
 router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["handover"])
+router.routes.extend(bed_api.router.routes)
 
 Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 #: A board that does not read for this long is dropped.
@@ -231,8 +234,22 @@ async def reserve_bed(
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """A bed waits for the patient."""
+    """A bed waits for the patient. 409, with the departments that have one, where none is left."""
     return await _act(request, body, idempotency_key, caller, BedReserved)
+
+
+@router.post("/encounters/{encounter_id}/bed/released", **ITEM)
+@retrying
+async def release_bed(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: ReleasedBed,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The bed waits no more: another patient may have it."""
+    return await _act(request, body, idempotency_key, caller, BedReleased)
 
 
 @router.post("/encounters/{encounter_id}/identity", **ITEM)

@@ -404,6 +404,7 @@ DONE = {
     "direct-to": {"direct_to": "ct", "phone": "555-0142", "gate": "北门"},
     "direct-to/revoked": {"direct_to": "ct"},
     "bed": {"department": "stroke_unit"},
+    "bed/released": {"department": "stroke_unit"},
     "identity": {"reference": "V-88"},
     "level": {"level": "severe", "reason": "looks worse"},
     "arrival": {},

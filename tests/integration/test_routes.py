@@ -66,7 +66,8 @@ FACILITY = "/v1/facilities/{facility_id}"
 #: What a facility does about a patient that is bound for it.
 FACILITY_ACTS = (
     "acknowledgement", "acceptance", "redirect-request", "activation", "direct-to",
-    "direct-to/revoked", "bed", "identity", "level", "arrival", "milestones", "transfer", "outcome",
+    "direct-to/revoked", "bed", "bed/released", "identity", "level", "arrival", "milestones",
+    "transfer", "outcome",
 )  # fmt: skip
 #: The access matrix: who is let in where. A route that is not here fails the tests.
 TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -141,6 +142,10 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"GET {FACILITY}/queue": CENTRE,
         f"GET {FACILITY}/feed": CENTRE,
         f"POST {FACILITY}/receipts": CENTRE,
+        f"GET {FACILITY}/beds": CENTRE,
+        f"PUT {FACILITY}/beds/{{department}}": CENTRE,
+        f"POST {FACILITY}/divert": CENTRE,
+        f"POST {FACILITY}/divert/ended": CENTRE,
         **{f"POST {FACILITY}/encounters/{{encounter_id}}/{act}": CENTRE for act in FACILITY_ACTS},
     },
 }
@@ -160,6 +165,7 @@ NOBODY = {
     "stamp_id": "S-none",
     "encounter_id": "E-none",
     "device_id": "M-none",
+    "department": "icu",
     "facility_id": OWN,
 }
 #: Who is let in here sees nothing of a patient that is not theirs.

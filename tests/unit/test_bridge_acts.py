@@ -16,6 +16,7 @@ from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
+    BedReleased,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -92,6 +93,7 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
         {"direct_to": "ct"},
     ),
     BedReserved: ({"department": "ccu", "bed": "CCU-04"}, {"bed": "CCU-05"}),
+    BedReleased: ({"department": "ccu"}, {"department": "icu"}),
     IdentityBound: ({"reference": "V-20260301-88", "provisional": True}, {"provisional": False}),
     LevelOverridden: (
         {"level": "severe", "reason": "looks worse", "role": "receiving_clinician"},
@@ -115,6 +117,7 @@ def ready(kind: type[Event]) -> Case:
     """Bound for the facility, with what this act needs to come before it."""
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
+        BedReleased: BedReserved,
         OutcomeReported: CareTransferred,
     }
     return after(doing(before[kind])) if kind in before else bound()
@@ -130,6 +133,7 @@ def expected(kind: type[Event]) -> dict[str, Any]:
         DirectToConfirmed: {"direct_to": doing(kind)},
         DirectToRevoked: {"direct_to": None},
         BedReserved: {"beds": (doing(kind),)},
+        BedReleased: {"beds": ()},
         IdentityBound: {"identity": doing(kind)},
         LevelOverridden: {},
         PatientArrived: {"arrived_at": at(300)},
@@ -144,6 +148,7 @@ def expected(kind: type[Event]) -> dict[str, Any]:
     return stamps[kind]
 
 
+TAKES_BACK = (BedReleased, DirectToRevoked)
 kinds = pytest.mark.parametrize("kind", SAYS, ids=lambda kind: str(kind.__name__))
 
 
@@ -298,6 +303,13 @@ def test_another_way_takes_the_place_of_the_first_and_only_the_one_that_stands_i
         act(case, doing(DirectToRevoked, "d", direct_to="ct"), at(400))
 
 
+def test_a_bed_that_waits_no_more_leaves_those_of_other_departments() -> None:
+    case = after(doing(BedReserved), doing(BedReserved, "b", department="icu"), doing(BedReleased))
+    assert [bed.department for bed in case.handoff.beds] == ["icu"]
+    with pytest.raises(Rejected, match="409 Not reserved"):
+        act(case, doing(BedReleased, "again"), at(400))
+
+
 # -- what the hospital learns ----------------------------------------------------------------------
 
 
@@ -345,7 +357,7 @@ def received(case: Case) -> Case:
 
 
 def test_an_item_shows_everything_that_was_answered() -> None:
-    acts = [doing(kind) for kind in SAYS if kind not in (DirectToRevoked, OutcomeReported)]
+    acts = [doing(kind) for kind in SAYS if kind not in (*TAKES_BACK, OutcomeReported)]
     case = received(after(*acts, doing(OutcomeReported), case=received(bound())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
