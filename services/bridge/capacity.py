@@ -16,8 +16,8 @@ from services.bridge.beds import Beds, DivertAdvised
 from services.bridge.facility import BedRules
 from services.bridge.ward import Reservation, Ward
 
-#: Of two states told at one moment, the later one is the newer for whoever reads them.
-_NEXT = timedelta(microseconds=1)
+#: Of two states told at one moment the later one is the newer, also for who counts milliseconds.
+_NEXT = timedelta(milliseconds=1)
 
 
 class WardView(Value):

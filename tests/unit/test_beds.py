@@ -275,7 +275,7 @@ def test_dispatch_is_told_the_age_and_the_owner_of_each_number_and_who_waits() -
 def test_what_is_told_later_is_dated_later_whatever_the_clock_says() -> None:
     beds, (first,) = tell(having(3, 1), (), RULES, at(60))
     beds, (second,) = tell(taking(beds, "E-1"), (), RULES, at(59))
-    assert second.occurred_at > first.occurred_at
+    assert second.occurred_at - first.occurred_at == timedelta(milliseconds=1)
     assert second.event_id != first.event_id
     assert isinstance(second, CapacityReported)
 
