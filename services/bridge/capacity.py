@@ -119,7 +119,7 @@ def _shown(department: Department, ward: Ward, is_known: bool) -> WardView:
         reported_at=counted.occurred_at if counted else None,
         reported_by=counted.staff_id if counted else None,
         lacks_since=ward.lacks_since if is_known else None,
-        reservations=tuple(r for r in ward.reservations if not r.is_used),
+        reservations=ward.reservations,
     )
 
 

@@ -41,12 +41,11 @@ class Counted(Said):
 
 
 class Reservation(Value):
-    """A bed that waits for a patient, or in which they lie since it was last counted."""
+    """A bed that waits for a patient."""
 
     encounter_id: Identifier
     since: AwareDatetime
     kind: Kind
-    is_used: bool = False
 
 
 class Ward(Value):
@@ -54,6 +53,8 @@ class Ward(Value):
 
     counted: Counted | None = None
     reservations: tuple[Reservation, ...] = ()
+    #: Those in which the patients lie since the last count, which has them as free.
+    used: tuple[Reservation, ...] = ()
     #: Since when fewer emergency beds are left than it has to keep, and the bed manager knows.
     lacks_since: AwareDatetime | None = None
 
@@ -66,9 +67,8 @@ class Ward(Value):
         if self.counted is None:
             return 0
         counted = self.counted.free if kind == "ordinary" else self.counted.emergency
-        return max(
-            0, counted - sum(r.kind == kind and self._is_later(r) for r in self.reservations)
-        )
+        gone = (r for r in (*self.reservations, *self.used) if r.kind == kind)
+        return max(0, counted - sum(map(self._is_later, gone)))
 
     def kind_for(self, level: TriageLevel, rules: BedRules, now: datetime) -> Kind | None:
         """Which bed a patient may have, an ordinary one first; none where none is left for them.
@@ -80,8 +80,7 @@ class Ward(Value):
 
     def held_for(self, encounter_id: str) -> Reservation | None:
         """The bed that waits for this patient."""
-        waiting = (r for r in self.reservations if not r.is_used)
-        return next((r for r in waiting if r.encounter_id == encounter_id), None)
+        return next((r for r in self.reservations if r.encounter_id == encounter_id), None)
 
     def reserved(self, encounter_id: str, kind: Kind, now: datetime) -> Ward:
         """The same when a bed of this kind waits for the patient."""
@@ -92,8 +91,7 @@ class Ward(Value):
     def recounted(self, counted: Counted) -> Ward:
         """The same after a count. It has left out what patients lie in: that is forgotten."""
         after = self.but(counted=counted)
-        left = (r for r in self.reservations if not r.is_used or after._is_later(r))
-        return after.but(reservations=tuple(left))
+        return after.but(used=tuple(filter(after._is_later, self.used)))
 
     def without(self, held: Reservation) -> Ward:
         """The same when this bed waits for nobody: a count that had left it out has it again."""
@@ -107,9 +105,8 @@ class Ward(Value):
     def occupied(self, held: Reservation, rules: BedRules, now: datetime) -> Ward:
         """The same when the patient lies in it. It comes back by a count, and by nothing else."""
         left = tuple(r for r in self.reservations if r != held)
-        if self.is_known(rules, now) and self._is_later(held):
-            left = (*left, held.but(is_used=True))
-        return self.but(reservations=left)
+        is_counted = self.is_known(rules, now) and self._is_later(held)
+        return self.but(reservations=left, used=(*self.used, held) if is_counted else self.used)
 
     def watched(self, rules: BedRules, now: datetime) -> Ward:
         """The same with since when it keeps too few beds for emergencies, if it is known to."""

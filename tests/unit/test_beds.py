@@ -186,7 +186,7 @@ def test_after_the_handover_a_bed_comes_back_by_a_count_and_by_nothing_else() ->
     assert left(beds) == (1, 1)
     assert left(release(beds, "E-1", None, RULES, at(21))) == (1, 1)
     assert overview(beds, (), RULES, at(21)).wards[0].reservations == ()
-    assert having(2, 1, beds, second=60).ward(D.ICU).reservations == ()
+    assert having(2, 1, beds, second=60).ward(D.ICU).used == ()
     assert left(having(2, 1, beds, second=5, event_id="late")) == (1, 1)
 
 
