@@ -290,6 +290,12 @@ class BedReserved(HandoffEvent):
     bed: Identifier | None = None
 
 
+class BedReleased(HandoffEvent):
+    """The bed in this department waits for the patient no more."""
+
+    department: Department
+
+
 class IdentityBound(HandoffEvent):
     """The facility knows who the patient is, by a number of its own that names nobody."""
 

@@ -161,6 +161,7 @@ _TIMED: Mapping[str, tuple[str, ...]] = {
     "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
     "CentreActivated": ("encounter_id", "facility_id", "centre"),
     "MilestoneReached": ("encounter_id", "facility_id", "milestone"),
+    "BedManagerAlerted": ("facility_id", "department", "encounter_id"),
 }
 
 

@@ -38,6 +38,7 @@ TOPICS = {
     "dispatch-encounters": "encounter_id",
     "dispatch-movements": "unit_id",
     "bridge-handoffs": "encounter_id",
+    "bridge-capacity": "facility_id",
 }
 #: An event and its version: in Chinese, in English, and the fields worth a look. What people wrote
 #: in their own words is left out: it may be about the patient, and a screen is no place for it.
@@ -98,6 +99,7 @@ KNOWN = {
     "DirectToConfirmed.v1": ("绕行急诊直达", "straight to", "facility_id direct_to phone"),
     "DirectToRevoked.v1": ("取消直达", "not straight there", "facility_id direct_to"),
     "BedReserved.v1": ("预留床位", "a bed waits", "facility_id department"),
+    "BedReleased.v1": ("取消留床", "no bed waits", "facility_id department"),
     "IdentityBound.v1": ("绑定身份", "known to the hospital", "facility_id provisional"),
     "LevelOverridden.v1": ("人工定级", "level set by a clinician", "facility_id level"),
     "PatientArrived.v1": ("到院", "at the hospital", "facility_id"),
@@ -116,6 +118,8 @@ KNOWN = {
     "CareTransferred.v1": ("交接完成", "care handed over", "facility_id"),
     "OutcomeReported.v1": ("院内结局", "outcome in the hospital", "facility_id outcome"),
     "Escalated.v1": ("升级催办", "a hospital is late", "facility_id owed step to"),
+    "CapacityReported.v1": ("床位与分流", "beds, and advice", "facility_id divert divert_until"),
+    "BedManagerAlerted.v1": ("床位告急", "a bed is wanted", "facility_id department because"),
 }  # fmt: skip
 #: Codes that have a word; others are shown as they are, for there may be more of them tomorrow.
 WORDS = {

@@ -18,6 +18,7 @@ from schemas.handoff import (
     Acknowledged,
     AddendumWritten,
     Admission,
+    BedReleased,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -179,6 +180,13 @@ def _answered(handoff: Handoff, event: DepartmentAnswered) -> Update:
     return {"answers": (*others, event)}
 
 
+def _released(handoff: Handoff, event: BedReleased) -> Update:
+    left = tuple(each for each in handoff.beds if each.department is not event.department)
+    if left == handoff.beds:
+        raise Rejected(409, "Not reserved", "No bed waits there, or none does any more.")
+    return {"beds": left}
+
+
 def _bound(handoff: Handoff, event: IdentityBound) -> Update:
     return {"identity": event}
 
@@ -265,6 +273,7 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     DirectToRevoked: _revoked,
     BedReserved: _reserved,
     DepartmentAnswered: _answered,
+    BedReleased: _released,
     IdentityBound: _bound,
     IdentityMerged: _merged,
     IdentitySplit: _split,

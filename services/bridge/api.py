@@ -16,6 +16,7 @@ from schemas.handoff import (
     Accepted,
     Acknowledged,
     AddendumWritten,
+    BedReleased,
     BedReserved,
     CentreActivated,
     DeathDeclared,
@@ -34,7 +35,7 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.triage import Activation
-from services.bridge import store
+from services.bridge import bed_api, store
 from services.bridge.acts import act
 from services.bridge.case import Case
 from services.bridge.item import Item, Queue, Signed, item_of
@@ -56,6 +57,7 @@ from services.bridge.requests import (
     ReachedMilestone,
     Receipts,
     Redirection,
+    ReleasedBed,
     ReportedOutcome,
     RevokedWay,
     SplitIdentity,
@@ -69,6 +71,7 @@ from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 
 router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["handover"])
+router.routes.extend(bed_api.router.routes)
 
 Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 #: Who hands over sees nothing of what the facility does.
@@ -269,8 +272,22 @@ async def reserve_bed(
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
-    """A bed waits for the patient."""
+    """A bed waits for the patient. 409, with the departments that have one, where none is left."""
     return await _act(request, body, idempotency_key, caller, BedReserved)
+
+
+@router.post("/encounters/{encounter_id}/bed/released", **ITEM)
+@retrying
+async def release_bed(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: ReleasedBed,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The bed waits no more: another patient may have it."""
+    return await _act(request, body, idempotency_key, caller, BedReleased)
 
 
 @router.post("/encounters/{encounter_id}/identity", **ITEM)

@@ -62,6 +62,36 @@ def _of(given: ByLevel | None, level: TriageLevel) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
+class EmergencyBeds(Value):
+    """How many emergency beds each department keeps."""
+
+    kept: Annotated[int, Field(ge=1)]
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
+
+
+class BedRules(Value):
+    """When a report is too old, how long advice to send elsewhere stands at most, and for whom the
+    emergency beds are kept."""
+
+    known_for_s: Annotated[float, Field(gt=0)]
+    divert_for_s: Annotated[float, Field(gt=0)]
+    kept_for: frozenset[TriageLevel]
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
+    emergency: EmergencyBeds
+
+    @property
+    def known_for(self) -> timedelta:
+        """How long what was reported is known."""
+        return timedelta(seconds=self.known_for_s)
+
+    @property
+    def divert_for(self) -> timedelta:
+        """How long advice to send elsewhere stands at most."""
+        return timedelta(seconds=self.divert_for_s)
+
+
 class Facility(Value):
     """What one facility keeps. What it does not say, all do."""
 
@@ -72,6 +102,7 @@ class Facility(Value):
     zones: Mapping[TriageLevel, Zone] = {}
     #: What is done after the patient is treated.
     formalities: tuple[Formality, ...] | None = None
+    beds: BedRules | None = None
 
     def over(self, others: Self) -> Self:
         """The same with what all keep, where this one says nothing."""
@@ -80,7 +111,14 @@ class Facility(Value):
             teams={**others.teams, **self.teams},
             zones={**others.zones, **self.zones},
             formalities=others.formalities if self.formalities is None else self.formalities,
+            beds=self.beds or others.beds,
         )
+
+    @property
+    def bed_rules(self) -> BedRules:
+        """What it keeps of its beds; the loader has seen to it that all keep something."""
+        assert self.beds is not None  # noqa: S101
+        return self.beds
 
 
 class Facilities(Value):

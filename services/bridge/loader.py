@@ -22,7 +22,7 @@ class FacilitiesRefused(Exception):
 
 def facilities(path: Path | Traversable | None = None) -> Facilities:
     """What the facilities of this region keep. Raises ``FacilitiesRefused``, also where a term is
-    missing: what is not asked for is never late."""
+    missing: what is not asked for is never late; or what holds for beds."""
     file = path or SHIPPED
     try:
         found = Facilities.model_validate(read_yaml(file), extra="forbid")
@@ -32,4 +32,6 @@ def facilities(path: Path | Traversable | None = None) -> Facilities:
         raise FacilitiesRefused(f"{file.name}: {complaint(error)}") from error
     if missing := sorted(set(Owed) - found.all.terms.keys()):
         raise FacilitiesRefused(f"{file.name}: all has no term for {', '.join(missing)}")
+    if found.all.beds is None:
+        raise FacilitiesRefused(f"{file.name}: all says nothing of beds")
     return found

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Identifier, Phone, Text
+from schemas.event import Identifier, Moment, Phone, Text
 from schemas.handoff import (
     Department,
     Formality,
@@ -71,6 +71,28 @@ class Bed(Body):
 
     department: Department
     bed: Identifier | None = None
+
+
+class ReleasedBed(Body):
+    """The bed in this department waits no more."""
+
+    department: Department
+
+
+class CountedBeds(Body):
+    """What a department could give now, and what it keeps for emergencies beside it; ``staffed`` is
+    all that have their staff, whoever lies in them."""
+
+    free: Annotated[int, Field(ge=0, le=10_000)]
+    emergency: Annotated[int, Field(ge=0, le=10_000)]
+    staffed: Annotated[int, Field(ge=0, le=10_000)] | None = None
+
+
+class AdvisedDivert(Body):
+    """Better elsewhere, until then, and why."""
+
+    until: Moment
+    reason: Annotated[Text, Field(min_length=1)]
 
 
 class Identity(Body):

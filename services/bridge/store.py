@@ -24,6 +24,7 @@ from schemas.handoff import (
     ReceiptEvent,
 )
 from schemas.triage import Centre
+from services.bridge import bed_store
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
@@ -120,11 +121,14 @@ class CaseStore:
     async def save(
         self, connection: Connection, changed: Mapping[str, Row[Case]], emitted: Sequence[Event]
     ) -> None:
-        """Store the cases, what the queues show, and the legal record."""
+        """Store the cases, their beds, what the queues show, and the legal record. Raises
+        ``Rejected`` 409 where a bed is to be reserved and none is left."""
         await CASES.save(connection, changed)
         cases = {key: row.state for key, row in changed.items() if row.state}
+        moved = await bed_store.move(connection, cases, emitted, self._facilities)
         for facility, items in sorted(_touched(cases, emitted).items()):
             await _show(connection, facility, items)
+        await bed_store.keep(connection, moved, self._facilities)
         await self.wake(connection, list(cases.values()))
         await _keep(connection, emitted)
 

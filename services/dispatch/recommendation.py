@@ -6,7 +6,7 @@ Nothing here decides: a human chooses, and who chose is recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from math import inf
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
 
+from schemas.capacity import CapacityReported
 from schemas.event import Identifier, Value
 from schemas.incident import Point
 from schemas.triage import Bilingual, Centre, TriageLevel
@@ -45,6 +46,7 @@ class Why(StrEnum):
     FULL = "full"
     HAS_BEDS = "has_beds"
     BEDS_UNKNOWN = "beds_unknown"
+    OTHERS_WAIT = "others_wait"
 
 
 TEXTS = {
@@ -69,6 +71,9 @@ TEXTS = {
     Why.FULL: Bilingual(zh="无空床", en="says it has no free bed"),
     Why.HAS_BEDS: Bilingual(zh="有空床", en="says it has free beds"),
     Why.BEDS_UNKNOWN: Bilingual(zh="床位未知", en="its beds are not known"),
+    Why.OTHERS_WAIT: Bilingual(
+        zh="同级或更重的患者正在候诊", en="patients as severe or more wait there for a doctor"
+    ),
 }
 
 
@@ -292,16 +297,16 @@ def _hospital(patient: Patient, hospital: Hospital, site: Site, now: datetime) -
     if hospital.facility_id == patient.wishes:
         pro.append(argument(Why.WISHED))
     told = hospital.capacity
-    if told is None or now - told.occurred_at > site.fleet.capacity_known_for:
-        con.append(argument(Why.BEDS_UNKNOWN, as_of=told.occurred_at if told else None))
-    else:
-        if told.divert:
-            con.append(argument(Why.DIVERTS, as_of=told.occurred_at))
-        free = [beds.department.value for beds in told.beds if beds.free]
-        if free:
-            pro.append(argument(Why.HAS_BEDS, free, told.occurred_at))
-        elif told.beds:
-            con.append(argument(Why.FULL, as_of=told.occurred_at))
+    known_for = site.fleet.capacity_known_for
+    is_known = told is not None and now - told.occurred_at <= known_for
+    if told is not None and _diverts(told, is_known, now):
+        con.append(argument(Why.DIVERTS, as_of=told.occurred_at))
+    beds = _beds(patient, told, known_for, now)
+    (pro if beds.why is Why.HAS_BEDS else con).append(beds)
+    if told is not None and is_known:
+        others = [w.level for w in told.waiting or () if not is_worse(patient.severity, w.level)]
+        if others:
+            con.append(argument(Why.OTHERS_WAIT, others, told.occurred_at))
     eta = site.roads.takes(patient.point, hospital.point, now, site.zone)
     return HospitalAdvice(
         facility_id=hospital.facility_id,
@@ -309,6 +314,30 @@ def _hospital(patient: Patient, hospital: Hospital, site: Site, now: datetime) -
         pro=tuple(pro),
         con=tuple(con),
     )
+
+
+def _diverts(told: CapacityReported, is_known: bool, now: datetime) -> bool:
+    """Whether its advice to go elsewhere stands: until it ends by itself; where that was not said,
+    as long as what it has free is known."""
+    return told.divert and (is_known if told.divert_until is None else now < told.divert_until)
+
+
+def _beds(
+    patient: Patient, told: CapacityReported | None, known_for: timedelta, now: datetime
+) -> Argument:
+    """What it has free for this patient. What was counted too long ago is unknown, whatever it
+    said; what is kept for emergencies is for the severe."""
+    if told is None:
+        return argument(Why.BEDS_UNKNOWN)
+    counted = [(each, each.reported_at or told.occurred_at) for each in told.beds]
+    known = [(beds, at) for beds, at in counted if now - at <= known_for]
+    if not known:
+        return argument(Why.BEDS_UNKNOWN, as_of=max((at for _, at in counted), default=None))
+    is_severe = is_worse(patient.severity, TriageLevel.NOT_YET)
+    free = [(b.department.value, at) for b, at in known if b.free or (is_severe and b.emergency)]
+    if not free:
+        return argument(Why.FULL, as_of=min(at for _, at in known))
+    return argument(Why.HAS_BEDS, [name for name, _ in free], min(at for _, at in free))
 
 
 # -- the reserve -------------------------------------------------------------------------------

@@ -415,6 +415,7 @@ DONE: Mapping[str, Told] = {
     "direct-to": {"direct_to": "ct", "phone": "555-0142", "gate": "北门"},
     "direct-to/revoked": {"direct_to": "ct"},
     "bed": {"department": "stroke_unit"},
+    "bed/released": {"department": "stroke_unit"},
     "identity": {"reference": "V-88"},
     "identity/merged": {"reference": "V-90", "merged": "V-88"},
     "identity/split": {"reference": "V-90", "reason": "腕带核对不符"},

@@ -66,9 +66,9 @@ FACILITY = "/v1/facilities/{facility_id}"
 #: What a facility does about a patient that is bound for it.
 FACILITY_ACTS = (
     "acknowledgement", "acceptance", "redirect-request", "activation", "direct-to",
-    "direct-to/revoked", "bed", "identity", "level", "arrival", "milestones", "transfer", "outcome",
-    "departments/{department}/answer", "identity/merged", "identity/split", "formalities", "death",
-    "addenda",
+    "direct-to/revoked", "bed", "bed/released", "identity", "level", "arrival", "milestones",
+    "transfer", "outcome", "departments/{department}/answer", "identity/merged", "identity/split",
+    "formalities", "death", "addenda",
 )  # fmt: skip
 #: The access matrix: who is let in where. A route that is not here fails the tests.
 TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -144,6 +144,10 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"GET {FACILITY}/feed": CENTRE,
         f"POST {FACILITY}/receipts": CENTRE,
         f"POST {FACILITY}/encounters/{{encounter_id}}/handover": CENTRE | CREW,
+        f"GET {FACILITY}/beds": CENTRE,
+        f"PUT {FACILITY}/beds/{{department}}": CENTRE,
+        f"POST {FACILITY}/divert": CENTRE,
+        f"POST {FACILITY}/divert/ended": CENTRE,
         **{f"POST {FACILITY}/encounters/{{encounter_id}}/{act}": CENTRE for act in FACILITY_ACTS},
     },
 }
@@ -156,7 +160,6 @@ ROUTES = [(service, route) for service, lines in TABLE.items() for route in line
 GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route] != ANYONE]
 NOBODY = {
     "incident_id": "I-none",
-    "department": "D-none",
     "unit_id": "U-none",
     "station_id": "S-none",
     "leg_id": "L-none",
@@ -164,6 +167,7 @@ NOBODY = {
     "stamp_id": "S-none",
     "encounter_id": "E-none",
     "device_id": "M-none",
+    "department": "icu",
     "facility_id": OWN,
 }
 #: Who is let in here sees nothing of a patient that is not theirs.

@@ -20,6 +20,7 @@ from schemas.handoff import (
     Acknowledged,
     AddendumWritten,
     AdmissionCancelled,
+    BedReleased,
     BedReserved,
     CareTransferred,
     CentreActivated,
@@ -107,6 +108,7 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
         {"direct_to": "ct"},
     ),
     BedReserved: ({"department": "ccu", "bed": "CCU-04"}, {"bed": "CCU-05"}),
+    BedReleased: ({"department": "ccu"}, {"department": "icu"}),
     IdentityBound: ({"reference": "V-20260301-88", "provisional": True}, {"provisional": False}),
     IdentityMerged: ({"reference": "V-1", "merged": "V-20260301-88"}, {"merged": "V-3"}),
     IdentitySplit: (
@@ -141,6 +143,7 @@ def ready(kind: type[Event]) -> Case:
         return died()
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
+        BedReleased: BedReserved,
         OutcomeReported: CareTransferred,
         AddendumWritten: CareTransferred,
         DepartmentAnswered: CentreActivated,
@@ -170,6 +173,7 @@ def expected(kind: type[Event]) -> dict[str, Any]:
         DirectToRevoked: {"direct_to": None},
         BedReserved: {"beds": (doing(kind),)},
         DepartmentAnswered: {"answers": (doing(kind),)},
+        BedReleased: {"beds": ()},
         IdentityBound: {"identity": doing(kind)},
         IdentityMerged: {
             "identity": made(
@@ -200,6 +204,7 @@ def expected(kind: type[Event]) -> dict[str, Any]:
     return stamps[kind]
 
 
+TAKES_BACK = (BedReleased, DirectToRevoked)
 kinds = pytest.mark.parametrize("kind", SAYS, ids=lambda kind: str(kind.__name__))
 
 
@@ -298,6 +303,7 @@ DepartmentAnswered       x        x         x          x          x         x   
 DirectToConfirmed        x        x         x          x          x         x        x         ·
 DirectToRevoked          x        x         x          x          x         x        x         ·
 BedReserved              x        x         x          x          x         x        x         ·
+BedReleased              x        x         x          x          x         x        x         ·
 LevelOverridden          x        x         x          x          x         x        x         ·
 PatientArrived           x        x         x          x          x         x        x         ·
 DeathDeclared            x        x         x          x          x         x        x         ·
@@ -539,6 +545,13 @@ def test_another_way_takes_the_place_of_the_first_and_only_the_one_that_stands_i
         act(case, doing(DirectToRevoked, "d", direct_to="ct"), at(400))
 
 
+def test_a_bed_that_waits_no_more_leaves_those_of_other_departments() -> None:
+    case = after(doing(BedReserved), doing(BedReserved, "b", department="icu"), doing(BedReleased))
+    assert [bed.department for bed in case.handoff.beds] == ["icu"]
+    with pytest.raises(Rejected, match="409 Not reserved"):
+        act(case, doing(BedReleased, "again"), at(400))
+
+
 # -- what the hospital learns ----------------------------------------------------------------------
 
 
@@ -591,7 +604,7 @@ def urgent(case: Case) -> Case:
 
 
 def test_an_item_shows_everything_that_was_answered() -> None:
-    undone = (DirectToRevoked, OutcomeReported, IdentitySplit, AddendumWritten)
+    undone = {*TAKES_BACK, OutcomeReported, IdentitySplit, AddendumWritten}
     acts = [doing(kind) for kind in SAYS if kind not in undone]
     later = (doing(OutcomeReported), doing(AddendumWritten))
     case = after(*acts, *later, case=urgent(received(died())))

@@ -13,9 +13,12 @@ import pytest
 from click.testing import CliRunner
 
 from schemas import clinical, encounter, handoff, incident, triage, unit
+from schemas.capacity import Waiting
 from services.bridge import requests as bridge
+from services.bridge.capacity import DivertView, Overview, WardView
 from services.bridge.case import Handoff
 from services.bridge.item import Item, Queue
+from services.bridge.ward import Reservation
 from services.cli import main, run
 from services.dispatch import bodies
 from services.dispatch import requests as dispatch
@@ -46,7 +49,8 @@ MODELS = (
     Incident, EarlierCall, Located, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm,
     Item, Queue, Handoff,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
-    handoff.BedReserved, handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
+    Overview, WardView, DivertView, Reservation, Waiting, handoff.BedReserved,
+    handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip
 UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "points"}
 #: Fields with few words, by their row.

@@ -25,7 +25,10 @@ ROLES = {
         "timekeeper", "tracker", "unit_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
-    "services/bridge": {"api", "app", "cli", "feed", "handlers", "loader", "store", "timekeeper"},
+    "services/bridge": {
+        "api", "app", "bed_api", "bed_store", "cli", "feed", "handlers", "loader", "store",
+        "timekeeper",
+    },
     "services/reference": {"generate"},
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",

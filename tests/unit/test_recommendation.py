@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from schemas.capacity import Beds, CapacityReported
+from schemas.capacity import Beds, CapacityReported, Waiting
 from schemas.encounter import Complaint, Outcome, Patient
 from schemas.handoff import Department
 from schemas.incident import Point
@@ -364,6 +364,54 @@ def test_old_capacity_is_unknown_whatever_it_said() -> None:
     said = [Why.BEDS_UNKNOWN, Why.HAS_BEDS, Why.FULL, Why.BEDS_UNKNOWN]
     assert [what in set.union(*why(e)) for what, e in zip(said, found, strict=True)] == [True] * 4
     assert found[0].con[0].as_of == NOW - timedelta(minutes=minutes + 1)
+
+
+def ago(minutes: float) -> datetime:
+    return NOW - timedelta(minutes=minutes)
+
+
+def said_of(who: recommendation.Patient, told: CapacityReported) -> tuple[set[Why], set[Why]]:
+    (found,) = hospitals(who, [hospital("A", 1, capacity=told)], SITE, NOW)
+    return why(found)
+
+
+def test_a_department_is_as_old_as_its_count_however_lately_another_was_told_of() -> None:
+    minutes = SITE.fleet.capacity_known_for_s / 60
+    old = Beds(department=Department.ICU, free=4, reported_at=ago(minutes + 1))
+    full = Beds(department=Department.CCU, free=0, reported_at=ago(5))
+    told = capacity().but(beds=(old, full))
+    (found,) = hospitals(patient(), [hospital("A", 1, capacity=told)], SITE, NOW)
+    assert (Why.HAS_BEDS in why(found)[0], Why.FULL in why(found)[1]) == (False, True)
+    assert next(each for each in found.con if each.why is Why.FULL).as_of == ago(5)
+    assert Why.BEDS_UNKNOWN in said_of(patient(), told.but(beds=(old,)))[1]
+    assert Why.BEDS_UNKNOWN in said_of(patient(), told.but(beds=()))[1]
+
+
+@pytest.mark.parametrize("level", ORDER)
+def test_what_is_kept_for_emergencies_speaks_for_the_severe_alone(level: TriageLevel) -> None:
+    told = capacity().but(beds=(Beds(department=Department.ICU, free=0, emergency=1),))
+    pro, con = said_of(patient(level), told)
+    assert (Why.HAS_BEDS in pro) is (level in {L.CRITICAL, L.SEVERE})
+    assert (Why.FULL in con) is (Why.HAS_BEDS not in pro)
+
+
+def test_advice_to_go_elsewhere_ends_when_it_said_and_not_before() -> None:
+    minutes = SITE.fleet.capacity_known_for_s / 60
+    for told_ago, until, stands in (
+        (1, ago(0), False),
+        (1, ago(-1), True),
+        (minutes + 30, ago(-1), True),
+    ):
+        told = capacity(told_ago, divert=True).but(divert_until=until)
+        assert (Why.DIVERTS in said_of(patient(), told)[1]) is stands
+
+
+def test_who_waits_there_speaks_against_it_where_they_are_as_severe_and_that_is_known() -> None:
+    told = capacity().but(waiting=(Waiting(level=L.URGENT, patients=3),))
+    for level, is_against in ((L.SEVERE, False), (L.URGENT, True), (L.NON_URGENT, True)):
+        assert (Why.OTHERS_WAIT in said_of(patient(level), told)[1]) is is_against
+    old = told.but(occurred_at=ago(SITE.fleet.capacity_known_for_s / 60 + 1))
+    assert Why.OTHERS_WAIT not in said_of(patient(L.URGENT), old)[1]
 
 
 @pytest.mark.parametrize("level", ORDER)
