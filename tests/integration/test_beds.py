@@ -64,9 +64,10 @@ class Hospital:
     name: str
 
     async def ask(
-        self, method: str, path: str, facility: str = "", **body: Any
-    ) -> httpx.Response:  # fmt: skip
-        token = self.house.key.token(self.house.settings, Role.CENTRE, self.name)
+        self, method: str, path: str, facility: str = "", by: Role = Role.CENTRE, **body: Any
+    ) -> httpx.Response:
+        own = self.name if by is Role.CENTRE else None
+        token = self.house.key.token(self.house.settings, by, own)
         headers = {"Authorization": f"Bearer {token}"}
         said = None if method == "GET" else {"occurred_at": now().isoformat(), **body}
         transport = httpx.ASGITransport(app=self.house.app)
@@ -80,6 +81,11 @@ class Hospital:
         answer = await self.ask(method, path, **body)
         assert answer.is_success, answer.text
         return answer.json()
+
+    async def take_over(self, patient: str) -> None:
+        """The crew signs, and then the facility."""
+        await self.do("POST", f"encounters/{patient}/handover", by=Role.CREW)
+        await self.do("POST", f"encounters/{patient}/transfer")
 
     async def count(self, department: str, free: int, emergency: int, **more: Any) -> Any:
         said = {"free": free, "emergency": emergency, **more}
@@ -230,7 +236,7 @@ async def test_after_the_handover_the_bed_is_the_patients(house: House) -> None:
     await here.count("icu", 2, 1)
     patient = await here.patient()
     await here.reserve(patient)
-    await here.do("POST", f"encounters/{patient}/transfer", handed_over_by="crew-1")
+    await here.take_over(patient)
     assert await here.left("icu") == (1, 1)
     (icu,) = (await here.do("GET", "beds"))["wards"]
     assert icu["reservations"] == []
@@ -260,7 +266,7 @@ async def test_dispatch_is_told_with_age_and_owner_and_who_waits_for_a_doctor(
     await here.do("POST", f"encounters/{severe}/milestones", milestone="first_doctor")
     assert (await here.told())[-1]["waiting"] == [{"level": "urgent", "patients": 1}]
     assert (await here.do("GET", "beds"))["waiting"] == [{"level": "urgent", "patients": 1}]
-    await here.do("POST", f"encounters/{urgent}/transfer", handed_over_by="crew-1")
+    await here.take_over(urgent)
     assert (await here.told())[-1]["waiting"] == []
     before = len(await here.told())
     await here.do("POST", f"encounters/{severe}/milestones", milestone="needle")
