@@ -1,4 +1,4 @@
-"""Puts the bridge together: its loop, its relay, its interface, its feeds."""
+"""Puts the bridge together: its loop, its relay, its interface, its feeds, its courier."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from fastapi import FastAPI
 
 from services.bridge import loader
 from services.bridge.api import router
+from services.bridge.courier import Courier
 from services.bridge.feed import Feeds
 from services.bridge.handlers import consumption
+from services.bridge.outlet import outlets
 from services.bridge.store import CaseStore
 from services.bridge.timekeeper import Timekeeper
 from services.kit import postgres, runtime
@@ -33,7 +35,7 @@ def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
 
 async def main(settings: Settings) -> None:
     """Run until something fails."""
-    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=12))
+    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=14))
     folders = [files("services.kit") / "migrations", files("services.bridge") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
     feeds = Feeds(pool)
@@ -48,6 +50,11 @@ async def main(settings: Settings) -> None:
     loop = Loop(settings, pool, consumption(cases, facilities))
     relay = Relay(settings, SERVICE, pool)
     timekeeper = Timekeeper(settings, pool, cases, facilities)
+    ways = outlets(facilities, ZoneInfo(settings.time_zone))
+    courier = Courier(settings, pool, cases, facilities, ways)
     await runtime.together(
-        [runtime.serve(app, settings), relay.run, loop.run, feeds.run, timekeeper.run]
+        [
+            *(runtime.serve(app, settings), relay.run, loop.run),
+            *(feeds.run, timekeeper.run, courier.run),
+        ]
     )

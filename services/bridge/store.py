@@ -22,6 +22,7 @@ from schemas.handoff import (
     ReceiptEvent,
 )
 from schemas.triage import Centre
+from services.bridge import hospital
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
@@ -121,6 +122,7 @@ class CaseStore:
         for facility, items in sorted(_touched(cases, emitted).items()):
             await _show(connection, facility, items)
         await self.wake(connection, list(cases.values()))
+        await hospital.write(connection, self._facilities, cases, emitted)
         await _keep(connection, emitted)
 
     async def wake(self, connection: Connection, cases: Sequence[Case]) -> None:
