@@ -56,18 +56,18 @@ class Receiver:
 @asynccontextmanager
 async def listening(receiver: Mllp | Web, tls: ssl.SSLContext | None = None) -> AsyncIterator[None]:
     """The receiver, on a port of its own."""
-    serving: set[asyncio.Task[None]] = set()
+    serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        serving.add(task)
+        serving[task] = writer
         receiver.connections += 1
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await receiver.serve(reader, writer)
         finally:
-            serving.discard(task)
+            del serving[task]
             writer.transport.abort()
 
     server = await asyncio.start_server(serve, "127.0.0.1", receiver.port, ssl=tls, limit=1 << 22)
@@ -77,10 +77,10 @@ async def listening(receiver: Mllp | Web, tls: ssl.SSLContext | None = None) -> 
     finally:
         server.close()
         receiver.wakes.set()
-        for task in serving:
-            task.cancel()
+        for writer in serving.values():
+            writer.transport.abort()
         if serving:
-            await asyncio.wait(serving)
+            await asyncio.wait(list(serving))
 
 
 class Mllp(Receiver):

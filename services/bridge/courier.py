@@ -96,6 +96,7 @@ class Courier:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
+            seen.DELIVERY_AGE_SECONDS.clear()  # who has the turn knows, and nobody else
 
     def _on_hint(self, _connection: object, _pid: int, _channel: str, facility_id: str) -> None:
         for desk in self._desks.values():

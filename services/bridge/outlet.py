@@ -52,6 +52,8 @@ def outlet(interface: Interface, zone: ZoneInfo, fhir: Render | None) -> Outlet:
             return Webhook(str(interface.address), tls, webhook.key_of(secret))
         if fhir is None:
             raise ValueError("nothing here writes FHIR")
+        if not (secret.isascii() and secret.isprintable()):
+            raise ValueError("a bearer is written in plain characters")
         return Fhir(str(interface.address), tls, secret, fhir)
     except (OSError, ValueError) as error:
         raise InterfaceRefused(f"{interface.channel}: {error}") from error

@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     dispatch_shifts: Annotated[str, AfterValidator(_shifts)] = "08:00,20:00"
     """When the shifts of dispatch begin, with commas."""
     bridge_facilities: Path | None = None
-    """A YAML file with what facilities owe, by when, and who hears if it is late [ours]."""
+    """A YAML file with what facilities owe, who hears it is late, and their interfaces [ours]."""
     triage_protocols: str = "default"
     """The set of protocols that decides: the name of one that is shipped, or a folder."""
     triage_on_trial: str | None = None
