@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from schemas.clinical import VitalSigns
 from schemas.encounter import EncounterEvent, Patient
 from schemas.envelope import derived_id
 from schemas.handoff import (
@@ -21,10 +21,11 @@ from schemas.handoff import (
     PreArrivalWithdrawn,
 )
 from schemas.repeats import name_of
-from schemas.triage import Activation, Centre, Input, TriageLevel
+from schemas.triage import Input
 from services.bridge.case import Case
 from services.bridge.delivery import Answer, Outcome
 from services.bridge.record import record_of
+from services.bridge.terminology import Kind, meaning, unit_of
 
 #: What we are in MSH-3, and whose numbers ours are.
 US = "GREENCHANNEL"
@@ -38,44 +39,6 @@ _REASON = 300
 #: The structure of each message, where it is not named after its event.
 _STRUCTURES = {"A04": "ADT_A01", "A08": "ADT_A01", "A11": "ADT_A09", "A40": "ADT_A39"}
 _SEXES = {"male": "M", "female": "F", "unknown": "U"}
-_LEVELS = {
-    TriageLevel.CRITICAL: "Ⅰ 濒危",
-    TriageLevel.SEVERE: "Ⅱ 危重",
-    TriageLevel.URGENT: "Ⅲ 急症",
-    TriageLevel.NON_URGENT: "Ⅳ 非急症",
-    TriageLevel.NOT_YET: "未分级",
-}
-_CENTRES = {
-    Centre.EMERGENCY: "急诊 Emergency",
-    Centre.CHEST_PAIN: "胸痛中心 Chest pain",
-    Centre.STROKE: "卒中中心 Stroke",
-    Centre.TRAUMA: "创伤中心 Trauma",
-    Centre.MATERNAL: "危重孕产妇 Maternal",
-    Centre.NEONATAL: "危重儿童和新生儿 Neonatal",
-}
-_ACTIVATIONS = {
-    Activation.NOTICE: "列出 listed",
-    Activation.ALERT: "通知护士 alert",
-    Activation.ACTIVATE: "启动团队 activate",
-}
-#: LOINC code, name and UCUM unit of what was measured.
-_VITALS: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "heart_rate": ("8867-4", "Heart rate", "/min"),
-        "respiratory_rate": ("9279-1", "Respiratory rate", "/min"),
-        "spo2": ("59408-5", "Oxygen saturation by pulse oximetry", "%"),
-        "systolic_bp": ("8480-6", "Systolic blood pressure", "mm[Hg]"),
-        "diastolic_bp": ("8462-4", "Diastolic blood pressure", "mm[Hg]"),
-        "temperature": ("8310-5", "Body temperature", "Cel"),
-        "gcs_eye": ("9267-6", "Glasgow coma score eye opening", "{score}"),
-        "gcs_verbal": ("9270-0", "Glasgow coma score verbal", "{score}"),
-        "gcs_motor": ("9268-4", "Glasgow coma score motor", "{score}"),
-        "blood_glucose": ("15074-8", "Glucose in blood", "mmol/L"),
-        "potassium": ("6298-4", "Potassium in blood", "mmol/L"),
-        "fetal_heart_rate": ("55283-6", "Fetal heart rate", "/min"),
-        "pain": ("72514-3", "Pain severity 0-10", "{score}"),
-    }
-)
 #: What would end a field, a segment or the message. A control character becomes a blank.
 _ESCAPES = {
     **dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " "),
@@ -227,7 +190,8 @@ def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
 
 def _pv2(patient: Patient, case: Case, zone: ZoneInfo) -> str:
     """Why help was called, as it was told: no diagnosis; and when they will be there."""
-    reason = _components(patient.complaint, patient.complaint_text or "", _OWN)
+    words = patient.complaint_text or meaning("complaints", patient.complaint).text
+    reason = _components(patient.complaint, words, _OWN)
     return _segment("PV2", {3: reason, 8: _time(case.arrives_at, zone)})
 
 
@@ -235,14 +199,13 @@ def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iter
     told = _time(event.occurred_at, zone)
     rows: list[dict[int, str]] = []
     for name, level in (("worst", record.worst), ("current", record.current)):
-        code = _components(f"triage_{name}", f"分诊级别 Triage level, {name}", _OWN)
-        rows.append(_observed("CE", code, _components(level, _LEVELS[level], _OWN), told))
-    for concern in record.centres:
-        code = _components(f"centre_{concern.centre}", _CENTRES[concern.centre], _OWN)
-        loud = _components(concern.activation, _ACTIVATIONS[concern.activation], _OWN)
-        rows.append(_observed("CE", code, loud, told))
+        code = _components(f"triage_{name}", f"分诊级别 · triage level, {name}", _OWN)
+        rows.append(_observed("CE", code, _coded("levels", level), told))
+    for each in record.centres:
+        code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
+        rows.append(_observed("CE", code, _coded("activations", each.activation), told))
     if age := record.patient.age:
-        code = _components("30525-0", "Age", "LN")
+        code = _components("30525-0", "年龄 · age", "LN")
         rows.append({**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"})
     rows += [row for each in record.inputs if (row := _measured(each, zone))]
     for number, row in enumerate(rows, start=1):
@@ -251,20 +214,26 @@ def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iter
 
 def _measured(taken: Input, zone: ZoneInfo) -> dict[int, str] | None:
     """A vital sign with its unit and time; one that somebody tried to measure in vain stands there
-    without a value. What cannot be true is left out."""
-    at = _time(taken.occurred_at, zone)
-    if taken.name == "consciousness" and isinstance(taken.value, str):
-        code = _components("consciousness", "意识 Consciousness (ACVPU)", _OWN)
-        return _observed("ST", code, _escaped(taken.value), at)
-    if taken.name not in _VITALS:
+    without a value. What cannot be true is left out, and so is what was only computed."""
+    if taken.name not in VitalSigns.model_fields:
         return None
-    loinc, name, unit = _VITALS[taken.name]
-    code = _components(loinc, name, "LN")
-    if taken.value == "unmeasurable":
+    meant, value, at = meaning("vitals", taken.name), taken.value, _time(taken.occurred_at, zone)
+    if not meant.loinc:
+        return None
+    code = _components(meant.loinc[-1], meant.text, "LN")  # the last says how it was measured
+    if value == "unmeasurable":
         return {3: code, 11: "X", 14: at}
-    if not isinstance(taken.value, float | int):
+    if isinstance(value, str):
+        return _observed("CE", code, _coded("consciousness", value), at)
+    if not isinstance(value, float | int):
         return None
-    return {**_observed("NM", code, f"{taken.value:g}", at), 6: _components(unit, "", "UCUM")}
+    unit = _components(unit_of(taken.name), "", "UCUM")
+    return {**_observed("NM", code, f"{value:g}", at), 6: unit}
+
+
+def _coded(kind: Kind, code: str) -> str:
+    """A code of ours with its words."""
+    return _components(code, meaning(kind, code).text, _OWN)
 
 
 def _observed(kind: str, code: str, value: str, at: str) -> dict[int, str]:

@@ -147,8 +147,11 @@ async def _as_of(
         encounter_id=case.encounter_id,
         facility_id=facility_id,
         patient=case.patient,
+        unit_id=case.unit_id,
+        boarded_at=case.boarded_at,
         admission=admission,
         version=case.version,
+        ended=case.ended and case.facility_id == facility_id,
         handoff=Handoff(arrived_at=stay["arrived_at"]),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -13,17 +13,13 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from schemas.encounter import EncounterEvent
-from services.bridge import hl7, webhook
-from services.bridge.case import Case
+from schemas.handoff import PreArrivalWithdrawn
+from services.bridge import fhir, hl7, webhook
 from services.bridge.delivery import Answer, Delivery, Outcome, judge
 from services.bridge.facility import Facilities, Interface
 from services.bridge.hospital import Place
 from services.bridge.mllp import ANSWER_S, CONNECT_S, Line
 from services.kit.errors import TransientFailure
-
-#: The JSON of a FHIR bundle, from an event and its case for a facility.
-Render = Callable[[EncounterEvent, Case, str], str]
 
 
 class InterfaceRefused(Exception):
@@ -41,7 +37,7 @@ class Outlet(Protocol):
         """Let go of what is held open."""
 
 
-def outlet(interface: Interface, zone: ZoneInfo, fhir: Render | None) -> Outlet:
+def outlet(interface: Interface, zone: ZoneInfo) -> Outlet:
     """The way out that an interface names. Raises ``InterfaceRefused``."""
     try:
         tls = _tls(interface)
@@ -50,24 +46,20 @@ def outlet(interface: Interface, zone: ZoneInfo, fhir: Render | None) -> Outlet:
             return Hl7(Line(interface.host, interface.address.port or 0, tls), zone)
         if interface.channel == "webhook":
             return Webhook(str(interface.address), tls, webhook.key_of(secret))
-        if fhir is None:
-            raise ValueError("nothing here writes FHIR")
         if not (secret.isascii() and secret.isprintable()):
             raise ValueError("a bearer is written in plain characters")
-        return Fhir(str(interface.address), tls, secret, fhir)
+        return Fhir(str(interface.address), tls, secret, zone)
     except (OSError, ValueError) as error:
         raise InterfaceRefused(f"{interface.channel}: {error}") from error
 
 
-def outlets(
-    facilities: Facilities, zone: ZoneInfo, fhir: Render | None = None
-) -> Mapping[Place, Outlet]:
+def outlets(facilities: Facilities, zone: ZoneInfo) -> Mapping[Place, Outlet]:
     """All that the facilities name. Raises ``InterfaceRefused``."""
     found: dict[Place, Outlet] = {}
     for facility_id, facility in facilities.facilities.items():
         for interface in facility.interfaces:
             try:
-                found[facility_id, interface.channel] = outlet(interface, zone, fhir)
+                found[facility_id, interface.channel] = outlet(interface, zone)
             except InterfaceRefused as refused:
                 raise InterfaceRefused(f"{facility_id}: {refused}") from refused
     return found
@@ -157,14 +149,15 @@ class Fhir(Http):
     """A bundle for the base of a FHIR server."""
 
     def __init__(
-        self, address: str, tls: ssl.SSLContext | None, bearer: str, render: Render
+        self, address: str, tls: ssl.SSLContext | None, bearer: str, zone: ZoneInfo
     ) -> None:
         super().__init__(address, tls)
         self._headers = {"content-type": "application/fhir+json"}
         if bearer:
             self._headers["authorization"] = f"Bearer {bearer}"
-        self._render = render
+        self._zone = zone
 
     async def tell(self, delivery: Delivery, now: datetime) -> Answer:
-        bundle = self._render(delivery.event, delivery.case, delivery.facility_id)
-        return await self.post(bundle.encode(), self._headers)
+        withdrawn = isinstance(delivery.event, PreArrivalWithdrawn)
+        bundle = fhir.bundle(delivery.case, delivery.facility_id, self._zone, withdrawn=withdrawn)
+        return await self.post(fhir.as_json(bundle).encode(), self._headers)

@@ -30,8 +30,7 @@ from services.bridge.case import Case
 from services.bridge.courier import Courier
 from services.bridge.facility import Facilities
 from services.bridge.handoff import hear
-from services.bridge.hospital import Place
-from services.bridge.outlet import InterfaceRefused, Outlet, Render, outlets
+from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.promise import keep
 from services.bridge.store import CASES, CaseStore
 from services.kit import outbox, postgres
@@ -140,8 +139,8 @@ class City:
         told = [json.loads(row["value"]) for row in rows]
         return [(each["via"], each["version"]) for each in told]
 
-    def courier(self, fhir: Render | None = None) -> Courier:
-        ways: Mapping[Place, Outlet] = outlets(self.facilities, ZONE, fhir)
+    def courier(self) -> Courier:
+        ways = outlets(self.facilities, ZONE)
         return Courier(SETTINGS, self.pool, self.cases, self.facilities, ways)
 
 
@@ -174,9 +173,9 @@ def web_to(receiver: Web, channel: str = "webhook") -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def telling(city: City, fhir: Render | None = None) -> AsyncIterator[asyncio.Task[None]]:
+async def telling(city: City) -> AsyncIterator[asyncio.Task[None]]:
     """A courier at work; in the end it is killed as it stands."""
-    task = asyncio.create_task(city.courier(fhir).run())
+    task = asyncio.create_task(city.courier().run())
     try:
         yield task
     finally:
@@ -313,20 +312,26 @@ async def test_an_error_of_its_own_is_given_up_after_a_while(pool: postgres.Pool
     his, home = Mllp(), fresh()
     async with listening(his):
         city = City(pool, {home: [hl7_to(his)]})
-        his.plan.extend(["AE"] * 3)
+        his.plan.extend(["AE"] * 3 + ["hang"] * 99)
         async with telling(city):
             first = await city.bind(home)
-            await until(lambda: len(his.came) == 3)
+            since = "SELECT erring_since FROM deliveries WHERE facility_id = $1"
+            began = await until(lambda: pool.fetchval(since, home))
+            tries = "SELECT attempts FROM deliveries WHERE facility_id = $1"
+            await until(lambda: _first(pool, tries, home, 3))
+            assert await pool.fetchval(since, home) == began
         # As if it had begun ten minutes ago.
         await pool.execute(
             "UPDATE deliveries SET erring_since = now() - interval '10 min' WHERE facility_id = $1",
             home,
         )
+        his.plan.clear()
         his.plan.append("AE")
         async with telling(city):
             second = await city.bind(home)
             await until(lambda: city.all_told(home))
-    assert patients(his) == [first] * 4 + [second]
+    assert list(dict.fromkeys(patients(his))) == [first, second]
+    assert len(his.taken) == 1, "the second alone"
     reason = "SELECT reason FROM deliveries WHERE facility_id = $1"
     assert await pool.fetchval(reason, home) == "AE no bed free"
 
@@ -563,19 +568,35 @@ async def test_a_webhook_that_is_refused_is_set_down_and_the_next_goes_on(
     assert await pool.fetchval(reason, home) == "HTTP 422"
 
 
-async def test_fhir_is_posted_to_its_base_by_who_writes_it(pool: postgres.Pool) -> None:
+async def test_fhir_is_posted_to_its_base_with_its_bearer(pool: postgres.Pool) -> None:
     web, home = Web(), fresh()
     async with listening(web):
         city = City(pool, {home: [web_to(web, "fhir")]})
-        with pytest.raises(InterfaceRefused, match=f"^{home}: fhir: nothing here writes FHIR$"):
-            city.courier()
         name = await city.bind(home)
-        async with telling(city, lambda event, case, to: f'{{"of": "{case.encounter_id}/{to}"}}'):
+        web.plan.append("503")
+        async with telling(city):
             await until(lambda: city.all_told(home))
-    assert [body for _, body in web.came] == [f'{{"of": "{name}/{home}"}}']
+            assert await city.delivered(name) == [("fhir", 1)]
+            await city.does(PatientArrived, name, home)
+            await city.hears(chosen(name, fresh()))
+            await until(lambda: city.all_told(home))
+    bundles = [json.loads(body) for _, body in web.came]
+    assert [each["resourceType"] for each in bundles] == ["Bundle"] * 4
+    assert bundles[0] == bundles[1], "the same when it is told again"
+    states = [
+        [e["resource"]["status"] for e in each["entry"] if _is_visit(e["resource"])]
+        for each in bundles[1:]
+    ]
+    assert states == [["planned"], ["arrived"], ["cancelled"]]
     assert web.headers[0]["content-type"] == "application/fhir+json"
     assert web.headers[0]["authorization"] == f"Bearer {SECRET}"
-    assert await city.delivered(name) == [("fhir", 1)]
+
+
+def _is_visit(resource: dict[str, Any]) -> bool:
+    return (resource["resourceType"], resource.get("class", {}).get("code")) == (
+        "Encounter",
+        "EMER",
+    )
 
 
 # -- TLS and secrets -------------------------------------------------------------------------------
@@ -621,6 +642,7 @@ def test_nothing_is_said_in_clear_over_a_wire() -> None:
     [
         ({"secret": "H_NONE"}, "there is no secret in H_NONE"),
         ({"secret": "/nowhere/key"}, "No such file"),
+        ({"channel": "fhir", "secret": "H_ODD"}, "a bearer is written in plain characters"),
         ({"secret": "H_SHORT"}, "the secret of a webhook is whsec_"),
         ({"secret": "H_SECRET", "ca_file": "/nowhere/ca.pem"}, "No such file"),
     ],
@@ -629,10 +651,11 @@ def test_a_secret_that_is_not_there_is_told_at_the_start(
     monkeypatch: pytest.MonkeyPatch, interface: dict[str, str], said: str
 ) -> None:
     monkeypatch.setenv("H_SHORT", "whsec_xyz0")
+    monkeypatch.setenv("H_ODD", "xyz0\nHost: x")
     told = {"channel": "webhook", "address": "https://his.example/in", **interface}
     shipped = loader.facilities().model_dump(mode="json")
     named = Facilities.model_validate({**shipped, "facilities": {"H-1": {"interfaces": [told]}}})
-    with pytest.raises(InterfaceRefused, match=f"^H-1: webhook: .*{said}") as refused:
+    with pytest.raises(InterfaceRefused, match=f"^H-1: {told['channel']}: .*{said}") as refused:
         outlets(named, ZONE)
     assert "xyz0" not in str(refused.value)
 

@@ -201,13 +201,13 @@ def test_level_centres_and_vital_signs_stand_in_observations() -> None:
         40,
     )  # fmt: skip
     known = observed(hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA))
-    assert known["triage_worst"][0] == "severe^Ⅱ 危重^99GC"
+    assert known["triage_worst"][0] == "severe^Ⅱ 危重 · Ⅱ severe^99GC"
     assert known["centre_chest_pain"][0].split("^")[0] == "activate"
     assert known["8867-4"] == ("128", "/min^^UCUM", "F")
     assert known["8310-5"] == ("36.5", "Cel^^UCUM", "F")
     assert known["8480-6"][0] == "0", "what a human measured"
     assert known["59408-5"] == ("", "", "X"), "somebody tried in vain: it is no zero"
-    assert known["consciousness"][0] == "V"
+    assert known["80288-4"][0] == "V^对声音有反应 · responds to voice^99GC"
     assert known.keys().isdisjoint({"9279-1", "shock_index"})
 
 
@@ -248,7 +248,7 @@ def test_another_hospitals_number_is_not_told() -> None:
 # -- whatever is written ---------------------------------------------------------------------------
 
 
-@given(text=some.text(max_size=60))
+@given(text=some.text(min_size=1, max_size=60))
 def test_no_text_ends_a_field_a_segment_or_the_message(text: str) -> None:
     case = Case(encounter_id="E-1", facility_id="H-1", centres=(Centre.EMERGENCY,))
     case = case.but(patient=case.patient.but(complaint_text=text))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -69,6 +71,33 @@ def test_the_committed_locks_fit_the_project() -> None:
 )
 def test_a_lock_is_complained_about(wanted: str, lock: str, said: list[str]) -> None:
     assert list(complaints([Requirement(wanted)], lock)) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "banned"),
+    [
+        ("from fhir.resources.patient import Patient", True),
+        ("from fhir.resources import get_fhir_model_class", True),
+        ("import fhir.resources", True),
+        ("from fhir.resources.R4B.patient import Patient", True),
+        ("from fhir.resources.R4B.bundle import Bundle  # noqa: TID251", False),
+    ],
+)
+def test_fhir_is_not_made_of_r5_and_in_one_place_alone(line: str, banned: bool) -> None:
+    asked = [sys.executable, "-m", "ruff", "check", "--no-cache", "--select", "TID251", "-"]
+    said = subprocess.run(
+        [*asked, "--stdin-filename", "services/bridge/fhir.py"], input=line, text=True, cwd=ROOT,
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert ("TID251" in said.stdout) is banned
+    doors = re.compile(r"^(.*fhir.resources.*)# noqa", re.MULTILINE)
+    found = [
+        door.strip()
+        for package in ROLES
+        for file in (ROOT / package).glob("*.py")
+        for door in doors.findall(file.read_text("utf-8"))
+    ]
+    assert found == ["from fhir.resources.R4B.bundle import Bundle"]
 
 
 def test_the_makefile_stays_small() -> None:
