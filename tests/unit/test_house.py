@@ -23,7 +23,10 @@ ROLES = {
         "timekeeper", "tracker", "unit_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
-    "services/bridge": {"api", "app", "cli", "feed", "handlers", "loader", "store", "timekeeper"},
+    "services/bridge": {
+        "api", "app", "cli", "feed", "handlers", "journal", "loader", "reading_api", "store",
+        "timekeeper",
+    },
     "services/reference": {"generate"},
     "simulator": {
         "api", "cast", "commands", "crew", "department", "desk", "dispatcher", "endpoints",
