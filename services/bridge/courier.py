@@ -14,11 +14,12 @@ from schemas.handoff import PreArrivalNotified
 from services.bridge import hospital
 from services.bridge.delivery import Answer, Delivery, Next, Outcome, after, is_open
 from services.bridge.facility import Facilities
+from services.bridge.feed import CHANNEL
 from services.bridge.hospital import First, Place
 from services.bridge.outlet import Outlet
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
-from services.bridge.store import CASES, FEED_CHANNEL, CaseStore
+from services.bridge.store import CASES, CaseStore
 from services.kit import observability as seen
 from services.kit import outbox
 from services.kit.outbox import SILENCE_S
@@ -78,7 +79,7 @@ class Courier:
                 mine = "SELECT pg_try_advisory_lock(hashtextextended('courier/bridge', 0))"
                 while not await connection.fetchval(mine):  # noqa: ASYNC110 (another's end is it)
                     await asyncio.sleep(LOOK_S)
-                await connection.add_listener(FEED_CHANNEL, self._on_hint)
+                await connection.add_listener(CHANNEL, self._on_hint)
                 await self._all(connection)
             finally:
                 with contextlib.suppress(asyncpg.InterfaceError):  # it is closed already

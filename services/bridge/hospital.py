@@ -29,18 +29,18 @@ _WRITE = """
                   $6::json[], $7::json[]) WITH ORDINALITY
            AS d (id, facility_id, channel, encounter_id, type, event, state, position)
      ORDER BY position
-    ON CONFLICT (id) DO NOTHING
+    ON CONFLICT DO NOTHING
 """
 #: What became of a patient at a facility since they were last bound for it.
 _STAY = """
     SELECT bool_or(type = 'PreArrivalNotified') AS told,
            max(occurred_at) FILTER (WHERE type = 'PatientArrived') AS arrived_at
       FROM acts AS a
-     WHERE encounter_id = $1 AND event ->> 'facility_id' = $2
+     WHERE encounter_id = $1 AND facility_id = $2
        AND type IN ('PreArrivalNotified', 'PatientArrived')
        AND recorded_at >= coalesce(
            (SELECT max(recorded_at) FROM acts
-             WHERE encounter_id = $1 AND event ->> 'facility_id' = $2
+             WHERE encounter_id = $1 AND facility_id = $2
                AND type = 'PreArrivalWithdrawn'),
            '-infinity')
 """

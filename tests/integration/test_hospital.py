@@ -29,10 +29,11 @@ from services.bridge.acts import act
 from services.bridge.case import Case
 from services.bridge.courier import Courier
 from services.bridge.facility import Facilities
+from services.bridge.feed import Feeds
 from services.bridge.handoff import hear
 from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.promise import keep
-from services.bridge.store import CASES, CaseStore
+from services.bridge.store import CASES, CaseStore, confined
 from services.kit import outbox, postgres
 from services.kit.postgres import Row, transaction
 from services.kit.settings import Settings
@@ -80,7 +81,8 @@ class City:
         shipped = loader.facilities().model_dump(mode="json")
         own = {name: {"interfaces": each} for name, each in interfaces.items()}
         self.facilities = Facilities.model_validate({**shipped, "facilities": own})
-        self.cases = CaseStore(ZONE, self.facilities)
+        self.feeds = Feeds(pool)
+        self.cases = CaseStore(ZONE, self.facilities, self.feeds.changed)
 
     async def hears(self, *events: Any, fails: bool = False) -> None:
         """Events of one patient, in one transaction."""
@@ -98,8 +100,8 @@ class City:
                 raise RuntimeError("after the effect")
 
     async def does(self, kind: type[Event], name: str, facility: str, **more: Any) -> None:
-        """An act of the facility."""
-        async with transaction(self.pool) as connection:
+        """An act of the facility, in a transaction that is confined to it."""
+        async with confined(self.pool, facility) as connection:
             row = (await CASES.load(connection, [name]))[name]
             event = about(kind, name, facility_id=facility, staff_id="n", **more)
             case, told = act(row.state, event, datetime.now(UTC))
@@ -174,13 +176,15 @@ def web_to(receiver: Web, channel: str = "webhook") -> dict[str, Any]:
 
 @asynccontextmanager
 async def telling(city: City) -> AsyncIterator[asyncio.Task[None]]:
-    """A courier at work; in the end it is killed as it stands."""
+    """A courier at work, and who tells it of news; in the end they are killed as they stand."""
     task = asyncio.create_task(city.courier().run())
+    feeds = asyncio.create_task(city.feeds.run())
     try:
         yield task
     finally:
         task.cancel()
-        await asyncio.wait([task])
+        feeds.cancel()
+        await asyncio.wait([task, feeds])
         if not task.cancelled():
             task.result()
 

@@ -26,8 +26,8 @@ ROLES = {
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {
-        "api", "app", "cli", "courier", "feed", "handlers", "hospital", "loader", "mllp", "outlet",
-        "store", "timekeeper",
+        "api", "app", "cli", "courier", "feed", "handlers", "hospital", "journal", "loader", "mllp",
+        "outlet", "reading_api", "store", "timekeeper",
     },
     "services/reference": {"generate"},
     "simulator": {

@@ -18,3 +18,12 @@ CREATE TABLE deliveries (
     reason        text
 );
 CREATE INDEX deliveries_waiting ON deliveries (facility_id, channel, seq) WHERE refused_at IS NULL;
+
+-- Whose it is (0005): what a facility does is written by its request, and read by the courier alone.
+ALTER TABLE deliveries ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY service ON deliveries TO CURRENT_USER
+    USING (current_setting('greenchannel.acts_for', true) = 'service');
+CREATE POLICY observer ON deliveries FOR SELECT TO greenchannel_observer USING (true);
+CREATE POLICY facility ON deliveries FOR INSERT TO greenchannel_bridge_facility
+    WITH CHECK (facility_id = current_setting('greenchannel.facility', true));
+GRANT INSERT ON deliveries TO greenchannel_bridge_facility;
