@@ -133,8 +133,10 @@ class Courier:
             delivery = first.read()
             answer = await desk.outlet.tell(delivery, first.now)
         except Exception as error:
-            log.exception("a delivery cannot be told", extra={"action": "delivery_unsaid"})
-            answer = Answer(outcome=Outcome.REFUSED, reason=f"unsaid: {type(error).__name__}")
+            cause = type(error).__name__  # its words may repeat what stands in the record
+            said = {"action": "delivery_unsaid", "id": first.id, "cause": cause}
+            log.error("a delivery cannot be told", extra=said)
+            answer = Answer(outcome=Outcome.REFUSED, reason=f"unsaid: {cause}")
             following = Next(outcome=Outcome.REFUSED)
             async with self._hands, transaction(self._pool) as connection:
                 await hospital.settle(connection, first.id, following, answer.reason)

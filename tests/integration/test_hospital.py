@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 from prometheus_client import REGISTRY
 
 from schemas.clinical import FindingRecorded
 from schemas.encounter import DestinationSelected, EncounterEnded, PatientBoarded
+from schemas.envelope import encode
 from schemas.event import Event
 from schemas.handoff import IdentityBound, PatientArrived
 from services.bridge import courier, delivery, loader, mllp, outlet
@@ -37,10 +40,11 @@ from services.bridge.store import CASES, CaseStore, confined
 from services.kit import outbox, postgres
 from services.kit.postgres import Row, transaction
 from services.kit.settings import Settings
+from services.kit.tokens import SigningKey
 from services.kit.work import Received
 from tests.platform import Platform
 from tests.receivers import SECRET, Mllp, Web, certified, listening, runs
-from tests.services import until
+from tests.services import Service, running, until
 from tests.unit.test_promise import decided
 
 pytestmark = pytest.mark.timeout(90)
@@ -449,7 +453,7 @@ async def test_what_did_not_happen_is_not_told(pool: postgres.Pool) -> None:
 
 
 async def test_what_cannot_be_said_any_more_is_set_down_and_the_next_goes_on(
-    pool: postgres.Pool,
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     his, home = Mllp(), fresh()
     async with listening(his):
@@ -463,6 +467,8 @@ async def test_what_cannot_be_said_any_more_is_set_down_and_the_next_goes_on(
     assert patients(his) == [good]
     reason = "SELECT reason FROM deliveries WHERE facility_id = $1"
     assert await pool.fetchval(reason, home) == "unsaid: ValidationError"
+    (told,) = (each for each in caplog.records if each.message == "a delivery cannot be told")
+    assert told.exc_info is None, "an error may repeat what stands in a record"
 
 
 async def test_a_database_that_hangs_up_costs_a_turn_and_no_message(pool: postgres.Pool) -> None:
@@ -673,3 +679,35 @@ async def test_a_secret_may_lie_in_a_file(pool: postgres.Pool, tmp_path: Path) -
             await city.bind(home)
             await until(lambda: city.all_told(home))
     assert len(web.taken) == 1
+
+
+# -- the service -----------------------------------------------------------------------------------
+
+
+async def test_the_bridge_tells_by_its_file_when_it_runs(
+    platform: Platform, tmp_path: Path
+) -> None:
+    his, home = Mllp(), fresh()
+    async with listening(his):
+        interfaces = f"{home}: {{interfaces: [{json.dumps(hl7_to(his))}]}}"
+        shipped = loader.SHIPPED.read_text("utf-8")
+        file = tmp_path / "ours.yaml"
+        file.write_text(shipped.replace("facilities: {}", f"facilities: {{{interfaces}}}"), "utf-8")
+        named = {"GREENCHANNEL_BRIDGE_FACILITIES": str(file)}
+        service = Service("bridge", platform, tmp_path, SigningKey(), extra=named)
+        writer = AIOKafkaProducer(**platform.kafka("dispatch"), acks="all")
+        async with running(service):
+            await writer.start()
+            try:
+                message = encode(chosen("E-hospital-run", home), "greenchannel/dispatch")
+                await writer.send_and_wait(
+                    message.topic, message.value, message.key, headers=message.headers
+                )
+            finally:
+                await writer.stop()
+            await until(lambda: his.taken, 30)
+            async with httpx.AsyncClient(trust_env=False) as http:
+                counted = (await http.get(f"{service.url}/metrics")).text
+    assert triggers(his) == ["A05"]
+    labels = f'channel="hl7",facility="{home}",outcome="accepted"'
+    assert f"greenchannel_deliveries_total{{{labels}}} 1.0" in counted
