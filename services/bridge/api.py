@@ -1,13 +1,12 @@
-"""What an emergency department reads and answers. A facility sees nothing but its own."""
+"""What an emergency department answers. A facility sees nothing but its own."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request, Response
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from fastapi import Depends, Request, Response
 
 from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent
@@ -35,11 +34,12 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.triage import Activation
-from services.bridge import bed_api, store
+from services.bridge import bed_api, journal, store
 from services.bridge.acts import act
 from services.bridge.case import Case
-from services.bridge.item import Item, Queue, Signed, item_of
+from services.bridge.item import Item, Signed, item_of
 from services.bridge.promise import keep
+from services.bridge.reading_api import Staff, router
 from services.bridge.receipt import Receipt, receive
 from services.bridge.requests import (
     Acknowledgement,
@@ -67,62 +67,19 @@ from services.kit.auth import Principal, must_have_just_signed_in
 from services.kit.body import Body
 from services.kit.errors import Rejected
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
-from services.kit.postgres import Row, transaction
+from services.kit.postgres import Row
 from services.kit.role import Role
 
-router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["handover"])
+__all__ = ["router"]
+
 router.routes.extend(bed_api.router.routes)
 
-Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 #: Who hands over sees nothing of what the facility does.
 Giver = Annotated[Principal, Depends(Access(Role.CENTRE, Role.CREW))]
-#: A board that does not read for this long is dropped.
-SEND_TIMEOUT_S = 10
-HEARTBEAT_S = 15
 #: These are a person's, who has just shown who they are.
 SIGNED = (HandoverSigned, AddendumWritten)
 #: An act is answered with the item as it now stands.
 ITEM: dict[str, Any] = {"response_model": Item, "response_model_exclude_unset": True}
-
-#: How an event of the feed is described.
-EVENT = {
-    "type": "object",
-    "required": ["id", "event", "data"],
-    "properties": {
-        "id": {"type": "string"},
-        "event": {"enum": ["snapshot", "item"]},
-        "data": {"type": "string", "contentMediaType": "application/json"},
-    },
-}
-
-
-@router.get("/queue", responses={200: {"model": Queue}})
-async def read_queue(request: Request, facility_id: Identifier, caller: Staff) -> Response:
-    """Everything bound for this facility now."""
-    async with transaction(request.app.state.pool) as connection:
-        _, items = await store.snapshot(connection, facility_id)
-    return Response(items, media_type="application/json")
-
-
-@router.get(
-    "/feed",
-    response_class=EventSourceResponse,
-    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}},
-)
-async def follow_queue(
-    request: Request,
-    facility_id: Identifier,
-    caller: Staff,
-    last_event_id: Annotated[int | None, Header(ge=0, lt=2**63)] = None,
-) -> EventSourceResponse:
-    """The queue as server-sent events: a snapshot, or what was missed; then every change."""
-    lines = request.app.state.feeds.subscribe(facility_id, last_event_id)
-
-    async def events() -> AsyncIterator[ServerSentEvent]:
-        async for feed, kind, text in lines:
-            yield ServerSentEvent(data=text, event=kind, id=str(feed))
-
-    return EventSourceResponse(events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S)
 
 
 @router.post("/receipts", status_code=204)
@@ -133,7 +90,7 @@ async def note_receipts(
     """What has come to a board, and what is on its screen. A board tells by itself; of patients who
     are not bound for this facility any more nothing is noted."""
     state, wanted = request.app.state, {each.encounter_id: each for each in body.receipts}
-    async with transaction(state.pool) as connection:
+    async with store.confined(state.pool, facility_id) as connection:
         now = datetime.now(UTC)
         seen = await store.CASES.load(connection, wanted, lock=False)
         news = [key for key, row in seen.items() if _noted(row, facility_id, wanted[key], now)[1]]
@@ -490,7 +447,7 @@ async def _act(
         **more,
         **{name: getattr(body, name) for name in type(body).model_fields},
     )
-    async with transaction(request.app.state.pool) as connection:
+    async with store.confined(request.app.state.pool, facility_id) as connection:
         row = (await store.CASES.load(connection, [encounter_id]))[encounter_id]
         after, events = act(row.state, event, now)
         if isinstance(event, SIGNED):
@@ -501,5 +458,6 @@ async def _act(
             changed = {encounter_id: Row(after, row.version)}
             await request.app.state.cases.save(connection, changed, events)
             await outbox.append(connection, "bridge", events)
+        await journal.note(connection, facility_id, "act", [(caller, [encounter_id])])
         failpoint.reach("request.decided")
     return item_of(after, facility_id, withdrawn=False)

@@ -1,4 +1,4 @@
-"""Puts the bridge together: its loop, its relay, its interface, its feeds."""
+"""Puts the bridge together: its loop, its relay, its interface, its feeds, its courier."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from fastapi import FastAPI
 
 from services.bridge import loader
 from services.bridge.api import router
+from services.bridge.courier import Courier
 from services.bridge.feed import Feeds
 from services.bridge.handlers import consumption
+from services.bridge.outlet import outlets
 from services.bridge.store import CaseStore
 from services.bridge.timekeeper import Timekeeper
 from services.kit import postgres, runtime
@@ -26,30 +28,37 @@ SERVICE = "bridge"
 
 
 def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
-    """Give the interface what it works with: all but its feeds."""
+    """Give the interface what it works with. Of ``pool`` it sees what a facility may see."""
     app.state.pool = pool
     app.state.signature_within = timedelta(seconds=settings.signature_within_s)
+    app.state.feeds = Feeds(pool)
     app.state.facilities = loader.facilities(settings.bridge_facilities)
-    app.state.cases = CaseStore(ZoneInfo(settings.time_zone), app.state.facilities)
+    zone = ZoneInfo(settings.time_zone)
+    app.state.cases = CaseStore(zone, app.state.facilities, app.state.feeds.changed)
 
 
 async def main(settings: Settings) -> None:
     """Run until something fails."""
-    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=12))
+    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=11))
     folders = [files("services.kit") / "migrations", files("services.bridge") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
-    feeds = Feeds(pool)
+    # Whoever asks gets connections that see nothing until their transaction is confined.
+    asked = await postgres.connect(settings, SERVICE, size=10, acts_for="nobody")
 
     async def is_ready() -> bool:
         return loop.ready and await postgres.is_writable(pool)
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
-    furnish(app, settings, pool)
-    app.state.feeds = feeds
+    furnish(app, settings, asked)
     cases, facilities = app.state.cases, app.state.facilities
     loop = Loop(settings, pool, consumption(cases, facilities))
     relay = Relay(settings, SERVICE, pool)
     timekeeper = Timekeeper(settings, pool, cases, facilities)
+    ways = outlets(facilities, ZoneInfo(settings.time_zone))
+    courier = Courier(settings, pool, cases, facilities, ways)
     await runtime.together(
-        [runtime.serve(app, settings), relay.run, loop.run, feeds.run, timekeeper.run]
+        [
+            *(runtime.serve(app, settings), relay.run, loop.run),
+            *(app.state.feeds.run, timekeeper.run, courier.run),
+        ]
     )

@@ -14,12 +14,13 @@ from services.bridge.bed_store import BEDS
 from services.bridge.beds import Beds, DivertAdvised, DivertEnded, say
 from services.bridge.capacity import Overview, overview, tell
 from services.bridge.requests import AdvisedDivert, CountedBeds
+from services.bridge.store import confined
 from services.bridge.ward import Counted, Said
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
 from services.kit.body import Body
 from services.kit.http import Access, IdempotencyKey, event_id_for, retrying
-from services.kit.postgres import Row, transaction
+from services.kit.postgres import Row
 from services.kit.role import Role
 
 router = APIRouter(prefix="/v1/facilities/{facility_id}", tags=["beds"])
@@ -31,7 +32,7 @@ Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 async def read_beds(request: Request, facility_id: Identifier, caller: Staff) -> Overview:
     """The beds of this facility. What was counted too long ago is not known, and not 0."""
     rules = request.app.state.facilities.of(facility_id).bed_rules
-    async with transaction(request.app.state.pool) as connection:
+    async with confined(request.app.state.pool, facility_id) as connection:
         row = (await BEDS.load(connection, [facility_id], lock=False))[facility_id]
         beds = row.state or Beds(facility_id=facility_id)
         patients = await bed_store.waiting(connection, facility_id)
@@ -97,7 +98,7 @@ async def end_divert(
 async def _say(request: Request, facility_id: str, said: Said) -> Overview:
     """Take in what was said, in one transaction, and answer with the beds as they are now."""
     rules = request.app.state.facilities.of(facility_id).bed_rules
-    async with transaction(request.app.state.pool) as connection:
+    async with confined(request.app.state.pool, facility_id) as connection:
         row = (await BEDS.load(connection, [facility_id]))[facility_id]
         now = datetime.now(UTC)
         before = row.state or Beds(facility_id=facility_id)

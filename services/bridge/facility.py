@@ -1,12 +1,14 @@
-"""What a facility owes a patient bound for it: by when, and who hears of it if it is late."""
+"""What a facility owes a patient bound for it: by when, and who hears of it if it is late; and the
+ways into its own systems."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Self, TypeVar
+from ipaddress import ip_address
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import Field
+from pydantic import AnyUrl, Field, model_validator
 
 from schemas.event import Identifier, Text, Value
 from schemas.handoff import Addressee, Formality, Owed, Zone
@@ -16,6 +18,15 @@ Seconds = Annotated[float, Field(ge=0)]
 #: The same for every level, or by level; of a level that is not named there is none.
 ByLevel = Seconds | Mapping[TriageLevel, Seconds]
 T = TypeVar("T")
+
+#: How a system of a hospital is told.
+Channel: TypeAlias = Literal["hl7", "fhir", "webhook"]
+#: What an address begins with: enciphered, and in clear, which is for this machine alone.
+_SCHEMES: Mapping[Channel, tuple[str, str]] = {
+    "hl7": ("mllps", "mllp"),
+    "fhir": ("https", "http"),
+    "webhook": ("https", "http"),
+}
 
 
 class Rung(Value):
@@ -92,6 +103,55 @@ class BedRules(Value):
         return timedelta(seconds=self.divert_for_s)
 
 
+class Interface(Value):
+    """A way into a system of a hospital. It names where a secret lies and never holds one."""
+
+    channel: Channel
+    address: AnyUrl
+    #: An environment variable, or a file by its whole path: the key that signs a webhook, or the
+    #: bearer of a FHIR server.
+    secret: Annotated[str, Field(pattern=r"^([A-Z][A-Z0-9_]*|/.+)$")] | None = None
+    #: Who vouches for the hospital's certificate, where the system's list does not.
+    ca_file: Annotated[str, Field(pattern=r"^/.+$")] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Interface:
+        enciphered, clear = _SCHEMES[self.channel]
+        if self.address.scheme not in (enciphered, clear):
+            raise ValueError(f"an address of {self.channel} begins with {enciphered}://")
+        if self.address.scheme == clear and not is_loopback(self.host):
+            raise ValueError(f"in clear to this machine alone: write {enciphered}://")
+        if self.channel == "hl7" and not (self.address.host and self.address.port):
+            raise ValueError(f"an address is {enciphered}://HOST:PORT")
+        if self.secret is None and self.channel == "webhook":
+            raise ValueError("a webhook is signed: name where its secret lies")
+        if self.secret is not None and self.channel == "hl7":
+            raise ValueError("HL7 over MLLP has no place for a secret")
+        if self.address.username or self.address.password:
+            raise ValueError("an address holds no secret: name where it lies")
+        return self
+
+    @property
+    def host(self) -> str:
+        """Name or number, without the brackets of IPv6."""
+        return (self.address.host or "").strip("[]")
+
+    @property
+    def is_enciphered(self) -> bool:
+        """Whether it is spoken to by TLS."""
+        return self.address.scheme == _SCHEMES[self.channel][0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this is the machine itself, so that nothing goes over a wire."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Facility(Value):
     """What one facility keeps. What it does not say, all do."""
 
@@ -103,6 +163,14 @@ class Facility(Value):
     #: What is done after the patient is treated.
     formalities: tuple[Formality, ...] | None = None
     beds: BedRules | None = None
+    interfaces: tuple[Interface, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Facility:
+        channels = [each.channel for each in self.interfaces]
+        if len(set(channels)) < len(channels):
+            raise ValueError("a facility has one interface of a channel")
+        return self
 
     def over(self, others: Self) -> Self:
         """The same with what all keep, where this one says nothing."""
@@ -127,7 +195,18 @@ class Facilities(Value):
     all: Facility
     facilities: Mapping[Identifier, Facility] = {}
 
+    @model_validator(mode="after")
+    def _check(self) -> Facilities:
+        if self.all.interfaces:
+            raise ValueError("an interface belongs to one facility: name it there")
+        return self
+
     def of(self, facility_id: str | None) -> Facility:
         """What this one keeps."""
         own = self.facilities.get(facility_id or "")
         return self.all if own is None else own.over(self.all)
+
+    def interfaces(self, facility_id: str) -> Sequence[Interface]:
+        """The ways into the systems of this one."""
+        own = self.facilities.get(facility_id)
+        return () if own is None else own.interfaces

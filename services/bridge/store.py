@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, TypeGuard
+from functools import partial
+from typing import Any, NamedTuple, TypeGuard
 from zoneinfo import ZoneInfo
 
 from schemas.clinical import LevelOverridden
@@ -24,17 +26,16 @@ from schemas.handoff import (
     ReceiptEvent,
 )
 from schemas.triage import Centre
-from services.bridge import bed_store
+from services.bridge import bed_store, hospital
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
 from services.bridge.item import item_of
 from services.bridge.promise import next_due
-from services.kit.postgres import Connection, Row, Table
+from services.kit.postgres import Connection, Pool, Row, Table, after_commit, transaction
 from services.kit.work import Received
 
 CASES = Table("cases", Case, remember=1024)
-FEED_CHANNEL = "bridge_feed"
 #: Kept for good, besides each record that was more than a refresh.
 _LEGAL = (
     AdmissionOpened,
@@ -51,6 +52,11 @@ _LEGAL = (
 #: What changes an item of a queue.
 _SHOWN = (PreArrivalNotified, PreArrivalWithdrawn, ReceiptEvent, HandoffEvent, Escalated)
 
+#: As this role a transaction finds the rows of one facility alone, until it ends.
+_CONFINE = """
+    SELECT set_config('role', 'greenchannel_bridge_facility', true),
+           set_config('greenchannel.facility', $1, true)
+"""
 _RESERVE = """
     INSERT INTO admission_numbers AS n (day, last) VALUES ($1, $2)
     ON CONFLICT (day) DO UPDATE SET last = n.last + excluded.last RETURNING last
@@ -69,16 +75,19 @@ _KEEP = """
     INSERT INTO acts (event_id, encounter_id, type, occurred_at, event)
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::json[])
 """
-#: What stands is changed only where it is another time.
+#: What stands is changed only where it is another time, or another facility's.
 _WAKE = """
-    WITH new AS (SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS new (encounter_id, due_at)),
+    WITH new AS (
+        SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[])
+                   AS new (encounter_id, due_at, facility_id)),
     gone AS (
         DELETE FROM wakings AS w USING new
          WHERE w.encounter_id = new.encounter_id AND new.due_at IS NULL)
-    INSERT INTO wakings AS w
+    INSERT INTO wakings AS w (encounter_id, due_at, facility_id)
     SELECT * FROM new WHERE due_at IS NOT NULL
-    ON CONFLICT (encounter_id) DO UPDATE SET due_at = excluded.due_at
-     WHERE w.due_at <> excluded.due_at
+    ON CONFLICT (encounter_id)
+    DO UPDATE SET due_at = excluded.due_at, facility_id = excluded.facility_id
+     WHERE (w.due_at, w.facility_id) IS DISTINCT FROM (excluded.due_at, excluded.facility_id)
 """
 _DUE = """
     SELECT now() AS now, array(
@@ -86,17 +95,52 @@ _DUE = """
 """
 _SNAPSHOT = """
     SELECT coalesce((SELECT feed FROM facilities WHERE facility_id = $1), 0) AS feed,
-           (SELECT array_agg(jsonb_set(item::jsonb, '{feed}', to_jsonb(feed))::text ORDER BY feed)
-              FROM queue WHERE facility_id = $1 AND is_open) AS items
+           array_agg(encounter_id ORDER BY feed) AS encounter_ids,
+           array_agg(jsonb_set(item::jsonb, '{feed}', to_jsonb(feed))::text ORDER BY feed) AS items
+      FROM queue WHERE facility_id = $1 AND is_open
 """
-_SINCE = "SELECT feed, item FROM queue WHERE facility_id = $1 AND feed > $2 ORDER BY feed LIMIT $3"
+_SINCE = """
+    SELECT feed, encounter_id, item FROM queue
+     WHERE facility_id = $1 AND feed > $2 ORDER BY feed LIMIT $3
+"""
+_SHOWN_NOW = """
+    SELECT feed, encounter_id, item FROM queue
+     WHERE facility_id = $1 AND encounter_id = $2 AND NOT (item ->> 'withdrawn')::boolean
+"""
+_TOLD = """
+    SELECT type, occurred_at, recorded_at, event FROM acts
+     WHERE facility_id = $1 AND encounter_id = $2
+     ORDER BY occurred_at, recorded_at, type
+"""
+
+
+class Shown(NamedTuple):
+    """What a facility is shown of these patients, as JSON, as of this feed number."""
+
+    feed: int
+    encounter_ids: Sequence[str]
+    text: str
+
+
+@asynccontextmanager
+async def confined(pool: Pool, facility_id: str) -> AsyncIterator[Connection]:
+    """One transaction of a facility: it sees and changes the rows of this one, and no others."""
+    async with transaction(pool) as connection:
+        await connection.execute(_CONFINE, facility_id)
+        yield connection
 
 
 class CaseStore:
     """The loop's and the API's view of cases."""
 
-    def __init__(self, zone: ZoneInfo, facilities: Facilities) -> None:
-        self._zone, self._facilities = zone, facilities
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        facilities: Facilities,
+        changed: Callable[[Collection[str]], None] = lambda _: None,
+    ) -> None:
+        """``changed`` hears, after the commit, of which facilities the queue has changed."""
+        self._zone, self._facilities, self._changed = zone, facilities, changed
 
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
@@ -126,16 +170,25 @@ class CaseStore:
         await CASES.save(connection, changed)
         cases = {key: row.state for key, row in changed.items() if row.state}
         moved = await bed_store.move(connection, cases, emitted, self._facilities)
-        for facility, items in sorted(_touched(cases, emitted).items()):
+        touched = _touched(cases, emitted)
+        for facility, items in sorted(touched.items()):
             await _show(connection, facility, items)
+        if touched:
+            after_commit(partial(self._changed, touched.keys()))
         await bed_store.keep(connection, moved, self._facilities)
         await self.wake(connection, list(cases.values()))
+        await hospital.write(connection, self._facilities, cases, emitted)
         await _keep(connection, emitted)
 
     async def wake(self, connection: Connection, cases: Sequence[Case]) -> None:
         """Write down when each of them has to be looked at next, if ever."""
         times = [next_due(case, self._facilities.of(case.facility_id)) for case in cases]
-        await connection.execute(_WAKE, [case.encounter_id for case in cases], times)
+        await connection.execute(
+            _WAKE,
+            [case.encounter_id for case in cases],
+            times,
+            [case.facility_id for case in cases],
+        )
 
 
 def _touched(
@@ -169,7 +222,6 @@ async def _show(
         ],
         [json.dumps(item) for item in items.values()],
     )
-    await connection.execute("SELECT pg_notify($1, $2)", FEED_CHANNEL, facility_id)
 
 
 async def _keep(connection: Connection, emitted: Sequence[Event]) -> None:
@@ -199,16 +251,35 @@ async def due(connection: Connection, many: int) -> tuple[datetime, list[str]]:
     return row["now"], row["due"]
 
 
-async def snapshot(connection: Connection, facility_id: str) -> tuple[int, str]:
+async def snapshot(connection: Connection, facility_id: str) -> Shown:
     """The facility's feed number and its open queue, as one JSON object, read at one moment."""
     row = await connection.fetchrow(_SNAPSHOT, facility_id)
-    feed, items = (row["feed"], row["items"] or []) if row else (0, [])
-    return feed, f'{{"feed":{feed},"items":[{",".join(items)}]}}'
+    assert row is not None  # noqa: S101 (it is counted)
+    items = ",".join(row["items"] or ())
+    return Shown(
+        row["feed"], row["encounter_ids"] or (), f'{{"feed":{row["feed"]},"items":[{items}]}}'
+    )
 
 
-async def since(
-    connection: Connection, facility_id: str, feed: int, limit: int
-) -> list[tuple[int, str]]:
+async def since(connection: Connection, facility_id: str, feed: int, limit: int) -> Sequence[Shown]:
     """What changed after ``feed``, oldest first, each item as it is now."""
-    rows = await connection.fetch(_SINCE, facility_id, feed, limit)
-    return [(row["feed"], f'{{"feed":{row["feed"]},{row["item"][1:]}') for row in rows]
+    return [_shown(row) for row in await connection.fetch(_SINCE, facility_id, feed, limit)]
+
+
+async def shown(connection: Connection, facility_id: str, encounter_id: str) -> Shown | None:
+    """The one item, also after the transfer; none of a patient who is not bound for the facility
+    (any more)."""
+    row = await connection.fetchrow(_SHOWN_NOW, facility_id, encounter_id)
+    return None if row is None else _shown(row)
+
+
+def _shown(row: Mapping[str, Any]) -> Shown:
+    text = f'{{"feed":{row["feed"]},{row["item"][1:]}'
+    return Shown(row["feed"], (row["encounter_id"],), text)
+
+
+async def told(
+    connection: Connection, facility_id: str, encounter_id: str
+) -> Sequence[Mapping[str, Any]]:
+    """Every record, act and escalation of this patient at this facility, oldest first."""
+    return [dict(row) for row in await connection.fetch(_TOLD, facility_id, encounter_id)]

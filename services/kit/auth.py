@@ -11,7 +11,7 @@ import json
 import logging
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Principal:
     role: Role
     facility: str | None = None
     #: When this person last showed who they are; none for software.
-    signed_in_at: datetime | None = None
+    signed_in_at: datetime | None = field(default=None, compare=False)
 
     def is_of(self, facility: str | None) -> bool:
         """Whether the caller belongs to this facility. Who names none belongs to none."""

@@ -57,6 +57,16 @@ ESCALATIONS = Counter(
     "What a facility owed and was late, by who was told",
     ["owed", "to"],
 )
+DELIVERIES = Counter(
+    "greenchannel_deliveries_total",
+    "Tries to tell a hospital's system, by what became of them",
+    ["facility", "channel", "outcome"],
+)
+DELIVERY_AGE_SECONDS = Gauge(
+    "greenchannel_deliveries_oldest_age_seconds",
+    "Age of what a hospital's system is told next; 0 when nothing waits",
+    ["facility", "channel"],
+)
 DECISIONS = Counter("greenchannel_decisions_total", "Decisions of triage", ["level", "changed"])
 SHADOWS = Counter(
     "greenchannel_shadow_decisions_total",

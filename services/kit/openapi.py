@@ -88,3 +88,5 @@ def _refusal(description: str) -> dict[str, Any]:
 
 #: What a service answers until all of it runs.
 UNREADY = _refusal("Not all parts of this service run yet.")
+#: What is answered to who has as many open as one may have.
+TOO_MANY = _refusal("You have as many of these open as one caller may.")

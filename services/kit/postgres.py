@@ -40,8 +40,11 @@ def is_transient(error: BaseException) -> bool:
     )
 
 
-async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
-    """Open a pool. Raises ``TransientFailure`` when the database is away."""
+async def connect(
+    settings: Settings, schema: str, size: int = 4, *, acts_for: str = "service"
+) -> Pool:
+    """Open a pool. Raises ``TransientFailure`` when the database is away. Where a schema keeps rows
+    from those who may not see them, ``acts_for`` is for whom its connections say they act."""
     try:
         pool = await asyncpg.create_pool(
             settings.postgres_dsn.get_secret_value(),
@@ -54,6 +57,7 @@ async def connect(settings: Settings, schema: str, size: int = 4) -> Pool:
             server_settings={
                 "search_path": schema,
                 "application_name": f"greenchannel/{schema}",
+                "greenchannel.acts_for": acts_for,
                 "statement_timeout": "10s",
                 "idle_in_transaction_session_timeout": "10s",
                 "tcp_user_timeout": "10s",

@@ -23,6 +23,8 @@ SERVICES = ("bridge", "dispatch", "gateway", "triage")
 OWNERS = ("bridge", "dispatch", "triage")
 #: Those and one who may read their tables and change nothing.
 ROLES = (*SERVICES, "observer")
+#: With which nobody signs in: a service takes it on for requests that may see less than it does.
+NARROW = {"bridge_facility": "bridge"}
 
 
 def role_dsn(admin_dsn: str, role: str, password: str) -> str:
@@ -60,6 +62,8 @@ async def apply_database(admin_dsn: str, passwords: Mapping[str, str]) -> list[s
         async with pool.acquire() as connection:
             for role in (role for role in ROLES if role in passwords):
                 changed += await _apply_role(connection, admin_dsn, role, passwords[role])
+            for role, service in NARROW.items():
+                changed += await _apply_narrow(connection, role, service)
             for service in OWNERS:
                 changed += await _apply_schema(connection, service, f"greenchannel_{service}")
             changed += await _apply_schema(connection, "access", "CURRENT_USER")
@@ -91,6 +95,15 @@ async def _apply_role(
     else:
         changed = []
     return changed
+
+
+async def _apply_narrow(connection: Connection, role: str, service: str) -> list[str]:
+    name = f"greenchannel_{role}"
+    if await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", name):
+        return []
+    await connection.execute(f"CREATE ROLE {name} NOLOGIN")
+    await connection.execute(f"GRANT {name} TO greenchannel_{service} WITH INHERIT FALSE")
+    return [f"role {name}"]
 
 
 async def _lets_in(dsn: str) -> bool:

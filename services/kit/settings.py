@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     signature_within_s: PositiveFloat = 120.0
     """How many seconds after a sign-in a handover may be signed."""
     bridge_facilities: Path | None = None
-    """A YAML file with what facilities owe, by when, and who hears if it is late [ours]."""
+    """A YAML file with what facilities owe, who hears it is late, and their interfaces [ours]."""
     triage_protocols: str = "default"
     """The set of protocols that decides: the name of one that is shipped, or a folder."""
     triage_on_trial: str | None = None

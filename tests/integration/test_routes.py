@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -54,6 +54,7 @@ ENTERING = frozenset({Role.CREW, Role.PRIMARY_CARE})
 CLINIC = frozenset({Role.PRIMARY_CARE})
 CENTRE = frozenset({Role.CENTRE})
 VIEWERS = frozenset({Role.DISPATCHER, Role.OPS})
+AUDITOR = frozenset({Role.ADMIN})
 
 ALWAYS = {
     "GET /livez": ANYONE,
@@ -142,6 +143,9 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         **ALWAYS,
         f"GET {FACILITY}/queue": CENTRE,
         f"GET {FACILITY}/feed": CENTRE,
+        f"GET {FACILITY}/encounters/{{encounter_id}}": CENTRE,
+        f"GET {FACILITY}/encounters/{{encounter_id}}/timeline": CENTRE,
+        f"GET {FACILITY}/reads": AUDITOR,
         f"POST {FACILITY}/receipts": CENTRE,
         f"POST {FACILITY}/encounters/{{encounter_id}}/handover": CENTRE | CREW,
         f"GET {FACILITY}/beds": CENTRE,
@@ -171,14 +175,21 @@ NOBODY = {
     "facility_id": OWN,
 }
 #: Who is let in here sees nothing of a patient that is not theirs.
-HIDING = {(Role.PRIMARY_CARE, f"GET {ENCOUNTER}")}
+HIDING = {
+    (Role.PRIMARY_CARE, f"GET {ENCOUNTER}"),
+    (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}"),
+    (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/timeline"),
+}
 
 
 class EmptyFeeds:
     """Every board is shown one line and then ends."""
 
-    async def subscribe(self, facility_id: str, after: int | None) -> AsyncIterator[Any]:
+    async def subscribe(self, *_: object) -> AsyncIterator[Any]:
         yield 0, "snapshot", "{}"
+
+    def place(self, _: object) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -617,6 +628,17 @@ async def test_without_a_good_bearer_nobody_enters(house: House, service: str, r
         assert answer.status == 401, bearer
         assert answer.problem["title"] == "Not signed in"
         assert answer.http.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("service", "route"), GUARDED)
+async def test_a_token_in_the_address_opens_nothing(house: House, service: str, route: str) -> None:
+    """Addresses stand in logs; a browser that follows the feed sends the header by ``fetch``."""
+    (role, *_) = TABLE[service][route]
+    token = house.key.token(house.settings, role, facility_of(role))
+    asked = "&".join(f"{name}={token}" for name in ("access_token", "token", "authorization"))
+    answer = await house.ask(service, f"{route}?{asked}", None)
+    assert answer.status == 401
+    assert (await house.ask(service, route, token)).status != 401, "it is a good one"
 
 
 async def test_a_token_needs_a_role_and_a_name_that_may_stand_in_records(

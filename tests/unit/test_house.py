@@ -26,8 +26,8 @@ ROLES = {
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {
-        "api", "app", "bed_api", "bed_store", "cli", "feed", "handlers", "loader", "store",
-        "timekeeper",
+        "api", "app", "bed_api", "bed_store", "cli", "courier", "feed", "handlers", "hospital",
+        "journal", "loader", "mllp", "outlet", "reading_api", "store", "timekeeper",
     },
     "services/reference": {"generate"},
     "simulator": {

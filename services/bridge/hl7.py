@@ -1,0 +1,265 @@
+"""What a hospital's own system is told in HL7 v2.5.1, and how its acknowledgement is read.
+
+A patient is a number here, ours and the hospital's, and never a name. The first number in PID-3,
+the encounter, stays the same from the first message to the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from schemas.clinical import VitalSigns
+from schemas.encounter import EncounterEvent, Patient
+from schemas.envelope import derived_id
+from schemas.handoff import (
+    IdentityBound,
+    PatientArrived,
+    PreArrivalNotified,
+    PreArrivalRecord,
+    PreArrivalWithdrawn,
+)
+from schemas.repeats import name_of
+from schemas.triage import Input
+from services.bridge.case import Case
+from services.bridge.delivery import Answer, Outcome
+from services.bridge.record import record_of
+from services.bridge.terminology import Kind, meaning, unit_of
+
+#: What we are in MSH-3, and whose numbers ours are.
+US = "GREENCHANNEL"
+#: Codes of our own.
+_OWN = "99GC"
+#: MSH-10 takes so many characters.
+_CONTROL_ID = 20
+#: So much of what a hospital says about a refusal is kept.
+_REASON = 300
+
+#: The structure of each message, where it is not named after its event.
+_STRUCTURES = {"A04": "ADT_A01", "A08": "ADT_A01", "A11": "ADT_A09", "A40": "ADT_A39"}
+_SEXES = {"male": "M", "female": "F", "unknown": "U"}
+#: What would end a field, a segment or the message. A control character becomes a blank.
+_ESCAPES = {
+    **dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " "),
+    **{ord(c): f"\\{e}\\" for c, e in zip("\\|^&~", "EFSTR", strict=True)},
+}
+
+_OUTCOMES = {"A": Outcome.ACCEPTED, "E": Outcome.ERRED, "R": Outcome.REFUSED}
+
+Told = PreArrivalNotified | PreArrivalWithdrawn | PatientArrived | IdentityBound
+
+
+def message(event: Told, case: Case, zone: ZoneInfo) -> str:
+    """The message for the facility that the event names, the same at every call. ``case`` is as of
+    the event; of a withdrawal its ``arrived_at`` says whether the patient was there. Times are
+    written by the clock of ``zone``, with its offset."""
+    trigger = _trigger(event, case)
+    segments = [
+        *_head(trigger, event, event.facility_id, zone),
+        _pid(case, event.facility_id),
+        _pv1(case, event.facility_id, zone),
+    ]
+    if not isinstance(event, PreArrivalWithdrawn):  # another hospital may be chosen: no more of it
+        record = event.record if isinstance(event, PreArrivalNotified) else record_of(case)
+        segments += [_pv2(record.patient, case, zone), *_observations(record, event, zone)]
+    return _joined(segments)
+
+
+def merged(event: EncounterEvent, case: Case, gone: Case, zone: ZoneInfo) -> str:
+    """The message that two encounters are one patient: ``gone`` goes on as ``case``."""
+    facility_id = case.facility_id or ""
+    mrg = {1: _numbers(gone, facility_id), 5: _visit(gone)}
+    return _joined(
+        [
+            *_head("A40", event, facility_id, zone),
+            _pid(case, facility_id),
+            _segment("MRG", mrg),
+            _pv1(case, facility_id, zone),
+        ]
+    )
+
+
+def control_id(event: EncounterEvent, facility_id: str) -> str:
+    """MSH-10: the same for the same event at the same facility."""
+    made = derived_id("hl7", facility_id, event.encounter_id, name_of(event))
+    return made.replace("-", "")[:_CONTROL_ID]
+
+
+def read(answer: bytes, expected: str) -> Answer:
+    """What an acknowledgement says of the message with this MSH-10."""
+    text = answer.decode("utf-8", "replace").replace("\n", "\r")
+    segments = [line for line in text.split("\r") if line]
+    if not segments or not segments[0].startswith("MSH") or len(segments[0]) < len("MSH|"):
+        return Answer(outcome=Outcome.AWAY, reason="the answer is no HL7")
+    separator = segments[0][3]
+    fields = {line[:3]: line.split(separator) for line in reversed(segments)}
+    code, told, *said = [*fields.get("MSA", ["MSA"])[1:], "", ""]
+    outcome = _OUTCOMES.get(code[1:]) if len(code) == 2 and code[0] in "AC" else None
+    if outcome is None:
+        return Answer(outcome=Outcome.AWAY, reason="the answer has no acknowledgement (MSA-1)")
+    if told != expected:
+        return Answer(outcome=Outcome.AWAY, reason="the answer is to another message (MSA-2)")
+    if outcome is Outcome.ACCEPTED:
+        return Answer(outcome=outcome)
+    words = [code, *said, *fields.get("ERR", [])[1:]]
+    return Answer(outcome=outcome, reason=_printable(" ".join(filter(None, words)))[:_REASON])
+
+
+def _trigger(event: Told, case: Case) -> str:
+    match event:
+        case PreArrivalWithdrawn():
+            return "A38" if case.handoff.arrived_at is None else "A11"
+        case PatientArrived():
+            return "A04"
+        case PreArrivalNotified():  # the first is the one that began the handoff
+            return "A05" if event.occurred_at == case.handoff.notified_at else "A08"
+    return "A08"
+
+
+def _head(trigger: str, event: EncounterEvent, facility_id: str, zone: ZoneInfo) -> Iterator[str]:
+    told = event.recorded_at or event.occurred_at
+    structure = _STRUCTURES.get(trigger, f"ADT_{trigger}")
+    header = {
+        2: US,
+        5: _escaped(facility_id),
+        6: _time(told, zone),
+        8: f"ADT^{trigger}^{structure}",
+        9: control_id(event, facility_id),
+        10: "P",
+        11: "2.5.1",
+        17: "UNICODE UTF-8",
+    }  # numbered from MSH-2: MSH-1 is the separator itself
+    yield _segment("MSH", {1: "^~\\&", **header})
+    yield _segment("EVN", {2: _time(told, zone), 6: _time(event.occurred_at, zone)})
+
+
+def _pid(case: Case, facility_id: str) -> str:
+    is_known = case.patient.identity == "known" or _bound(case, facility_id) is not None
+    return _segment(
+        "PID",
+        {
+            1: "1",
+            3: _numbers(case, facility_id),
+            5: "^^^^^^S",  # a pseudonym, and not even that is told
+            8: _SEXES[case.patient.sex],
+            31: "N" if is_known else "Y",
+        },
+    )
+
+
+def _numbers(case: Case, facility_id: str) -> str:
+    """PID-3: our encounter, our admission, and the hospital's own number once it is bound."""
+    known = [_components(case.encounter_id, "", "", US, "PI")]
+    if case.admission is not None:
+        known.append(_visit(case))
+    if bound := _bound(case, facility_id):
+        known.append(_components(bound.reference, "", "", facility_id, "PI"))
+    return "~".join(known)
+
+
+def _bound(case: Case, facility_id: str) -> IdentityBound | None:
+    """What this facility calls the patient; another one's number is not its business."""
+    known = case.handoff.identity
+    return known if known is not None and known.facility_id == facility_id else None
+
+
+def _visit(case: Case) -> str:
+    if case.admission is None:
+        return ""
+    return _components(case.admission.admission_number, "", "", US, "VN")
+
+
+def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
+    """An emergency (PV1-2, PV1-4), admitted at boarding. The encounter stands in PV1-50 too: before
+    boarding there is no admission number."""
+    admitted = case.admission.admitted_at if case.admission else None
+    return _segment(
+        "PV1",
+        {
+            1: "1",
+            2: "E",
+            3: _components("", "", "", facility_id),
+            4: "E",
+            19: _visit(case),
+            44: _time(admitted, zone),
+            50: _components(case.encounter_id, "", "", US, "VN"),
+        },
+    )
+
+
+def _pv2(patient: Patient, case: Case, zone: ZoneInfo) -> str:
+    """Why help was called, as it was told: no diagnosis; and when they will be there."""
+    words = patient.complaint_text or meaning("complaints", patient.complaint).text
+    reason = _components(patient.complaint, words, _OWN)
+    return _segment("PV2", {3: reason, 8: _time(case.arrives_at, zone)})
+
+
+def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iterator[str]:
+    told = _time(event.occurred_at, zone)
+    rows: list[dict[int, str]] = []
+    for name, level in (("worst", record.worst), ("current", record.current)):
+        code = _components(f"triage_{name}", f"分诊级别 · triage level, {name}", _OWN)
+        rows.append(_observed("CE", code, _coded("levels", level), told))
+    for each in record.centres:
+        code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
+        rows.append(_observed("CE", code, _coded("activations", each.activation), told))
+    if age := record.patient.age:
+        code = _components("30525-0", "年龄 · age", "LN")
+        rows.append({**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"})
+    rows += [row for each in record.inputs if (row := _measured(each, zone))]
+    for number, row in enumerate(rows, start=1):
+        yield _segment("OBX", {1: str(number), **row})
+
+
+def _measured(taken: Input, zone: ZoneInfo) -> dict[int, str] | None:
+    """A vital sign with its unit and time; one that somebody tried to measure in vain stands there
+    without a value. What cannot be true is left out, and so is what was only computed."""
+    if taken.name not in VitalSigns.model_fields:
+        return None
+    meant, value, at = meaning("vitals", taken.name), taken.value, _time(taken.occurred_at, zone)
+    if not meant.loinc:
+        return None
+    code = _components(meant.loinc[-1], meant.text, "LN")  # the last says how it was measured
+    if value == "unmeasurable":
+        return {3: code, 11: "X", 14: at}
+    if isinstance(value, str):
+        return _observed("CE", code, _coded("consciousness", value), at)
+    if not isinstance(value, float | int):
+        return None
+    unit = _components(unit_of(taken.name), "", "UCUM")
+    return {**_observed("NM", code, f"{value:g}", at), 6: unit}
+
+
+def _coded(kind: Kind, code: str) -> str:
+    """A code of ours with its words."""
+    return _components(code, meaning(kind, code).text, _OWN)
+
+
+def _observed(kind: str, code: str, value: str, at: str) -> dict[int, str]:
+    return {2: kind, 3: code, 5: value, 11: "F", 14: at}
+
+
+def _time(at: datetime | None, zone: ZoneInfo) -> str:
+    return "" if at is None else at.astimezone(zone).strftime("%Y%m%d%H%M%S%z")
+
+
+def _components(*parts: str) -> str:
+    return "^".join(map(_escaped, parts)).rstrip("^")
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _segment(name: str, fields: Mapping[int, str]) -> str:
+    """Fields by their number, from 1."""
+    return "|".join([name, *(fields.get(n, "") for n in range(1, max(fields) + 1))]).rstrip("|")
+
+
+def _joined(segments: Sequence[str]) -> str:
+    return "".join(f"{segment}\r" for segment in segments)

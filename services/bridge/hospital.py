@@ -1,0 +1,179 @@
+"""What waits for systems of hospitals: written with its effect, and taken in order per channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from schemas.encounter import EncounterEvent
+from schemas.envelope import event_types
+from schemas.event import Event
+from schemas.handoff import AdmissionCancelled, PreArrivalWithdrawn
+from schemas.repeats import Repeats
+from services.bridge.case import Case, Handoff
+from services.bridge.delivery import Delivery, Next, Outcome, id_of, is_bound, is_told
+from services.bridge.facility import Channel, Facilities
+from services.kit.postgres import Connection
+
+#: A facility and a channel: what is told in order.
+Place = tuple[str, Channel]
+
+_WRITE = """
+    INSERT INTO deliveries (id, facility_id, channel, encounter_id, type, event, state)
+    SELECT id, facility_id, channel, encounter_id, type, event, state
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[],
+                  $6::json[], $7::json[]) WITH ORDINALITY
+           AS d (id, facility_id, channel, encounter_id, type, event, state, position)
+     ORDER BY position
+    ON CONFLICT DO NOTHING
+"""
+#: What became of a patient at a facility since they were last bound for it.
+_STAY = """
+    SELECT bool_or(type = 'PreArrivalNotified') AS told,
+           max(occurred_at) FILTER (WHERE type = 'PatientArrived') AS arrived_at
+      FROM acts AS a
+     WHERE encounter_id = $1 AND facility_id = $2
+       AND type IN ('PreArrivalNotified', 'PatientArrived')
+       AND recorded_at >= coalesce(
+           (SELECT max(recorded_at) FROM acts
+             WHERE encounter_id = $1 AND facility_id = $2
+               AND type = 'PreArrivalWithdrawn'),
+           '-infinity')
+"""
+_FIRST = """
+    SELECT id, facility_id, channel, type, event, state, attempts, erring_since,
+           now() AS now, extract(epoch FROM next_at - now())::float8 AS wait_s
+      FROM deliveries
+     WHERE facility_id = $1 AND channel = $2 AND refused_at IS NULL ORDER BY seq LIMIT 1
+"""
+_AGES = """
+    SELECT p.facility_id, p.channel, extract(epoch FROM now() - d.created_at)::float8 AS age_s
+      FROM unnest($1::text[], $2::text[]) AS p (facility_id, channel)
+      LEFT JOIN LATERAL (
+           SELECT created_at FROM deliveries AS d
+            WHERE d.facility_id = p.facility_id AND d.channel = p.channel AND refused_at IS NULL
+            ORDER BY seq LIMIT 1) AS d ON true
+"""
+_DONE = "DELETE FROM deliveries WHERE id = $1"
+_REFUSED = """
+    UPDATE deliveries SET attempts = attempts + 1, refused_at = now(), reason = $2 WHERE id = $1
+"""
+_AGAIN = """
+    UPDATE deliveries
+       SET attempts = attempts + 1, next_at = now() + $3::interval, erring_since = $4, reason = $2
+     WHERE id = $1
+"""
+
+
+@dataclass(frozen=True)
+class First:
+    """What a place is told next, by the database's clock: now, or when ``wait_s`` have passed."""
+
+    id: str
+    now: datetime
+    wait_s: float
+    row: asyncpg.Record
+
+    def read(self) -> Delivery:
+        """Raises ``ValueError`` where it is no event or case of ours any more."""
+        event = event_types()[self.row["type"]].model_validate_json(self.row["event"])
+        assert isinstance(event, EncounterEvent)  # noqa: S101 (no other was written)
+        return Delivery(
+            id=self.id,
+            facility_id=self.row["facility_id"],
+            channel=self.row["channel"],
+            event=event,
+            case=Case.model_validate_json(self.row["state"]),
+            attempts=self.row["attempts"],
+            erring_since=self.row["erring_since"],
+        )
+
+
+async def write(
+    connection: Connection,
+    facilities: Facilities,
+    cases: Mapping[str, Case],
+    emitted: Sequence[Event],
+) -> None:
+    """Write down what systems of hospitals are to be told of these events, in their transaction and
+    before the legal record holds them. ``cases`` are those that they changed, as they are now."""
+    rows: list[tuple[Any, ...]] = []
+    for event in emitted:
+        if not isinstance(event, EncounterEvent):
+            continue
+        facility_id = getattr(event, "facility_id", None) or ""
+        channels = [i.channel for i in facilities.interfaces(facility_id)]
+        told = [channel for channel in channels if is_told(channel, event)]
+        if not told:
+            continue
+        case = await _as_of(connection, event, facility_id, cases[event.encounter_id], emitted)
+        if case is None:
+            continue
+        about = (event.encounter_id, event.named(), event.model_dump_json(exclude_none=True))
+        state = case.but(taken=Repeats()).model_dump_json(exclude_defaults=True)
+        rows += [(id_of(c, facility_id, event), facility_id, c, *about, state) for c in told]
+    if rows:
+        await connection.execute(_WRITE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def _as_of(
+    connection: Connection,
+    event: EncounterEvent,
+    facility_id: str,
+    case: Case,
+    emitted: Sequence[Event],
+) -> Case | None:
+    """The case to tell this event with. None where the facility need not hear: the patient was
+    bound for it and for another again within this transaction.
+
+    A withdrawal has put away what it takes back: whether the patient was there, and their number.
+    """
+    if not isinstance(event, PreArrivalWithdrawn):
+        return case if is_bound(case, facility_id) else None
+    stay = await connection.fetchrow(_STAY, event.encounter_id, facility_id)
+    if stay is None or not stay["told"]:
+        return None
+    cancelled = (
+        e.admission
+        for e in emitted
+        if isinstance(e, AdmissionCancelled) and e.encounter_id == event.encounter_id
+    )
+    admission = case.admission or next(cancelled, None)
+    return Case(
+        encounter_id=case.encounter_id,
+        facility_id=facility_id,
+        patient=case.patient,
+        unit_id=case.unit_id,
+        boarded_at=case.boarded_at,
+        admission=admission,
+        version=case.version,
+        ended=case.ended and case.facility_id == facility_id,
+        handoff=Handoff(arrived_at=stay["arrived_at"]),
+    )
+
+
+async def first(connection: Connection, place: Place) -> First | None:
+    """What this place is told next, if anything waits."""
+    row = await connection.fetchrow(_FIRST, *place)
+    return None if row is None else First(row["id"], row["now"], row["wait_s"], row)
+
+
+async def settle(connection: Connection, name: str, following: Next, reason: str) -> None:
+    """Delete what was told, set down what was refused, put off what is tried again."""
+    if following.again is not None:
+        since = following.erring_since
+        await connection.execute(_AGAIN, name, reason, following.again, since)
+    elif following.outcome is Outcome.REFUSED:
+        await connection.execute(_REFUSED, name, reason)
+    else:
+        await connection.execute(_DONE, name)
+
+
+async def ages(connection: Connection, places: Sequence[Place]) -> Mapping[Place, float | None]:
+    """How many seconds each place has waited for what it is told next; None where nothing waits."""
+    rows = await connection.fetch(_AGES, [p[0] for p in places], [p[1] for p in places])
+    return {(row["facility_id"], row["channel"]): row["age_s"] for row in rows}
