@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 from asyncpg import PostgresError
 
-from benchmarks import intake, report, tracker, triage, triage_report
+from benchmarks import feeds, intake, report, tracker, triage, triage_report
 from benchmarks.ground import PEERS_PYTHON
 from benchmarks.machine import machine
 from services.kit.admin import CannotApply
@@ -40,6 +40,7 @@ PARTS = {
     "triage": Part(triage.measure, triage.Options, triage_report),
     "tracker": Part(tracker.measure, tracker.Options, tracker),
     "intake": Part(intake.measure, intake.Options, intake),
+    "feeds": Part(feeds.measure, feeds.Options, feeds),
 }
 
 
@@ -50,7 +51,7 @@ PARTS = {
     type=click.IntRange(min=20),
     default=60,
     show_default=True,
-    help="of samples, fixes or calls",
+    help="of samples, fixes, calls or changes",
 )
 @click.option("--encounters", type=click.IntRange(min=10), help="of triage  [default: 1000]")
 @click.option("--rounds", type=click.IntRange(min=1), help="of triage  [default: 2]")

@@ -43,7 +43,11 @@ async def main(settings: Settings) -> None:
     folders = [files("services.kit") / "migrations", files("services.bridge") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
     # Whoever asks gets connections that see nothing until their transaction is confined.
-    asked = await postgres.connect(settings, SERVICE, size=10, acts_for="nobody")
+    asked = await patiently(
+        settings,
+        SERVICE,
+        lambda: postgres.connect(settings, SERVICE, size=10, acts_for="nobody"),
+    )
 
     async def is_ready() -> bool:
         return loop.ready and await postgres.is_writable(pool)

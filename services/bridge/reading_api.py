@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
@@ -12,6 +13,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from schemas.event import Identifier, Moment, Value
 from services.bridge import journal, store
+from services.bridge.feed import Line
 from services.bridge.item import Item, Queue
 from services.bridge.journal import Read, Way
 from services.kit.auth import Principal
@@ -103,11 +105,20 @@ async def follow_queue(
     """The queue as server-sent events: a snapshot, or what was missed; then every change."""
     lines = request.app.state.feeds.subscribe(facility_id, last_event_id, caller)
 
-    async def events() -> AsyncIterator[ServerSentEvent]:
-        async for feed, kind, text in lines:
-            yield ServerSentEvent(data=text, event=kind, id=str(feed))
+    async def events() -> AsyncIterator[bytes]:
+        async for line in lines:
+            yield _for_all(line) if line[1] == "item" else _written(line)
 
     return EventSourceResponse(events(), ping=HEARTBEAT_S, send_timeout=SEND_TIMEOUT_S)
+
+
+def _written(line: Line) -> bytes:
+    feed, kind, text = line
+    return ServerSentEvent(data=text, event=kind, id=str(feed)).encode()
+
+
+#: All boards of a facility get the same: it is written once.
+_for_all = lru_cache(maxsize=256)(_written)
 
 
 @router.get("/encounters/{encounter_id}", responses={200: {"model": Item}})

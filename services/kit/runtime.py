@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
@@ -22,12 +23,23 @@ from services.kit.settings import Misconfigured, Settings, from_environment
 log = logging.getLogger(__name__)
 
 Part = Callable[[], Awaitable[None]]
+#: Who takes nothing of what is sent for this long, or does not say so, is gone: what lies in the
+#: system's buffers for them would hide it from us for minutes.
+DEAF_S = 15
 #: After a signal, requests and the batch in hand have this long to finish.
 GRACE_S = 8
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to us."""
+    """A server that leaves signals to us, and to the system to end who takes nothing."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Whoever connects inherits what is set here; not every system knows it."""
+        await super().startup(sockets)
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)
+        for listening in (each for server in self.servers for each in server.sockets):
+            if option is not None:
+                listening.setsockopt(socket.IPPROTO_TCP, option, DEAF_S * 1000)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

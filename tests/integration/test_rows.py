@@ -513,3 +513,37 @@ async def test_one_feed_too_many_is_told_what_to_do_and_one_that_ended_makes_roo
         assert answer.headers["content-type"] == "application/problem+json"
         assert "Close one" in answer.json()["detail"]
         assert (await house.ask("GET", "feed", facility=THERE)).status_code == 200
+
+
+# -- what an earlier version stored ----------------------------------------------------------------
+
+
+async def test_what_was_stored_before_belongs_to_whom_it_says(platform: Platform) -> None:
+    database = await asyncpg.connect(platform.admin_dsn)
+    try:
+        await database.execute("CREATE SCHEMA rows_before; SET search_path = rows_before")
+        scripts = [
+            file.read_text("utf-8")
+            for name in ("kit", "bridge")
+            for file in sorted(
+                (files(f"services.{name}") / "migrations").iterdir(), key=lambda file: file.name
+            )
+            if file.name.endswith(".sql")
+        ]
+        (at,) = (n for n, script in enumerate(scripts) if "ROW LEVEL SECURITY" in script)
+        for script in scripts[:at]:
+            await database.execute(script)
+        await database.execute(f"""
+            INSERT INTO cases VALUES ('E-1', 1, '{{"facility_id": "{HERE}"}}'), ('E-2', 1, '{{}}');
+            INSERT INTO acts VALUES
+                ('a', 'E-1', 'Accepted', now(), now(), '{{"facility_id": "{HERE}"}}');
+            INSERT INTO wakings VALUES ('E-1', now()), ('E-2', now());
+        """)
+        await database.execute(scripts[at])
+        for table, key in (("cases", "id"), ("acts", "encounter_id"), ("wakings", "encounter_id")):
+            rows = await database.fetch(f"SELECT {key}, facility_id FROM {table}")
+            wanted = {"E-1": HERE} if table == "acts" else {"E-1": HERE, "E-2": None}
+            assert {row[0]: row[1] for row in rows} == wanted, table
+    finally:
+        await database.execute("DROP SCHEMA rows_before CASCADE")
+        await database.close()

@@ -1,4 +1,4 @@
-"""What the parts ``tracker`` and ``intake`` of the benchmark rest on."""
+"""What the parts ``tracker``, ``intake`` and ``feeds`` of the benchmark rest on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks import intake, monitors, tracker
+from benchmarks import boards, feeds, intake, monitors, tracker
 from benchmarks.fixes import Fleet, fixes, orders, shown
 from benchmarks.report import ending, percentiles
 from schemas.unit import UnitDeparted
@@ -103,3 +103,43 @@ def test_a_call_that_is_told_twice_makes_the_rest_worthless() -> None:
     (line,) = intake.disagreements(calls(told=106))
     assert line == "105 calls were answered, 105 told in 106 records"
     assert len(list(intake.lines(calls()))) == 5
+
+
+def at_boards(**changed: object) -> dict[str, object]:
+    return {
+        "boards": 180, "stalled": 20, "cut_off": 0, "missing": 0, "dropped_s": 30.0,
+        "ms": {"p50": 20.0, "p99": 500.0}, "cores": {"bridge": 0.4}, **changed,
+    }  # fmt: skip
+
+
+def test_the_limits_of_the_feeds_hold_at_their_edges() -> None:
+    assert [each["holds"] for each in feeds.limits(at_boards())] == [True, True]
+    over = at_boards(ms={"p99": 500.1}, dropped_s=30.1)
+    assert [each["holds"] for each in feeds.limits(over)] == [False, False]
+
+
+def test_a_board_that_does_not_show_what_is_so_now_makes_the_rest_worthless() -> None:
+    assert list(feeds.disagreements(at_boards())) == []
+    assert len(list(feeds.disagreements(at_boards(cut_off=1, missing=2)))) == 2
+    assert len(list(feeds.lines(at_boards()))) == 4
+
+
+def test_a_change_is_timed_at_each_board_and_the_last_of_each_patient_has_to_come() -> None:
+    committed = {("E-1-H-01", 2): 10.0, ("E-1-H-01", 3): 11.0, ("E-1-H-02", 2): 10.0}
+    one = [("E-1-H-01", 1, 9.0), ("E-1-H-01", 2, 10.5), ("E-1-H-01", 3, 11.2)]
+    behind, other = one[:2], [("E-1-H-02", 2, 10.1)]
+    found = feeds.delays(committed, [one, behind, other, []])
+    assert (found["received"], found["missing"]) == (4, 2)
+    assert found["ms"] == {"p50": 500.0, "p90": 500.0, "p99": 500.0, "max": 500.0}
+
+
+def test_an_item_is_known_by_how_it_begins() -> None:
+    item = {
+        "feed": 7, "encounter_id": "E-1-H-01", "facility_id": "H-01",
+        "centres": ["emergency", "chest_pain"], "version": 12, "record": {"version": 3},
+    }  # fmt: skip
+    board = boards.Board()
+    board.take("snapshot", '{"feed":6,"items":[]}', 1.0)
+    board.take("item", json.dumps(item), 2.0)
+    assert board.is_open.is_set()
+    assert board.shown == [("E-1-H-01", 12, 2.0)]

@@ -23,7 +23,8 @@ CREATE INDEX reads_by_facility ON reads (facility_id, read_at);
 DO $$
 DECLARE
     held text;
-    is_service CONSTANT text := 'current_setting(''greenchannel.acts_for'', true) = ''service''';
+    -- Looked up once for a statement, and not for each row.
+    is_service CONSTANT text := '(SELECT current_setting(''greenchannel.acts_for'', true) = ''service'')';
     is_own CONSTANT text := 'facility_id = current_setting(''greenchannel.facility'', true)';
 BEGIN
     FOREACH held IN ARRAY ARRAY[
