@@ -148,6 +148,7 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "Accepted": ("encounter_id", "facility_id"),
     "RedirectRequested": ("encounter_id", "facility_id"),
     "PatientArrived": ("encounter_id", "facility_id"),
+    "HandoverSigned": ("encounter_id", "side"),
     "CareTransferred": ("encounter_id",),
 }
 #: What an event is about that is of no patient.
@@ -160,6 +161,9 @@ _TIMED: Mapping[str, tuple[str, ...]] = {
     "IncidentClassified": ("incident_id",),
     "PreArrivalWithdrawn": ("encounter_id", "facility_id", "centre"),
     "CentreActivated": ("encounter_id", "facility_id", "centre"),
+    "DepartmentAnswered": ("encounter_id", "facility_id", "department"),
+    "FormalityCompleted": ("encounter_id", "facility_id", "formality"),
+    "Escalated": ("encounter_id", "facility_id", "owed", "department"),
     "MilestoneReached": ("encounter_id", "facility_id", "milestone"),
     "BedManagerAlerted": ("facility_id", "department", "encounter_id"),
 }
