@@ -18,6 +18,8 @@ from schemas.handoff import (
     Escalated,
     HandoffEvent,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     PatientArrived,
     PreArrivalNotified,
     PreArrivalWithdrawn,
@@ -37,7 +39,7 @@ GIVES_UP = timedelta(minutes=10)
 
 #: What each channel is told, besides records. Receipts are not: telling one would make the next.
 _TOLD: Mapping[Channel, tuple[type[EncounterEvent], ...]] = {
-    "hl7": (PatientArrived, IdentityBound),
+    "hl7": (PatientArrived, IdentityBound, IdentityMerged, IdentitySplit),
     "fhir": (HandoffEvent, Escalated),
     "webhook": (HandoffEvent, Escalated),
 }

@@ -15,6 +15,8 @@ from schemas.encounter import EncounterEvent, Patient
 from schemas.envelope import derived_id
 from schemas.handoff import (
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     PatientArrived,
     PreArrivalNotified,
     PreArrivalRecord,
@@ -47,7 +49,14 @@ _ESCAPES = {
 
 _OUTCOMES = {"A": Outcome.ACCEPTED, "E": Outcome.ERRED, "R": Outcome.REFUSED}
 
-Told = PreArrivalNotified | PreArrivalWithdrawn | PatientArrived | IdentityBound
+Told = (
+    PreArrivalNotified
+    | PreArrivalWithdrawn
+    | PatientArrived
+    | IdentityBound
+    | IdentityMerged
+    | IdentitySplit
+)
 
 
 def message(event: Told, case: Case, zone: ZoneInfo) -> str:
@@ -58,26 +67,14 @@ def message(event: Told, case: Case, zone: ZoneInfo) -> str:
     segments = [
         *_head(trigger, event, event.facility_id, zone),
         _pid(case, event.facility_id),
+        *([_mrg(event)] if isinstance(event, IdentityMerged) else []),
         _pv1(case, event.facility_id, zone),
     ]
-    if not isinstance(event, PreArrivalWithdrawn):  # another hospital may be chosen: no more of it
+    # Another hospital may be chosen: no more of it. Of two numbers that are one nothing is new.
+    if not isinstance(event, PreArrivalWithdrawn | IdentityMerged):
         record = event.record if isinstance(event, PreArrivalNotified) else record_of(case)
         segments += [_pv2(record.patient, case, zone), *_observations(record, event, zone)]
     return _joined(segments)
-
-
-def merged(event: EncounterEvent, case: Case, gone: Case, zone: ZoneInfo) -> str:
-    """The message that two encounters are one patient: ``gone`` goes on as ``case``."""
-    facility_id = case.facility_id or ""
-    mrg = {1: _numbers(gone, facility_id), 5: _visit(gone)}
-    return _joined(
-        [
-            *_head("A40", event, facility_id, zone),
-            _pid(case, facility_id),
-            _segment("MRG", mrg),
-            _pv1(case, facility_id, zone),
-        ]
-    )
 
 
 def control_id(event: EncounterEvent, facility_id: str) -> str:
@@ -112,6 +109,8 @@ def _trigger(event: Told, case: Case) -> str:
             return "A38" if case.handoff.arrived_at is None else "A11"
         case PatientArrived():
             return "A04"
+        case IdentityMerged():
+            return "A40"
         case PreArrivalNotified():  # the first is the one that began the handoff
             return "A05" if event.occurred_at == case.handoff.notified_at else "A08"
     return "A08"
@@ -146,6 +145,11 @@ def _pid(case: Case, facility_id: str) -> str:
             31: "N" if is_known else "Y",
         },
     )
+
+
+def _mrg(event: IdentityMerged) -> str:
+    """The number of the hospital's own that goes on as the one in PID-3."""
+    return _segment("MRG", {1: _components(event.merged, "", "", event.facility_id, "PI")})
 
 
 def _numbers(case: Case, facility_id: str) -> str:

@@ -12,12 +12,13 @@ from schemas.encounter import EncounterUpdated, PatientBoarded
 from schemas.handoff import (
     Admission,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     PatientArrived,
     PreArrivalNotified,
     PreArrivalWithdrawn,
 )
 from services.bridge import hl7
-from services.bridge.case import Case
 from tests.hapi import parse_hl7
 from tests.unit.test_bridge_acts import at, made
 from tests.unit.test_hl7 import segment, taken, trigger, with_inputs
@@ -59,12 +60,12 @@ def messages() -> list[str]:
             found += [hl7.message(each, ward.case, zone) for each in records(ward)]
         ward.does(IdentityBound, 60, reference="V-20260301-88.A:b_c")
         ward.does(PatientArrived, 70)
+        ward.does(IdentityMerged, 80, reference="V-90", merged="V-20260301-88.A:b_c")
+        ward.does(IdentitySplit, 85, reference="V-20260301-88.A:b_c", reason="x")
         there = ward.case
-        gone = Case(encounter_id="E-2", admission=there.admission)
         left = made(PreArrivalWithdrawn, "w", 90, facility_id="H-1", centre="emergency")
         for zone in ZONES:
             found += [hl7.message(each, there, zone) for each in acts(ward)]
-            found.append(hl7.merged(left, there, gone, zone))
             found.append(hl7.message(left, there, zone))
             waiting = there.but(handoff=there.handoff.but(arrived_at=None))
             found.append(hl7.message(left, waiting, zone))
@@ -77,7 +78,8 @@ def records(ward: Ward) -> list[PreArrivalNotified]:
 
 
 def acts(ward: Ward) -> list[hl7.Told]:
-    return [e for e in ward.told if isinstance(e, IdentityBound | PatientArrived)]
+    kinds = IdentityBound | IdentityMerged | IdentitySplit | PatientArrived
+    return [e for e in ward.told if isinstance(e, kinds)]
 
 
 def test_hapi_reads_every_message_as_it_was_meant(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from schemas.encounter import (
 from schemas.handoff import (
     Admission,
     IdentityBound,
+    IdentityMerged,
+    IdentitySplit,
     PatientArrived,
     PreArrivalNotified,
     PreArrivalWithdrawn,
@@ -111,6 +113,9 @@ def test_a_message_names_its_structure(event: str, structure: str) -> None:
     ward.triage("severe", 80)
     first, later = told(ward, PreArrivalNotified)[0], told(ward, PreArrivalNotified)[-1]
     case = ward.case
+    one = made(
+        IdentityMerged, "m", 90, facility_id="H-1", staff_id="n", reference="V-1", merged="V-2"
+    )
     left = made(PreArrivalWithdrawn, "w", 90, facility_id="H-1", centre="emergency")
     messages = [
         hl7.message(first, case, CHINA),
@@ -118,7 +123,7 @@ def test_a_message_names_its_structure(event: str, structure: str) -> None:
         hl7.message(arrived, case, CHINA),
         hl7.message(left, case, CHINA),
         hl7.message(left, case.but(handoff=case.handoff.but(arrived_at=None)), CHINA),
-        hl7.merged(later, case, Case(encounter_id="E-2"), CHINA),
+        hl7.message(one, case, CHINA),
     ]
     (message,) = (each for each in messages if trigger(each) == event)
     assert segment(message, "MSH")[9] == f"ADT^{event}^{structure}"
@@ -176,15 +181,24 @@ def test_who_has_not_boarded_has_no_number_and_is_known_by_the_encounter() -> No
     assert segment(message, "PID")[31] == "Y", "unknown"
 
 
-def test_of_two_that_are_one_the_other_number_is_told() -> None:
+def test_of_two_numbers_that_are_one_the_one_that_goes_on_stands_with_the_patient() -> None:
     ward = bound()
-    gone = Case(encounter_id="E-2", admission=NUMBER)
-    message = hl7.merged(told(ward, PreArrivalNotified)[0], ward.case, gone, CHINA)
+    ward.does(IdentityBound, 60, reference="V-88")
+    ward.does(IdentityMerged, 70, reference="V-90", merged="V-88")
+    message = hl7.message(last(ward), ward.case, CHINA)
     assert [each[0] for each in segments(message)] == ["MSH", "EVN", "PID", "MRG", "PV1"]
+    assert segment(message, "PID")[3] == "E-1^^^GREENCHANNEL^PI~V-90^^^H-1^PI"
+    assert segment(message, "MRG")[1] == "V-88^^^H-1^PI"
+
+
+def test_a_number_that_was_another_persons_is_told_no_more() -> None:
+    ward = bound()
+    ward.does(IdentityBound, 60, reference="V-88")
+    ward.does(IdentitySplit, 70, reference="V-88", reason="x")
+    message = hl7.message(last(ward), ward.case, CHINA)
+    assert segment(message, "MSH")[9] == "ADT^A08^ADT_A01"
     assert segment(message, "PID")[3] == "E-1^^^GREENCHANNEL^PI"
-    mrg = segment(message, "MRG")
-    assert mrg[1].split("~")[0] == "E-2^^^GREENCHANNEL^PI"
-    assert mrg[5] == "GC-20260301-0007^^^GREENCHANNEL^VN"
+    assert segment(message, "PID")[31] == "Y", "unknown again"
 
 
 # -- what is known ---------------------------------------------------------------------------------
