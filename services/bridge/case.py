@@ -52,6 +52,16 @@ class Promise(Value):
         return self.met_at is None
 
 
+class Running(Value):
+    """A clock of the green channel; what is null was not reported, and is not known."""
+
+    clock: Identifier
+    centre: Centre
+    began_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+
+
 class Known(Value):
     """What a human at the facility has seen."""
 
@@ -92,6 +102,7 @@ class Handoff(Value):
     addenda: tuple[AddendumWritten, ...] = ()
     #: Where the facility receives this level.
     zone: Zone | None = None
+    clocks: tuple[Running, ...] = ()
     promises: tuple[Promise, ...] = ()
     known: Known | None = None
 
@@ -110,6 +121,8 @@ class Case(Value):
     findings: tuple[FindingRecorded, ...] = ()
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()
+    #: When a crew stood at the patient.
+    reached_at: AwareDatetime | None = None
     boarded_at: AwareDatetime | None = None
     #: How to call the unit; when it will be at the facility, and as of when that was expected.
     call_back: Phone | None = None

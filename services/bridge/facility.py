@@ -11,13 +11,15 @@ from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 from pydantic import AnyUrl, Field, model_validator
 
 from schemas.event import Identifier, Text, Value
-from schemas.handoff import Addressee, Formality, Owed, Zone
+from schemas.handoff import Addressee, Formality, Milestone, Owed, Zone
 from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
 
 Seconds = Annotated[float, Field(ge=0)]
 #: The same for every level, or by level; of a level that is not named there is none.
 ByLevel = Seconds | Mapping[TriageLevel, Seconds]
 T = TypeVar("T")
+#: A moment that a clock of the green channel begins or ends with.
+Step = Literal["at_patient", "first_ecg", "boarded", "arrived"] | Milestone
 
 #: How a system of a hospital is told.
 Channel: TypeAlias = Literal["hl7", "fhir", "webhook"]
@@ -71,6 +73,19 @@ class Term(Value):
 def _of(given: ByLevel | None, level: TriageLevel) -> timedelta | None:
     seconds = given.get(level) if isinstance(given, Mapping) else given
     return None if seconds is None else timedelta(seconds=seconds)
+
+
+class GreenClock(Value):
+    """From one moment of a patient's way to another, and how long that may take."""
+
+    name: Bilingual
+    begins: Step
+    ends: Step
+    within_s: Annotated[float, Field(gt=0)]
+    #: Of whom: of those whom another hospital or clinic sends on, or of those who come directly.
+    of: Literal["direct", "transfer"] | None = None
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
 
 
 class EmergencyBeds(Value):
@@ -162,6 +177,8 @@ class Facility(Value):
     zones: Mapping[TriageLevel, Zone] = {}
     #: What is done after the patient is treated.
     formalities: tuple[Formality, ...] | None = None
+    #: The clocks of the green channel, by centre.
+    clocks: Mapping[Centre, Mapping[Identifier, GreenClock]] = {}
     beds: BedRules | None = None
     interfaces: tuple[Interface, ...] = ()
 
@@ -178,6 +195,7 @@ class Facility(Value):
             terms={**others.terms, **self.terms},
             teams={**others.teams, **self.teams},
             zones={**others.zones, **self.zones},
+            clocks={**others.clocks, **self.clocks},
             formalities=others.formalities if self.formalities is None else self.formalities,
             beds=self.beds or others.beds,
         )

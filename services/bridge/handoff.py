@@ -73,7 +73,7 @@ def _known(case: Case, event: EncounterOpened | EncounterUpdated, now: datetime)
 
 
 def _reached(case: Case, event: PatientReached, now: datetime) -> Decision:
-    return case.model_copy(update={"unit_id": event.unit_id}), ()
+    return case.but(unit_id=event.unit_id, reached_at=case.reached_at or event.occurred_at), ()
 
 
 def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:

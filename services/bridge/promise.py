@@ -15,6 +15,7 @@ from schemas.handoff import Because, DepartmentAnswered, Escalated, Milestone, O
 from schemas.triage import Activation, TriageLevel
 from services.bridge.case import Case, Handoff, Known, Promise
 from services.bridge.facility import Facility
+from services.bridge.green import running
 
 #: Owed before the patient is there; whoever acts on the record has seen it.
 _UNSEEN = (Owed.DELIVERED, Owed.DISPLAYED, Owed.ACKNOWLEDGED)
@@ -24,7 +25,13 @@ _BEFORE_ARRIVAL = frozenset({*_UNSEEN, Owed.DIRECT_TO_CONFIRMED})
 def keep(case: Case, facility: Facility, now: datetime) -> Case:
     """The case with what the facility owes by now. Raises nothing, and tells nobody."""
     handoff = case.handoff
-    if case.facility_id is None or handoff.notified_at is None or case.is_locked:
+    if case.facility_id is None or handoff.notified_at is None:
+        return case
+    clocks = tuple(running(case, facility))
+    if clocks != handoff.clocks:
+        handoff = handoff.but(clocks=clocks)
+        case = case.but(handoff=handoff)
+    if case.is_locked:
         return case
     promises = [_met(each, handoff) for each in handoff.promises]
     promises += _asked(case, facility, promises, now)

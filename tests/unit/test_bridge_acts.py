@@ -45,7 +45,7 @@ from schemas.repeats import digest_of, name_of
 from schemas.triage import Activation, Centre, DirectTo, TriageLevel
 from services.bridge import loader
 from services.bridge.acts import MOST, SEES, act
-from services.bridge.case import Case, Handoff, Known
+from services.bridge.case import Case, Handoff, Known, Running
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
 from services.bridge.promise import keep
@@ -598,16 +598,17 @@ def received(case: Case) -> Case:
     return keep(shown, FACILITIES.of("H-1"), at(1))
 
 
-def urgent(case: Case) -> Case:
-    handoff = case.handoff.but(zone="yellow")
-    return case.but(handoff=handoff)
+def by_level(case: Case) -> Case:
+    """With what stands in a handoff by level and by centre."""
+    clock = Running(clock="arrival_to_ct", centre=Centre.STROKE)
+    return case.but(handoff=case.handoff.but(zone="yellow", clocks=(clock,)))
 
 
 def test_an_item_shows_everything_that_was_answered() -> None:
     undone = {*TAKES_BACK, OutcomeReported, IdentitySplit, AddendumWritten}
     acts = [doing(kind) for kind in SAYS if kind not in undone]
     later = (doing(OutcomeReported), doing(AddendumWritten))
-    case = after(*acts, *later, case=urgent(received(died())))
+    case = after(*acts, *later, case=by_level(received(died())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
     unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}
