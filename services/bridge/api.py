@@ -34,7 +34,7 @@ from schemas.handoff import (
     RedirectRequested,
 )
 from schemas.triage import Activation
-from services.bridge import bed_api, journal, store
+from services.bridge import bed_api, indicator_api, journal, store
 from services.bridge.acts import act
 from services.bridge.case import Case
 from services.bridge.item import Item, Signed, item_of
@@ -72,7 +72,7 @@ from services.kit.role import Role
 
 __all__ = ["router"]
 
-router.routes.extend(bed_api.router.routes)
+router.routes.extend([*bed_api.router.routes, *indicator_api.router.routes])
 
 #: Who hands over sees nothing of what the facility does.
 Giver = Annotated[Principal, Depends(Access(Role.CENTRE, Role.CREW))]

@@ -114,6 +114,20 @@ _TOLD = """
 """
 
 
+#: Who was bound for a facility in a period, and is, or was handed over there.
+_STAYED = """
+      FROM queue
+     WHERE facility_id = $1 AND NOT (item ->> 'withdrawn')::boolean
+       AND (item -> 'handoff' ->> 'notified_at')::timestamptz >= $2
+       AND (item -> 'handoff' ->> 'notified_at')::timestamptz < $3
+"""
+_REDIRECTS = """
+    SELECT event ->> 'reason' AS reason FROM acts
+     WHERE facility_id = $1 AND type = 'RedirectRequested'
+       AND occurred_at >= $2 AND occurred_at < $3
+"""
+
+
 class Shown(NamedTuple):
     """What a facility is shown of these patients, as JSON, as of this feed number."""
 
@@ -283,3 +297,29 @@ async def told(
 ) -> Sequence[Mapping[str, Any]]:
     """Every record, act and escalation of this patient at this facility, oldest first."""
     return [dict(row) for row in await connection.fetch(_TOLD, facility_id, encounter_id)]
+
+
+async def count_stays(
+    connection: Connection, facility_id: str, since: datetime, until: datetime
+) -> int:
+    """How many patients were bound for a facility in a period, and are not gone elsewhere."""
+    asked = f"SELECT count(*) {_STAYED}"
+    found: int = await connection.fetchval(asked, facility_id, since, until)
+    return found
+
+
+async def stays(
+    connection: Connection, facility_id: str, since: datetime, until: datetime
+) -> AsyncIterator[str]:
+    """Their items, as JSON."""
+    asked = f"SELECT item {_STAYED}"
+    async for row in connection.cursor(asked, facility_id, since, until, prefetch=200):
+        yield row["item"]
+
+
+async def redirects(
+    connection: Connection, facility_id: str, since: datetime, until: datetime
+) -> list[str]:
+    """The reasons for which a facility proposed another in a period."""
+    rows = await connection.fetch(_REDIRECTS, facility_id, since, until)
+    return [row["reason"] for row in rows]

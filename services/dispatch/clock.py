@@ -7,16 +7,16 @@ a rate of nothing is absent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import ceil
 from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
 from schemas.event import Text, Value
 from schemas.triage import Bilingual, Evidence
+from services.kit.figures import percentile, share
 
 
 class Clock(Value):
@@ -195,8 +195,8 @@ def rate(
         rolling=counts[Fate.ROLLING],
         before_its_beginning=sum(taken < timedelta(0) for taken in took),
         restated=sum(reading.is_restated for reading in known),
-        rate=_share(in_time, ended),
-        rate_if_missing_is_late=_share(in_time, ended + missing),
+        rate=share(in_time, ended),
+        rate_if_missing_is_late=share(in_time, ended + missing),
         p50_s=percentile(took, 50),
         p90_s=percentile(took, 90),
         p95_s=percentile(took, 95),
@@ -205,14 +205,3 @@ def rate(
 
 def _took(readings: Iterable[Reading]) -> list[timedelta]:
     return sorted(taken for reading in readings if (taken := reading.took) is not None)
-
-
-def percentile(ordered: Sequence[timedelta], percent: int) -> float | None:
-    """In seconds, the least value that so many percent do not exceed (nearest rank)."""
-    if not ordered:
-        return None
-    return ordered[ceil(len(ordered) * percent / 100) - 1].total_seconds()
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 6) if whole else None

@@ -12,8 +12,8 @@ from datetime import datetime
 from math import ceil
 
 from schemas.event import Value
-from services.dispatch.clock import percentile
 from services.dispatch.leg import SURE, Dispatch
+from services.kit.figures import percentile
 
 
 class Differences(Value):

@@ -4,7 +4,7 @@ hears whom to telephone."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +100,46 @@ async def test_who_has_acknowledged_is_not_called_again(ward: Ward) -> None:
     assert await ward.due(name) is None
     await ward.look()
     assert await ward.told(name) == []
+
+
+# -- over many -------------------------------------------------------------------------------------
+
+
+async def test_what_a_facility_kept_is_counted_from_what_it_was_shown(ward: Ward) -> None:
+    async def kept() -> Any:
+        now = datetime.now(UTC)
+        period = {"since": now - timedelta(hours=2), "until": now + timedelta(hours=1)}
+        path = f"/v1/facilities/{FACILITY}/indicators"
+        answer = await ward.http.get(path, params={k: v.isoformat() for k, v in period.items()})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    before = await kept()
+    late, other = await ward.bind(200), await ward.bind(10)
+    for name in (late, other):
+        path = f"/v1/facilities/{FACILITY}/encounters/{name}"
+        now = {"occurred_at": datetime.now(UTC).isoformat()}
+        assert (await ward.http.post(f"{path}/acknowledgement", json=now)).status_code == 200
+    asked = {**now, "reason": "no_bed"}
+    assert (await ward.http.post(f"{path}/redirect-request", json=asked)).status_code == 200
+    await ward.bind(5, facility=ANOTHER)
+    after = await kept()
+    assert after["patients"] == before["patients"] + 2
+    changed = {
+        name: after["promises"]["acknowledged"][name]
+        - before["promises"].get("acknowledged", {}).get(name, 0)
+        for name in ("numerator", "denominator")
+    }
+    assert changed == {"numerator": 1, "denominator": 2}
+    assert after["redirects"]["no_bed"] == before["redirects"].get("no_bed", 0) + 1
+
+
+async def test_a_period_that_is_none_is_refused_with_what_to_do(ward: Ward) -> None:
+    path, now = f"/v1/facilities/{FACILITY}/indicators", datetime.now(UTC)
+    for days in (0, -1, 93):
+        until = (now + timedelta(days=days)).isoformat()
+        answer = await ward.http.get(path, params={"since": now.isoformat(), "until": until})
+        assert (answer.status_code, answer.json()["title"]) == (422, "No such period")
 
 
 # -- dispatch --------------------------------------------------------------------------------------

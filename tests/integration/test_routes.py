@@ -149,6 +149,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {FACILITY}/receipts": CENTRE,
         f"POST {FACILITY}/encounters/{{encounter_id}}/handover": CENTRE | CREW,
         f"GET {FACILITY}/beds": CENTRE,
+        f"GET {FACILITY}/indicators": CENTRE | {Role.OPS},
         f"PUT {FACILITY}/beds/{{department}}": CENTRE,
         f"POST {FACILITY}/divert": CENTRE,
         f"POST {FACILITY}/divert/ended": CENTRE,

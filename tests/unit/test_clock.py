@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.dispatch import loader
-from services.dispatch.clock import Fate, Reading, fate, measured, percentile, rate
+from services.dispatch.clock import Fate, Reading, fate, measured, rate
+from services.kit.figures import percentile
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LIMIT = timedelta(seconds=180)

@@ -27,7 +27,8 @@ ROLES = {
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {
         "api", "app", "bed_api", "bed_store", "cli", "courier", "feed", "handlers", "hospital",
-        "journal", "loader", "mllp", "outlet", "reading_api", "store", "timekeeper",
+        "indicator_api", "journal", "loader", "mllp", "outlet", "reading_api", "store",
+        "timekeeper",
     },
     "services/reference": {"generate"},
     "simulator": {

@@ -24,9 +24,9 @@ from schemas.unit import (
     UnitLeftScene,
 )
 from services.dispatch import loader
-from services.dispatch.clock import percentile
 from services.dispatch.progress import see
 from services.dispatch.track import Owed, Region, Track, order
+from services.kit.figures import percentile
 from simulator import city, day
 from simulator.city import Spot
 from simulator.story import Drive
