@@ -73,6 +73,10 @@ class Age(Value):
     estimated: bool = False
 
 
+#: Isolation and exposure (隔离与暴露).
+Precaution = Literal["contact", "droplet", "airborne", "chemical", "radiation"]
+
+
 class Patient(Value):
     """The patient as far as known. Nothing here identifies a person; unknown is a value."""
 
@@ -89,6 +93,9 @@ class Patient(Value):
     complaint_text: Text | None = None
     wishes_facility_id: Identifier | None = Field(
         default=None, description="The hospital that the patient or the family asks for."
+    )
+    precautions: tuple[Precaution, ...] | None = Field(
+        default=None, description="What whoever comes near has to guard against; none: not known."
     )
     last_known_well: Moment | None = Field(
         default=None, description="Of a stroke: when the patient was last seen without signs."

@@ -105,6 +105,14 @@ class Milestone(StrEnum):
     ANTIBIOTICS = "antibiotics"
 
 
+class Trend(Value):
+    """What a vital sign was five to ten minutes before the value that stands."""
+
+    name: Identifier
+    value: float
+    at: Moment
+
+
 class PreArrivalRecord(Value):
     """Everything the facility is told, complete in itself: a version replaces the one before."""
 
@@ -128,6 +136,9 @@ class PreArrivalRecord(Value):
         default=(), description="What had proven a level until its observation was taken back."
     )
     inputs: tuple[Input, ...]
+    trends: tuple[Trend, ...] = Field(
+        default=(), description="What those were before, where anybody measured then."
+    )
     missing: tuple[Identifier, ...]
     invalid: tuple[Input, ...] = Field(
         default=(), description="Values that cannot be true: shown, and read by no rule."

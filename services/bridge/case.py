@@ -22,6 +22,7 @@ from schemas.handoff import (
     OutcomeReported,
     Owed,
     RedirectRequested,
+    Trend,
     Zone,
 )
 from schemas.repeats import Repeats
@@ -107,6 +108,15 @@ class Handoff(Value):
     known: Known | None = None
 
 
+class Anchor(Value):
+    """A value that is kept for a while, and the one that was kept before it."""
+
+    name: Identifier
+    value: float
+    at: AwareDatetime
+    before: Trend | None = None
+
+
 class Case(Value):
     """One patient's view, computed from what was stored, whatever came first."""
 
@@ -118,6 +128,8 @@ class Case(Value):
     transfer: EmergencyTransferRequested | None = None
     decision: TriageDecided | None = None
     triage_paused: bool = False
+    #: Vital signs as they were, one by one.
+    anchors: tuple[Anchor, ...] = ()
     findings: tuple[FindingRecorded, ...] = ()
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()

@@ -30,6 +30,7 @@ from schemas.triage import TriageDecided, TriagePaused
 from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
 from services.bridge.case import Case
 from services.bridge.record import notify, refresh, withdraw
+from services.bridge.trend import followed
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
 
@@ -150,7 +151,8 @@ def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:
     last = case.decision
     if last is not None and event.number <= last.number:
         return case, ()
-    changed = case.model_copy(update={"decision": event, "triage_paused": False})
+    anchors = followed(case.anchors, event.inputs)
+    changed = case.but(decision=event, triage_paused=False, anchors=anchors)
     return (notify if event.changed else refresh)(changed, now)
 
 

@@ -9,6 +9,7 @@ from schemas.envelope import derived_id
 from schemas.handoff import PreArrivalNotified, PreArrivalRecord, PreArrivalWithdrawn
 from schemas.triage import Centre, TriageLevel
 from services.bridge.case import Case, Handoff
+from services.bridge.trend import trends
 
 #: Fresh vital signs alone make a new version at most this often.
 REFRESH = timedelta(seconds=5)
@@ -32,6 +33,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         earlier=decided.earlier if decided else (),
         taken_back=decided.taken_back if decided else (),
         inputs=decided.inputs if decided else (),
+        trends=trends(case.anchors),
         missing=decided.missing if decided else (),
         invalid=decided.invalid if decided else (),
         lost=decided.lost if decided else (),
