@@ -30,7 +30,7 @@ class Beds(Value):
     reported_by: Identifier | None = None
 
 
-class Waiting(Value):
+class PatientsWaiting(Value):
     """How many patients of this level are there and have not seen a doctor yet."""
 
     level: TriageLevel
@@ -53,7 +53,7 @@ class CapacityReported(Event):
     )
     divert_by: Identifier | None = None
     divert_reason: Text | None = None
-    waiting: tuple[Waiting, ...] | None = Field(
+    waiting: tuple[PatientsWaiting, ...] | None = Field(
         default=None, description="Patients at the facility without a doctor, by their worst level."
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from schemas.capacity import Waiting
+from schemas.capacity import PatientsWaiting
 from schemas.event import Event
 from schemas.handoff import (
     AdmissionCancelled,
@@ -105,12 +105,12 @@ async def keep(connection: Connection, moved: Moved, facilities: Facilities) -> 
     await outbox.append(connection, "bridge", told)
 
 
-async def waiting(connection: Connection, facility_id: str) -> list[Waiting]:
+async def waiting(connection: Connection, facility_id: str) -> list[PatientsWaiting]:
     """How many patients are there and have seen no doctor yet, the most urgent level first."""
     rows = await connection.fetch(_WAITING, facility_id, Milestone.FIRST_DOCTOR)
     known = {TriageLevel(row["level"]): row["patients"] for row in rows}
     levels = sorted(known, key=lambda level: level.urgency, reverse=True)
-    return [Waiting(level=level, patients=known[level]) for level in levels]
+    return [PatientsWaiting(level=level, patients=known[level]) for level in levels]
 
 
 def _moved(beds: Beds, event: Event, case: Case, rules: BedRules) -> Decision:

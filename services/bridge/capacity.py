@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime
 
 from schemas import capacity
-from schemas.capacity import CapacityReported, Waiting
+from schemas.capacity import CapacityReported, PatientsWaiting
 from schemas.envelope import derived_id
 from schemas.event import Identifier, Value
 from schemas.handoff import Department
@@ -49,11 +49,11 @@ class Overview(Value):
     facility_id: Identifier
     wards: tuple[WardView, ...]
     divert: DivertView | None = None
-    waiting: tuple[Waiting, ...] = ()
+    waiting: tuple[PatientsWaiting, ...] = ()
 
 
 def tell(
-    beds: Beds, waiting: Sequence[Waiting], rules: BedRules, now: datetime
+    beds: Beds, waiting: Sequence[PatientsWaiting], rules: BedRules, now: datetime
 ) -> tuple[Beds, Sequence[CapacityReported]]:
     """Tell dispatch, if it would hear anything new. What is not known is left out."""
     told, advice = beds.told, beds.diverts(now)
@@ -83,7 +83,9 @@ def tell(
     return beds.but(told=news), [news]
 
 
-def overview(beds: Beds, waiting: Sequence[Waiting], rules: BedRules, now: datetime) -> Overview:
+def overview(
+    beds: Beds, waiting: Sequence[PatientsWaiting], rules: BedRules, now: datetime
+) -> Overview:
     """What the facility is shown."""
     return Overview(
         facility_id=beds.facility_id,

@@ -530,7 +530,7 @@ async def test_what_was_stored_before_belongs_to_whom_it_says(platform: Platform
             )
             if file.name.endswith(".sql")
         ]
-        (at,) = (n for n, script in enumerate(scripts) if "ROW LEVEL SECURITY" in script)
+        at = next(n for n, script in enumerate(scripts) if "ROW LEVEL SECURITY" in script)
         for script in scripts[:at]:
             await database.execute(script)
         await database.execute(f"""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from schemas.capacity import BedManagerAlerted, CapacityReported, Waiting
+from schemas.capacity import BedManagerAlerted, CapacityReported, PatientsWaiting
 from schemas.handoff import BedReserved, Department, RedirectRequested
 from schemas.triage import TriageLevel
 from services.bridge import loader
@@ -260,7 +260,7 @@ def test_advice_without_an_end_to_come_that_is_near_is_refused(until: float) -> 
 def test_dispatch_is_told_the_age_and_the_owner_of_each_number_and_who_waits() -> None:
     beds = having(3, 1, staffed=8)
     beds = reserved(beds, "E-1", second=30)[0]
-    waiting = (Waiting(level=L.SEVERE, patients=2),)
+    waiting = (PatientsWaiting(level=L.SEVERE, patients=2),)
     beds, (told,) = tell(beds, waiting, RULES, at(31))
     assert (told.occurred_at, told.facility_id, told.waiting) == (at(31), "H-1", waiting)
     (icu,) = told.beds

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from schemas import clinical, encounter, handoff, incident, triage, unit
-from schemas.capacity import Waiting
+from schemas.capacity import PatientsWaiting
 from services.bridge import requests as bridge
 from services.bridge.capacity import DivertView, Overview, WardView
 from services.bridge.case import Handoff
@@ -49,7 +49,7 @@ MODELS = (
     Incident, EarlierCall, Located, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm,
     Item, Queue, Handoff,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
-    Overview, WardView, DivertView, Reservation, Waiting, handoff.BedReserved,
+    Overview, WardView, DivertView, Reservation, PatientsWaiting, handoff.BedReserved,
     handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
 )  # fmt: skip
 UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "points"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from schemas.capacity import Beds, CapacityReported, Waiting
+from schemas.capacity import Beds, CapacityReported, PatientsWaiting
 from schemas.encounter import Complaint, Outcome, Patient
 from schemas.handoff import Department
 from schemas.incident import Point
@@ -407,7 +407,7 @@ def test_advice_to_go_elsewhere_ends_when_it_said_and_not_before() -> None:
 
 
 def test_who_waits_there_speaks_against_it_where_they_are_as_severe_and_that_is_known() -> None:
-    told = capacity().but(waiting=(Waiting(level=L.URGENT, patients=3),))
+    told = capacity().but(waiting=(PatientsWaiting(level=L.URGENT, patients=3),))
     for level, is_against in ((L.SEVERE, False), (L.URGENT, True), (L.NON_URGENT, True)):
         assert (Why.OTHERS_WAIT in said_of(patient(level), told)[1]) is is_against
     old = told.but(occurred_at=ago(SITE.fleet.capacity_known_for_s / 60 + 1))
