@@ -91,7 +91,7 @@ def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
 
 def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
     """Once; who says after all when it was, where that was inferred, confirms it."""
-    if case.admission is not None:
+    if case.boarded_at is not None:  # also of who was admitted, and then did not come
         return (case, ()) if event.inferred else _confirmed(case, event, now)
     aboard = case.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
     admitted, opened = admit(aboard, now, inferred=event.inferred)
