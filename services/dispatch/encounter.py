@@ -231,7 +231,11 @@ def hear(
 def _asked_to_telephone(
     encounter: Encounter, event: Escalated, now: datetime
 ) -> tuple[Encounter, Sequence[Event]]:
-    """The facility does not answer: the dispatcher hears of it, and telephones."""
+    """The facility does not answer: the dispatcher hears of it, and telephones. An event that comes
+    again tells nobody, also when the facility has answered since."""
+    name = name_of(event)
+    if encounter.taken.digest(name) is not None:
+        return encounter, ()
     is_ours = event.to == "dispatch" and event.facility_id == encounter.destination
     if not is_ours or encounter.outcome is not None or encounter.incident_id is None:
         return encounter, ()
@@ -245,7 +249,7 @@ def _asked_to_telephone(
         encounter_id=encounter.encounter_id,
     )
     answers = encounter.answers.but(unanswered=event.owed)
-    return encounter.but(answers=answers), [missed]
+    return encounter.but(answers=answers, taken=encounter.taken.with_(name)), [missed]
 
 
 def _learned(encounter: Encounter, event: Event) -> dict[str, object]:

@@ -190,12 +190,16 @@ async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
     await hears(desk, silent(encounter, owed, to="shift_lead"))
     await hears(desk, silent(encounter, owed, facility_id=ANOTHER))
     assert hospital(await desk.alarms(call)) == [], "nobody asked dispatch"
-    await hears(desk, silent(encounter, owed))
+    asked = silent(encounter, owed)
+    for _ in range(2):
+        await hears(desk, asked)
     assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
     answers = (await desk.get(f"encounters/{encounter}"))["answers"]
     assert answers["unanswered"] == owed
     await hears(desk, about(encounter=encounter, **ends))
     assert hospital(await desk.alarms(call)) == []
+    await hears(desk, asked)
+    assert hospital(await desk.alarms(call)) == [], "it was sent again, and was answered since"
     assert (await desk.get(f"encounters/{encounter}"))["answers"]["unanswered"] is None
 
 
