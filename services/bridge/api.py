@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -40,7 +39,7 @@ from services.bridge.case import Case
 from services.bridge.item import Item, Signed, item_of
 from services.bridge.promise import keep
 from services.bridge.reading_api import Staff, router
-from services.bridge.receipt import Receipt, receive
+from services.bridge.receipt import receive
 from services.bridge.requests import (
     Acknowledgement,
     ActivatedCentre,
@@ -93,12 +92,14 @@ async def note_receipts(
     async with store.confined(state.pool, facility_id) as connection:
         now = datetime.now(UTC)
         seen = await store.CASES.load(connection, wanted, lock=False)
-        news = [key for key, row in seen.items() if _noted(row, facility_id, wanted[key], now)[1]]
+        news = [
+            key for key, row in seen.items() if receive(row.state, facility_id, wanted[key], now)[1]
+        ]
         rows = await store.CASES.load(connection, news) if news else {}
         changed: dict[str, Row[Case]] = {}
         told: list[EncounterEvent] = []
         for key, row in rows.items():
-            case, events = _noted(row, facility_id, wanted[key], now)
+            case, events = receive(row.state, facility_id, wanted[key], now)
             told += events
             if case is not None and events:
                 kept = keep(case, state.facilities.of(facility_id), now)
@@ -107,12 +108,6 @@ async def note_receipts(
             await state.cases.save(connection, changed, told)
             await outbox.append(connection, "bridge", told)
     return Response(status_code=204)
-
-
-def _noted(
-    row: Row[Case], facility_id: str, told: Receipt, now: datetime
-) -> tuple[Case | None, Sequence[EncounterEvent]]:
-    return receive(row.state, facility_id, told, now)
 
 
 @router.post("/encounters/{encounter_id}/acknowledgement", **ITEM)

@@ -164,19 +164,21 @@ def _asked(
         yield _promise(case, Owed.ACKNOWLEDGED, now, again)
     if Owed.DIRECT_TO_CONFIRMED not in before and _is_proposed(case):
         yield _promise(case, Owed.DIRECT_TO_CONFIRMED, now, "proposed")
-    yield from _called(case, promises)
+    yield from _called(case, promises, now)
     if Owed.FIRST_DOCTOR not in before and handoff.arrived_at is not None:
-        yield _promise(case, Owed.FIRST_DOCTOR, handoff.arrived_at, "arrived")
+        since = min(handoff.arrived_at, now)  # a clock that is ahead puts nothing off
+        yield _promise(case, Owed.FIRST_DOCTOR, since, "arrived")
 
 
-def _called(case: Case, promises: Sequence[Promise]) -> Iterator[Promise]:
+def _called(case: Case, promises: Sequence[Promise], now: datetime) -> Iterator[Promise]:
     """Each department that was called answers for itself, once."""
     asked = {each.department for each in promises}
     for activation in case.handoff.activations:
         for name in activation.departments:
             if name not in asked:
                 asked.add(name)
-                owed = _promise(case, Owed.DEPARTMENT_ANSWERED, activation.occurred_at, "called")
+                since = min(activation.occurred_at, now)
+                owed = _promise(case, Owed.DEPARTMENT_ANSWERED, since, "called")
                 yield owed.but(department=name)
 
 

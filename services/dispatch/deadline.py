@@ -221,8 +221,10 @@ def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
     if deadline.clock == "unit_silent":
         return any(map(_is_silent, its))
     if deadline.clock.startswith(AT_HOSPITAL):
+        owed = deadline.clock.removeprefix(AT_HOSPITAL)
         return any(
-            each.answers.unanswered and each.outcome is None for each in _whom(deadline, about)
+            each.answers.unanswered == owed and each.outcome is None
+            for each in _whom(deadline, about)
         )
     return about.incident.classification == COUNTED and _is_missed(deadline, about, its)
 

@@ -123,6 +123,13 @@ class Hospital:
     async def reserve(self, patient: str, department: str = "icu") -> httpx.Response:
         return await self.ask("POST", f"encounters/{patient}/bed", department=department)
 
+    async def reads(self) -> list[list[str]]:
+        """Of whom somebody was told for whom beds wait."""
+        rows = await self.house.pool.fetch(
+            "SELECT encounter_ids FROM reads WHERE facility_id = $1 AND way = 'beds'", self.name
+        )
+        return [row["encounter_ids"] for row in rows]
+
     async def told(self, kind: str = "CapacityReported") -> list[dict[str, Any]]:
         """What will be told of its beds, in order."""
         rows = await self.house.pool.fetch(
@@ -367,3 +374,15 @@ async def test_a_report_that_cannot_be_is_refused_with_what_to_mend(
     answer = await house.hospital().ask("PUT", f"beds/{department}", **said)
     assert (answer.status_code, answer.json()["title"]) == (422, problem)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_who_sees_for_whom_a_bed_waits_has_read_of_them(house: House) -> None:
+    here = house.hospital()
+    await here.count("icu", 2, 1)
+    await here.do("GET", "beds")
+    assert await here.reads() == [], "of nobody yet"
+    patient = await here.patient()
+    assert (await here.reserve(patient)).status_code == 200
+    await here.do("GET", "beds")
+    await here.count("icu", 1, 1)
+    assert await here.reads() == [[patient], [patient]]

@@ -56,9 +56,10 @@ async def test_the_crew_gives_the_doctor_receives_and_the_record_is_locked(ward:
     assert sorted(types) == ["AddendumWritten", "CareTransferred"] + ["HandoverSigned"] * 2
 
 
-async def test_who_signed_in_long_ago_has_to_sign_in_again(ward: Ward) -> None:
+@pytest.mark.parametrize("ago_s", [121, -130], ids=["long ago", "in the future"])
+async def test_who_has_not_just_signed_in_has_to_sign_in_again(ward: Ward, ago_s: float) -> None:
     patient = await ward.bind(1)
-    stale = token(ward, Role.CENTRE, "doctor-3", 121)
+    stale = token(ward, Role.CENTRE, "doctor-3", ago_s)
     for act, body in (("transfer", {}), ("handover", {"reason": "the crew had to go"})):
         answer = await post(ward, stale, patient, act, **body)
         assert (answer.status_code, answer.json()["title"]) == (401, "Sign in again")

@@ -203,6 +203,16 @@ async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
     assert (await desk.get(f"encounters/{encounter}"))["answers"]["unanswered"] is None
 
 
+async def test_of_two_things_that_a_hospital_owes_the_last_is_telephoned_about(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    opened = await desk.post("incidents", now, location={"latitude": 34.2, "longitude": 117.3})
+    call, encounter = opened["incident_id"], opened["encounter_ids"][0]
+    await desk.post(f"encounters/{encounter}/destination", now, facility_id=FACILITY)
+    for owed in (Owed.DISPLAYED, Owed.ACKNOWLEDGED):
+        await hears(desk, silent(encounter, owed))
+        assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
+
+
 async def test_a_lit_board_is_no_answer_to_who_was_asked_to_acknowledge(desk: Desk) -> None:
     now = datetime.now(UTC)
     opened = await desk.post("incidents", now, location={"latitude": 34.2, "longitude": 117.3})

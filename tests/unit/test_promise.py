@@ -97,6 +97,12 @@ class Ward:
         )
         self._took(*act(self.case, event, at(second)), second)
 
+    def at_once(self, kind: type[Event], second: float, said: float, **more: Any) -> None:
+        """An act that comes now and says that it was at another time."""
+        of = {"facility_id": "H-1", "staff_id": "n"}
+        event = made(kind, f"{kind.__name__}-{second}", said, **of, **more)
+        self._took(*act(self.case, event, at(second)), second)
+
     def receives(self, second: float, *, displayed: bool) -> None:
         receipt = Receipt(encounter_id="E-1", version=self.case.version, displayed=displayed)
         case, events = receive(self.case, "H-1", receipt, at(second))
@@ -395,6 +401,15 @@ def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
     )  # fmt: skip
     departments = [p.department for p in ward.case.handoff.promises if p.department]
     assert departments == [*TEAM, "neurology"]
+
+
+def test_a_time_in_the_future_puts_nothing_off() -> None:
+    ward = bound("severe")
+    later = {"centre": "trauma", "activation": "activate", "departments": TEAM}
+    ward.at_once(CentreActivated, 30, 9000, **later)
+    ward.at_once(PatientArrived, 40, 9000)
+    assert ward.due(Owed.FIRST_DOCTOR) == 640
+    assert {p.since for p in ward.case.handoff.promises if p.department} == {at(30)}
 
 
 def test_an_arrival_does_not_end_what_a_team_owes() -> None:
