@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from schemas.encounter import EncounterEvent
 from schemas.event import Event, Identifier, Moment, Text, Value
@@ -297,12 +297,51 @@ Shown: TypeAlias = Literal[
 ]
 
 
+#: What is too large for a topic is known by its SHA-256, and lies elsewhere.
+Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+MediaType: TypeAlias = Literal["application/pdf", "image/jpeg", "image/png"]
+#: The most bytes of a file.
+LARGEST = 10_000_000
+
+
+class Attachment(Value):
+    """A file: the picture of an ECG, or its PDF. ``size`` is in bytes."""
+
+    sha256: Sha256
+    media_type: MediaType
+    size: Annotated[int, Field(ge=1, le=LARGEST)]
+
+
+#: The mark under which hospitals recognise each other's examinations: of the whole country
+#: (全国HR), of a province or of a city (互认, regulation of 2022).
+QualityMark: TypeAlias = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9\u4E00-\u9FA5]{1,16}HR$")
+]
+
+
 class ExaminationDone(EncounterEvent):
-    """An examination with what it showed."""
+    """An examination with what it showed, and what another hospital has to know to rely on it."""
 
     examination: ExaminationCode
     shows: tuple[Shown, ...]
     note: Text | None = None
+    examiner: Identifier | None = Field(
+        default=None, description="Who examined: a number of theirs, never a name."
+    )
+    institution: Identifier | None = Field(
+        default=None, description="Who answers for it: a hospital, a clinic, an ambulance station."
+    )
+    quality_mark: QualityMark | None = None
+    attachments: Annotated[tuple[Attachment, ...], Field(max_length=4)] = Field(
+        default=(), description="Its files. Each may arrive later than what it shows."
+    )
+
+
+class AttachmentReceived(EncounterEvent):
+    """A file has arrived whole, and is what was announced. Which examination it belongs to, that
+    one says."""
+
+    attachment: Attachment
 
 
 #: Drugs and measures.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, EncounterEvent, Outcome, Patient
 from schemas.event import Identifier, Moment, Phone, Text, Value
 from schemas.triage import (
@@ -151,6 +151,10 @@ class PreArrivalRecord(Value):
     override: Override | None = None
     findings: tuple[FindingRecorded, ...]
     examinations: tuple[ExaminationDone, ...]
+    attachments: tuple[Attachment, ...] = Field(
+        default=(),
+        description="Files of these examinations that can be read; the others are on their way.",
+    )
     treatments: tuple[TreatmentGiven, ...]
     transfer: EmergencyTransferRequested | None = Field(
         default=None, description="Who sends the patient on, where no call did."

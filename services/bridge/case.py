@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import AwareDatetime
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
@@ -63,6 +65,18 @@ class Running(Value):
     ended_at: AwareDatetime | None = None
 
 
+#: What an examination lacks, so that it is not relied on.
+Lack = Literal["readable", "examiner", "institution", "quality_mark", "mark_that_holds_here"]
+
+
+class Recognition(Value):
+    """Whether the facility relies on an examination; what it lacks, if it does not."""
+
+    examination_id: Identifier
+    recognised: bool
+    lacks: tuple[Lack, ...] = ()
+
+
 class Known(Value):
     """What a human at the facility has seen."""
 
@@ -104,6 +118,8 @@ class Handoff(Value):
     #: Where the facility receives this level.
     zone: Zone | None = None
     clocks: tuple[Running, ...] = ()
+    #: Of the examinations in the record, which need not be made again here.
+    recognitions: tuple[Recognition, ...] = ()
     promises: tuple[Promise, ...] = ()
     known: Known | None = None
 
@@ -133,6 +149,8 @@ class Case(Value):
     findings: tuple[FindingRecorded, ...] = ()
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()
+    #: Files that have arrived, whether an examination names them yet or not.
+    arrived: tuple[Attachment, ...] = ()
     #: When a crew stood at the patient.
     reached_at: AwareDatetime | None = None
     boarded_at: AwareDatetime | None = None
@@ -160,6 +178,13 @@ class Case(Value):
     def is_open(self) -> bool:
         """Whether a facility is told of this patient: it was not told that nobody comes."""
         return self.facility_id is not None and (bool(self.centres) or not self.ended)
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files of what was examined, as far as they have arrived: one that no examination
+        names (any more) is nobody's to see."""
+        named = {file.sha256 for done in self.examinations for file in done.attachments}
+        return tuple(file for file in self.arrived if file.sha256 in named)
 
     @property
     def is_locked(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AnyUrl, Field, model_validator
 
+from schemas.clinical import QualityMark
 from schemas.event import Identifier, Text, Value
 from schemas.handoff import Addressee, Formality, Milestone, Owed, Zone
 from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
@@ -118,6 +119,14 @@ class BedRules(Value):
         return timedelta(seconds=self.divert_for_s)
 
 
+class Recognising(Value):
+    """Under which marks an examination that was made elsewhere is relied on."""
+
+    marks: frozenset[QualityMark]
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
+
+
 class Interface(Value):
     """A way into a system of a hospital. It names where a secret lies and never holds one."""
 
@@ -180,6 +189,7 @@ class Facility(Value):
     #: The clocks of the green channel, by centre.
     clocks: Mapping[Centre, Mapping[Identifier, GreenClock]] = {}
     beds: BedRules | None = None
+    recognises: Recognising | None = None
     interfaces: tuple[Interface, ...] = ()
 
     @model_validator(mode="after")
@@ -198,7 +208,13 @@ class Facility(Value):
             clocks={**others.clocks, **self.clocks},
             formalities=others.formalities if self.formalities is None else self.formalities,
             beds=self.beds or others.beds,
+            recognises=self.recognises or others.recognises,
         )
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Under which an examination is relied on; none where nothing is said of it."""
+        return self.recognises.marks if self.recognises else frozenset()
 
     @property
     def bed_rules(self) -> BedRules:

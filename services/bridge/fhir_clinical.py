@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas.clinical import ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
+from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
 from schemas.triage import (
     CentreConcern,
     Input,
@@ -26,6 +26,7 @@ from services.bridge.fhir_parts import (
     coding,
     component,
     concept,
+    elsewhere,
     notes,
     number_of,
     own,
@@ -152,6 +153,14 @@ def finding(told: Told, found: FindingRecorded) -> Resource:
 def examination(told: Told, done: ExaminationDone) -> Resource:
     """What was examined, and what it showed."""
     shown = [concept("shown", shows) for shows in done.shows]
+    by = [
+        elsewhere(kind, system, who)
+        for kind, system, who in (
+            ("Practitioner", "staff", done.examiner),
+            ("Organization", "facility", done.institution),
+        )
+        if who is not None
+    ]
     said = [*(concept["text"] for concept in shown), (done.note or "").strip()]
     return told.about(
         "DiagnosticReport",
@@ -159,9 +168,23 @@ def examination(told: Told, done: ExaminationDone) -> Resource:
         status="final",
         code=concept("examinations", done.examination),
         effectiveDateTime=utc(done.occurred_at),
+        performer=by,
+        presentedForm=[
+            _file(told, file) for file in told.case.attachments if file in done.attachments
+        ],
         conclusion="; ".join(filter(None, said)) or None,
         conclusionCode=shown,
     )
+
+
+def _file(told: Told, file: Attachment) -> Resource:
+    """Where a file lies that has arrived; a path below the bridge's own address."""
+    where = f"/v1/facilities/{told.facility_id}/encounters/{told.case.encounter_id}/attachments"
+    return {
+        "contentType": file.media_type,
+        "size": file.size,
+        "url": f"{where}/{file.sha256}",
+    }
 
 
 def treatment(told: Told, given: TreatmentGiven) -> Resource:

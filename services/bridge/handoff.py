@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from schemas.clinical import (
+    AttachmentReceived,
     ExaminationDone,
     FindingRecorded,
     ObservationRetracted,
@@ -177,13 +178,22 @@ def _retracted(case: Case, event: ObservationRetracted, now: datetime) -> Decisi
     return notify(case.model_copy(update={name: left}), now)
 
 
+def _arrived(case: Case, event: AttachmentReceived, now: datetime) -> Decision:
+    """A file is told of once an examination names it, and is there."""
+    if event.attachment in case.arrived:
+        return case, ()
+    after = case.but(arrived=(*case.arrived, event.attachment)[-SHELF:])
+    return notify(after, now) if after.attachments != case.attachments else (after, ())
+
+
 _SHELF: Mapping[type[Event], str] = {
     FindingRecorded: "findings",
     ExaminationDone: "examinations",
     TreatmentGiven: "treatments",
 }
-#: Heard even after the handover: whoever boarded is admitted, and every journey ends.
-_ALWAYS = frozenset[type[Event]]((PatientBoarded, EncounterEnded))
+#: Heard even after the handover: whoever boarded is admitted, every journey ends, and what was
+#: examined before may have a file that was still on its way.
+_ALWAYS = frozenset[type[Event]]((PatientBoarded, EncounterEnded, AttachmentReceived))
 _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     EncounterOpened: _known,
     EncounterUpdated: _known,
@@ -199,5 +209,6 @@ _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     FindingRecorded: _found,
     ExaminationDone: _found,
     TreatmentGiven: _found,
+    AttachmentReceived: _arrived,
     ObservationRetracted: _retracted,
 }

@@ -16,6 +16,7 @@ from schemas.triage import Activation, TriageLevel
 from services.bridge.case import Case, Handoff, Known, Promise
 from services.bridge.facility import Facility
 from services.bridge.green import running
+from services.bridge.recognition import recognised
 
 #: Owed before the patient is there; whoever acts on the record has seen it.
 _UNSEEN = (Owed.DELIVERED, Owed.DISPLAYED, Owed.ACKNOWLEDGED)
@@ -27,9 +28,9 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
     handoff = case.handoff
     if case.facility_id is None or handoff.notified_at is None:
         return case
-    clocks = tuple(running(case, facility))
-    if clocks != handoff.clocks:
-        handoff = handoff.but(clocks=clocks)
+    told = tuple(running(case, facility)), tuple(recognised(case, facility))
+    if told != (handoff.clocks, handoff.recognitions):
+        handoff = handoff.but(clocks=told[0], recognitions=told[1])
         case = case.but(handoff=handoff)
     if case.is_locked:
         return case

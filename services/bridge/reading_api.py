@@ -6,11 +6,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from schemas.clinical import MediaType, Sha256
 from schemas.event import Identifier, Moment, Value
 from services.bridge import journal, store
 from services.bridge.feed import Line
@@ -32,6 +33,14 @@ Auditor = Annotated[Principal, Depends(Access(Role.ADMIN))]
 #: A board that does not read for this long is dropped.
 SEND_TIMEOUT_S = 10
 HEARTBEAT_S = 15
+#: A file of somebody else's is shown, and does nothing; no browser keeps it.
+NOTHING_RUNS = {
+    "Cache-Control": "no-store",
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+FILE = {"type": "string", "format": "binary"}
 #: More of the log than this is asked for in parts.
 LONGEST, MOST = timedelta(days=31), 10_000
 
@@ -148,6 +157,29 @@ async def read_timeline(
 
 def _entry(row: Mapping[str, Any]) -> Entry:
     return Entry.model_validate({**row, "event": json.loads(row["event"])})
+
+
+@router.get(
+    "/encounters/{encounter_id}/attachments/{sha256}",
+    response_class=Response,
+    responses={200: {"content": {kind: {"schema": FILE} for kind in get_args(MediaType)}}},
+)
+async def read_attachment(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    sha256: Annotated[Sha256, Path(description="As the record names the file.")],
+    caller: Staff,
+) -> Response:
+    """A file of an examination: the picture of an ECG, or its PDF."""
+    async with store.confined(request.app.state.pool, facility_id) as connection:
+        item = await _opened(connection, facility_id, encounter_id, caller, "attachment")
+        files = json.loads(item.text)["record"].get("attachments", ())
+        file = next((each for each in files if each["sha256"] == sha256), None)
+        if file is None:
+            raise nothing_here()
+        content = await store.attached(connection, encounter_id, sha256)
+    return Response(content, media_type=file["media_type"], headers=NOTHING_RUNS)
 
 
 async def _opened(

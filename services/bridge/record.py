@@ -44,6 +44,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         override=decided.override if decided else None,
         findings=case.findings,
         examinations=case.examinations,
+        attachments=case.attachments,
         treatments=case.treatments,
         transfer=case.transfer,
         admission=case.admission,

@@ -112,6 +112,11 @@ _TOLD = """
      WHERE facility_id = $1 AND encounter_id = $2
      ORDER BY occurred_at, recorded_at, type
 """
+#: The gateway keeps the files; whoever is confined finds those of the one patient that it names.
+_OF_ONE = "SELECT set_config('greenchannel.encounter', $1, true)"
+_PIECES = """
+    SELECT bytes FROM gateway.pieces WHERE encounter_id = $1 AND sha256 = $2 ORDER BY start
+"""
 
 
 #: Who was bound for a facility in a period, and is, or was handed over there.
@@ -290,6 +295,13 @@ async def shown(connection: Connection, facility_id: str, encounter_id: str) -> 
 def _shown(row: Mapping[str, Any]) -> Shown:
     text = f'{{"feed":{row["feed"]},{row["item"][1:]}'
     return Shown(row["feed"], (row["encounter_id"],), text)
+
+
+async def attached(connection: Connection, encounter_id: str, sha256: str) -> bytes:
+    """A file of a patient whom the facility of this transaction sees: of that one, and no other."""
+    await connection.execute(_OF_ONE, encounter_id)
+    pieces = await connection.fetch(_PIECES, encounter_id, sha256)
+    return b"".join(piece["bytes"] for piece in pieces)
 
 
 async def told(

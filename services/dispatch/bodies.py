@@ -9,9 +9,11 @@ from pydantic import Field, field_validator, model_validator
 
 from schemas.clinical import (
     SCALES,
+    Attachment,
     DoseUnit,
     ExaminationCode,
     FindingCode,
+    QualityMark,
     ScaleCode,
     ScaleItem,
     Shown,
@@ -98,6 +100,10 @@ class Examination(Body):
     examination: ExaminationCode
     shows: Annotated[tuple[Shown, ...], Field(min_length=1)]
     note: Text | None = None
+    examiner: Identifier | None = None
+    institution: Identifier | None = None
+    quality_mark: QualityMark | None = None
+    attachments: Annotated[tuple[Exactly[Attachment], ...], Field(max_length=4)] = ()
 
     @field_validator("shows")
     @classmethod

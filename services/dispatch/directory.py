@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.dispatch.attachments import Attachments
+from services.dispatch.monitors import Monitors
 from services.kit.follower import Follower
 from services.kit.settings import Settings
 
@@ -11,5 +11,5 @@ class Directory(Follower):
     """What the gateway knows, all of it read from the topic."""
 
     def __init__(self, settings: Settings) -> None:
-        self.attachments = Attachments()
-        super().__init__(settings, "dispatch-encounters", self.attachments.take)
+        self.monitors = Monitors()
+        super().__init__(settings, "dispatch-encounters", self.monitors.take)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from importlib.resources import files
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from schemas.clinical import (
+    LARGEST,
     ExaminationDone,
     FindingRecorded,
     LevelOverridden,
@@ -24,8 +26,9 @@ from schemas.clinical import (
     VitalSignsRecorded,
 )
 from schemas.encounter import EncounterEvent
-from schemas.envelope import encode
 from schemas.event import Event, Identifier
+from services.dispatch import bedside, upload_api
+from services.dispatch.bedside import Bedside, Crew, known, publish
 from services.dispatch.bodies import (
     NDJSON,
     Delivery,
@@ -51,30 +54,23 @@ from services.dispatch.directory import Directory
 from services.dispatch.history import Stretch, samples
 from services.dispatch.raw import RawReader
 from services.dispatch.telemetry import offsets_of, position_event, read_lines, vitals_event
-from services.kit import failpoint, kafka, postgres, runtime
+from services.kit import kafka, postgres, runtime
 from services.kit import observability as seen
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
-from services.kit.errors import Rejected, nothing_here
-from services.kit.http import Access, IdempotencyKey, create_app, event_id_for
+from services.kit.errors import Rejected
+from services.kit.http import IdempotencyKey, create_app, event_id_for
 from services.kit.patience import patiently
 from services.kit.problems import problem
-from services.kit.role import Role
 from services.kit.settings import Settings
 
 SERVICE = "gateway"
-TELEMETRY_LIMIT = 8 * 1024 * 1024
 #: Lines of one request, and after how many of them others get a turn.
 MOST_LINES, SLICE = 5_000, 200
-#: A device may be attached a moment after its sample; so long a single answer may wait.
-WAIT_S = 2.0
 UNKNOWN_DEVICE = "Nobody has this device at that time: attach it, then send this again."
-UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
 
 router = APIRouter(prefix="/v1", tags=["observations"])
-Crew = Annotated[Principal, Depends(Access(Role.CREW))]
-#: A clinic acts for the patients it has opened itself, and for no others.
-Bedside = Annotated[Principal, Depends(Access(Role.CREW, Role.PRIMARY_CARE))]
+router.routes.extend(upload_api.router.routes)
 
 
 @router.post(
@@ -100,11 +96,11 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     fixes = [position_event(line) for _, line in lines if isinstance(line, PositionLine)]
     samples = [(number, line) for number, line in lines if isinstance(line, VitalsLine)]
     directory: Directory = request.app.state.directory
-    await directory.caught_up(WAIT_S)
+    await directory.caught_up(bedside.WAIT_S)
     vitals, unknown = _resolve(request, samples, received_at)
     refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
     refused.sort(key=lambda refusal: refusal.line)
-    await _publish(request, [*fixes, *vitals])
+    await publish(request.app.state.producer, [*fixes, *vitals])
     seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
     homeless = {refusal.line for refusal in unknown}
     doubted = [
@@ -134,12 +130,12 @@ async def take_sample(
     event_id = event_id_for(request, body, idempotency_key)
     lines = [(1, VitalsLine(event_id=event_id, device_id=device_id, **_given(body)))]
     directory: Directory = request.app.state.directory
-    await directory.caught_up(WAIT_S)
-    await directory.wait_until(lambda: not _resolve(request, lines, received_at)[1], WAIT_S)
+    await directory.caught_up(bedside.WAIT_S)
+    await directory.wait_until(lambda: not _resolve(request, lines, received_at)[1], bedside.WAIT_S)
     events, unknown = _resolve(request, lines, received_at)
     if unknown:
         raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
-    await _publish(request, events)
+    await publish(request.app.state.producer, events)
     return VitalsTaken(event_id=event_id, invalid=body.vitals.invalid)
 
 
@@ -154,7 +150,7 @@ async def take_position(
     """One GPS fix of a unit."""
     event_id = event_id_for(request, body, idempotency_key)
     line = PositionLine(event_id=event_id, unit_id=unit_id, **_given(body))
-    await _publish(request, [position_event(line)])
+    await publish(request.app.state.producer, [position_event(line)])
     return Taken(event_id=event_id)
 
 
@@ -256,15 +252,15 @@ async def take_reattribution(
     idempotency_key: IdempotencyKey = None,
 ) -> Taken:
     """What a monitor measured was another patient's: that one gets it, and this one loses it."""
-    await _known(request, encounter_id, caller)
+    await known(request, encounter_id, caller)
     if body.to_encounter_id is not None:
         if body.to_encounter_id == encounter_id:
             raise Rejected(422, "The same patient", "Name the patient whose samples these were.")
-        await _known(request, body.to_encounter_id, caller)
+        await known(request, body.to_encounter_id, caller)
         wanted = Stretch(encounter_id, body.device_id, body.since, body.until)
         found = await samples(request.app.state.settings, wanted)
         theirs = [e.model_copy(update={"encounter_id": body.to_encounter_id}) for e in found]
-        await _publish(request, theirs)
+        await publish(request.app.state.producer, theirs)
     told = {"reported_by": caller.name}
     return await _enter(request, body, idempotency_key, caller, ObservationReattributed, **told)
 
@@ -283,24 +279,11 @@ async def _enter(
 ) -> Taken:
     """What a crew or a clinic enters about the patient in the path."""
     encounter_id = request.path_params["encounter_id"]
-    await _known(request, encounter_id, caller)
+    await known(request, encounter_id, caller)
     event_id = event_id_for(request, body, key)
     event = kind(event_id=event_id, encounter_id=encounter_id, **particulars, **_given(body))
-    await _publish(request, [event])
+    await publish(request.app.state.producer, [event])
     return Taken(event_id=event_id)
-
-
-async def _known(request: Request, encounter_id: str, caller: Principal) -> None:
-    """Raises 404 for a patient whom nobody has opened, or who is not this clinic's."""
-    directory: Directory = request.app.state.directory
-    await directory.caught_up(WAIT_S)
-    known = directory.attachments.encounters
-    if caller.role is Role.PRIMARY_CARE:
-        # Another's patient is waited for as long as nobody: the time tells nothing either.
-        if not await directory.wait_until(lambda: caller.is_of(known.get(encounter_id)), WAIT_S):
-            raise nothing_here()
-    elif not await directory.wait_until(lambda: encounter_id in known, WAIT_S):
-        raise Rejected(404, "Unknown encounter", UNKNOWN_PATIENT)
 
 
 def _resolve(
@@ -313,7 +296,7 @@ def _resolve(
     events: list[Event] = []
     unknown = []
     for number, line in lines:
-        event = vitals_event(line, offsets[line.device_id], directory.attachments.holder)
+        event = vitals_event(line, offsets[line.device_id], directory.monitors.holder)
         if event is None:
             unknown.append(Refusal(line=number, status=404, detail=UNKNOWN_DEVICE))
         else:
@@ -321,20 +304,10 @@ def _resolve(
     return events, unknown
 
 
-async def _publish(request: Request, events: Sequence[Event]) -> None:
-    """Write the events and wait for the broker: only then may the answer say 202."""
-    failpoint.reach("gateway.received")
-    messages = [encode(event, "greenchannel/gateway") for event in events]
-    await kafka.publish(request.app.state.producer, messages)
-    failpoint.reach("gateway.published")
-    seen.SAMPLES.labels("telemetry", "accepted").inc(len(events))
-    corrected = (e for e in events if isinstance(e, VitalSignsRecorded) and e.device_time)
-    seen.CLOCK_CORRECTIONS.inc(sum(1 for _ in corrected))
-
-
 async def main(settings: Settings) -> None:
     """Run until something fails."""
-    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, "access", size=2))
+    pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=4))
+    await postgres.migrate(pool, SERVICE, [files("services.dispatch") / "files"])
     producer = await patiently(
         settings, SERVICE, lambda: kafka.started(lambda: kafka.producer(settings))
     )
@@ -344,10 +317,13 @@ async def main(settings: Settings) -> None:
     async def is_ready() -> bool:
         return directory.ready and raw.ready
 
-    app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=TELEMETRY_LIMIT)
+    app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=LARGEST)
     app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
-    app.state.clocks = Clocks()
+    app.state.pool, app.state.clocks = pool, Clocks()
+    files_told = upload_api.Teller(settings, pool, producer)
     try:
-        await runtime.together([runtime.serve(app, settings), directory.run, raw.run])
+        await runtime.together(
+            [runtime.serve(app, settings), directory.run, raw.run, files_told.run]
+        )
     finally:
         await kafka.stop(producer)

@@ -115,9 +115,7 @@ class RawReader:
         candidates += [Waiting(r, line, offsets[line.device_id], until) for r, line in lines]
         self._waiting = []
         for candidate in candidates:
-            event = vitals_event(
-                candidate.line, candidate.offset, self._directory.attachments.holder
-            )
+            event = vitals_event(candidate.line, candidate.offset, self._directory.monitors.holder)
             if event is not None:
                 messages.append(encode(event, "greenchannel/gateway"))
                 seen.SAMPLES.labels("raw", "accepted").inc()

@@ -76,7 +76,7 @@ def describe(app: FastAPI, guarded: Iterable[tuple[APIRoute, Collection[Role]]])
 
 def _guard(operation: dict[str, Any], method: str, roles: Collection[Role]) -> None:
     operation["security"] = [{"bearer": sorted(roles)}]
-    refusals = _ALWAYS if method == "GET" else _ALWAYS | _WRITING
+    refusals = _ALWAYS if method in {"GET", "HEAD"} else _ALWAYS | _WRITING
     for status, description in sorted(refusals.items()):
         operation["responses"][str(status)] = _refusal(description)
 

@@ -20,7 +20,7 @@ from services.kit.postgres import Connection, Pool, migrate
 DATABASE = "greenchannel"
 #: Services with a role ``greenchannel_<service>``; an owner has a schema of its own name.
 SERVICES = ("bridge", "dispatch", "gateway", "triage")
-OWNERS = ("bridge", "dispatch", "triage")
+OWNERS = ("bridge", "dispatch", "gateway", "triage")
 #: Those and one who may read their tables and change nothing.
 ROLES = (*SERVICES, "observer")
 #: With which nobody signs in: a service takes it on for requests that may see less than it does.

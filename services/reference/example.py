@@ -46,6 +46,8 @@ def curl(operation: Operation, parts: Json, examples: Examples) -> str:
 
 
 def _verb(operation: Operation, address: str, examples: Examples) -> str:
+    if operation.method == "HEAD":
+        return f"curl -I {address}"
     if operation.method != "GET":
         return f"curl -X {operation.method} {address}"
     asked = [
@@ -61,14 +63,18 @@ def _verb(operation: Operation, address: str, examples: Examples) -> str:
 def _sent(operation: Operation, parts: Json, examples: Examples) -> Iterator[str]:
     if operation.roles:
         yield '-H "Authorization: Bearer $TOKEN"'
+    if operation.body is not None:
+        yield f"-H 'Content-Type: {operation.body[0]}'"
+    for each in operation.parameters:
+        if each["in"] == "header" and (each["required"] or each["name"] == "idempotency-key"):
+            yield f"-H {_pair(each['name'], ': ', examples)}"
     if operation.body is None:
         return
     media, _ = operation.body
-    yield f"-H 'Content-Type: {media}'"
-    if any(each["name"] == "idempotency-key" for each in operation.parameters):
-        yield f"-H {_pair('idempotency-key', ': ', examples)}"
     body = body_of(operation, parts, examples)
-    if media.endswith("ndjson"):
+    if isinstance(body, str):  # the file itself
+        yield f"--data-binary {body}"
+    elif media.endswith("ndjson"):
         yield f"--data-binary {quote(lines(body))}"
     else:
         yield f"-d {quote(json.dumps(body, ensure_ascii=False, indent=2))}"

@@ -548,7 +548,7 @@ async def door(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         app = create_app("gateway", Gate(settings, pool), [gateway.router], is_ready)
         producer = await kafka.started(lambda: kafka.producer(settings))
         directory = GivenDirectory(settings)
-        directory.attachments.encounters.update(dict.fromkeys(("E-history", "E-other")))
+        directory.monitors.encounters.update(dict.fromkeys(("E-history", "E-other")))
         app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
         app.state.clocks = Clocks()
         async with httpx.AsyncClient(

@@ -28,7 +28,7 @@ from services.bridge import api as bridge
 from services.bridge import app as bridge_app
 from services.dispatch import api as dispatch
 from services.dispatch import app as dispatch_app
-from services.dispatch import gateway
+from services.dispatch import bedside, gateway
 from services.dispatch.device_clock import Clocks
 from services.kit import auth, kafka, postgres
 from services.kit.auth import Gate, add_client, revoke_client
@@ -138,6 +138,9 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {ENCOUNTER}/level": CREW,
         f"POST {ENCOUNTER}/retractions": ENTERING,
         f"POST {ENCOUNTER}/reattributions": ENTERING,
+        f"POST {ENCOUNTER}/attachments": ENTERING,
+        f"HEAD {ENCOUNTER}/attachments/{{sha256}}": ENTERING,
+        f"PATCH {ENCOUNTER}/attachments/{{sha256}}": ENTERING,
     },
     "bridge": {
         **ALWAYS,
@@ -145,6 +148,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"GET {FACILITY}/feed": CENTRE,
         f"GET {FACILITY}/encounters/{{encounter_id}}": CENTRE,
         f"GET {FACILITY}/encounters/{{encounter_id}}/timeline": CENTRE,
+        f"GET {FACILITY}/encounters/{{encounter_id}}/attachments/{{sha256}}": CENTRE,
         f"GET {FACILITY}/reads": AUDITOR,
         f"POST {FACILITY}/receipts": CENTRE,
         f"POST {FACILITY}/encounters/{{encounter_id}}/handover": CENTRE | CREW,
@@ -161,7 +165,19 @@ ROUTERS: Mapping[str, APIRouter] = {
     "gateway": gateway.router,
     "bridge": bridge.router,
 }
-ROUTES = [(service, route) for service, lines in TABLE.items() for route in lines]
+KIT = files("services.kit") / "migrations"
+MIGRATIONS = {
+    "dispatch": [KIT, files("services.dispatch") / "migrations"],
+    "gateway": [files("services.dispatch") / "files"],
+    "bridge": [KIT, files("services.bridge") / "migrations"],
+}
+#: An answer to HEAD has no body, so it says nothing that could be compared: see below.
+ROUTES = [
+    (service, route)
+    for service, lines in TABLE.items()
+    for route in lines
+    if not route.startswith("HEAD")
+]
 GUARDED = [(service, route) for service, route in ROUTES if TABLE[service][route] != ANYONE]
 NOBODY = {
     "incident_id": "I-none",
@@ -174,12 +190,27 @@ NOBODY = {
     "device_id": "M-none",
     "department": "icu",
     "facility_id": OWN,
+    "sha256": "0" * 64,
+}
+#: What a route is told by headers alone.
+TOLD = {
+    f"POST {ENCOUNTER}/attachments": {
+        "Upload-Length": "10",
+        "Upload-Metadata": "sha256 "
+        + base64.b64encode(b"0" * 64).decode()
+        + ",filetype aW1hZ2UvcG5n",
+    },
+    f"PATCH {ENCOUNTER}/attachments/{{sha256}}": {
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    },
 }
 #: Who is let in here sees nothing of a patient that is not theirs.
 HIDING = {
     (Role.PRIMARY_CARE, f"GET {ENCOUNTER}"),
     (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}"),
     (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/timeline"),
+    (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/attachments/{{sha256}}"),
 }
 
 
@@ -209,10 +240,12 @@ class House:
         route: str,
         bearer: str | None,
         body: dict[str, Any] | None = None,
+        told: Mapping[str, str] | None = None,
         **names: str,
     ) -> Answer:
         method, path = route.split(" ")
         headers = {} if bearer is None else {"Authorization": f"Bearer {bearer}"}
+        headers |= told or {}
         transport = httpx.ASGITransport(app=self.apps[service])
         async with httpx.AsyncClient(transport=transport, base_url="http://house") as http:
             said = body or {} if method in {"POST", "PUT"} else None
@@ -224,7 +257,7 @@ class House:
     ) -> dict[str, Any]:
         """What is answered to who may, with what they say being right."""
         token = self.key.token(self.settings, role, facility_of(role))
-        answer = await self.ask(service, route, token, body, **names)
+        answer = await self.ask(service, route, token, body, None, **names)
         assert answer.http.is_success, answer.http.text
         told: dict[str, Any] = answer.http.json()
         return told
@@ -270,13 +303,10 @@ async def house(
         pools, apps = {}, {}
         for service in ("dispatch", "bridge", "gateway"):
             settings = Settings(postgres_dsn=platform.dsn(service), jwks=str(jwks))
-            schema = "access" if service == "gateway" else service
             pools[service] = await stack.enter_async_context(
-                await postgres.connect(settings, schema, size=2)
+                await postgres.connect(settings, service, size=2)
             )
-            if service != "gateway":
-                folders = [files(f"services.{name}") / "migrations" for name in ("kit", service)]
-                await postgres.migrate(pools[service], service, folders)
+            await postgres.migrate(pools[service], service, MIGRATIONS[service])
             gate = Gate(settings, pools[service])
             apps[service] = create_app(service, gate, [ROUTERS[service]], is_ready)
             furnish = bridge_app.furnish if service == "bridge" else dispatch_app.furnish
@@ -332,7 +362,8 @@ def test_the_table_is_what_the_documentation_says() -> None:
     rows = [re.match(r"\| `([A-Z]+ /v1[^`]*)` \| ([^|]*) \|", line) for line in lines]
     told = {row[1]: {Role(word) for word in re.findall(r"\w+", row[2]) if word in set(Role)}
             for row in rows if row}  # fmt: skip
-    assert told == {route: TABLE[s][route] for s, route in ROUTES if "/v1/" in route}
+    table = {route: roles for lines in TABLE.values() for route, roles in lines.items()}
+    assert told == {route: roles for route, roles in table.items() if "/v1/" in route}
 
 
 @pytest.mark.parametrize("service", TABLE)
@@ -353,13 +384,15 @@ async def test_the_description_says_who_comes_in_and_how_the_others_are_refused(
         assert operation["security"] == [{"bearer": sorted(roles)}]
         refusals = {s: r["content"] for s, r in operation["responses"].items() if s >= "400"}
         assert {"401", "403", "404", "422", "503"} <= refusals.keys()
-        assert ({"400", "409", "413", "415"} <= refusals.keys()) == (method != "GET")
+        assert ({"400", "409", "413", "415"} <= refusals.keys()) == (method not in {"GET", "HEAD"})
         assert {kind for content in refusals.values() for kind in content} == {
             "application/problem+json"
         }
         (granted,) = (r for s, r in operation["responses"].items() if s < "300")
         kind = "text/csv" if path.endswith(".csv") else "application/json"
-        silent = path.endswith("/feed") or "204" in operation["responses"]
+        kind = "image/png" if "/attachments" in path else kind
+        said_by_headers = service == "gateway" and "/attachments" in path
+        silent = path.endswith("/feed") or "204" in operation["responses"] or said_by_headers
         assert silent or granted["content"][kind]["schema"]
     assert described["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
@@ -491,6 +524,8 @@ BEDSIDE_BODIES: Mapping[str, dict[str, Any] | None] = {
     f"POST {FACILITY}/encounters/{{encounter_id}}/transfer-request": {
         "location": WHERE, "consent": "given",
     },
+    f"POST {ENCOUNTER}/attachments": None,
+    f"PATCH {ENCOUNTER}/attachments/{{sha256}}": None,
 }  # fmt: skip
 CLINICS_ROUTES = [
     (service, route)
@@ -516,7 +551,7 @@ async def patients(house: House) -> Patients:
         "dispatch", "POST /v1/incidents", Role.DISPATCHER, {**AT, "location": WHERE}
     )
     found = Patients(clinic["encounter_id"], call["encounter_ids"][0])
-    known = house.apps["gateway"].state.directory.attachments.encounters
+    known = house.apps["gateway"].state.directory.monitors.encounters
     known.update({found.clinic: OWN, found.call: None})
     return found
 
@@ -531,7 +566,7 @@ async def test_for_a_clinic_only_the_patients_exist_that_it_has_opened(
 ) -> None:
     """In the same words for another clinic's patient, for one of a call, and for nobody; also
     with a token that names no facility, as a call's encounter names none."""
-    monkeypatch.setattr(gateway, "WAIT_S", 0.0)
+    monkeypatch.setattr(bedside, "WAIT_S", 0.0)
     settings, said = house.settings, BEDSIDE_BODIES[route]
     own, other, nowhere = (
         house.key.token(settings, Role.PRIMARY_CARE, facility) for facility in (OWN, OTHER, None)
@@ -547,13 +582,16 @@ async def test_for_a_clinic_only_the_patients_exist_that_it_has_opened(
         (nowhere, OWN, "E-none"),
     ):
         answer = await house.ask(
-            service, route, bearer, body, encounter_id=encounter, facility_id=facility
+            *(service, route, bearer, body, TOLD.get(route)),
+            encounter_id=encounter,
+            facility_id=facility,
         )
         assert (answer.status, answer.problem) == (404, NOTHING_HERE)
 
 
 @pytest.mark.parametrize(
-    ("service", "route"), [r for r in CLINICS_ROUTES if not r[1].endswith("/outcome")]
+    ("service", "route"),
+    [r for r in CLINICS_ROUTES if not re.search("/outcome|/attachments", r[1])],
 )
 async def test_a_clinic_acts_for_the_patient_it_has_opened(
     house: House, patients: Patients, service: str, route: str, monkeypatch: pytest.MonkeyPatch
@@ -574,10 +612,31 @@ async def test_a_clinic_acts_for_the_patient_it_has_opened(
     assert len(sent) == (1 if service == "gateway" else 0)
 
 
+async def test_how_much_of_a_file_is_there_is_told_to_who_may_send_it(
+    house: House, patients: Patients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bedside, "WAIT_S", 0.0)
+    route = f"HEAD {ENCOUNTER}/attachments/{{sha256}}"
+    for role in Role:
+        token = house.key.token(house.settings, role, facility_of(role))
+        answer = await house.ask("gateway", route, token, encounter_id=patients.clinic)
+        assert answer.status == (404 if role in ENTERING else 403), "nobody has announced it"
+    assert (await house.ask("gateway", route, None)).status == 401
+    path = f"POST {ENCOUNTER}/attachments"
+    own, other = (
+        house.key.token(house.settings, Role.PRIMARY_CARE, facility) for facility in (OWN, OTHER)
+    )
+    begun = await house.ask(*("gateway", path, own, None, TOLD[path]), encounter_id=patients.clinic)
+    assert begun.status == 201
+    for bearer, status in ((own, 200), (other, 404)):
+        answer = await house.ask("gateway", route, bearer, encounter_id=patients.clinic)
+        assert answer.status == status
+
+
 async def test_samples_are_given_to_no_patient_that_is_not_the_clinics(
     house: House, patients: Patients, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gateway, "WAIT_S", 0.0)
+    monkeypatch.setattr(bedside, "WAIT_S", 0.0)
     route = f"POST {ENCOUNTER}/reattributions"
     token = house.key.token(house.settings, Role.PRIMARY_CARE, OWN)
     for to, status in ((patients.call, 404), ("E-none", 404), (patients.clinic, 422)):

@@ -19,7 +19,7 @@ HEAD_START = timedelta(seconds=5)
 
 
 @dataclass
-class Attachment:
+class Wearing:
     """One stretch of time in which a device belongs to an encounter."""
 
     encounter_id: str
@@ -32,14 +32,14 @@ class Attachment:
 
 
 @dataclass
-class Attachments:
-    """Every attachment ever told, and every encounter; folded from events in any number.
+class Monitors:
+    """Who wore what and when, and every encounter; folded from events in any number.
 
     Only one encounter's events come in order. Whoever attached a device last before a sample has
     it then, so it does not matter which of two patients is heard of first.
     """
 
-    _by_device: dict[str, list[Attachment]] = field(default_factory=lambda: defaultdict(list))
+    _by_device: dict[str, list[Wearing]] = field(default_factory=lambda: defaultdict(list))
     _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     #: Senders number for themselves: an id is one within an encounter and a kind of event.
     _taken: set[tuple[str, type[Event], str]] = field(default_factory=set)
@@ -68,20 +68,20 @@ class Attachments:
     def _attach(self, event: DeviceAttached) -> None:
         """Whoever had the device until now loses it at this moment."""
         held = self._by_device[event.device_id]
-        held.append(Attachment(event.encounter_id, event.occurred_at))
-        held.sort(key=lambda a: (a.since, a.encounter_id))
+        held.append(Wearing(event.encounter_id, event.occurred_at))
+        held.sort(key=lambda w: (w.since, w.encounter_id))
         self._by_encounter[event.encounter_id].add(event.device_id)
 
     def _close(self, device_id: str, encounter_id: str, at: datetime) -> None:
-        for attachment in self._by_device[device_id]:
-            if attachment.encounter_id == encounter_id and attachment.until is None:
-                attachment.until = at
+        for worn in self._by_device[device_id]:
+            if worn.encounter_id == encounter_id and worn.until is None:
+                worn.until = at
 
     def holder(self, device_id: str, at: datetime) -> str | None:
         """The encounter a sample of this device and time belongs to; none when nobody has it."""
         held = self._by_device.get(device_id, ())
         for moment in (at, at + HEAD_START):
-            last = next((a for a in reversed(held) if a.since <= moment), None)
+            last = next((w for w in reversed(held) if w.since <= moment), None)
             if last is not None and last.covers(moment):
                 return last.encounter_id
         return None

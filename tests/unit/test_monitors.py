@@ -18,7 +18,7 @@ from schemas.encounter import (
     PatientReached,
 )
 from schemas.event import Event
-from services.dispatch.attachments import Attachments
+from services.dispatch.monitors import Monitors
 
 BEGIN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
@@ -51,10 +51,10 @@ def ended(who: str, second: float) -> EncounterEnded:
 
 
 def holders(events: Sequence[Event], *seconds: float, device: str = "M-1") -> list[str | None]:
-    attachments = Attachments()
+    monitors = Monitors()
     for event in events:
-        attachments.take(event)
-    return [attachments.holder(device, at(second)) for second in seconds]
+        monitors.take(event)
+    return [monitors.holder(device, at(second)) for second in seconds]
 
 
 def test_a_sample_belongs_to_whoever_has_the_device_at_its_time() -> None:
@@ -125,7 +125,7 @@ def test_nobody_has_a_device_that_nobody_attached() -> None:
 
 
 def test_encounters_are_known_from_their_opening_on_with_the_clinic_that_opened_them() -> None:
-    attachments = Attachments()
+    monitors = Monitors()
     opened, walked_in = (
         EncounterOpened(
             event_id=f"opened-{who}", occurred_at=at(0), encounter_id=who, patient=Patient(),
@@ -137,8 +137,8 @@ def test_encounters_are_known_from_their_opening_on_with_the_clinic_that_opened_
         event_id="reached", occurred_at=at(9), encounter_id="E-2", unit_id="U-1"
     )
     for event in (opened, opened, reached, walked_in):
-        attachments.take(event)
-    assert attachments.encounters == {"E-1": None, "E-3": "C-001"}
+        monitors.take(event)
+    assert monitors.encounters == {"E-1": None, "E-3": "C-001"}
 
 
 @st.composite
