@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import click
 from asyncpg import PostgresError
 
-from benchmarks import feeds, intake, report, tracker, triage, triage_report
+from benchmarks import feeds, intake, path, report, tracker, triage, triage_report
 from benchmarks.ground import PEERS_PYTHON
 from benchmarks.machine import machine
 from services.kit.admin import CannotApply
@@ -41,6 +41,7 @@ PARTS = {
     "tracker": Part(tracker.measure, tracker.Options, tracker),
     "intake": Part(intake.measure, intake.Options, intake),
     "feeds": Part(feeds.measure, feeds.Options, feeds),
+    "path": Part(path.measure, path.Options, path),
 }
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions
 
 from benchmarks.decisions import TOPIC, Found
 from benchmarks.peer import moment
@@ -66,6 +67,16 @@ class Broker:
         """Where these topics end now."""
         places = [TopicPartition(name, n) for name in names for n in range(PARTITIONS)]
         return dict(await self._consumer.end_offsets(places))
+
+    async def lag(self, group: str) -> int:
+        """How many records wait for this group."""
+        (asked,) = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)]
+        ).values()
+        read = (await asyncio.wrap_future(asked)).topic_partitions
+        places = {TopicPartition(p.topic, p.partition): p.offset for p in read}
+        ends = await self._consumer.end_offsets(list(places))
+        return sum(max(0, ends[place] - offset) for place, offset in places.items())
 
     async def found(self, begins: Ends, ends: Ends) -> Found:
         """What was decided between these places."""

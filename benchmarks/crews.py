@@ -1,0 +1,108 @@
+"""Vehicles on the road, a program of its own beside what is measured: monitors that say something
+each second, vehicles that say where they are, and patients who become worse, one after the other.
+
+Called with the gateway's port, a file, how many patients there are, and for how many seconds; the
+crew's token stands in the environment. It writes into the file when each patient's second abnormal
+value was due to be sent (the *acting sample*), and what came of the requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import uvloop
+
+from benchmarks.report import percentiles
+from services.kit.process import write_whole
+
+TOKEN = "GREENCHANNEL_BENCH_TOKEN"  # noqa: S105 (the name of a variable)
+#: So many requests a second, each with what all its monitors and vehicles have said since.
+REQUESTS = 10
+#: So many patients a second become worse, once what was opened has settled.
+WORSE_A_SECOND, SETTLES_S = 10, 10
+#: Every other patient's vehicle says where it is.
+VEHICLES_PER_PATIENT = 2
+AT_REST, WORSE = 97, 86
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+def device(n: int) -> str:
+    """The monitor of a patient."""
+    return f"M-{n:05}"
+
+
+def acts_at(n: int, patients: int) -> int:
+    """In which second a patient's second abnormal value is measured. The patients of one second are
+    spread over its requests."""
+    return SETTLES_S + n // REQUESTS % (patients // WORSE_A_SECOND)
+
+
+def request_of(n: int) -> int:
+    """In which request of a second a patient is told of."""
+    return n % REQUESTS
+
+
+def bodies(patients: int, second: int, at: datetime) -> Iterator[str]:
+    """One second's requests."""
+    for request in range(REQUESTS):
+        told = range(request, patients, REQUESTS)
+        lines = [_vitals(n, patients, second, at) for n in told]
+        lines += [_position(n, second, at) for n in told if n // REQUESTS % VEHICLES_PER_PATIENT]
+        yield "\n".join(lines)
+
+
+def _vitals(n: int, patients: int, second: int, at: datetime) -> str:
+    said = {"device_id": device(n), "occurred_at": at.isoformat(), "sent_at": at.isoformat()}
+    is_worse = second >= acts_at(n, patients) - 1
+    vitals = {
+        "heart_rate": 70 + (n + second) % 9,
+        "respiratory_rate": 15 + (n + second) % 3,
+        "spo2": WORSE if is_worse else AT_REST,
+    }
+    return json.dumps({**said, "vitals": vitals})
+
+
+def _position(n: int, second: int, at: datetime) -> str:
+    where = {"latitude": 34.1 + n / 1e4, "longitude": 117.2 + second / 1e4}
+    return json.dumps({"unit_id": f"U-{n:05}", "occurred_at": at.isoformat(), **where})
+
+
+async def main(port: int, file: Path, patients: int, seconds: int) -> None:
+    """Each request goes when it is due, whether those before were answered or not."""
+    took, sent, accepted = list[float](), 0, 0
+    acting: dict[str, float] = {}
+    headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"}
+    headers |= {"Content-Type": "application/x-ndjson"}
+
+    async def send(http: aiohttp.ClientSession, body: str, due: float) -> None:
+        nonlocal accepted
+        async with http.post("/v1/telemetry", data=body, headers=headers) as answer:
+            told = await answer.json(content_type=None)  # a problem is JSON by another name
+        took.append(time.time() - due)
+        accepted += int(told.get("accepted", 0))
+
+    began, url = time.time(), f"http://127.0.0.1:{port}"
+    async with aiohttp.ClientSession(url, timeout=TIMEOUT) as http, asyncio.TaskGroup() as sending:
+        for second in range(seconds):
+            for request, body in enumerate(bodies(patients, second, datetime.now(UTC))):
+                due = began + second + request / REQUESTS
+                await asyncio.sleep(max(0.0, due - time.time()))
+                sending.create_task(send(http, body, due))
+                sent += body.count("\n") + 1
+                for n in range(request, patients, REQUESTS):
+                    if acts_at(n, patients) == second:
+                        acting[device(n)] = due
+    told = {"sent": sent, "accepted": accepted, "ms": percentiles(took), "acting": acting}
+    write_whole(file, json.dumps(told))
+
+
+if __name__ == "__main__":
+    uvloop.run(main(int(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])))
