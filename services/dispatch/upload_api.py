@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from aiokafka import AIOKafkaProducer
 from fastapi import APIRouter, Header, Path, Request, Response
@@ -22,6 +22,7 @@ from services.dispatch.bedside import Bedside, known, publish
 from services.dispatch.file_store import Progress
 from services.dispatch.upload import PIECE, VERSION, announced, begins_well
 from services.kit.errors import Rejected, nothing_here
+from services.kit.openapi import OTHER_VERSION
 from services.kit.patience import patiently
 from services.kit.postgres import Pool, transaction
 from services.kit.problems import problem
@@ -35,10 +36,11 @@ TELL_AFTER, LOOK_S, MANY = timedelta(seconds=5), 2.0, 100
 router = APIRouter(prefix="/v1/encounters/{encounter_id}/attachments", tags=["observations"])
 Hash = Annotated[Sha256, Path(description="SHA-256 of the whole file, in hexadecimal.")]
 Spoken = Annotated[str, Header(description="The version of tus that you speak.")]
+_REFUSED: dict[int | str, dict[str, Any]] = {412: OTHER_VERSION}
 _PIECES = {"content": {PIECE: {"schema": {"type": "string", "format": "binary"}}}}
 
 
-@router.post("", status_code=201, response_class=Response)
+@router.post("", status_code=201, response_class=Response, responses=_REFUSED)
 async def announce_file(
     request: Request,
     encounter_id: Identifier,
@@ -61,7 +63,7 @@ async def announce_file(
     return answer
 
 
-@router.head("/{sha256}", response_class=Response)
+@router.head("/{sha256}", response_class=Response, responses=_REFUSED)
 async def find_file(
     request: Request,
     encounter_id: Identifier,
@@ -76,7 +78,10 @@ async def find_file(
 
 
 @router.patch(
-    "/{sha256}", status_code=204, openapi_extra={"requestBody": {"required": True, **_PIECES}}
+    "/{sha256}",
+    status_code=204,
+    responses=_REFUSED,
+    openapi_extra={"requestBody": {"required": True, **_PIECES}},
 )
 async def take_piece(
     request: Request,

@@ -90,3 +90,5 @@ def _refusal(description: str) -> dict[str, Any]:
 UNREADY = _refusal("Not all parts of this service run yet.")
 #: What is answered to who has as many open as one may have.
 TOO_MANY = _refusal("You have as many of these open as one caller may.")
+#: What is answered to who speaks a protocol by another version.
+OTHER_VERSION = _refusal("You speak the protocol by another version.")
