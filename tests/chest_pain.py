@@ -165,7 +165,7 @@ def learned(event: Event) -> datetime:
     return event.occurred_at + timedelta(seconds=STREAMED if is_streamed else LEARNED)
 
 
-def given() -> list[tuple[Event, str]]:
+def written() -> list[tuple[Event, str]]:
     """What others have written, in the order in which it was learned, with who wrote it."""
     added: list[tuple[Event, str]] = [(each, "greenchannel/dispatch") for each in ARRIVALS]
     added.append((LAST, "greenchannel/gateway"))
@@ -184,7 +184,7 @@ def given() -> list[tuple[Event, str]]:
 def main() -> None:
     """Write all files anew."""
     example = Example()
-    example.whole(given())
+    example.whole(written())
     for path in FOLDER.glob("*.json"):
         path.unlink()
     in_order = sorted(example.told, key=lambda each: each[:2])

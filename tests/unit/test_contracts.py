@@ -37,7 +37,7 @@ from schemas.event import Event
 from schemas.handoff import CentreEvent, HandoffEvent, ReceiptEvent
 from schemas.incident import DeadlineEvent, IncidentEvent
 from schemas.topics import Topic, dead_letters_of, registry
-from tests.chest_pain import Example, given
+from tests.chest_pain import Example, written
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "schemas/examples"
@@ -332,7 +332,7 @@ def test_the_story_loses_nothing_on_its_way() -> None:
 
 def test_the_story_is_what_triage_and_the_bridge_make_of_it_today() -> None:
     example = Example()
-    example.whole(given())
+    example.whole(written())
     told = [event for _, _, event, _ in sorted(example.told, key=lambda each: each[:2])]
     found = [record(read(path)).decoded() for path in STORY]
     assert told == found, "python -m tests.chest_pain makes it anew"
