@@ -72,7 +72,8 @@ def test_one_step_of_one_promise_is_taken_once(owed: Owed) -> None:
     department = "imaging" if owed is Owed.DEPARTMENT_ANSWERED else None
     one = alarm(48, owed, because="worse", department=department)
     assert found(with_it(one))
-    assert found(with_it(one, with_fields(event_id="X-2")(replace(one, t=50))), duplicated=1)
+    again = with_fields(event_id="X-2", occurred_at=at(50))(replace(one, t=50))
+    assert found(with_it(one, again), duplicated=1)
 
 
 def test_what_is_asked_again_is_another_promise() -> None:
