@@ -51,7 +51,7 @@ PATIENTS, A_SECOND = 10, 20
 #: Changes that are not counted come first.
 WARM_S = 5
 DROPPED_WITHIN_S = 60
-DECIDED = ROOT / "schemas/examples/chest-pain/27-triage-decisions.TriageDecided.json"
+DECIDED = ROOT / "schemas/examples/chest-pain/31-triage-decisions.TriageDecided.json"
 
 P99 = Limit("p99", "p99 of a change from its commit to a board", 500, " ms", at_most=True)
 DROPPED = Limit("dropped", "all boards that never read are dropped within", 30, " s", at_most=True)

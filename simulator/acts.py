@@ -56,11 +56,15 @@ DOORS: Mapping[str, Door] = {
     "acceptance": Door("bridge", f"{_FACILITY}/acceptance"),
     "redirect_request": Door("bridge", f"{_FACILITY}/redirect-request"),
     "activation": Door("bridge", f"{_FACILITY}/activation"),
+    "answer": Door("bridge", f"{_FACILITY}/departments/{{department}}/answer"),
     "direct_to": Door("bridge", f"{_FACILITY}/direct-to"),
     "direct_to_revoked": Door("bridge", f"{_FACILITY}/direct-to/revoked"),
     "bed": Door("bridge", f"{_FACILITY}/bed"),
+    "bed_released": Door("bridge", f"{_FACILITY}/bed/released"),
     "identity": Door("bridge", f"{_FACILITY}/identity"),
+    "formality": Door("bridge", f"{_FACILITY}/formalities"),
     "arrival": Door("bridge", f"{_FACILITY}/arrival"),
+    "death": Door("bridge", f"{_FACILITY}/death"),
     "milestone": Door("bridge", f"{_FACILITY}/milestones"),
     "transfer": Door("bridge", f"{_FACILITY}/transfer"),
     "report": Door("bridge", f"{_FACILITY}/outcome"),
@@ -90,6 +94,8 @@ def about(tale: Tale, step: Step, t: float) -> dict[str, str]:
         "facility_id": tale.facility(step.facility).id,
         "occurred_at": moment(t),
     }
+    if step.act == "answer":
+        told["department"] = step.body["department"]
     if step.other is not None:
         told |= _other(tale, step.act, step.other)
     return told
@@ -137,6 +143,8 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
             body["continues"] = told["continues"]
         case "reattribution":
             body["since"], body["until"] = map(moment, tale.taken_for(t))
+        case "answer":  # which department answers stands in the path
+            del body["department"]
         case "retraction":
             body["observation_id"] = tale.ids[str(step.about)]
     return body

@@ -208,6 +208,16 @@ class Case:
     wrong_versions: set[int] = field(default_factory=set)
     strayed: set[tuple[Centre, int]] = field(default_factory=set)
     strayed_feeds: set[str] = field(default_factory=set)
+    #: The admission's number and the times that were told of it; and the first version to show it.
+    number: str | None = None
+    admitted: set[int] = field(default_factory=set)
+    other_admissions: set[tuple[str, int]] = field(default_factory=set)
+    admitted_from: float = math.inf
+    #: Whether the admission may be cancelled: the patient does not come, or was declared dead.
+    may_be_cancelled: bool = False
+    is_declared: bool = False
+    #: What each facility owed and has done.
+    kept: dict[str, set[str]] = field(default_factory=dict)
 
     @property
     def worst(self) -> TriageLevel:

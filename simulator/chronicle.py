@@ -25,8 +25,9 @@ WORDS = {
     "level": "医生改级", "retraction": "撤回", "reattribution": "数据归还",
     "boarding": "上车即入院", "handed_to_unit": "换车", "outcome": "结局", "walk_in": "自行来诊",
     "transfer_request": "申请转运", "acknowledgement": "确认", "acceptance": "接收",
-    "redirect_request": "建议改送", "activation": "启动团队", "direct_to": "直达",
-    "direct_to_revoked": "撤回直达", "bed": "留床", "identity": "绑定身份", "arrival": "到院",
+    "redirect_request": "建议改送", "activation": "启动团队", "answer": "科室应答",
+    "direct_to": "直达", "direct_to_revoked": "撤回直达", "bed": "留床", "bed_released": "撤床",
+    "identity": "绑定身份", "formality": "补手续", "arrival": "到院", "death": "宣布死亡",
     "milestone": "院内节点", "transfer": "交接", "report": "转归",
 }  # fmt: skip
 STAMPS = {

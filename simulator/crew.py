@@ -18,6 +18,9 @@ from simulator.telemetry import Telemetry
 #: The leads come off this long before care is handed over, or a monitor goes to another patient:
 #: no sample is later than that.
 LEADS_OFF_S = 0.3
+#: Whose a monitor is now, the gateway learns a moment after dispatch has said yes: until then it
+#: would give what it measures to the patient before.
+LEADS_ON_S = 2.0
 #: Between the samples of a forwarded hold.
 APART_S = 0.2
 #: Nobody gives samples back before the last of them can have come.
@@ -126,12 +129,14 @@ class Crew:
             return
         if step.by == "crew" and (late := self._realism.presses_late(_name(tale, step))):
             await self._wait_until(time.time() + late)
-        if step.act == "attach" and tale.unplug(step):
+        is_moved = step.act == "attach" and tale.unplug(step)
+        if is_moved:
             await asyncio.sleep(LEADS_OFF_S)
         if step.act == "reattribution":
             await self._until_come(tale, step)
         await self._people.act(tale, step, due if zone is not None else None)
         if step.act == "attach":
+            await asyncio.sleep(LEADS_ON_S if is_moved else 0.0)
             tale.attach(step)
             self._speak(tale)
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable
 from random import Random
 
+from simulator.bed_manager import BedManager
 from simulator.endpoints import Endpoints
 from simulator.feed import Feed
 from simulator.outside import Refused
@@ -32,6 +33,7 @@ class Department:
         realism: Realism = FLAWLESS,
     ) -> None:
         self._feed, self._screen = Feed(endpoints, facility), Screen(endpoints, facility)
+        self._beds = BedManager(endpoints, facility, Random(rng.random()))  # noqa: S311
         self._facility = facility
         self._people = people
         self._rng = rng
@@ -44,11 +46,12 @@ class Department:
 
     async def run(self) -> None:
         """Watch for ever."""
-        telling = asyncio.create_task(self._screen.run())
+        beside = [asyncio.create_task(work) for work in (self._screen.run(), self._beds.run())]
         try:
             await self._watch()
         finally:
-            telling.cancel()
+            for task in beside:
+                task.cancel()
 
     async def _watch(self) -> None:
         async for item in self._feed.items():

@@ -40,6 +40,7 @@ class Handoffs:
         if centre is Centre.EMERGENCY:
             self._ledger.meet(f"queue/{place}", seen.t)
         self._agree(case, seen.version, seen.worst)
+        self._admits(seen, case)
         if seen.decision is None:
             none = TriageLevel.NOT_YET
             self.shows(seen, case, Expected(0, none, none, True, seen.t))
@@ -84,9 +85,20 @@ class Handoffs:
             self._ledger.meet(f"withdrawn/{seen.encounter_id}/{seen.facility}", seen.t)
 
     def admission(self, seen: AdmissionSeen, case: Case) -> None:
-        """An admission was opened."""
-        if not self._ledger.effect(f"AdmissionOpened/{seen.encounter_id}", seen.id, seen.t):
+        """An admission was opened, or something became of it."""
+        is_new = self._ledger.effect(seen.key, seen.id, seen.t)
+        if seen.kind == "AdmissionConfirmed":  # nobody had pressed boarding: now the time is told
+            case.admitted.add(seen.admitted_ms)
+        self._is_the_one(seen.id, seen.number, seen.admitted_ms, case)
+        if not is_new:
             return
+        if seen.kind == "AdmissionCancelled" and not case.may_be_cancelled:
+            told = "it was cancelled, and nobody had said that they do not come"
+            self._tally.misadmit(seen.id, f"{case.handle}: {told}")
+        if seen.kind == "AdmissionOpened":
+            self._opened(seen, case)
+
+    def _opened(self, seen: AdmissionSeen, case: Case) -> None:
         self._tally.admissions += 1
         boarding = self._ledger.boardings.get(seen.encounter_id)
         wrong = []
@@ -102,9 +114,27 @@ class Handoffs:
             item = case.acts[boarding.id]
             self._ledger.measure(item, self._tally.boarding_to_admission, seen.t)
         if wrong:
-            self._tally.wrong_admission += 1
-            told = f"{case.handle}: {'; '.join(wrong)}"
-            self._tally.find("wrong_admission", seen.id, told)
+            self._tally.misadmit(seen.id, f"{case.handle}: {'; '.join(wrong)}")
+
+    def _admits(self, seen: QueueSeen, case: Case) -> None:
+        """Once a record shows the admission, all later ones show the same."""
+        if seen.admission is not None:
+            case.admitted_from = min(case.admitted_from, seen.version)
+            self._is_the_one(seen.id, *seen.admission, case)
+        elif seen.version > case.admitted_from and not case.may_be_cancelled:
+            told = f"version {seen.version} shows no admission any more"
+            self._tally.misadmit(seen.id, f"{case.handle}: {told}")
+
+    def _is_the_one(self, id_: str, number: str, admitted_ms: int, case: Case) -> None:
+        """Whether it is the admission that was told of first, by whichever topic told it."""
+        case.number = case.number or number
+        case.admitted = case.admitted or {admitted_ms}
+        if number == case.number and admitted_ms in case.admitted:
+            return
+        if (number, admitted_ms) not in case.other_admissions:  # one, however many records show it
+            case.other_admissions.add((number, admitted_ms))
+            told = f"{number} is not the admission that was opened, or not its time"
+            self._tally.misadmit(id_, f"{case.handle}: {told}")
 
     def _agree(self, case: Case, version: int, worst: str) -> None:
         if not case.show(version, worst):

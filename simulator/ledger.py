@@ -48,7 +48,11 @@ FOLLOWS: Mapping[str, Sequence[str]] = {
     "activation": ("CentreActivated",),
     "direct_to": ("DirectToConfirmed",),
     "direct_to_revoked": ("DirectToRevoked",),
+    "answer": ("DepartmentAnswered",),
     "bed": ("BedReserved",),
+    "bed_released": ("BedReleased",),
+    "formality": ("FormalityCompleted",),
+    "death": ("DeathDeclared",),
     "identity": ("IdentityBound",),
     "arrival": ("PatientArrived",),
     "milestone": ("MilestoneReached",),
@@ -109,6 +113,8 @@ class Ledger:
             case truth.Epoch():
                 self.presence.leave_all(line.t)
                 self.over.extend((line.t, case) for case in self._handles.values())
+                for case in self._handles.values():  # whom nobody goes on with is ended
+                    case.may_be_cancelled = True
                 self._batches.clear()
             case truth.InputBegan():
                 self.presence.begin(line.t, self.tally.vitals_sent)
@@ -198,7 +204,13 @@ class Ledger:
                 self.boardings[case.encounter_id] = line
             case "reattribution":
                 case.given.add(line.about["to_encounter_id"])
+            case "death":
+                case.may_be_cancelled = case.is_declared = True
+                return [effect_key("AdmissionCancelled", line.about)] if line.boarded else []
+            case "merge":
+                case.may_be_cancelled = True
             case "outcome" if line.about["outcome"] not in COMES:
+                case.may_be_cancelled = True
                 cancelled = [effect_key("AdmissionCancelled", line.about)] if line.boarded else []
                 return cancelled + ([left] if line.facility else [])
         return []
@@ -249,7 +261,7 @@ class Ledger:
         for id_ in line.ids:
             item = self.open.pop(id_, None)  # a call that is refused never became one
             if line.due:
-                self.tally.homeless += 1
+                self.tally.homeless += item is not None and item.streamed
             else:
                 self.tally.refused += 1
                 self.tally.find("refused", id_, f"the service answered {line.status}")

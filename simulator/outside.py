@@ -61,8 +61,9 @@ class Outside:
         """Send until it is answered. Raises ``Refused`` when the answer is no.
 
         What another service knows comes from the broker, a moment after that one has answered: so
-        gateway's and bridge's 404 counts as no only after a while, and dispatch's 409 when a call
-        is to be closed whose patient was just handed over.
+        gateway's and bridge's 404 counts as no only after a while, and so does a 409 when a call is
+        to be closed whose patient was just handed over, or a death to be declared that the crew
+        has just told dispatch of.
         """
         waited, attempt = 0.0, 0
         while True:
@@ -72,7 +73,7 @@ class Outside:
                 return dict(json.loads(text))
             may_come = waited < SOON_S and (
                 (status == 404 and request.service != "dispatch")
-                or (status == 409 and request.path.endswith("/closed"))
+                or (status == 409 and request.path.endswith(("/closed", "/death")))
             )
             if status not in AGAIN and not may_come:
                 raise Refused(status, text[:200])

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: Every vehicle of the city carries the same.
 ABOARD = ("defibrillator", "ecg", "obstetric_kit", "incubator")
+#: No bed may be left, and then none is given back: that is an answer, and the patient comes.
+BEDS = frozenset({"bed", "bed_released"})
 #: Acts that open a patient: whom they are about stands in the answer.
 OPENS = frozenset({"call", "found", "walk_in"})
 
@@ -61,8 +63,12 @@ class People:
                 await self._outside.act(self._handing_over(key, tale, step, when))
             answer = await self._outside.act(self._request(key, tale, step, when))
         except Refused as error:
-            self._journal.write(truth.Refused(t=time.time(), ids=[key], status=error.status))
+            is_due = step.act in BEDS and error.status == 409
+            refused = truth.Refused(t=time.time(), ids=[key], status=error.status, due=is_due)
+            self._journal.write(refused)
             ACTS.labels(step.act, "refused").inc()
+            if is_due:
+                return
             log.error("an act is refused: %s %s", step.act, error, extra={"action": "refused"})
             raise
         ACTS.labels(step.act, "done").inc()
@@ -211,6 +217,8 @@ def _sent(key: str, tale: Tale, step: Step, t: float, done: float) -> truth.ActS
             told["centre"] = step.body["centre"]
         case "milestone":
             told["milestone"] = step.body["milestone"]
+        case "formality":
+            told["formality"] = step.body["formality"]
     return truth.ActSent(
         t=t,
         id=key,

@@ -51,6 +51,8 @@ class QueueSeen(NamedTuple):
     version: int
     worst: str
     decision: str | None
+    #: Number and time of the admission that it shows.
+    admission: tuple[str, int] | None = None
 
 
 class WithdrawalSeen(NamedTuple):
@@ -64,14 +66,32 @@ class WithdrawalSeen(NamedTuple):
 
 
 class AdmissionSeen(NamedTuple):
-    """An admission was opened."""
+    """An admission was opened, given to another facility, confirmed or cancelled: ``kind``."""
 
     t: float
     id: str
+    key: str
+    kind: str
     encounter_id: str
     number: str
     admitted_ms: int
     facility: str | None
+    #: The facility that it was before, of whose hands it is out.
+    before: str | None
+
+
+class PromiseSeen(NamedTuple):
+    """Something that keeps what a facility owes, or says that it is late; ``what`` names it, where
+    the kind of the event does not."""
+
+    t: float
+    id: str
+    key: str
+    kind: str
+    encounter_id: str
+    facility: str
+    what: str
+    because: str
 
 
 class EffectSeen(NamedTuple):
@@ -110,6 +130,7 @@ Reading: TypeAlias = (
     | QueueSeen
     | WithdrawalSeen
     | AdmissionSeen
+    | PromiseSeen
     | EffectSeen
     | LegSeen
     | FeedSeen
@@ -150,7 +171,29 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "PatientArrived": ("encounter_id", "facility_id"),
     "HandoverSigned": ("encounter_id", "side"),
     "CareTransferred": ("encounter_id",),
+    "DeathDeclared": ("encounter_id", "facility_id"),
+    "Escalated": ("encounter_id", "facility_id", "owed", "department", "step"),
 }
+#: What a human there has seen is asked for again: it is another promise, due at another time.
+_ASKED_AGAIN = "acknowledged"
+#: What of a facility's promises is in an event beside its kind.
+_PROMISES: Mapping[str, str] = {
+    "RecordDelivered": "",
+    "RecordDisplayed": "",
+    "Acknowledged": "",
+    "Accepted": "",
+    "CentreActivated": "",
+    "DirectToConfirmed": "",
+    "DirectToRevoked": "",
+    "DepartmentAnswered": "department",
+    "MilestoneReached": "milestone",
+    "PatientArrived": "",
+    "CareTransferred": "",
+    "Escalated": "owed",
+}
+_ADMISSIONS = frozenset(
+    {"AdmissionOpened", "AdmissionBound", "AdmissionConfirmed", "AdmissionCancelled"}
+)
 #: What an event is about that is of no patient.
 _SUBJECTS = ("incident_id", "unit_id", "leg_id", "facility_id", "clock")
 #: Of these there is one for each time it happened; so it is of every kind that is not named.
@@ -163,7 +206,6 @@ _TIMED: Mapping[str, tuple[str, ...]] = {
     "CentreActivated": ("encounter_id", "facility_id", "centre"),
     "DepartmentAnswered": ("encounter_id", "facility_id", "department"),
     "FormalityCompleted": ("encounter_id", "facility_id", "formality"),
-    "Escalated": ("encounter_id", "facility_id", "owed", "department"),
     "MilestoneReached": ("encounter_id", "facility_id", "milestone"),
     "BedManagerAlerted": ("facility_id", "department", "encounter_id"),
 }
@@ -179,6 +221,8 @@ def effect_key(kind: str, body: Mapping[str, Any]) -> str:
     default = ("encounter_id",) if body.get("encounter_id") else _SUBJECTS
     names = _SAME.get(kind) or _TIMED.get(kind, default)
     key = "/".join((kind, *(str(body.get(name)) for name in names)))
+    if kind == "Escalated" and body["owed"] == _ASKED_AGAIN:
+        return f"{key}/{milliseconds(body['due_at'])}"
     is_of_no_leg = kind == "UnitStatusChanged" and body.get("leg_id") is None
     if kind not in _SAME or is_of_no_leg:
         return f"{key}/{milliseconds(body['occurred_at'])}"
@@ -228,31 +272,73 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t:
                 cause=body.get("cause"),
             )
         case "PreArrivalNotified":
-            return QueueSeen(
-                t=t,
-                id=event_id,
-                encounter_id=body["encounter_id"],
-                facility=body["facility_id"],
-                centre=body["centre"],
-                version=body["version"],
-                worst=body["record"]["worst"],
-                decision=body.get("decision"),
-            )
-        case "AdmissionOpened":
-            return AdmissionSeen(
-                t=t,
-                id=event_id,
-                encounter_id=body["encounter_id"],
-                number=body["admission"]["admission_number"],
-                admitted_ms=milliseconds(body["admission"]["admitted_at"]),
-                facility=body.get("facility_id"),
-            )
+            return _read_record(event_id, body, t)
+        case _ if kind in _ADMISSIONS:
+            return _read_admission(kind, event_id, body, t)
         case "PreArrivalWithdrawn":
             key = effect_key(kind, body)
             return WithdrawalSeen(t, event_id, key, body["encounter_id"], body["facility_id"])
         case "UnitAssigned" | "UnitStatusChanged":
             return _read_leg(kind, event_id, body, t)
-    return EffectSeen(t, event_id, effect_key(kind, body))
+    key = effect_key(kind, body)
+    return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key)
+
+
+def _read_record(event_id: str, body: Mapping[str, Any], t: float) -> QueueSeen:
+    admission = body["record"].get("admission")
+    return QueueSeen(
+        t=t,
+        id=event_id,
+        encounter_id=body["encounter_id"],
+        facility=body["facility_id"],
+        centre=body["centre"],
+        version=body["version"],
+        worst=body["record"]["worst"],
+        decision=body.get("decision"),
+        admission=_admission(admission) if admission else None,
+    )
+
+
+def _admission(told: Mapping[str, Any]) -> tuple[str, int]:
+    return told["admission_number"], milliseconds(told["admitted_at"])
+
+
+def _read_admission(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> AdmissionSeen:
+    number, admitted_ms = _admission(body["admission"])
+    return AdmissionSeen(
+        t=t,
+        id=event_id,
+        key=effect_key(kind, body),
+        kind=kind,
+        encounter_id=body["encounter_id"],
+        number=number,
+        admitted_ms=admitted_ms,
+        facility=body.get("facility_id"),
+        before=body.get("before"),
+    )
+
+
+def _read_promise(
+    kind: str, event_id: str, key: str, body: Mapping[str, Any], t: float
+) -> PromiseSeen | None:
+    """None where it neither keeps a promise nor says that one is late."""
+    if kind not in _PROMISES:
+        return None
+    what = str(body.get(_PROMISES[kind]) or "")
+    if kind == "Escalated" and body.get("department"):
+        what = f"{what}/{body['department']}"
+    if kind == "DepartmentAnswered" and body["answer"] != "coming":
+        what = ""
+    return PromiseSeen(
+        t=t,
+        id=event_id,
+        key=key,
+        kind=kind,
+        encounter_id=body["encounter_id"],
+        facility=body["facility_id"],
+        what=what,
+        because=body.get("because", ""),
+    )
 
 
 def _read_leg(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Reading:

@@ -64,6 +64,7 @@ def report(verdict: Verdict, now: float) -> dict[str, Any]:
             "wrong_facility": tally.wrong_facility,
             "wrong_level": tally.wrong_level,
             "wrong_admission": tally.wrong_admission,
+            "false_alarm": tally.false_alarm,
         },
         "recovery_s": {},
         "versions": versions(),
@@ -86,7 +87,10 @@ def score(verdict: Verdict, now: float) -> dict[str, Any]:
         "doubled": tally.doubled,
         "late": tally.late,
         "redelivered": tally.redelivered.total(),
-        "wrong": tally.wrong_facility + tally.wrong_level + tally.wrong_admission,
+        "wrong": tally.wrong_facility
+        + tally.wrong_level
+        + tally.wrong_admission
+        + tally.false_alarm,
         "p50": tally.vitals_to_queue.quantile(0.50),
         "p99": tally.vitals_to_queue.quantile(0.99),
         "boarding_to_admission_p50": tally.boarding_to_admission.quantile(0.50),

@@ -48,18 +48,22 @@ Act: TypeAlias = Literal[
     "acceptance",
     "redirect_request",
     "activation",
+    "answer",
     "direct_to",
     "direct_to_revoked",
     "bed",
+    "bed_released",
     "identity",
+    "formality",
     "arrival",
+    "death",
     "milestone",
     "transfer",
     "report",
 ]
 By: TypeAlias = Literal["dispatcher", "crew", "clinic", "department"]
 #: Where a vehicle drives to: its station, the scene, the clinic that called, the hospital that is
-#: nearest, the other one, or where the first unit stands.
+#: nearest, the other one, or where the first unit is when this one gets there.
 Goal: TypeAlias = Literal["station", "scene", "clinic", "near", "other", "unit"]
 #: A patient, a unit, a call of a story, by the name the story gives it.
 Name: TypeAlias = str

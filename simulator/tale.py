@@ -412,6 +412,6 @@ class Tale:
             case "scene":
                 return self.mission.scene
             case "unit":
-                return self.place_of(self.story.units[0], drive.start)
+                return self.place_of(self.story.units[0], drive.end)
             case place:
                 return self.facility(place).point

@@ -27,6 +27,7 @@ class Tally:
     wrong_facility: int = 0
     wrong_level: int = 0
     wrong_admission: int = 0
+    false_alarm: int = 0
     incidents: int = 0
     encounters: int = 0
     admissions: int = 0
@@ -56,6 +57,16 @@ class Tally:
         """A level is not the one that was due."""
         self.wrong_level += 1
         self.find("wrong_level", about, sentence)
+
+    def misadmit(self, about: str, sentence: str) -> None:
+        """An admission is not the one of the boarding, or is none where there has to be one."""
+        self.wrong_admission += 1
+        self.find("wrong_admission", about, sentence)
+
+    def alarm(self, about: str, sentence: str) -> None:
+        """Somebody was called about what had been done."""
+        self.false_alarm += 1
+        self.find("false_alarm", about, sentence)
 
     def find(self, what: str, about: str, sentence: str) -> None:
         """Describe something that went wrong, while there is room."""

@@ -134,7 +134,7 @@ class Acknowledged(Line):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused(Line):
     """The service said no for good: nothing is owed for these. ``due``: it had to, for nobody had
-    said whose monitor it was."""
+    said whose monitor it was, or no bed was left."""
 
     KIND: ClassVar[str] = "refused"
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import TypeAlias
 
 from simulator import truth
+from simulator.alarms import Alarms
 from simulator.case import ALL_QUEUES, FOLDED, MEMORY_S, Case, Item
 from simulator.decisions import Decisions
 from simulator.handoffs import Handoffs
@@ -21,6 +22,7 @@ from simulator.reading import (
     EffectSeen,
     FeedSeen,
     LegSeen,
+    PromiseSeen,
     QueueSeen,
     Reading,
     SampleSeen,
@@ -49,6 +51,7 @@ class Verdict:
         self.tally = self.ledger.tally
         self.legs = Legs()
         self._handoffs = Handoffs(self.ledger)
+        self._alarms = Alarms(self.tally)
         self._decisions = Decisions(self.ledger, self._handoffs.shows)
         self._strangers: dict[str, list[OfCase]] = defaultdict(list)
 
@@ -66,8 +69,10 @@ class Verdict:
         """Take in something that was read."""
         match reading:
             case EffectSeen():
-                is_new = self.ledger.effect(reading.key, reading.id, reading.t)
-                self.tally.acknowledged += is_new and self._is_acknowledgement(reading.key)
+                self.ledger.effect(reading.key, reading.id, reading.t)
+            case PromiseSeen():
+                if self.ledger.effect(reading.key, reading.id, reading.t):
+                    self._promise(reading)
             case LegSeen():
                 if self.ledger.effect(reading.key, reading.id, reading.t):
                     self.legs.note(reading, self.ledger.incidents)
@@ -78,9 +83,11 @@ class Verdict:
                 else:
                     self._of_case(reading, case)
 
-    def _is_acknowledgement(self, key: str) -> bool:
-        kind, subject, *_ = key.split("/")
-        return kind == "Acknowledged" and subject in self.ledger.cases
+    def _promise(self, seen: PromiseSeen) -> None:
+        case = self.ledger.cases.get(seen.encounter_id)
+        if case is not None:
+            self.tally.acknowledged += seen.kind == "Acknowledged"
+            self._alarms.note(seen, case)
 
     def _of_case(self, reading: OfCase, case: Case) -> None:
         match reading:
@@ -96,6 +103,7 @@ class Verdict:
                 self._handoffs.feed(reading, case)
             case AdmissionSeen():
                 self._handoffs.admission(reading, case)
+                self._alarms.moved(reading, case)
 
     def _keep(self, reading: OfCase) -> None:
         kept = self._strangers[reading.encounter_id]

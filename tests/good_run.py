@@ -345,4 +345,5 @@ NOTHING = {
     "wrong_facility": 0,
     "wrong_level": 0,
     "wrong_admission": 0,
+    "false_alarm": 0,
 }

@@ -35,7 +35,8 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
     if case.is_locked:
         return case
     promises = [_met(each, handoff) for each in handoff.promises]
-    promises += _asked(case, facility, promises, now)
+    # What was done before it was owed is kept from the beginning.
+    promises += [_met(each, handoff) for each in _asked(case, facility, promises, now)]
     promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
     zone = facility.zones.get(level_of(case))
     if (tuple(promises), zone) == (handoff.promises, handoff.zone):

@@ -37,6 +37,7 @@ from schemas.event import Event
 from schemas.handoff import CentreEvent, HandoffEvent, ReceiptEvent
 from schemas.incident import DeadlineEvent, IncidentEvent
 from schemas.topics import Topic, dead_letters_of, registry
+from tests.chest_pain import Example, written
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "schemas/examples"
@@ -290,7 +291,10 @@ def test_a_step_of_the_story_is_named_by_its_number_topic_and_event(path: Path) 
 def test_the_story_begins_with_the_call_and_ends_with_the_outcome() -> None:
     events = [record(read(path)).decoded() for path in STORY]
     assert isinstance(events[0], incident.IncidentOpened)
-    assert isinstance(events[-1], encounter.EncounterEnded)
+    ended, decided = events[-2:]
+    assert isinstance(ended, encounter.EncounterEnded)
+    assert isinstance(decided, triage.TriageDecided)
+    assert decided.cause == ended.event_id
 
 
 def test_the_story_is_one_patients() -> None:
@@ -324,6 +328,14 @@ def test_the_story_loses_nothing_on_its_way() -> None:
     urgency = [d.worst.urgency for d in decisions]
     assert urgency == sorted(urgency)
     assert decisions[-1].worst is triage.TriageLevel.CRITICAL
+
+
+def test_the_story_is_what_triage_and_the_bridge_make_of_it_today() -> None:
+    example = Example()
+    example.whole(written())
+    told = [event for _, _, event, _ in sorted(example.told, key=lambda each: each[:2])]
+    found = [record(read(path)).decoded() for path in STORY]
+    assert told == found, "python -m tests.chest_pain makes it anew"
 
 
 def test_every_example_is_told_of() -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from simulator import department, screen
-from simulator.department import Department
+from schemas.handoff import Department
+from simulator import bed_manager, department, screen
+from simulator.department import Department as Emergency
 from simulator.journal import Journal
 from simulator.people import People
 from simulator.tale import Patient
@@ -27,6 +28,7 @@ class Board:
     def __init__(self) -> None:
         self.items: asyncio.Queue[str] = asyncio.Queue()
         self.signed: list[str] = []
+        self.counts: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         self.receipts: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
 
     def show(self, patient: Patient) -> None:
@@ -38,6 +40,9 @@ class Board:
             for each in (await request.json())["receipts"]:
                 self.receipts.put_nowait(each)
             return web.Response(status=204)
+        if "/beds/" in request.path:
+            self.counts.put_nowait((request.path, await request.json()))
+            return {}
         if not request.path.endswith("/feed"):
             self.signed.append(request.path)
             return {}
@@ -51,13 +56,13 @@ class Board:
 @contextlib.asynccontextmanager
 async def watching(
     folder: Path, board: Board, patient: Patient, facility: str
-) -> AsyncIterator[Department]:
+) -> AsyncIterator[Emergency]:
     """The department of this hospital, at its board."""
     async with service(board.answer) as url:
         journal = Journal(folder / "truth.ndjson")
         people = People(endpoints(url), journal)
         people.patients[patient.encounter_id] = patient
-        each = Department(endpoints(url), facility, people, Random(1))
+        each = Emergency(endpoints(url), facility, people, Random(1))
         task = asyncio.create_task(each.run())
         try:
             yield each
@@ -144,3 +149,17 @@ async def test_a_screen_tells_what_it_shows_until_it_was_heard(
         board.items.put_nowait(json.dumps({**heard, "handoff": {"displayed_at": "t"}}))
         board.items.put_nowait(json.dumps({**heard, "encounter_id": "E-2"}))
         assert (await board.receipts.get())["encounter_id"] == "E-2"
+
+
+async def test_the_beds_of_each_department_are_counted_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bed_manager, "COUNT_S", 0.01)
+    board, patient = Board(), tale().patient("patient")
+    facility = patient.tale.mission.near.id
+    wanted = {f"/v1/facilities/{facility}/beds/{each.value}" for each in Department}
+    async with watching(tmp_path, board, patient, facility), asyncio.timeout(5):
+        for _ in range(2):
+            counts = [await board.counts.get() for _ in wanted]
+            assert {path for path, _ in counts} == wanted
+    assert all(count["free"] > 0 and count["emergency"] > 0 for _, count in counts)

@@ -31,6 +31,7 @@ from tests.good_run import (
     judged,
     record_of,
     tell_or_read,
+    told_act,
     vital,
     with_fields,
     without,
@@ -159,6 +160,17 @@ def test_the_running_score_calls_lost_only_what_is_older_than_thirty_seconds() -
 def test_a_score_without_samples_has_no_rate() -> None:
     shown = score(Verdict(BASE), BASE)
     assert (shown["p50"], shown["since"], shown["lost"]) == (None, None, 0)
+
+
+def test_a_bed_that_was_not_left_is_neither_owed_nor_refused() -> None:
+    *run, over, end = good_run()
+    act, _ = told_act(49, "bed", "bed", about={"facility_id": "F-001"}, facility="F-001")
+    refused = truth.Refused(t=BASE + 49.1, ids=[f"{HANDLE}.bed"], status=409, due=True)
+    result = count([*run, act, Told(refused), over, end])
+    assert (result["ground_truth"], result["refused"]) == (NOTHING, 0)
+    assert (result["findings"], result["unknowable"]) == ([], [])
+    owed = count([*run, act, Told(truth.Acknowledged(t=BASE + 49.1, ids=[f"{HANDLE}.bed"])), end])
+    assert owed["ground_truth"] == {**NOTHING, "lost": 1}
 
 
 def test_memory_of_resolved_items_is_given_back() -> None:

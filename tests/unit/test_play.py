@@ -266,9 +266,11 @@ async def acted(tmp_path: Path, story: str, name: str, answer: Any) -> tuple[Any
         journal = Journal(tmp_path / "truth.ndjson")
         people = People(endpoints(url), journal)
         tale = tale_of(story)
-        await people.act(tale, step_of(tale, name))
-        await people.close()
-        journal.close()
+        try:
+            await people.act(tale, step_of(tale, name))
+        finally:
+            await people.close()
+            journal.close()
     assert len(asked) == 1
     return asked[0], tale, lines_of(tmp_path / "truth.ndjson")
 
@@ -382,6 +384,53 @@ async def test_an_end_says_which(tmp_path: Path) -> None:
     assert told[0].about["outcome"] == "refused_transport"
 
 
+async def test_a_department_that_was_called_answers_in_its_own_name(tmp_path: Path) -> None:
+    request, tale, told = await acted(tmp_path, "eclampsia", "no_anaesthetist", {})
+    facility = tale.mission.near.id
+    assert request.path.endswith(f"{facility}/encounters/E-1/departments/anaesthesia/answer")
+    assert told[0].about["department"] == "anaesthesia"
+    assert "department" not in body_of(tale, step_of(tale, "no_anaesthetist"), 1042.0)
+    assert effect_key("DepartmentAnswered", told[0].about).split("/")[1:4] == [
+        "E-1", facility, "anaesthesia"
+    ]  # fmt: skip
+
+
+async def test_both_sides_sign_the_handover_the_crew_first(tmp_path: Path) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def answer(request: web.Request) -> Any:
+        asked.append((request.path.rpartition("/")[2], request.headers["Authorization"]))
+        return {}
+
+    async with service(answer) as url:
+        journal = Journal(tmp_path / "truth.ndjson")
+        people, tale = People(endpoints(url), journal), tale_of()
+        await people.act(tale, step_of(tale, "transferred"))
+        await people.close()
+        journal.close()
+    assert asked == [("handover", "Bearer c"), ("transfer", f"Bearer of {tale.mission.near.id}")]
+
+
+@pytest.mark.parametrize("name", ["bed", "not_resus"])
+@pytest.mark.parametrize("status", [409, 422])
+async def test_that_no_bed_is_left_is_an_answer_and_the_story_goes_on(
+    tmp_path: Path, name: str, status: int
+) -> None:
+    refusal = web.Response(status=status, text="no bed left")
+    if status == 409:
+        _, tale, told = await acted(tmp_path, "bleeding_to_theatre", name, refusal)
+        assert name not in tale.taken
+        assert (told[-1].status, told[-1].due) == (409, True)
+        return
+    with pytest.raises(Refused):
+        await acted(tmp_path, "bleeding_to_theatre", name, refusal)
+
+
+async def test_any_other_refusal_ends_the_story(tmp_path: Path) -> None:
+    with pytest.raises(Refused):
+        await acted(tmp_path, "bleeding_to_theatre", "team", web.Response(status=409, text="no"))
+
+
 async def test_a_request_is_sent_again_under_its_key_until_it_is_answered() -> None:
     keys: list[str] = []
 
@@ -413,7 +462,10 @@ async def test_not_found_is_an_answer_of_dispatch_and_a_pause_elsewhere() -> Non
     assert seen == ["/v1/a", "/v1/b", "/v1/b"]
 
 
-async def test_a_call_is_closed_when_dispatch_has_heard_that_its_patient_was_handed_over() -> None:
+@pytest.mark.parametrize("act", ["closed", "death"])
+async def test_what_follows_what_another_service_was_told_waits_until_it_is_heard(act: str) -> None:
+    """A call is closed whose patient was handed over; a death is declared that the crew has told
+    of."""
     seen: list[str] = []
 
     def answer(request: web.Request) -> Any:
@@ -424,10 +476,10 @@ async def test_a_call_is_closed_when_dispatch_has_heard_that_its_patient_was_han
         outside = Outside(endpoints(url))
         with pytest.raises(Refused):
             await outside.act(Request("dispatch", "POST", "/v1/x/units", SecretStr("t"), "k", {}))
-        closed = Request("dispatch", "POST", "/v1/x/closed", SecretStr("t"), "k", {})
-        assert await outside.act(closed) == {}
+        waits = Request("dispatch", "POST", f"/v1/x/{act}", SecretStr("t"), "k", {})
+        assert await outside.act(waits) == {}
         await outside.close()
-    assert seen == ["/v1/x/units", "/v1/x/closed", "/v1/x/closed"]
+    assert seen == ["/v1/x/units", f"/v1/x/{act}", f"/v1/x/{act}"]
 
 
 # -- the sender ------------------------------------------------------------------------------

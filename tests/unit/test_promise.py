@@ -115,6 +115,10 @@ class Ward:
         self.told += events
         return [(each.owed.value, each.to, each.step) for each in events]
 
+    def owed(self) -> set[Owed]:
+        """What was asked for so far."""
+        return {each.owed for each in self.case.handoff.promises}
+
     def promise(self, owed: Owed) -> Promise:
         return [each for each in self.case.handoff.promises if each.owed is owed][-1]
 
@@ -432,6 +436,23 @@ def test_a_way_that_is_proposed_is_confirmed_before_the_patient_comes() -> None:
     assert ward.looks(900) == [("direct_to_confirmed", "board", 1)]
     ward.does(DirectToConfirmed, 910, direct_to="cath_lab")
     assert ward.due(Owed.DIRECT_TO_CONFIRMED) is None
+
+
+def test_what_was_done_before_it_was_owed_is_late_for_nobody() -> None:
+    """A doctor was at the door before anybody pressed arrival; a way was confirmed before triage
+    proposed it, with the patient minutes away."""
+    ward = Ward()
+    ward.bind()
+    ward.triage("critical", 1)
+    ward.does(Acknowledged, 2)
+    ward.comes(3, arrives=120)
+    ward.does(DirectToConfirmed, 4, direct_to="ct")
+    ward.triage("critical", 5, concern("stroke", direct_to="ct"))
+    ward.does(Acknowledged, 6)
+    ward.does(MilestoneReached, 99, milestone="first_doctor")
+    ward.does(PatientArrived, 100)
+    assert {ward.promise(owed).is_open for owed in Owed if owed in ward.owed()} == {False}
+    assert ward.looks(1000) == []
 
 
 def test_nobody_is_asked_to_confirm_what_was_not_proposed() -> None:

@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from schemas.handoff import Department
 from simulator import cast, crew, department, story, truth
 from simulator.api import Api, serving
 from simulator.endpoints import Endpoints, load
@@ -37,6 +38,7 @@ class Services:
         self.samples: list[str] = []
         self.keys: list[str] = []
         self.receipts: list[dict[str, Any]] = []
+        self.beds: set[str] = set()
         self.feeds: defaultdict[str, list[asyncio.Queue[str]]] = defaultdict(list)
         self.refuse = ""
         #: Nothing has ever happened here: no unit is known.
@@ -47,7 +49,7 @@ class Services:
         words = request.path.split("/")
         if words[-1] == "feed":
             return await self._feed(request, words[3])
-        if words[-1] in {"telemetry", "receipts"}:
+        if words[-1] in {"telemetry", "receipts"} or words[-2] == "beds":
             return await self._by_machine(words[-1], request)
         if request.method == "GET":
             return {"encounter_ids": []}
@@ -69,7 +71,10 @@ class Services:
         }
 
     async def _by_machine(self, what: str, request: web.Request) -> web.Response:
-        """What no human sends: samples, and what a screen shows."""
+        """What no patient's story sends: samples, what a screen shows, beds that are counted."""
+        if request.method == "PUT":
+            self.beds.add(request.path)
+            return web.json_response({})
         if what == "receipts":
             self.receipts += (await request.json())["receipts"]
             return web.Response(status=204)
@@ -127,6 +132,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cast, "_midst", lambda told: (17 / 60, 70 / 60))
     monkeypatch.setattr(crew, "HOME_S", 0.1)
     monkeypatch.setattr(crew, "LEADS_OFF_S", 0.05)
+    monkeypatch.setattr(crew, "LEADS_ON_S", 0.05)
     monkeypatch.setattr(crew, "COME_S", 0.05)
     monkeypatch.setattr(department, "REACTION_S", (0.01, 0.05))
 
@@ -222,6 +228,7 @@ async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path
     assert services.acts["transfer"] >= kinds(told)["over"]
     assert services.acts["acknowledgement"] >= kinds(told)["over"]
     assert {each["displayed"] for each in services.receipts} == {True}, "the screens are lit"
+    assert len(services.beds) == 3 * len(Department), "each hospital counts its beds"
     acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
     assert {line.id for line in acts_of(told)} <= acknowledged
     assert sorted(sent_in(told)) == sorted(set(services.samples))

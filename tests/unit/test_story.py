@@ -11,13 +11,20 @@ import yaml
 from pydantic import ValidationError
 
 from schemas.triage import Centre, TriageLevel
+from services.bridge.loader import facilities
 from simulator.acts import DOORS
+from simulator.city import metres
 from simulator.story import Held, Hold, Step, Story, every, load
+from tests.simulated import tale
 
 STORIES = pytest.mark.parametrize("told", every(), ids=lambda told: told.story)
 #: Doors that the services have and no story goes through. The hospitals acknowledge by themselves:
 #: that is no step of a story.
 SPARE = {"acknowledgement", "detach", "retraction"}
+
+
+#: Whom one key calls at a hospital that keeps what all keep.
+TEAMS = facilities().of(None).teams
 
 
 def story() -> Story:
@@ -317,11 +324,48 @@ def test_a_story_needs_everybody_that_it_names(told: Story) -> None:
 def test_every_patient_of_a_story_comes_to_an_end(told: Story) -> None:
     for name, person in told.patients.items():
         ends = [s for s in told.steps_of(name) if s.act in {"transfer", "outcome", "merge"}]
-        assert len(ends) == 1, name
-        (end,) = ends
+        *before, end = ends
+        if person.ends == "died_en_route":  # who is handed over all the same
+            before, end = [end], *before
+        assert [each.act for each in before] == ["transfer"] * len(before), name
+        assert bool(before) == (person.ends == "died_en_route")
         last = {"transfer": None, "merge": "merged"}.get(end.act, end.body.get("outcome"))
         assert person.ends == last
         assert Centre.EMERGENCY in person.centres
+
+
+@STORIES
+def test_who_is_called_by_one_key_answers(told: Story) -> None:
+    """Each department that a hospital calls says whether it comes, and in the end all come."""
+    for called in (step for step in told.steps if step.act == "activation"):
+        later = (s for s in told.steps_of(called.patient) if s.at > called.at)
+        answers = [s for s in later if s.act == "answer"]
+        last = {s.body["department"]: s.body["answer"] for s in answers}
+        assert last == dict.fromkeys(TEAMS[Centre(called.body["centre"])], "coming")
+        assert {s.facility for s in answers} == {called.facility}
+
+
+def test_a_team_is_called_in_a_story_of_each_centre() -> None:
+    called = {s.body["centre"] for told in every() for s in told.steps if s.act == "activation"}
+    assert called == set(Centre) - {Centre.EMERGENCY}
+
+
+def test_nobody_is_declared_dead_before_a_doctor_has_them() -> None:
+    told = load("death_en_route")
+    places = {step.name: number for number, step in enumerate(told.steps)}
+    order = ["boarded", "died", "arrived", "declared", "transferred"]
+    assert sorted(order, key=places.__getitem__) == order
+    (declared,) = (s for s in told.steps if s.act == "death")
+    assert declared.by == "department"
+
+
+def test_two_units_that_relay_a_patient_meet_where_the_first_one_waits() -> None:
+    relayed = tale("township_relay")
+    handed = next(s.at for s in relayed.story.steps if s.act == "handed_to_unit")
+    first, second = (relayed.place_of(unit, handed) for unit in relayed.story.units)
+    assert metres(first, second) < 1
+    assert metres(first, relayed.mission.scene) > 100
+    assert metres(first, relayed.mission.near.point) > 100
 
 
 @STORIES
