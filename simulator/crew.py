@@ -18,8 +18,8 @@ from simulator.telemetry import Telemetry
 #: The leads come off this long before care is handed over, or a monitor goes to another patient:
 #: no sample is later than that.
 LEADS_OFF_S = 0.3
-#: Whose a monitor is now, the gateway learns a moment after dispatch has said yes: until then it
-#: would give what it measures to the patient before.
+#: Nobody has the leads on another patient in less. What is measured before the gateway knows of the
+#: change is given back by itself, and the judge counts it as late.
 LEADS_ON_S = 2.0
 #: Between the samples of a forwarded hold.
 APART_S = 0.2

@@ -53,6 +53,7 @@ from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
 from services.dispatch.history import Stretch, samples
 from services.dispatch.raw import RawReader
+from services.dispatch.restorer import Restorer
 from services.dispatch.telemetry import offsets_of, position_event, read_lines, vitals_event
 from services.kit import kafka, postgres, runtime
 from services.kit import observability as seen
@@ -323,7 +324,10 @@ async def main(settings: Settings) -> None:
     files_told = upload_api.Teller(settings, pool, producer)
     try:
         await runtime.together(
-            [runtime.serve(app, settings), directory.run, raw.run, files_told.run]
+            [
+                *(runtime.serve(app, settings), directory.run, raw.run, files_told.run),
+                Restorer(settings, directory, producer).run,
+            ]
         )
     finally:
         await kafka.stop(producer)

@@ -77,6 +77,20 @@ class Monitors:
             if worn.encounter_id == encounter_id and worn.until is None:
                 worn.until = at
 
+    def before(self, attached: DeviceAttached) -> str | None:
+        """Who had the monitor when this patient got it: until that is heard of, samples are still
+        theirs."""
+        held = self._by_device.get(attached.device_id, ())
+        at, who = attached.occurred_at, attached.encounter_id
+        last = next((w for w in reversed(held) if w.since <= at and w.encounter_id != who), None)
+        return last.encounter_id if last is not None and last.covers(at) else None
+
+    def after(self, attached: DeviceAttached) -> datetime | None:
+        """When it went on to another patient, if it did."""
+        held = self._by_device.get(attached.device_id, ())
+        at, who = attached.occurred_at, attached.encounter_id
+        return next((w.since for w in held if w.since > at and w.encounter_id != who), None)
+
     def holder(self, device_id: str, at: datetime) -> str | None:
         """The encounter a sample of this device and time belongs to; none when nobody has it."""
         held = self._by_device.get(device_id, ())

@@ -20,11 +20,9 @@ ROLES = {
     "schemas": {"generate"},
     "services/dispatch": {
         "alarm_api", "api", "app", "bedside", "callers", "cli", "clinic_api", "director",
-        "directory",
-        "encounter_api", "file_store", "gateway", "handlers", "history", "incident_api",
-        "indicator_api",
-        "loader", "network_store", "raw", "recommendation_api", "register_api", "store",
-        "timekeeper", "tracker", "unit_api", "upload_api",
+        "directory", "encounter_api", "file_store", "gateway", "handlers", "history",
+        "incident_api", "indicator_api", "loader", "network_store", "raw", "recommendation_api",
+        "register_api", "restorer", "store", "timekeeper", "tracker", "unit_api", "upload_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {
