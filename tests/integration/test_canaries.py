@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -458,7 +458,7 @@ _NO = """
     CREATE FUNCTION {schema}.canary() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN RAISE EXCEPTION 'refused' USING DETAIL = {shown}, HINT = {shown}; END $$;
     CREATE TRIGGER canary BEFORE INSERT OR UPDATE ON {schema}.{table} FOR EACH ROW
-        WHEN (NEW.{column} = '{name}') EXECUTE FUNCTION {schema}.canary();
+        WHEN ({when}) EXECUTE FUNCTION {schema}.canary();
 """
 _YES = "DROP FUNCTION {schema}.canary() CASCADE"
 
@@ -468,8 +468,8 @@ async def where_it_is_our_fault(whole: Whole) -> None:
     admin = await asyncpg.connect(whole.platform.admin_dsn)
 
     @contextlib.asynccontextmanager
-    async def never(schema: str, table: str, column: str, name: str, shown: str) -> Any:
-        told = {"schema": schema, "table": table, "column": column, "name": name, "shown": shown}
+    async def never(schema: str, table: str, when: str, shown: str) -> AsyncIterator[None]:
+        told = {"schema": schema, "table": table, "when": when, "shown": shown}
         await admin.execute(_NO.format(**told))
         try:
             yield
@@ -479,11 +479,12 @@ async def where_it_is_our_fault(whole: Whole) -> None:
     try:
         one = await whole.patient(str(whole.puts("complaint before a bug in triage")))
         await until(lambda: whole.is_bound(one), 40)
-        async with never("bridge", "acts", "encounter_id", one, "NEW.event::text"):
-            level = {"level": "severe", "reason": str(whole.spoils("a bug in a request"))}
+        level = f"NEW.encounter_id = '{one}' AND NEW.type = 'LevelOverridden'"
+        async with never("bridge", "acts", level, "NEW.event::text"):
+            body = {"level": "severe", "reason": str(whole.spoils("a bug in a request"))}
             path = f"/v1/facilities/{HOME}/encounters/{one}/level"
-            await whole.refused(whole.ward, path, level, 500)
-        async with never("triage", "states", "id", one, "NEW.state::text"):
+            await whole.refused(whole.ward, path, body, 500)
+        async with never("triage", "states", f"NEW.id = '{one}'", "NEW.state::text"):
             finding = {"finding": "shock", "present": True, "occurred_at": now()}
             note = str(whole.puts("a bug in a loop"))
             path = f"/v1/encounters/{one}/findings"
@@ -494,7 +495,7 @@ async def where_it_is_our_fault(whole: Whole) -> None:
         two = await whole.patient(str(whole.puts("complaint before a bridge ends")), SILENT)
         bound = "SELECT count(*) FROM bridge.wakings WHERE encounter_id = $1"
         await until(lambda: admin.fetchval(bound, two), 40)
-        async with never("bridge", "cases", "id", two, "NEW.state::text"):
+        async with never("bridge", "cases", f"NEW.id = '{two}'", "NEW.state::text"):
             assert await whole.services["bridge"].died(60) == 1
         whole.services["bridge"].start()
         await whole.services["bridge"].ready()
