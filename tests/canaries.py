@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import random
 import string
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -55,19 +56,17 @@ class Found(NamedTuple):
 
 def found(canaries: Iterable[Canary], texts: Iterable[tuple[str, str | bytes]]) -> list[Found]:
     """Each canary that stands in one of these texts, which come with where they were found."""
-    plain = [(place, _plain(text)) for place, text in texts]
+    places = defaultdict[str, list[str]](list)
+    for place, text in texts:
+        places[place].append(_plain(text))
+    plain = {place: "\n".join(dict.fromkeys(lines)) for place, lines in places.items()}
     return [
         Found(each.inlet, place, text[max(0, text.find(form) - 150) :][:300])
         for each in canaries
-        for place, text in plain
+        for place, text in plain.items()
         for form in each.forms()
         if form in text
     ]
-
-
-def is_in(one: Canary, texts: Iterable[str | bytes]) -> bool:
-    """Whether it stands in one of these texts."""
-    return bool(found([one], (("", text) for text in texts)))
 
 
 def _plain(text: str | bytes) -> str:
