@@ -29,22 +29,31 @@ from schemas.encounter import (
 )
 from schemas.envelope import InvalidMessage, Message, decode, encode
 from schemas.event import Event
-from schemas.handoff import Acknowledged, HandoverSigned, PatientArrived, PreArrivalNotified
+from schemas.handoff import (
+    Acknowledged,
+    Escalated,
+    HandoverSigned,
+    PatientArrived,
+    PreArrivalNotified,
+    RecordDelivered,
+)
 from schemas.incident import IncidentOpened
 from schemas.topics import registry
 from schemas.triage import TriageDecided
 from schemas.unit import UnitAssigned, UnitDeparted
+from services.bridge import loader
 from services.kit.failpoint import POINTS
 from services.kit.process import end
 from services.kit.role import Role
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
+from tests.receivers import SECRET, Mllp, Web, listening
 from tests.services import Caller, Service, Watcher, ago, now, until
 
 #: The parts of each service, in the order in which their points are armed.
 PARTS = {
     "triage": ("loop", "relay"),
-    "bridge": ("loop", "relay", "request"),
+    "bridge": ("loop", "relay", "request", "timekeeper", "courier"),
     "dispatch": ("request", "loop", "relay", "timekeeper"),
     "gateway": ("gateway", "raw"),
     "tracker": ("tracker",),
@@ -63,6 +72,9 @@ POISONED = {
     "gateway": "ambulance-raw",
     "tracker": "ambulance-positions",
 }
+#: Of two hospitals one has systems that are told, and the other neither these nor a board: after
+#: this long its silence is told.
+SILENT_S = 1
 STATION = {"latitude": 34.20, "longitude": 117.28}
 AWAY = {"latitude": 34.21, "longitude": 117.28}
 
@@ -107,7 +119,8 @@ class Ledger(Watcher):
         came.add(record.value)
         subject = record.key.decode()
         self._by[type(event), None].append(event)
-        self._by[type(event), subject].append(event)
+        for kind in (type(event), Event):
+            self._by[kind, subject].append(event)
         if isinstance(event, TriageDecided):
             self._folded[subject].update(event.folded)
 
@@ -117,7 +130,7 @@ class Ledger(Watcher):
 
     def each(self, kind: type[Event], subject: str | None = None) -> list[Any]:
         """Every event of a kind, of one encounter or unit, in the order in which they first came;
-        a redelivery counts once."""
+        a redelivery counts once. Of all kinds with ``Event``: in order within each topic."""
         self._check()
         return self._by[kind, subject]
 
@@ -204,28 +217,58 @@ class Patient:
     #: What each acknowledged request is as an event.
     asked: dict[str, type[Event]] = field(default_factory=dict)
     boarded_at: str = ""
+    #: Nobody there is told but by a telephone.
+    is_silent: bool = False
+
+
+class Systems:
+    """What two hospitals have: the one two systems of its own, the other nothing at all."""
+
+    def __init__(self) -> None:
+        self.tag = uuid.uuid4().hex[:6]
+        self.facilities = (f"F-{self.tag}-0", f"F-{self.tag}-1")
+        self.his, self.web = Mllp(), Web()
+
+    def told_to(self, folder: Path) -> dict[str, str]:
+        """The environment by which the bridge knows of them."""
+        mllp, http = (f"127.0.0.1:{each.port}" for each in (self.his, self.web))
+        interfaces = [
+            {"channel": "hl7", "address": f"mllp://{mllp}"},
+            {"channel": "webhook", "address": f"http://{http}/in", "secret": "H_SECRET"},
+        ]
+        why = {"source": "a test", "evidence": "design", "name": {"zh": "显示", "en": "shown"}}
+        lit = {**why, "within_s": SILENT_S, "ladder": [{"to": "dispatch"}]}
+        ours = ({"interfaces": interfaces}, {"terms": {"displayed": lit}})
+        kept = json.dumps(dict(zip(self.facilities, ours, strict=True)))
+        shipped = loader.SHIPPED.read_text("utf-8")
+        file = folder / "facilities.yaml"
+        file.write_text(shipped.replace("facilities: {}", f"facilities: {kept}"), "utf-8")
+        return {"GREENCHANNEL_BRIDGE_FACILITIES": str(file), "H_SECRET": SECRET}
 
 
 class City:
-    """All five services, patients on their way, and the ledger."""
+    """All five services, patients on their way, two hospitals, and the ledger."""
 
     writer: AIOKafkaProducer
 
-    def __init__(self, platform: Platform, services: dict[str, Kept], ledger: Ledger) -> None:
+    def __init__(
+        self, platform: Platform, services: dict[str, Kept], ledger: Ledger, systems: Systems
+    ) -> None:
         self.platform = platform
         self.kept = services
         self.ledger = ledger
+        self.systems = systems
         self.patients: list[Patient] = []
         #: The records that nobody can read, by where they lie.
         self.poison: dict[tuple[str, int, int], Message] = {}
         #: Answers that a client did not deserve.
         self.faults: list[str] = []
-        self.tag = uuid.uuid4().hex[:6]
+        self.tag = systems.tag
         self.callers = {
             name: Caller(services[name].service, role)
             for name, role in (("dispatch", Role.DISPATCHER), ("gateway", Role.CREW))
         }
-        for facility in (f"F-{self.tag}-0", f"F-{self.tag}-1"):
+        for facility in systems.facilities:
             self.callers.setdefault("crew", Caller(services["bridge"].service, Role.CREW))
             self.callers[facility] = Caller(services["bridge"].service, Role.CENTRE, facility)
 
@@ -262,7 +305,8 @@ class City:
 
     async def carry(self, number: int) -> None:
         """From the call to the handover."""
-        patient = Patient(f"{self.tag}-{number}", f"F-{self.tag}-{number % 2}")
+        facility = self.systems.facilities[number % 2]
+        patient = Patient(f"{self.tag}-{number}", facility, is_silent=number % 2 == 1)
         self.patients.append(patient)
         call = {
             "occurred_at": now(),
@@ -365,6 +409,8 @@ class City:
         raise AssertionError("telemetry: no answer")
 
     async def _hand_over(self, patient: Patient) -> None:
+        why = f"{patient.name}: its hospital has not been told, and nobody says so"
+        await until(lambda: self._has_come_there(patient), 90, why)
         path = f"facilities/{patient.facility}/encounters/{patient.encounter}"
         at = {"occurred_at": now()}
         ward = patient.facility
@@ -373,6 +419,13 @@ class City:
         await self.act(patient, HandoverSigned, "crew", f"{path}/handover", at)
         await self.act(patient, HandoverSigned, ward, f"{path}/transfer", at)
         await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
+
+    def _has_come_there(self, patient: Patient) -> bool:
+        """Whether the record has come to the hospital; or dispatch was told to telephone."""
+        told = self.ledger.each(Escalated, patient.encounter)
+        if patient.is_silent:
+            return any(each.to == "dispatch" for each in told)
+        return bool(self.ledger.each(RecordDelivered, patient.encounter))
 
     # -- many --------------------------------------------------------------------------------
 
@@ -444,7 +497,8 @@ class City:
                 return False
             if await connection.fetchval(f"SELECT count(*) FROM {schema}.outbox"):
                 return False
-        return True
+        untold = "SELECT count(*) FROM bridge.deliveries WHERE facility_id = ANY($1)"
+        return not await connection.fetchval(untold, self.systems.facilities)
 
 
 @asynccontextmanager
@@ -452,13 +506,14 @@ async def city(
     platform: Platform, folder: Path, points: Callable[[str], Sequence[str]] = lambda _: ()
 ) -> AsyncIterator[City]:
     """The five services, kept alive; ``points`` are what each of them dies at."""
-    key = SigningKey()
-    kept = {
-        name: Kept(Service(name, platform, folder, key, extra=QUICKLY), points(name))
-        for name in PARTS
-    }
-    async with Ledger(platform) as ledger:
-        made = City(platform, kept, ledger)
+    key, systems = SigningKey(), Systems()
+    async with listening(systems.his), listening(systems.web), Ledger(platform) as ledger:
+        extra = {**QUICKLY, **systems.told_to(folder)}
+        kept = {
+            name: Kept(Service(name, platform, folder, key, extra=extra), points(name))
+            for name in PARTS
+        }
+        made = City(platform, kept, ledger, systems)
         made.writer = AIOKafkaProducer(
             **platform.kafka("admin"), acks="all", enable_idempotence=True
         )

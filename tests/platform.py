@@ -57,6 +57,11 @@ class Platform:
         end(self._started)
         programs.remove(self._database.link)
 
+    @property
+    def logs(self) -> list[Path]:
+        """What the broker and the database have to say."""
+        return [child.log for child in self._started]
+
     def settings(self, service: str) -> dict[str, str]:
         """The environment of a service, as ``Settings`` reads it."""
         found = {**self.environment(service), "GREENCHANNEL_PORT": "0"}

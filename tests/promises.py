@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from schemas.clinical import TreatmentGiven, VitalSignsRecorded
 from schemas.encounter import (
@@ -18,14 +20,18 @@ from schemas.handoff import (
     Acknowledged,
     AdmissionOpened,
     CareTransferred,
+    Escalated,
+    HandoffEvent,
     HandoverSigned,
     PatientArrived,
     PreArrivalNotified,
+    RecordDelivered,
 )
-from schemas.incident import DeadlineWarned, IncidentOpened
+from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentOpened
 from schemas.triage import Centre, TriageDecided
 from schemas.unit import UnitAssigned, UnitDeparted, UnitStatus, UnitStatusChanged
-from tests.crashes import Ledger, Patient
+from tests.crashes import Ledger, Patient, Systems
+from tests.receivers import Receiver, runs
 
 #: What an outbox sent once more has the same bytes.
 FROM_OUTBOXES = ("dispatch-incidents", "dispatch-units", "dispatch-encounters",
@@ -113,6 +119,20 @@ def a_unit_that_stood_still_is_warned_of_once_at_most(seen: Ledger, one: Patient
     assert {w.leg_id for w in warned} <= {order.leg_id}
 
 
+def each_step_of_what_is_owed_is_told_once(seen: Ledger, one: Patient) -> None:
+    steps = seen.each(Escalated, one.encounter)
+    named = [(e.facility_id, e.owed, e.department, e.due_at, e.step) for e in steps]
+    assert len(set(named)) == len(named)
+    for_dispatch = [f"hospital_{e.owed}" for e in steps if e.to == "dispatch"]
+    assert ("hospital_displayed" in for_dispatch) or not one.is_silent
+    missed = [m.clock for m in seen.each(DeadlineMissed, one.incident)]
+    assert [clock for clock in missed if clock.startswith("hospital_")] == for_dispatch
+
+
+def a_record_reaches_a_hospital_with_systems_once(seen: Ledger, one: Patient) -> None:
+    assert len(seen.each(RecordDelivered, one.encounter)) == (0 if one.is_silent else 1)
+
+
 PROMISES: Sequence[Callable[[Ledger, Patient], None]] = (
     every_clinical_event_stands_in_exactly_one_decision,
     every_sample_was_recorded_under_its_own_id,
@@ -124,6 +144,8 @@ PROMISES: Sequence[Callable[[Ledger, Patient], None]] = (
     the_encounter_began_and_ended_once,
     the_unit_departed_once_and_was_stamped_once_by_gps,
     a_unit_that_stood_still_is_warned_of_once_at_most,
+    each_step_of_what_is_owed_is_told_once,
+    a_record_reaches_a_hospital_with_systems_once,
 )
 
 
@@ -131,3 +153,55 @@ def what_was_sent_again_was_the_same(seen: Ledger) -> None:
     for (topic, event_id), contents in seen.bytes.items():
         if topic.startswith(FROM_OUTBOXES):
             assert len(contents) == 1, (topic, event_id)
+
+
+def its_systems_were_told_each_thing_in_order_and_under_one_id(
+    seen: Ledger, systems: Systems, one: Patient
+) -> None:
+    """Read from what was heard there; what was owed is read from the topics."""
+    if one.is_silent:
+        return
+    events = [
+        e
+        for e in seen.each(Event, one.encounter)
+        if getattr(e, "facility_id", None) == one.facility
+    ]
+    queue = (e for e in seen.each(PreArrivalNotified, one.encounter) if e.centre == "emergency")
+    records = [e for e in queue if e.changed]
+    acts = [e for e in events if isinstance(e, HandoffEvent | Escalated)]
+
+    posted = [
+        (told["type"].removeprefix("greenchannel."), datetime.fromisoformat(told["timestamp"]))
+        for told in map(json.loads, said_once(systems.web))
+        if told["data"]["encounter_id"] == one.encounter
+    ]
+    of_records = [each for each in posted if each[0] == "PreArrivalNotified"]
+    assert of_records == [(e.named(), e.occurred_at) for e in records]
+    of_acts = [each for each in posted if each not in of_records]
+    assert of_acts == [(e.named(), e.occurred_at) for e in acts]
+
+    said = (message for message in said_once(systems.his) if one.encounter in message)
+    heard = [(_field(each, "MSH", 8).split("^")[1], _field(each, "EVN", 6)) for each in said]
+    triggers = ["A05", *["A08"] * (len(records) - 1), "A04"]
+    arrived = [e for e in acts if isinstance(e, PatientArrived)]
+    seconds = [e.occurred_at.replace(microsecond=0) for e in (*records, *arrived)]
+    assert [trigger for trigger, _ in heard] == triggers
+    assert [datetime.strptime(at, "%Y%m%d%H%M%S%z") for _, at in heard] == seconds
+
+
+def said_once(receiver: Receiver) -> list[str]:
+    """What a system was told, each id once, in the order in which it first came."""
+    return list(dict(receiver.came).values())
+
+
+def what_a_system_was_told_again_was_the_same_and_came_before_anything_else(
+    receiver: Receiver,
+) -> None:
+    together = [name for name, _ in runs(receiver.ids)]
+    assert len(together) == len(set(together))
+    assert len(set(receiver.came)) == len(together)
+
+
+def _field(message: str, segment: str, number: int) -> str:
+    (found,) = (line for line in message.split("\r") if line.startswith(f"{segment}|"))
+    return found.split("|")[number]

@@ -20,8 +20,8 @@ from services.bridge.outlet import Outlet
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
 from services.bridge.store import CASES, CaseStore
+from services.kit import failpoint, outbox
 from services.kit import observability as seen
-from services.kit import outbox
 from services.kit.outbox import SILENCE_S
 from services.kit.patience import patiently
 from services.kit.postgres import Connection, Pool, Row, acquired, transaction
@@ -129,6 +129,7 @@ class Courier:
 
     async def _tell(self, desk: Desk, first: First) -> None:
         """One try. What cannot be said is a bug of ours: it is set down, and the next goes on."""
+        failpoint.reach("courier.read")
         try:
             delivery = first.read()
             answer = await desk.outlet.tell(delivery, first.now)
@@ -141,11 +142,13 @@ class Courier:
             async with self._hands, transaction(self._pool) as connection:
                 await hospital.settle(connection, first.id, following, answer.reason)
         else:
+            failpoint.reach("courier.told")
             following = after(delivery, answer, first.now)
             async with self._hands, transaction(self._pool) as connection:
                 if following.outcome is Outcome.ACCEPTED:
                     await self._note(connection, delivery)
                 await hospital.settle(connection, first.id, following, answer.reason)
+            failpoint.reach("courier.settled")
             self._report(delivery, following)
         seen.DELIVERIES.labels(*desk.place, following.outcome.value).inc()
 

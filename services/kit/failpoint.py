@@ -20,6 +20,7 @@ POINTS: Mapping[str, tuple[str, ...]] = {
     ),
     "relay": ("relay.read", "relay.published", "relay.marked"),
     "timekeeper": ("timekeeper.told",),
+    "courier": ("courier.read", "courier.told", "courier.settled"),
     "request": ("request.received", "request.decided", "request.committed"),
     "gateway": ("gateway.received", "gateway.published"),
     "raw": ("raw.received", "raw.published", "raw.offsets_followed"),

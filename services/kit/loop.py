@@ -220,7 +220,7 @@ class Loop(Generic[State]):
         log.error(
             "a record failed for an unforeseen reason; its key is set aside",
             extra={"action": "set_aside", "topic": received.record.topic, "bug": reason},
-            exc_info=bug.with_traceback(bug.__traceback__) if _may_be_logged(bug) else None,
+            exc_info=bug,
         )
         await self._patiently(lambda: self._set_aside(received, reason))
 
@@ -266,8 +266,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._loop.settle(assigned)
         except Exception as fault:
             self._loop.fault = fault
-
-
-def _may_be_logged(bug: Exception) -> bool:
-    """Validation errors quote the values they saw; those are patients' data."""
-    return not isinstance(bug, ValueError)

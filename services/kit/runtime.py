@@ -17,7 +17,7 @@ from fastapi import FastAPI
 
 from services.kit import failpoint
 from services.kit.heartbeat import HEART
-from services.kit.observability import log_as_json
+from services.kit.observability import log_as_json, unheard
 from services.kit.settings import Misconfigured, Settings, from_environment
 
 log = logging.getLogger(__name__)
@@ -104,6 +104,7 @@ def settle_memory() -> None:
 
 async def _until_signalled(main: Awaitable[None]) -> None:
     cancel_on_signal()
+    asyncio.get_running_loop().set_exception_handler(unheard)
     with contextlib.suppress(asyncio.CancelledError):
         await main
 

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     patience: PositiveFloat = 60.0
     """How many seconds broker or database may be away before the process stops."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """The least that is logged."""
+    """The least that is logged; of libraries only warnings and errors are."""
 
     fail_point: str | None = None
     """Tests only: the process kills itself when it first reaches this point,"""

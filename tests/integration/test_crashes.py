@@ -12,7 +12,12 @@ import pytest
 from schemas.triage import TriageDecided
 from tests.crashes import PARTS, POISONED, City, Ledger, Patient, city, points_of
 from tests.platform import Platform
-from tests.promises import PROMISES, what_was_sent_again_was_the_same
+from tests.promises import (
+    PROMISES,
+    its_systems_were_told_each_thing_in_order_and_under_one_id,
+    what_a_system_was_told_again_was_the_same_and_came_before_anything_else,
+    what_was_sent_again_was_the_same,
+)
 
 pytestmark = pytest.mark.timeout(500)
 #: Traffic flows until every point has fired, and no longer than this.
@@ -54,6 +59,20 @@ def test_what_was_sent_again_was_the_same(aftermath: City) -> None:
     what_was_sent_again_was_the_same(aftermath.ledger)
 
 
+def test_a_hospitals_systems_were_told_each_thing_in_order_and_under_one_id(
+    aftermath: City,
+) -> None:
+    systems = aftermath.systems
+    for patient in aftermath.patients:
+        its_systems_were_told_each_thing_in_order_and_under_one_id(
+            aftermath.ledger, systems, patient
+        )
+    for receiver in (systems.his, systems.web):
+        what_a_system_was_told_again_was_the_same_and_came_before_anything_else(receiver)
+    again = [len(r.ids) - len(set(r.ids)) for r in (systems.his, systems.web)]
+    assert sum(again) > 0, "who dies between telling and noting it tells it again"
+
+
 def test_what_nobody_can_read_was_set_down_by_each_consumer_and_nothing_else_was(
     aftermath: City,
 ) -> None:
@@ -92,5 +111,11 @@ async def test_nothing_was_decided_or_kept_that_was_not_told(
                 patient.encounter,
             )
             assert admissions == 1
+            telephoned = await connection.fetchval(
+                "SELECT count(*) FROM dispatch.alarms"
+                " WHERE incident_id = $1 AND state ->> 'clock' = 'hospital_displayed'",
+                patient.incident,
+            )
+            assert telephoned == 1 or not patient.is_silent
     finally:
         await connection.close()

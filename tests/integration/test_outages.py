@@ -19,7 +19,12 @@ from schemas.clinical import TreatmentGiven
 from schemas.incident import IncidentOpened
 from tests.crashes import City, city
 from tests.platform import Platform
-from tests.promises import PROMISES, what_was_sent_again_was_the_same
+from tests.promises import (
+    PROMISES,
+    its_systems_were_told_each_thing_in_order_and_under_one_id,
+    what_a_system_was_told_again_was_the_same_and_came_before_anything_else,
+    what_was_sent_again_was_the_same,
+)
 from tests.services import now, until
 
 pytestmark = pytest.mark.timeout(300)
@@ -53,6 +58,11 @@ async def traffic(town: City) -> AsyncIterator[None]:
     for patient in town.patients[before:]:
         for promise in PROMISES:
             promise(town.ledger, patient)
+        its_systems_were_told_each_thing_in_order_and_under_one_id(
+            town.ledger, town.systems, patient
+        )
+    for receiver in (town.systems.his, town.systems.web):
+        what_a_system_was_told_again_was_the_same_and_came_before_anything_else(receiver)
     what_was_sent_again_was_the_same(town.ledger)
     assert town.faults == []
 
