@@ -37,7 +37,7 @@ class Desk:
         self, http: httpx.AsyncClient, pool: postgres.Pool, settings: Settings, key: SigningKey
     ) -> None:
         self._http, self.pool, self._settings, self._key = http, pool, settings, key
-        self.timekeeper = Timekeeper(settings, pool)
+        self.timekeeper = Timekeeper(pool)
         site = site_of(settings)
         self.clocks, self.advice = site.clocks, advice_of(settings, site)
 

@@ -114,8 +114,8 @@ async def at_ward(platform: Platform, folder: Path) -> AsyncIterator[Ward]:
             )
         )
         keepers = (
-            Timekeeper(settings, pool, app.state.cases, app.state.facilities),
-            Timekeeper(settings, pool, app.state.cases, app.state.facilities),
+            Timekeeper(pool, app.state.cases, app.state.facilities),
+            Timekeeper(pool, app.state.cases, app.state.facilities),
         )
         await pool.execute("DELETE FROM wakings")  # of other files: they would come first
         yield Ward(http, pool, app.state, keepers, key, settings)

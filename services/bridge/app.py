@@ -15,10 +15,11 @@ from services.bridge.feed import Feeds
 from services.bridge.handlers import consumption
 from services.bridge.outlet import outlets
 from services.bridge.store import CaseStore
-from services.bridge.timekeeper import Timekeeper
+from services.bridge.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
 from services.kit.http import create_app
+from services.kit.lookout import Lookout
 from services.kit.loop import Loop
 from services.kit.outbox import Relay
 from services.kit.patience import patiently
@@ -57,12 +58,12 @@ async def main(settings: Settings) -> None:
     cases, facilities = app.state.cases, app.state.facilities
     loop = Loop(settings, pool, consumption(cases, facilities))
     relay = Relay(settings, SERVICE, pool)
-    timekeeper = Timekeeper(settings, pool, cases, facilities)
+    lookout = Lookout(settings, Timekeeper(pool, cases, facilities), LOOK_S)
     ways = outlets(facilities, ZoneInfo(settings.time_zone))
     courier = Courier(settings, pool, cases, facilities, ways)
     await runtime.together(
         [
             *(runtime.serve(app, settings), relay.run, loop.run),
-            *(app.state.feeds.run, timekeeper.run, courier.run),
+            *(app.state.feeds.run, lookout.run, courier.run),
         ]
     )

@@ -93,6 +93,10 @@ _DUE = """
     SELECT now() AS now, array(
         SELECT encounter_id FROM wakings WHERE due_at <= now() ORDER BY due_at LIMIT $1) AS due
 """
+_PUT_OFF = """
+    UPDATE wakings SET due_at = now() + interval '1 minute' WHERE encounter_id = (
+        SELECT encounter_id FROM wakings WHERE due_at <= now() ORDER BY due_at LIMIT 1)
+"""
 _SNAPSHOT = """
     SELECT coalesce((SELECT feed FROM facilities WHERE facility_id = $1), 0) AS feed,
            array_agg(encounter_id ORDER BY feed) AS encounter_ids,
@@ -268,6 +272,11 @@ async def due(connection: Connection, many: int) -> tuple[datetime, list[str]]:
     row = await connection.fetchrow(_DUE, many)
     assert row is not None  # noqa: S101 (a time is always told)
     return row["now"], row["due"]
+
+
+async def put_off(connection: Connection) -> None:
+    """Of whom something is late first, it is late again in a minute."""
+    await connection.execute(_PUT_OFF)
 
 
 async def snapshot(connection: Connection, facility_id: str) -> Shown:

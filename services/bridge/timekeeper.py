@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from schemas.handoff import Escalated
 from services.bridge import store
 from services.bridge.case import Case
@@ -12,36 +10,30 @@ from services.bridge.promise import fall_due
 from services.bridge.store import CASES, CaseStore
 from services.kit import failpoint, outbox
 from services.kit import observability as seen
-from services.kit.patience import patiently
+from services.kit.lookout import MANY
 from services.kit.postgres import Pool, Row, transaction
-from services.kit.settings import Settings
 
-#: How often it is looked, and how many patients are looked at in one transaction.
+#: How often it is looked.
 LOOK_S = 0.25
-MANY = 200
 
 
 class Timekeeper:
-    """Looks for what is late, for ever."""
+    """Knows what is late."""
 
-    def __init__(
-        self, settings: Settings, pool: Pool, cases: CaseStore, facilities: Facilities
-    ) -> None:
-        self._settings, self._pool = settings, pool
+    def __init__(self, pool: Pool, cases: CaseStore, facilities: Facilities) -> None:
+        self._pool = pool
         self._cases, self._facilities = cases, facilities
 
-    async def run(self) -> None:
-        """Look again and again; a database that stays away ends it with ``TransientFailure``."""
-        while True:
-            taken = await patiently(self._settings, "timekeeper", self.look)
-            if taken < MANY:
-                await asyncio.sleep(LOOK_S)
+    async def put_off(self) -> None:
+        """Of the patient who is late first it is told in a minute."""
+        async with transaction(self._pool) as connection:
+            await store.put_off(connection)
 
-    async def look(self) -> int:
+    async def look(self, many: int = MANY) -> int:
         """Tell of what is late now; how many patients were looked at. Each is locked and looked at
         again: somebody may have acted meanwhile."""
         async with transaction(self._pool) as connection:
-            now, due = await store.due(connection, MANY)
+            now, due = await store.due(connection, many)
             if not due:
                 return 0
             rows = await CASES.load(connection, due)

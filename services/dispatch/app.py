@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from services.dispatch import handlers, loader, recommendation
 from services.dispatch.api import router
 from services.dispatch.indicators import Site
-from services.dispatch.timekeeper import Timekeeper
+from services.dispatch.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
 from services.kit.http import create_app
+from services.kit.lookout import Lookout
 from services.kit.loop import Loop
 from services.kit.outbox import Relay
 from services.kit.patience import patiently
@@ -65,6 +66,6 @@ async def main(settings: Settings) -> None:
 
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     furnish(app, settings, pool)
-    timekeeper = Timekeeper(settings, pool)
-    parts = [relay.run, movements.run, news.run, capacity.run, timekeeper.run]
+    lookout = Lookout(settings, Timekeeper(pool), LOOK_S)
+    parts = [relay.run, movements.run, news.run, capacity.run, lookout.run]
     await runtime.together([runtime.serve(app, settings), *parts])

@@ -304,6 +304,17 @@ async def take_due(
     return [Deadline.model_validate_json(row["state"]) for row in rows]
 
 
+async def put_off(connection: Connection) -> None:
+    """What is due first is due in a minute, and waits for no free unit any more."""
+    await connection.execute(
+        """
+        UPDATE deadlines SET due_at = now() + interval '1 minute',
+               state = (state::jsonb - 'waits_for_free')::json
+         WHERE id = (SELECT id FROM deadlines ORDER BY due_at LIMIT 1)
+        """
+    )
+
+
 async def clock(connection: Connection) -> datetime:
     """The database's."""
     now: datetime = await connection.fetchval("SELECT now()")

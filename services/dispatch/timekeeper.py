@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from services.dispatch import deadline, director, network_store, store
 from services.kit import failpoint, outbox
-from services.kit.patience import patiently
+from services.kit.lookout import MANY
 from services.kit.postgres import Pool, transaction
-from services.kit.settings import Settings
 
-#: How often it is looked, and how many are told of in one transaction.
+#: How often it is looked.
 LOOK_S = 0.5
-MANY = 200
 
 
 class Timekeeper:
-    """Looks for deadlines that have come, for ever."""
+    """Knows which deadlines have come."""
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
-        self._settings, self._pool = settings, pool
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
-    async def run(self) -> None:
-        """Look again and again; a database that stays away ends it with ``TransientFailure``."""
-        while True:
-            taken = await patiently(self._settings, "timekeeper", self.look)
-            if taken < MANY:
-                await asyncio.sleep(LOOK_S)
+    async def put_off(self) -> None:
+        """Of the deadline that came first it is told in a minute."""
+        async with transaction(self._pool) as connection:
+            await store.put_off(connection)
 
-    async def look(self) -> int:
+    async def look(self, many: int = MANY) -> int:
         """Tell of what is due now; how many deadlines were taken."""
         async with transaction(self._pool) as connection:
             now = await store.clock(connection)
             none_is_free = await network_store.is_none_free(connection, now)
-            due = await store.take_due(connection, MANY, none_is_free=none_is_free)
+            due = await store.take_due(connection, many, none_is_free=none_is_free)
             if not due:
                 return 0
             calls = await store.about(connection, {each.incident_id for each in due})

@@ -41,6 +41,9 @@ RETRIES = Counter("greenchannel_retries_total", "Times a dependency was out of r
 SET_ASIDE = Gauge(
     "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ["consumer"]
 )
+PUT_OFF = Counter(
+    "greenchannel_put_off_total", "Times that what was due could not be told, and was put off"
+)
 REWOUND = Counter(
     "greenchannel_positions_rewound_total",
     "Positions found outside the log, as after a restored broker",

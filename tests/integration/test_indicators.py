@@ -19,6 +19,8 @@ import pytest
 from services.dispatch import indicator_api, store
 from services.dispatch.incident import Incident
 from services.dispatch.unit import Unit
+from services.kit.lookout import Lookout
+from services.kit.settings import Settings
 from tests.desk import NUMBERS, Desk, at_desk
 from tests.platform import Platform
 
@@ -235,6 +237,31 @@ async def test_a_unit_that_does_not_leave_is_told_of_at_120_and_at_180_s(desk: D
     await desk.timekeeper.look()
     told = await desk.told(call)
     assert [t for t in told if t.startswith("Deadline")] == ["DeadlineWarned", "DeadlineMissed"]
+
+
+async def test_a_deadline_that_cannot_be_told_holds_up_no_other(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    calls = [await desk.call(now) for _ in range(4)]
+    for n, call in enumerate(calls):
+        unit = f"held-up-{next(NUMBERS)}"
+        await desk.send(call, unit, now - timedelta(seconds=130 - n))
+    bad = calls[0]
+    await desk.pool.execute(f"""
+        CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'this row is refused'; END $$;
+        CREATE TRIGGER refuses BEFORE INSERT ON alarms FOR EACH ROW
+        WHEN (NEW.incident_id = '{bad}') EXECUTE FUNCTION refuses();
+    """)
+    lookout = Lookout(Settings(), desk.timekeeper, 0)
+    try:
+        while await lookout.once():
+            pass
+        assert [await desk.alarms(call) != [] for call in calls] == [False, True, True, True]
+    finally:
+        await desk.pool.execute("DROP TRIGGER refuses ON alarms; DROP FUNCTION refuses")
+    await desk.pool.execute("UPDATE deadlines SET due_at = due_at - interval '1 minute'")
+    await lookout.once()
+    assert await desk.alarms(bad) != []
 
 
 async def test_a_unit_that_left_in_time_is_told_of_by_nobody(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from schemas.handoff import Acknowledged, Escalated, Owed, RecordDisplayed
 from services.bridge.store import CASES
 from services.dispatch.encounter import hear as dispatch_hears
 from services.dispatch.store import ENCOUNTERS, EncounterStore
+from services.kit.lookout import Lookout
 from services.kit.postgres import Row, transaction
 from tests.desk import Desk, at_desk
 from tests.platform import Platform
@@ -227,3 +228,33 @@ async def test_a_lit_board_is_no_answer_to_who_was_asked_to_acknowledge(desk: De
 
 def hospital(alarms: list[tuple[str, str, str | None]]) -> list[tuple[str, str, str | None]]:
     return [each for each in alarms if each[0].startswith("hospital_")]
+
+
+REFUSES = """
+    CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'this row is refused'; END $$;
+    CREATE TRIGGER refuses BEFORE INSERT ON acts FOR EACH ROW
+    WHEN (NEW.encounter_id = '{name}' AND NEW.type = 'Escalated') EXECUTE FUNCTION refuses();
+"""
+
+
+async def test_one_of_whom_nothing_can_be_told_holds_up_no_other(ward: Ward) -> None:
+    """The one that is refused is late first; it is put off, and told once it can be."""
+    bad = await ward.bind(40, "non_urgent")
+    others = [await ward.bind(30, "non_urgent") for _ in range(5)]
+    lookout = Lookout(ward.settings, ward.timekeepers[0], 0)
+    await ward.pool.execute(REFUSES.format(name=bad))
+    try:
+        while await lookout.once():
+            pass
+        for name in others:
+            assert len(await ward.told(name)) == 2
+        assert await ward.told(bad) == []
+        due = await ward.due(bad)
+        assert due is not None
+        assert 55 < (due - datetime.now(UTC)).total_seconds() < 60
+    finally:
+        await ward.pool.execute("DROP TRIGGER refuses ON acts; DROP FUNCTION refuses")
+    await ward.pool.execute("UPDATE wakings SET due_at = now() WHERE encounter_id = $1", bad)
+    assert not await lookout.once()
+    assert len(await ward.told(bad)) == 2

@@ -1,0 +1,60 @@
+"""Looks again and again for what is due; what is wrong with one of them holds up no other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from services.kit import observability as seen
+from services.kit.errors import TransientFailure
+from services.kit.patience import patiently
+from services.kit.settings import Settings
+
+log = logging.getLogger(__name__)
+
+#: So many are looked at in one transaction.
+MANY = 200
+
+
+class Looking(Protocol):
+    """Who knows what is due, the first due first."""
+
+    async def look(self, many: int = MANY) -> int:
+        """Tell of so many at most, in one transaction; how many were looked at."""
+
+    async def put_off(self) -> None:
+        """The one that is due first comes up again in a minute."""
+
+
+class Lookout:
+    """Looks for ever. After a failure that nobody foresaw fewer are looked at together, until it is
+    known which one it is: that one is put off, and people are told."""
+
+    def __init__(self, settings: Settings, looking: Looking, pause_s: float) -> None:
+        self._settings, self._looking, self._pause_s = settings, looking, pause_s
+        self._many = MANY
+
+    async def run(self) -> None:
+        """A database that stays away ends it with ``TransientFailure``."""
+        while True:
+            if not await patiently(self._settings, "timekeeper", self.once):
+                await asyncio.sleep(self._pause_s)
+
+    async def once(self) -> bool:
+        """Whether more waits, or the same waits again."""
+        many = self._many
+        try:
+            taken = await self._looking.look(many)
+        except TransientFailure:
+            raise
+        except Exception:
+            if many > 1:
+                self._many = many // 2
+                return True
+            log.exception("what is due cannot be told", extra={"action": "put_off"})
+            await self._looking.put_off()
+            seen.PUT_OFF.inc()
+            return True
+        self._many = min(MANY, 2 * many)
+        return taken >= many
