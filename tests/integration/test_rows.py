@@ -305,6 +305,7 @@ async def test_after_another_hospital_was_chosen_the_former_one_reads_nothing(
     acts = f"encounters/{name}/acknowledgement"
     assert (await house.ask("POST", acts, json=body)).status_code == 200
     before = (await house.ask("GET", "queue")).json()["feed"]
+    was = (await house.ask("GET", f"encounters/{name}")).json()["version"]
     await house.bind(THERE, name)
 
     queue = (await house.ask("GET", "queue")).json()
@@ -320,6 +321,7 @@ async def test_after_another_hospital_was_chosen_the_former_one_reads_nothing(
     await feed.aclose()  # type: ignore[attr-defined]
     assert (item["encounter_id"], item["withdrawn"]) == (name, True)
     assert (item["record"], item["handoff"], item["centres"]) == (None, None, [])
+    assert item["version"] == was, "the next one is another hospital's"
 
     there = await house.ask("GET", f"encounters/{name}/timeline", facility=THERE)
     kinds = [entry["type"] for entry in there.json()["entries"]]
