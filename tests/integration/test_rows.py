@@ -328,6 +328,18 @@ async def test_after_another_hospital_was_chosen_the_former_one_reads_nothing(
     assert kinds == ["PreArrivalNotified"], "of what was said elsewhere nothing"
 
 
+async def test_whoever_asks_for_anothers_patient_waits_for_nobody_there(house: House) -> None:
+    name = await house.bind(THERE)
+    body = {"occurred_at": datetime.now(UTC).isoformat()}
+    async with transaction(house.service) as connection, asyncio.timeout(3):
+        await CASES.load(connection, [name])  # somebody there is at work, and holds it
+        for asked in (name, "E-rows-none"):
+            act = await house.ask("POST", f"encounters/{asked}/acceptance", json=body)
+            item = await house.ask("GET", f"encounters/{asked}")
+            assert (act.status_code, act.text) == (item.status_code, item.text)
+            assert act.status_code == 404
+
+
 # -- timeline and item -----------------------------------------------------------------------------
 
 
