@@ -359,10 +359,9 @@ class Story:
         if any(isinstance(e, EncounterEnded) for e in self.past[name]):
             return
         here = self.region.onlooker.of(name).facility or facility
-        event = self.event("select", name, facility, choice)
-        self.past[name].append(event)
-        waiting, self.waiting = [*self.waiting, event, self.event("update", name, facility, 1)], []
-        self.past[name].append(waiting[-1])
+        then = [self.event(kind, name, facility, 1) for kind in ("select", "update", "board")]
+        self.past[name] += then
+        waiting, self.waiting = [*self.waiting, *then], []
         body = ACTS["milestones"](choice)
         path = f"encounters/{name}"
         taking = asyncio.create_task(self.region.take(waiting, choice % 2))
