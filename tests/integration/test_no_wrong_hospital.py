@@ -63,9 +63,10 @@ STEP = some.tuples(
     some.integers(0, 2),
     some.integers(0, 41),
 )  # fmt: skip
-#: Two of them come in one vehicle, to two hospitals.
+#: Two of them come in one vehicle, to two hospitals; one boards with the next choice.
 BEGINNING: tuple[Step, ...] = (
     ("select", 0, 0, 1), ("select", 1, 1, 1), ("board", 0, 0, 1), ("board", 1, 0, 1),
+    ("select", 2, 2, 1), ("race", 2, 0, 1),
 )  # fmt: skip
 STEPS = some.integers(8, 32).flatmap(lambda n: some.lists(STEP, min_size=n, max_size=n))
 
