@@ -190,6 +190,10 @@ class PreArrivalNotified(CentreEvent):
 class PreArrivalWithdrawn(CentreEvent):
     """The encounter is no longer bound for this facility: a human chose another, or it ended."""
 
+    version: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="The last version of the record that was this facility's."
+    )
+
 
 class AdmissionOpened(EncounterEvent):
     """Boarding is admission: once per encounter, ``admitted_at`` is the boarding time."""

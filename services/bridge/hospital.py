@@ -12,7 +12,7 @@ import asyncpg
 from schemas.encounter import EncounterEvent
 from schemas.envelope import event_types
 from schemas.event import Event
-from schemas.handoff import AdmissionCancelled, PreArrivalWithdrawn
+from schemas.handoff import PreArrivalNotified, PreArrivalWithdrawn
 from schemas.repeats import Repeats
 from services.bridge.case import Case, Handoff
 from services.bridge.delivery import Delivery, Next, Outcome, id_of, is_bound, is_told
@@ -31,18 +31,23 @@ _WRITE = """
      ORDER BY position
     ON CONFLICT DO NOTHING
 """
-#: What became of a patient at a facility since they were last bound for it.
+#: What became of a patient at a facility since they were last bound for it, and what it was told
+#: last. One batch may bind and withdraw: then it is the version that tells them apart.
 _STAY = """
-    SELECT bool_or(type = 'PreArrivalNotified') AS told,
-           max(occurred_at) FILTER (WHERE type = 'PatientArrived') AS arrived_at
-      FROM acts AS a
-     WHERE encounter_id = $1 AND facility_id = $2
-       AND type IN ('PreArrivalNotified', 'PatientArrived')
-       AND recorded_at >= coalesce(
-           (SELECT max(recorded_at) FROM acts
-             WHERE encounter_id = $1 AND facility_id = $2
-               AND type = 'PreArrivalWithdrawn'),
-           '-infinity')
+    WITH theirs AS (
+        SELECT type, occurred_at, recorded_at, event, (event ->> 'version')::bigint AS version
+          FROM acts WHERE encounter_id = $1 AND facility_id = $2
+           AND type IN ('PreArrivalNotified', 'PatientArrived', 'PreArrivalWithdrawn')
+    ), gone AS (
+        SELECT coalesce(max(recorded_at), '-infinity') AS at, coalesce(max(version), 0) AS version
+          FROM theirs WHERE type = 'PreArrivalWithdrawn'
+    )
+    SELECT (SELECT event FROM theirs, gone
+             WHERE type = 'PreArrivalNotified' AND recorded_at >= gone.at
+               AND theirs.version > gone.version
+             ORDER BY theirs.version DESC LIMIT 1) AS told,
+           (SELECT max(occurred_at) FROM theirs, gone
+             WHERE type = 'PatientArrived' AND recorded_at >= gone.at) AS arrived_at
 """
 _FIRST = """
     SELECT id, facility_id, channel, type, event, state, attempts, erring_since,
@@ -110,7 +115,7 @@ async def write(
         told = [channel for channel in channels if is_told(channel, event)]
         if not told:
             continue
-        case = await _as_of(connection, event, facility_id, cases[event.encounter_id], emitted)
+        case = await _as_of(connection, event, facility_id, cases[event.encounter_id])
         if case is None:
             continue
         about = (event.encounter_id, event.named(), event.model_dump_json(exclude_none=True))
@@ -121,37 +126,30 @@ async def write(
 
 
 async def _as_of(
-    connection: Connection,
-    event: EncounterEvent,
-    facility_id: str,
-    case: Case,
-    emitted: Sequence[Event],
+    connection: Connection, event: EncounterEvent, facility_id: str, case: Case
 ) -> Case | None:
     """The case to tell this event with. None where the facility need not hear: the patient was
     bound for it and for another again within this transaction.
 
-    A withdrawal has put away what it takes back: whether the patient was there, and their number.
+    A withdrawal takes back what the facility was told last. What this transaction has learned since
+    is not its business: the case may be another's by now.
     """
     if not isinstance(event, PreArrivalWithdrawn):
         return case if is_bound(case, facility_id) else None
     stay = await connection.fetchrow(_STAY, event.encounter_id, facility_id)
-    if stay is None or not stay["told"]:
+    if stay is None or stay["told"] is None:
         return None
-    cancelled = (
-        e.admission
-        for e in emitted
-        if isinstance(e, AdmissionCancelled) and e.encounter_id == event.encounter_id
-    )
-    admission = case.admission or next(cancelled, None)
+    told = PreArrivalNotified.model_validate_json(stay["told"])
+    ended = case.ended and case.facility_id == facility_id
     return Case(
         encounter_id=case.encounter_id,
         facility_id=facility_id,
-        patient=case.patient,
-        unit_id=case.unit_id,
-        boarded_at=case.boarded_at,
-        admission=admission,
-        version=case.version,
-        ended=case.ended and case.facility_id == facility_id,
+        patient=told.record.patient,
+        unit_id=case.unit_id if ended else told.record.unit_id,
+        boarded_at=told.record.boarded_at,
+        admission=told.record.admission,
+        version=told.version,
+        ended=ended,
         handoff=Handoff(arrived_at=stay["arrived_at"]),
     )
 

@@ -156,7 +156,9 @@ async def read_timeline(
 
 
 def _entry(row: Mapping[str, Any]) -> Entry:
-    return Entry.model_validate({**row, "event": json.loads(row["event"])})
+    """As it was sent, without the hospital that the patient was bound for before."""
+    event = {name: said for name, said in json.loads(row["event"]).items() if name != "before"}
+    return Entry.model_validate({**row, "event": event})
 
 
 @router.get(

@@ -116,6 +116,7 @@ def withdraw(case: Case, now: datetime) -> tuple[Case, Sequence[PreArrivalWithdr
             encounter_id=case.encounter_id,
             facility_id=case.facility_id,
             centre=centre,
+            version=case.version,
         )
         for centre in case.centres
     )

@@ -217,13 +217,15 @@ class CaseStore:
 def _touched(
     cases: Mapping[str, Case], emitted: Sequence[Event]
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Per facility the items that changed: what is shown is the last state of this batch."""
+    """Per facility the items that changed: what is shown is the last state of this batch. Who was
+    left is shown the version that was its last: those after it are another's."""
     touched: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for event in emitted:
         if isinstance(event, _SHOWN):
             case = cases[event.encounter_id]
-            elsewhere = case.facility_id != event.facility_id
-            withdrawn = elsewhere or isinstance(event, PreArrivalWithdrawn)
+            withdrawn = case.facility_id != event.facility_id
+            if isinstance(event, PreArrivalWithdrawn):
+                case, withdrawn = case.but(version=event.version), True
             item = item_of(case, event.facility_id, withdrawn=withdrawn)
             touched[event.facility_id][event.encounter_id] = item
     return touched

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
@@ -12,12 +12,21 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaConnectionError
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
 
 from schemas.topics import Operation, registry
 from services.kit.admin import apply_broker
+from services.kit.broker import Admin, as_user, client, kafka
 from services.kit.roles import apply_database, database_answers, role_dsn
 from tests.platform import Platform
+from tests.services import until
 
 USERS = sorted(set(registry().users) - set(registry().superusers))
 TOPICS = sorted(registry().topics)
@@ -141,16 +150,16 @@ def test_a_vendor_reads_nothing() -> None:
 
 @pytest.mark.parametrize("user", USERS)
 async def test_a_user_has_the_groups_of_its_own_name_alone(broker: Platform, user: str) -> None:
-    admin = AIOKafkaAdminClient(**broker.kafka(user))
-    await admin.start()
+    asking = AIOKafkaAdminClient(**broker.kafka(user))
+    await asking.start()
     try:
         for own in (user, f"{user}-1", f"{user}.raw"):
-            assert await admin.list_consumer_group_offsets(own) == {}
+            assert await asking.list_consumer_group_offsets(own) == {}
         for others in (*(set(USERS) - {user}), f"{user}s"):
             with pytest.raises(GroupAuthorizationFailedError):
-                await admin.list_consumer_group_offsets(others)
+                await asking.list_consumer_group_offsets(others)
     finally:
-        await admin.close()
+        await asking.close()
 
 
 async def test_a_wrong_password_is_refused(broker: Platform) -> None:
@@ -228,3 +237,180 @@ async def test_the_database_refuses_a_wrong_password(platform: Platform) -> None
     with pytest.raises(asyncpg.InvalidPasswordError):
         await asyncpg.connect(wrong)
     assert not await database_answers(wrong)
+
+
+# -- who was given credentials, and nothing with them ----------------------------------------------
+
+#: No hospital is given a user. This is what one could be at most, that got hold of one.
+HOSPITAL = "hospital"
+REFUSED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+}
+
+
+@pytest.fixture(scope="module")
+async def hospital(broker: Platform) -> Platform:
+    broker.passwords[HOSPITAL] = f"{HOSPITAL}-password"
+    kind = kafka.ScramCredentialInfo(kafka.ScramMechanism.SCRAM_SHA_512, 4096)
+    word = broker.passwords[HOSPITAL].encode()
+    made = kafka.UserScramCredentialUpsertion(HOSPITAL, kind, word)
+    superuser = client(broker.admin_settings)  # held: what it has begun ends with it
+    for done in superuser.alter_user_scram_credentials([made]).values():
+        await asyncio.wrap_future(done)
+
+    async def is_let_in() -> bool:
+        try:
+            await asyncio.to_thread(as_hospital(broker).list_topics, timeout=3)
+        except KafkaException:
+            return False
+        return True
+
+    await until(is_let_in)
+    return broker
+
+
+def as_hospital(broker: Platform) -> Admin:
+    return client(as_user(broker.admin_settings, HOSPITAL, broker.passwords[HOSPITAL]))
+
+
+def test_no_user_of_the_broker_is_a_hospitals() -> None:
+    services = {"bridge", "dispatch", "gateway", "tracker", "triage"}
+    others = {"dispatch_centre", "vendor", "observer", "admin"}
+    assert set(registry().users) == services | others
+
+
+async def test_a_hospital_writes_no_topic_and_reads_none(hospital: Platform) -> None:
+    assert await asyncio.to_thread(writable, hospital, HOSPITAL) == set()
+    assert await asyncio.to_thread(readable, hospital, HOSPITAL) == set()
+    everything = await asyncio.to_thread(as_hospital(hospital).list_topics, timeout=10)
+    assert everything.topics == {}, "not even their names"
+
+
+async def test_a_hospital_begins_no_transaction_under_any_name(hospital: Platform) -> None:
+    for name in (HOSPITAL, *registry().users):
+        within = Producer(connection(hospital, HOSPITAL, **{"transactional.id": name}))
+        with pytest.raises(KafkaException) as refused:
+            await asyncio.to_thread(within.init_transactions, 10)
+        assert refused.value.args[0].code() in REFUSED
+
+
+@pytest.mark.parametrize("group", [HOSPITAL, "bridge", "observer-1"])
+async def test_a_hospital_joins_no_group(hospital: Platform, group: str) -> None:
+    consumer = Consumer(connection(hospital, HOSPITAL, **{"group.id": group}))
+    consumer.subscribe(TOPICS)
+
+    def joined() -> set[int]:
+        codes, deadline = set[int](), time.monotonic() + 20
+        while KafkaError.GROUP_AUTHORIZATION_FAILED not in codes and time.monotonic() < deadline:
+            record = consumer.poll(0.5)
+            error = record.error() if record else None
+            assert record is None or error is not None, "it reads"
+            codes |= {error.code()} if error else set()
+        return codes
+
+    try:
+        assert KafkaError.GROUP_AUTHORIZATION_FAILED in await asyncio.to_thread(joined)
+    finally:
+        consumer.close()
+
+
+async def test_a_hospital_has_no_group_at_all(hospital: Platform) -> None:
+    asking = AIOKafkaAdminClient(**hospital.kafka(HOSPITAL))
+    await asking.start()
+    try:
+        for group in (HOSPITAL, *registry().users, *(f"{user}-1" for user in registry().users)):
+            with pytest.raises(GroupAuthorizationFailedError):
+                await asking.list_consumer_group_offsets(group)
+        assert await asking.list_consumer_groups() == []
+    finally:
+        await asking.close()
+
+
+async def refusals(futures: Any) -> list[int]:
+    """By which code each of these was refused; -1 is none."""
+    codes = []
+    for future in futures.values() if isinstance(futures, dict) else [futures]:
+        try:
+            await asyncio.wrap_future(future)
+            codes.append(-1)
+        except KafkaException as refused:
+            codes.append(refused.args[0].code())
+    return codes
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["create", "delete", "grow", "describe", "see settings", "set"],
+)
+async def test_a_hospital_manages_no_topic(hospital: Platform, asked: str) -> None:
+    asking = as_hospital(hospital)
+    settings = [kafka.ConfigResource(kafka.ResourceType.TOPIC, topic) for topic in TOPICS]
+    for each in settings if asked == "set" else ():
+        each.add_incremental_config(
+            kafka.ConfigEntry(
+                "retention.ms", "1", incremental_operation=kafka.AlterConfigOpType.SET
+            )
+        )
+    own = [kafka.NewTopic(topic, 1, 1) for topic in (HOSPITAL, *TOPICS)]
+    ways: dict[str, Callable[[], Any]] = {
+        "create": lambda: asking.create_topics(own),
+        "delete": lambda: asking.delete_topics(TOPICS),
+        "grow": lambda: asking.create_partitions([kafka.NewPartitions(t, 9) for t in TOPICS]),
+        "describe": lambda: asking.describe_topics(TopicCollection(TOPICS)),
+        "see settings": lambda: asking.describe_configs(settings),
+        "set": lambda: asking.incremental_alter_configs(settings),
+    }
+    codes = await refusals(ways[asked]())
+    assert set(codes) <= REFUSED
+    assert len(codes) == len(own if asked == "create" else TOPICS)
+
+
+async def test_a_hospital_changes_no_rule_and_no_user(hospital: Platform) -> None:
+    asking = as_hospital(hospital)
+    rule = kafka.AclBinding(
+        kafka.ResourceType.TOPIC, "centre-emergency", kafka.ResourcePatternType.LITERAL,
+        f"User:{HOSPITAL}", "*", kafka.AclOperation.READ, kafka.AclPermissionType.ALLOW,
+    )  # fmt: skip
+    every = kafka.AclBindingFilter(
+        kafka.ResourceType.ANY, None, kafka.ResourcePatternType.ANY, None, None,
+        kafka.AclOperation.ANY, kafka.AclPermissionType.ANY,
+    )  # fmt: skip
+    kind = kafka.ScramCredentialInfo(kafka.ScramMechanism.SCRAM_SHA_512, 4096)
+    for asked in (
+        asking.create_acls([rule]),
+        asking.delete_acls([every]),
+        asking.alter_user_scram_credentials(
+            [kafka.UserScramCredentialUpsertion("bridge", kind, b"mine")]
+        ),
+    ):
+        assert set(await refusals(asked)) <= REFUSED
+    superuser = client(hospital.admin_settings)
+    assert await asyncio.wrap_future(superuser.describe_acls(every))
+    assert await asyncio.wrap_future(asking.describe_acls(every)) == [], "nor sees one"
+
+
+@pytest.mark.parametrize(
+    ("listener", "way"),
+    [
+        ("broker", "none"),
+        ("broker", "PLAIN"),
+        ("controller", "none"),
+        ("controller", "PLAIN"),
+        ("controller", "SCRAM-SHA-512"),
+    ],
+)
+async def test_no_listener_answers_who_has_no_name_there(
+    hospital: Platform, listener: str, way: str
+) -> None:
+    told = connection(hospital, HOSPITAL)
+    if listener == "controller":
+        told["bootstrap.servers"] = f"127.0.0.1:{hospital._broker.controller_port}"
+    if way == "none":
+        told = {"bootstrap.servers": told["bootstrap.servers"], "log_level": 0}
+    else:
+        told["sasl.mechanism"] = way
+    with pytest.raises(KafkaException):
+        await asyncio.to_thread(kafka.AdminClient(told).list_topics, timeout=2)

@@ -525,6 +525,40 @@ async def test_a_hospital_that_was_chosen_and_left_at_once_hears_nothing(
     assert (triggers(his), triggers(theirs)) == ([], ["A05"])
 
 
+async def test_a_hospital_that_is_chosen_and_left_at_once_again_hears_nothing_either(
+    pool: postgres.Pool,
+) -> None:
+    his, home, other = Mllp(), fresh(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        name = await city.bind(other)
+        for _ in range(2):
+            await city.hears(chosen(name, home), chosen(name, other))
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    assert triggers(his) == []
+
+
+async def test_what_is_learned_with_the_next_choice_is_not_told_to_the_hospital_before(
+    pool: postgres.Pool,
+) -> None:
+    his, fhir, web, home, other = Mllp(), Web(), Web(), fresh(), fresh()
+    async with listening(his), listening(fhir), listening(web):
+        city = City(pool, {home: [hl7_to(his), web_to(fhir, "fhir"), web_to(web)]})
+        name = await city.bind(home)
+        await city.hears(chosen(name, other), about(PatientBoarded, name, unit_id="A-1"))
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    admission = (await city.case(name)).admission
+    assert admission is not None
+    told = [said for receiver in (his, fhir, web) for _, said in receiver.came]
+    assert len(told) == 6
+    assert not [said for said in told if admission.admission_number in said]
+    item = json.loads(web.came[-1][1])["data"]
+    assert (item["version"], item["withdrawn"]) == (1, True)
+    assert json.loads(fhir.came[-1][1])["identifier"]["value"] == f"{name}.1.withdrawn"
+
+
 async def test_a_cancelled_admission_is_taken_back_by_its_number(pool: postgres.Pool) -> None:
     his, home = Mllp(), fresh()
     async with listening(his):

@@ -305,6 +305,7 @@ async def test_after_another_hospital_was_chosen_the_former_one_reads_nothing(
     acts = f"encounters/{name}/acknowledgement"
     assert (await house.ask("POST", acts, json=body)).status_code == 200
     before = (await house.ask("GET", "queue")).json()["feed"]
+    was = (await house.ask("GET", f"encounters/{name}")).json()["version"]
     await house.bind(THERE, name)
 
     queue = (await house.ask("GET", "queue")).json()
@@ -320,10 +321,23 @@ async def test_after_another_hospital_was_chosen_the_former_one_reads_nothing(
     await feed.aclose()  # type: ignore[attr-defined]
     assert (item["encounter_id"], item["withdrawn"]) == (name, True)
     assert (item["record"], item["handoff"], item["centres"]) == (None, None, [])
+    assert item["version"] == was, "the next one is another hospital's"
 
     there = await house.ask("GET", f"encounters/{name}/timeline", facility=THERE)
     kinds = [entry["type"] for entry in there.json()["entries"]]
     assert kinds == ["PreArrivalNotified"], "of what was said elsewhere nothing"
+
+
+async def test_whoever_asks_for_anothers_patient_waits_for_nobody_there(house: House) -> None:
+    name = await house.bind(THERE)
+    body = {"occurred_at": datetime.now(UTC).isoformat()}
+    async with transaction(house.service) as connection, asyncio.timeout(3):
+        await CASES.load(connection, [name])  # somebody there is at work, and holds it
+        for asked in (name, "E-rows-none"):
+            act = await house.ask("POST", f"encounters/{asked}/acceptance", json=body)
+            item = await house.ask("GET", f"encounters/{asked}")
+            assert (act.status_code, act.text) == (item.status_code, item.text)
+            assert act.status_code == 404
 
 
 # -- timeline and item -----------------------------------------------------------------------------
