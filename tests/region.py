@@ -30,10 +30,11 @@ from services.bridge.case import Case
 from services.bridge.courier import Courier
 from services.bridge.handlers import consumption
 from services.bridge.outlet import outlets
-from services.bridge.timekeeper import Timekeeper
+from services.bridge.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
 from services.kit.http import create_app
+from services.kit.lookout import Lookout
 from services.kit.loop import Loop
 from services.kit.postgres import transaction
 from services.kit.process import free_port
@@ -384,7 +385,7 @@ async def _worker(stack: AsyncExitStack, settings: Settings, service: postgres.P
     parts = [
         runtime.serve(app, settings.model_copy(update={"port": port})),
         state.feeds.run,
-        Timekeeper(settings, service, state.cases, state.facilities).run,
+        Lookout(settings, Timekeeper(service, state.cases, state.facilities), LOOK_S).run,
     ]
     for part in parts:
         await stack.enter_async_context(_going(part))

@@ -89,6 +89,8 @@ class Handoff(Value):
     """The promise that the facility knows of the patient and has taken them."""
 
     notified_at: AwareDatetime | None = None
+    #: The version that was sent then: an earlier one is of an earlier time here.
+    first_version: int | None = None
     delivered_at: AwareDatetime | None = None
     displayed_at: AwareDatetime | None = None
     acknowledged_at: AwareDatetime | None = None

@@ -27,10 +27,13 @@ def receive(
     case: Case | None, facility_id: str, receipt: Receipt, now: datetime, via: Via = "board"
 ) -> tuple[Case | None, Sequence[EncounterEvent]]:
     """Note that a version has come, or is on a screen: the first of each is told. Of a patient who
-    is not bound for this facility any more nothing is noted."""
+    is not bound for this facility any more nothing is noted, and of one who was bound for it before
+    and is again nothing that came before."""
     if case is None or case.facility_id != facility_id or not case.centres or case.is_locked:
         return case, ()
     handoff, told = case.handoff, list[ReceiptEvent]()
+    if receipt.version < (handoff.first_version or 1):
+        return case, ()
     kinds: list[type[ReceiptEvent]] = []
     if handoff.delivered_at is None:
         kinds.append(RecordDelivered)

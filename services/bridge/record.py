@@ -83,13 +83,15 @@ def notify(
         )
         for centre in centres
     ]
-    first = case.handoff.notified_at or now
+    handoff = case.handoff
+    if handoff.notified_at is None:
+        handoff = handoff.but(notified_at=now, first_version=version)
     after = case.model_copy(
         update={
             "version": version,
             "centres": centres,
             "notified_at": now,
-            "handoff": case.handoff.model_copy(update={"notified_at": first}),
+            "handoff": handoff,
         }
     )
     return after, sent

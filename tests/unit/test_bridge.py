@@ -483,7 +483,7 @@ def test_the_new_facility_begins_its_handoff_anew() -> None:
     seen, _ = act(told.case, made(Acknowledged, "ack", facility_id="H-1", staff_id="n-1"), at(0))
     assert seen.handoff.acknowledged_by == "n-1"
     anew = tell(bound("H-2"), case=seen).case
-    assert anew.handoff == Handoff(notified_at=at(1000))
+    assert anew.handoff == Handoff(notified_at=at(1000), first_version=anew.version)
 
 
 def test_whoever_was_handed_over_stays_where_they_are() -> None:

@@ -41,11 +41,11 @@ from schemas.handoff import (
     PreArrivalNotified,
     RedirectRequested,
 )
-from schemas.repeats import digest_of, name_of
+from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import Activation, Centre, DirectTo, TriageLevel
 from services.bridge import loader
 from services.bridge.acts import MOST, SEES, act
-from services.bridge.case import Case, Handoff, Known, Running
+from services.bridge.case import Case, Handoff, Known, Recognition, Running
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
 from services.bridge.promise import keep
@@ -491,7 +491,8 @@ def test_who_has_arrived_is_treated_first_and_sent_on_afterwards() -> None:
 
 def test_the_hospital_chosen_instead_begins_anew() -> None:
     asked = after(*(doing(kind) for kind in (RedirectRequested, CentreActivated, BedReserved)))
-    assert bound("H-2", asked).handoff == Handoff(notified_at=at(0))
+    anew = bound("H-2", asked)
+    assert anew.handoff == Handoff(notified_at=at(0), first_version=anew.version)
 
 
 # -- teams, ways, beds -----------------------------------------------------------------------------
@@ -599,9 +600,20 @@ def received(case: Case) -> Case:
 
 
 def by_level(case: Case) -> Case:
-    """With what stands in a handoff by level and by centre."""
+    """With what stands in a handoff by level, by centre and by what was examined."""
     clock = Running(clock="arrival_to_ct", centre=Centre.STROKE)
-    return case.but(handoff=case.handoff.but(zone="yellow", clocks=(clock,)))
+    relied_on = Recognition(examination_id="x", recognised=True)
+    told = {"clocks": (clock,), "recognitions": (relied_on,)}
+    return case.but(handoff=case.handoff.but(zone="yellow", **told))
+
+
+def test_a_receipt_of_an_earlier_stay_says_nothing_of_this_one() -> None:
+    there_and_back = bound("H-1", bound("H-2", bound()).but(taken=Repeats()))
+    assert there_and_back.version == 3
+    old = Receipt(encounter_id="E-1", version=1, displayed=True)
+    assert receive(there_and_back, "H-1", old, at(400)) == (there_and_back, ())
+    _, told = receive(there_and_back, "H-1", old.but(version=3), at(400))
+    assert [type(event).__name__ for event in told] == ["RecordDelivered", "RecordDisplayed"]
 
 
 def test_an_item_shows_everything_that_was_answered() -> None:
