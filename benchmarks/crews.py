@@ -27,9 +27,9 @@ TOKEN = "GREENCHANNEL_BENCH_TOKEN"  # noqa: S105 (the name of a variable)
 #: So many requests a second, each with what all its monitors and vehicles have said since.
 REQUESTS = 10
 #: So many patients a second become worse, once what was opened has settled.
-WORSE_A_SECOND, SETTLES_S = 10, 10
+WORSE_A_SECOND, SETTLES_S, SPREAD_S = 10, 10, 5
 #: Every other patient's vehicle says where it is.
-VEHICLES_PER_PATIENT = 2
+VEHICLES_PER_PATIENT = 1
 AT_REST, WORSE = 97, 86
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -45,15 +45,16 @@ def acts_at(n: int, patients: int) -> int:
     return SETTLES_S + n // REQUESTS % (patients // WORSE_A_SECOND)
 
 
-def request_of(n: int) -> int:
-    """In which request of a second a patient is told of."""
-    return n % REQUESTS
+def begins_at(n: int) -> int:
+    """In which second a monitor speaks first: what is told anew every five seconds is told of other
+    patients in each of them."""
+    return n // REQUESTS % SPREAD_S
 
 
 def bodies(patients: int, second: int, at: datetime) -> Iterator[str]:
     """One second's requests."""
     for request in range(REQUESTS):
-        told = range(request, patients, REQUESTS)
+        told = [n for n in range(request, patients, REQUESTS) if second >= begins_at(n)]
         lines = [_vitals(n, patients, second, at) for n in told]
         lines += [_position(n, second, at) for n in told if n // REQUESTS % VEHICLES_PER_PATIENT]
         yield "\n".join(lines)

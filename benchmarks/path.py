@@ -11,10 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,6 @@ from benchmarks.broker import Broker, Ends, connected
 from benchmarks.crews import SETTLES_S, device
 from benchmarks.ground import Ground
 from benchmarks.report import Found, Limit, percentiles
-from schemas.envelope import decode
-from schemas.handoff import PreArrivalNotified
-from schemas.triage import TriageLevel
 from services.kit import endpoints
 from services.kit.fleet import CannotStart, readiness
 from services.kit.process import Child, free_port
@@ -74,28 +73,36 @@ class Measuring:
         self._start(self._child("screens", self._url("bridge"), token=self._tokens["centre"]))
         patients = await self._aboard()
         await self._settled()
-        begins = await self._broker.ends(TOPIC)
+        begins = {topic: await self._broker.ends(topic) for topic in STAGES}
         crew = self._child(
             "crews", self._ports["gateway"], self._said, PATIENTS, self._total, token=None
         )
         self._start(crew)
         await asyncio.sleep(SETTLES_S)
         used = self._ground.cpu_seconds()
-        await self._watched(crew)
-        after = self._ground.cpu_seconds()
+        after = await self._watched(crew)
         if crew.status:
             raise CannotStart(f"the crews have failed\n{crew.last_words()}")
         lag = await self._unread()
         await asyncio.sleep(DRAINS_S)
         said = json.loads(self._said.read_text("utf-8"))
-        told = await self._told(begins, patients)
         acting = said.pop("acting")
-        took = [told[name] - due for name, due in acting.items() if name in told]
+        stages = [acting]
+        for topic, begin in begins.items():
+            stages.append(await self._told(topic, begin, patients))
+        records = await self._broker.ends(TOPIC)
+        untold = acting.keys() - stages[-1].keys()
+        took = [stages[-1][name] - due for name, due in acting.items() if name not in untold]
         measured = self._total - SETTLES_S
         return {
             "patients": PATIENTS,
             "facilities": len(FACILITIES),
-            "acting": {"n": len(took), "untold": len(acting) - len(took), "ms": percentiles(took)},
+            "acting": {"n": len(took), "untold": len(untold), "ms": percentiles(took)},
+            "stages": {
+                topic: percentiles([after[n] - before[n] for n in after.keys() & before.keys()])
+                for topic, (before, after) in zip(STAGES, pairwise(stages), strict=True)
+            },
+            "records": sum(records.values()) - sum(begins[TOPIC].values()),
             "telemetry": said,
             "unread": lag,
             "cores": {n: round((after[n] - used[n]) / measured, 2) for n in used if n in after},
@@ -159,28 +166,47 @@ class Measuring:
         finally:
             await database.close()
 
-    async def _watched(self, crew: Child) -> None:
+    async def _watched(self, crew: Child) -> dict[str, float]:
+        """Until it has ended; what every part had used a moment before."""
+        used: dict[str, float] = {}
         with tqdm(total=self._total - SETTLES_S, unit=" s", leave=False, disable=None) as shown:
             while crew.pid is not None:
+                used = self._ground.cpu_seconds()
                 await asyncio.sleep(1)
                 shown.update()
+        return used
 
     async def _unread(self) -> dict[str, int]:
         """How many records wait for each consumer, the moment the last sample was sent."""
         return {group: await self._broker.lag(group) for group in ("triage", "bridge")}
 
-    async def _told(self, begins: Ends, patients: dict[str, str]) -> dict[str, float]:
-        """When each patient's record first told of the worse level, by the broker's clock."""
+    async def _told(
+        self, topic: str, begins: Ends, patients: Mapping[str, str]
+    ) -> dict[str, float]:
+        """When each patient's second abnormal value stood in the topic, or first the worse level
+        that came of it, by the broker's clock."""
         found: dict[str, float] = {}
-        async for r in self._broker.records(begins, await self._broker.ends(TOPIC)):
-            event = decode(r.topic, r.key, r.value, r.headers)
-            if isinstance(event, PreArrivalNotified) and _is_worse(event):
-                found.setdefault(patients[event.encounter_id], r.timestamp / 1e3)
+        seen = Counter[str]()
+        async for r in self._broker.records(begins, await self._broker.ends(topic)):
+            monitor = patients.get((r.key or b"").decode())
+            if monitor is None or monitor in found:
+                continue
+            seen[monitor] += STAGES[topic](json.loads(r.value or b"{}"))
+            if seen[monitor] == (2 if topic == "ambulance-vitals" else 1):
+                found[monitor] = r.timestamp / 1e3
         return found
 
 
-def _is_worse(event: PreArrivalNotified) -> bool:
-    return event.record.worst in {TriageLevel.CRITICAL, TriageLevel.SEVERE}
+def _is_worse(level: str) -> bool:
+    return level in {"critical", "severe"}
+
+
+#: The topics on the way, and what in each tells of a patient's becoming worse.
+STAGES: Mapping[str, Callable[[Any], bool]] = {
+    "ambulance-vitals": lambda said: said["vitals"].get("spo2") == crews.WORSE,
+    "triage-decisions": lambda said: _is_worse(said["worst"]),
+    TOPIC: lambda said: "record" in said and _is_worse(said["record"]["worst"]),
+}
 
 
 class Services:
@@ -273,6 +299,7 @@ def lines(found: Found) -> Iterator[str]:
     yield f"每秒 {rate:,} 条遥测 · {rate:,} samples and positions a second of {PATIENTS:,} patients"
     for title, ms in (
         (f"{found['acting']['n']} acting samples to the queue", found["acting"]["ms"]),
+        *((f"    until it stands in {topic}", ms) for topic, ms in found["stages"].items()),
         ("requests of telemetry", found["telemetry"]["ms"]),
     ):
         yield f"  {title:<50}" + "  ".join(f"{name} {value} ms" for name, value in ms.items())

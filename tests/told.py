@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.envelope import decode
-from schemas.handoff import HandoffEvent, PreArrivalWithdrawn
+from schemas.handoff import CareTransferred, HandoffEvent, PreArrivalWithdrawn
 from schemas.recording import read
 from services.bridge.acts import act
 from services.bridge.case import Case
@@ -58,6 +58,8 @@ def _moments(story: str) -> Iterator[Moment]:
 def _decide(
     before: Case | None, event: EncounterEvent, now: datetime
 ) -> tuple[Case, tuple[object, ...]]:
+    if isinstance(event, CareTransferred) and before is not None and before.is_locked:
+        return before, ()  # the second signature has brought it about
     if isinstance(event, HandoffEvent):
         case, told = act(before, event, now)
         return case, tuple(told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import AwareDatetime
@@ -42,14 +43,21 @@ class Signed(Value):
     transferred_at: AwareDatetime | None
 
 
-def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:
-    """An ``Item``. In its record what is not known is absent, in its handoff it is null."""
-    return {
+def text_of(case: Case, facility_id: str, *, withdrawn: bool) -> str:
+    """An ``Item`` as JSON. In its record what is not known is absent, in its handoff it is null."""
+    about = {
         "encounter_id": case.encounter_id,
         "facility_id": facility_id,
         "centres": [] if withdrawn else [centre.value for centre in case.centres],
         "version": case.version,
-        "record": None if withdrawn else record_of(case).model_dump(mode="json", exclude_none=True),
-        "handoff": None if withdrawn else case.handoff.model_dump(mode="json"),
         "withdrawn": withdrawn,
     }
+    record = "null" if withdrawn else record_of(case).model_dump_json(exclude_none=True)
+    handoff = "null" if withdrawn else case.handoff.model_dump_json()
+    return f'{json.dumps(about)[:-1]}, "record": {record}, "handoff": {handoff}}}'
+
+
+def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:
+    """The same, to be put into something larger."""
+    item: dict[str, Any] = json.loads(text_of(case, facility_id, withdrawn=withdrawn))
+    return item

@@ -18,7 +18,7 @@ REFRESH = timedelta(seconds=5)
 def record_of(case: Case) -> PreArrivalRecord:
     """All that the facility is told, complete in itself."""
     decided = case.decision
-    return PreArrivalRecord(
+    return PreArrivalRecord.made(
         patient=case.patient,
         unit_id=case.unit_id,
         call_back=case.call_back,
@@ -67,7 +67,7 @@ def notify(
     version, centres = case.version + 1, centres_of(case)
     record = record_of(case)
     sent = [
-        PreArrivalNotified(
+        PreArrivalNotified.made(
             event_id=derived_id(
                 "record", case.encounter_id, case.facility_id, centre.value, version
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,7 +29,7 @@ from services.bridge import bed_store, hospital
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
-from services.bridge.item import item_of
+from services.bridge.item import text_of
 from services.bridge.promise import next_due
 from services.kit.postgres import Connection, Pool, Row, Table, after_commit, transaction
 from services.kit.work import Received
@@ -62,12 +61,13 @@ _RESERVE = """
     ON CONFLICT (day) DO UPDATE SET last = n.last + excluded.last RETURNING last
 """
 _RAISE = """
-    INSERT INTO facilities AS f (facility_id, feed) VALUES ($1, $2)
-    ON CONFLICT (facility_id) DO UPDATE SET feed = f.feed + excluded.feed RETURNING feed
+    INSERT INTO facilities AS f (facility_id, feed) SELECT * FROM unnest($1::text[], $2::bigint[])
+    ON CONFLICT (facility_id) DO UPDATE SET feed = f.feed + excluded.feed
+    RETURNING facility_id, feed
 """
 _SHOW = """
     INSERT INTO queue (facility_id, encounter_id, feed, is_open, item)
-    SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::json[])
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::json[])
     ON CONFLICT (facility_id, encounter_id)
     DO UPDATE SET feed = excluded.feed, is_open = excluded.is_open, item = excluded.item
 """
@@ -194,9 +194,8 @@ class CaseStore:
         cases = {key: row.state for key, row in changed.items() if row.state}
         moved = await bed_store.move(connection, cases, emitted, self._facilities)
         touched = _touched(cases, emitted)
-        for facility, items in sorted(touched.items()):
-            await _show(connection, facility, items)
         if touched:
+            await _show(connection, touched)
             after_commit(partial(self._changed, touched.keys()))
         await bed_store.keep(connection, moved, self._facilities)
         await self.wake(connection, list(cases.values()))
@@ -214,45 +213,53 @@ class CaseStore:
         )
 
 
-def _touched(
-    cases: Mapping[str, Case], emitted: Sequence[Event]
-) -> dict[str, dict[str, dict[str, Any]]]:
+class Changed(NamedTuple):
+    """An item of a queue as it is now, as JSON, and whether it stands in it."""
+
+    text: str
+    is_open: bool
+
+
+def _touched(cases: Mapping[str, Case], emitted: Sequence[Event]) -> dict[str, dict[str, Changed]]:
     """Per facility the items that changed: what is shown is the last state of this batch. Who was
     left is shown the version that was its last: those after it are another's."""
-    touched: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    last = dict[tuple[str, str], tuple[Case, bool]]()
     for event in emitted:
         if isinstance(event, _SHOWN):
             case = cases[event.encounter_id]
             withdrawn = case.facility_id != event.facility_id
             if isinstance(event, PreArrivalWithdrawn):
                 case, withdrawn = case.but(version=event.version), True
-            item = item_of(case, event.facility_id, withdrawn=withdrawn)
-            touched[event.facility_id][event.encounter_id] = item
+            last[event.facility_id, event.encounter_id] = case, withdrawn
+    touched: dict[str, dict[str, Changed]] = defaultdict(dict)
+    for (facility_id, encounter_id), (case, withdrawn) in last.items():
+        text = text_of(case, facility_id, withdrawn=withdrawn)
+        is_open = not withdrawn and case.handoff.transferred_at is None
+        touched[facility_id][encounter_id] = Changed(text, is_open)
     return touched
 
 
-async def _show(
-    connection: Connection, facility_id: str, items: Mapping[str, dict[str, Any]]
-) -> None:
-    last = await connection.fetchval(_RAISE, facility_id, len(items))
-    first = last - len(items) + 1
-    await connection.execute(
-        _SHOW,
-        facility_id,
-        list(items),
-        list(range(first, last + 1)),
-        [
-            not item["withdrawn"] and item["handoff"]["transferred_at"] is None
-            for item in items.values()
-        ],
-        [json.dumps(item) for item in items.values()],
-    )
+async def _show(connection: Connection, touched: Mapping[str, Mapping[str, Changed]]) -> None:
+    """Facilities are locked by their names' order, always."""
+    names = sorted(touched)
+    rows = await connection.fetch(_RAISE, names, [len(touched[name]) for name in names])
+    raised = {row["facility_id"]: row["feed"] for row in rows}
+    lines = [
+        (name, encounter_id, feed, item.is_open, item.text)
+        for name in names
+        for feed, (encounter_id, item) in enumerate(
+            touched[name].items(), start=raised[name] - len(touched[name]) + 1
+        )
+    ]
+    await connection.execute(_SHOW, *(list(column) for column in zip(*lines, strict=True)))
 
 
 async def _keep(connection: Connection, emitted: Sequence[Event]) -> None:
     """Admissions, withdrawals and acts are kept for good; so is each record that was more than a
     refresh, once and not per centre."""
     kept = [event for event in emitted if _is_kept(event)]
+    if not kept:
+        return
     await connection.execute(
         _KEEP,
         [event.event_id for event in kept],

@@ -41,6 +41,7 @@ from schemas.handoff import (
 from services.bridge import loader
 from services.bridge.acts import act
 from services.bridge.case import Case
+from services.bridge.handlers import is_refresh
 from services.bridge.handoff import hear
 from services.bridge.item import item_of
 from services.bridge.promise import fall_due, keep
@@ -133,6 +134,9 @@ class Bridge:
     def _hears(self, event: Event, second: float) -> None:
         before = self._with_number()
         case, events = hear(before, "E-1", event, at(second))
+        if is_refresh(before, case, event):
+            owed = keep(case, FACILITIES.of(case.facility_id), at(second))
+            assert owed == case, "nobody owes anything for fresh vital signs"
         if case is not before:
             self.commit(case, events, second)
 
@@ -181,6 +185,10 @@ class Bridge:
                 self.decisions += 1
                 centres = [concern("stroke")] if choice % 3 else []
                 event = decided(LEVELS[choice % 4], self.decisions, second, centres)
+                last = self.case.decision
+                if last is not None and choice % 2:  # the same with fresh vital signs
+                    same = {"event_id": event.event_id, "number": event.number, "changed": False}
+                    event = last.but(occurred_at=at(second), **same)
         told: Event = event
         return told
 
