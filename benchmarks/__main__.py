@@ -55,6 +55,7 @@ PARTS = {
     help="of samples, fixes, calls or changes",
 )
 @click.option("--encounters", type=click.IntRange(min=10), help="of triage  [default: 1000]")
+@click.option("--positions", type=click.IntRange(min=1), help="of path: a second  [default: 0]")
 @click.option("--rounds", type=click.IntRange(min=1), help="of triage  [default: 2]")
 @click.option(
     "--faust-seconds",

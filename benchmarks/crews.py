@@ -1,9 +1,9 @@
 """Vehicles on the road, a program of its own beside what is measured: monitors that say something
 each second, vehicles that say where they are, and patients who become worse, one after the other.
 
-Called with the gateway's port, a file, how many patients there are, and for how many seconds; the
-crew's token stands in the environment. It writes into the file when each patient's second abnormal
-value was due to be sent (the *acting sample*), and what came of the requests.
+Called with the gateway's port, a file, how many patients and vehicles there are, and for how many
+seconds; the crew's token stands in the environment. It writes into the file when each patient's
+second abnormal value was due to be sent (the *acting sample*), and what came of the requests.
 """
 
 from __future__ import annotations
@@ -28,8 +28,6 @@ TOKEN = "GREENCHANNEL_BENCH_TOKEN"  # noqa: S105 (the name of a variable)
 REQUESTS = 10
 #: So many patients a second become worse, once what was opened has settled.
 WORSE_A_SECOND, SETTLES_S, SPREAD_S = 10, 10, 5
-#: Every other patient's vehicle says where it is.
-VEHICLES_PER_PATIENT = 1
 AT_REST, WORSE = 97, 86
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -51,12 +49,12 @@ def begins_at(n: int) -> int:
     return n // REQUESTS % SPREAD_S
 
 
-def bodies(patients: int, second: int, at: datetime) -> Iterator[str]:
+def bodies(patients: int, vehicles: int, second: int, at: datetime) -> Iterator[str]:
     """One second's requests."""
     for request in range(REQUESTS):
         told = [n for n in range(request, patients, REQUESTS) if second >= begins_at(n)]
         lines = [_vitals(n, patients, second, at) for n in told]
-        lines += [_position(n, second, at) for n in told if n // REQUESTS % VEHICLES_PER_PATIENT]
+        lines += [_position(n, second, at) for n in range(request, vehicles, REQUESTS)]
         yield "\n".join(lines)
 
 
@@ -76,7 +74,7 @@ def _position(n: int, second: int, at: datetime) -> str:
     return json.dumps({"unit_id": f"U-{n:05}", "occurred_at": at.isoformat(), **where})
 
 
-async def main(port: int, file: Path, patients: int, seconds: int) -> None:
+async def main(port: int, file: Path, patients: int, vehicles: int, seconds: int) -> None:
     """Each request goes when it is due, whether those before were answered or not."""
     took, sent, accepted = list[float](), 0, 0
     acting: dict[str, float] = {}
@@ -93,7 +91,7 @@ async def main(port: int, file: Path, patients: int, seconds: int) -> None:
     began, url = time.time(), f"http://127.0.0.1:{port}"
     async with aiohttp.ClientSession(url, timeout=TIMEOUT) as http, asyncio.TaskGroup() as sending:
         for second in range(seconds):
-            for request, body in enumerate(bodies(patients, second, datetime.now(UTC))):
+            for request, body in enumerate(bodies(patients, vehicles, second, datetime.now(UTC))):
                 due = began + second + request / REQUESTS
                 await asyncio.sleep(max(0.0, due - time.time()))
                 sending.create_task(send(http, body, due))

@@ -1,9 +1,9 @@
 """The part ``path``: from a monitor to the queue of the emergency department, everything running.
 
 Patients are called for, taken aboard and bound for a facility through the services. Then all
-monitors speak once a second, half of the vehicles say where they are, and ten patients a second
-become worse. Of each the *acting sample* is timed, the second abnormal value: from the moment when
-it was due to be sent until the broker has the record with the new level.
+monitors speak once a second, vehicles say where they are, and ten patients a second become worse.
+Of each the *acting sample* is timed, the second abnormal value: from the moment when it was due to
+be sent until the broker has the record with the new level.
 """
 
 from __future__ import annotations
@@ -55,13 +55,15 @@ class Options:
     """How much is measured."""
 
     seconds: int = 60
+    #: So many vehicles say each second where they are.
+    positions: int = 0
 
 
 class Measuring:
     """One run on one ground."""
 
     def __init__(self, options: Options, ground: Ground, broker: Broker) -> None:
-        self._seconds, self._ground, self._broker = options.seconds, ground, broker
+        self._options, self._ground, self._broker = options, ground, broker
         self._ports = {name: free_port() for name in SERVICES}
         self._keys = ground.folder / "jwks.json"
         self._tokens = endpoints.tokens(self._keys, FACILITIES, ("C-1",))
@@ -75,7 +77,9 @@ class Measuring:
         await self._settled()
         begins = {topic: await self._broker.ends(topic) for topic in STAGES}
         crew = self._child(
-            "crews", self._ports["gateway"], self._said, PATIENTS, self._total, token=None
+            *("crews", self._ports["gateway"], self._said),
+            *(PATIENTS, self._options.positions, self._total),
+            token=None,
         )
         self._start(crew)
         await asyncio.sleep(SETTLES_S)
@@ -96,6 +100,7 @@ class Measuring:
         measured = self._total - SETTLES_S
         return {
             "patients": PATIENTS,
+            "positions_per_s": self._options.positions,
             "facilities": len(FACILITIES),
             "acting": {"n": len(took), "untold": len(untold), "ms": percentiles(took)},
             "stages": {
@@ -110,7 +115,7 @@ class Measuring:
 
     @property
     def _total(self) -> int:
-        return SETTLES_S + self._seconds + MORE_S
+        return SETTLES_S + self._options.seconds + MORE_S
 
     def _url(self, service: str) -> str:
         return f"http://127.0.0.1:{self._ports[service]}"
@@ -295,8 +300,8 @@ def disagreements(found: Found) -> Iterator[str]:
 
 def lines(found: Found) -> Iterator[str]:
     """The table for a human."""
-    rate = PATIENTS + PATIENTS // crews.VEHICLES_PER_PATIENT
-    yield f"每秒 {rate:,} 条遥测 · {rate:,} samples and positions a second of {PATIENTS:,} patients"
+    beside = f" and {found['positions_per_s']} positions" if found["positions_per_s"] else ""
+    yield f"每秒 {PATIENTS:,} 条体征 · {PATIENTS:,} samples{beside} a second, all services running"
     for title, ms in (
         (f"{found['acting']['n']} acting samples to the queue", found["acting"]["ms"]),
         *((f"    until it stands in {topic}", ms) for topic, ms in found["stages"].items()),

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from benchmarks import boards, feeds, intake, monitors, tracker
+from benchmarks import boards, crews, feeds, intake, monitors, tracker
 from benchmarks.fixes import Fleet, fixes, orders, shown
 from benchmarks.report import ending, percentiles
 from schemas.unit import UnitDeparted
 from services.dispatch import loader
+from services.dispatch.bodies import PositionLine, VitalsLine
 from services.dispatch.telemetry import read_lines
 from services.dispatch.track import Region
 
@@ -45,6 +46,24 @@ def test_each_monitor_speaks_once_a_second_and_the_gateway_can_read_it() -> None
     lines = [line for body in sent for _, line in read_lines(body.encode())]
     assert Counter(line.device_id for line in lines) == dict.fromkeys(monitors.names(3_000), 1)  # type: ignore[union-attr]
     assert all(json.loads(line)["vitals"] for line in sent[0].split("\n"))
+
+
+def test_every_patient_becomes_worse_once_and_their_second_value_is_the_one_that_acts() -> None:
+    patients, worse = 1_000, dict[str, list[int]]()
+    for second in range(40):
+        for body in crews.bodies(patients, 500, second, BEGIN):
+            for _, line in read_lines(body.encode()):
+                if isinstance(line, VitalsLine) and line.vitals.spo2 == crews.WORSE:
+                    worse.setdefault(line.device_id, []).append(second)
+    acting = {crews.device(n): crews.acts_at(n, patients) for n in range(patients)}
+    assert all(acting[name] == seconds[1] for name, seconds in worse.items() if len(seconds) > 1)
+    assert Counter(acting.values()) == dict.fromkeys(range(10, 110), crews.WORSE_A_SECOND)
+    lines = [
+        line
+        for body in crews.bodies(patients, 500, 20, BEGIN)
+        for _, line in read_lines(body.encode())
+    ]
+    assert Counter(type(line) for line in lines) == {VitalsLine: 1_000, PositionLine: 500}
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
