@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from schemas.clinical import (
+    Attachment,
     DoseUnit,
     ExaminationCode,
     ExaminationDone,
@@ -107,6 +108,11 @@ def observations(case: Case) -> dict[str, dict[str, Any]]:
     }
 
 
+#: Files of an examination: one that is there, and one that is not.
+ECG = Attachment(sha256="a" * 64, media_type="image/png", size=214_870)
+ON_ITS_WAY = Attachment(sha256="b" * 64, media_type="application/pdf", size=90_000)
+
+
 def everything() -> Case:
     """A case with every code there is."""
     vitals: dict[str, Any] = dict.fromkeys(VitalSigns.model_fields, 3.0)
@@ -145,9 +151,11 @@ def everything() -> Case:
         ),
         examinations=tuple(
             ExaminationDone(**COMMON | {"event_id": f"x-{n}"}, examination=code,
-                            shows=get_args(Shown))
+                            shows=get_args(Shown), examiner=f"doctor-{n}", institution="S-02",
+                            quality_mark="全国HR", attachments=(ECG, ON_ITS_WAY))
             for n, code in enumerate(get_args(ExaminationCode))
         ),
+        arrived=(ECG,),
         treatments=tuple(
             TreatmentGiven(**COMMON | {"event_id": f"t-{n}"}, treatment=code,
                            dose=n / 2 or None, unit=units[n % len(units)])
@@ -209,6 +217,14 @@ def test_two_patients_and_two_facilities_share_no_resource() -> None:
     for other in others:
         theirs = {entry["fullUrl"] for entry in told(other, other.facility_id or "")["entry"]}
         assert not mine & theirs
+
+
+def test_an_examination_says_who_answers_for_it_and_where_its_file_lies() -> None:
+    (report, *_) = resources(everything(), "DiagnosticReport")
+    assert [who["identifier"]["value"] for who in report["performer"]] == ["doctor-0", "S-02"]
+    where = f"/v1/facilities/H1/encounters/E-1/attachments/{ECG.sha256}"
+    file = {"contentType": "image/png", "size": 214_870, "url": where}
+    assert report["presentedForm"] == [file], "what is on its way cannot be read yet"
 
 
 def test_all_times_are_utc() -> None:
