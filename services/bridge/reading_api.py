@@ -178,9 +178,9 @@ async def read_attachment(
         item = await _opened(connection, facility_id, encounter_id, caller, "attachment")
         files = json.loads(item.text)["record"].get("attachments", ())
         file = next((each for each in files if each["sha256"] == sha256), None)
-        if file is None:
+        content = b"" if file is None else await store.attached(connection, encounter_id, sha256)
+        if file is None or len(content) != file["size"]:  # it is not there, or not whole any more
             raise nothing_here()
-        content = await store.attached(connection, encounter_id, sha256)
     return Response(content, media_type=file["media_type"], headers=NOTHING_RUNS)
 
 

@@ -271,7 +271,7 @@ async def test_an_id_is_one_within_its_event_and_its_facility(
     topics: Topics, software: Software
 ) -> None:
     """Each hospital numbers for itself, and so may each act."""
-    (seen,) = [record for record in OURS if record.kind == "Acknowledged.v1"]
+    seen = next(record for record in OURS if record.kind == "Acknowledged.v1")
     patient = f"E-{uuid.uuid4().hex[:8]}"
     value = {**json.loads(seen.value or b""), "encounter_id": patient}
     event_id = value["event_id"]

@@ -138,7 +138,8 @@ def test_every_act_that_there_is_is_tried(region: Region) -> None:
     begin = "/v1/facilities/{facility_id}/"
     reads = {r.path.removeprefix(begin) for r in routes_of(region.workers[0].app)
              if r.methods == {"GET"} and r.path.startswith(begin)}  # fmt: skip
-    one_patient = {"encounters/{encounter_id}", "encounters/{encounter_id}/timeline"}
+    of_one = ("", "/timeline", "/attachments/{sha256}")
+    one_patient = {f"encounters/{{encounter_id}}{of}" for of in of_one}
     assert reads == {"queue", "feed", "reads", "beds", "indicators", *one_patient}
 
 
@@ -336,7 +337,8 @@ class Story:
         other = HOSPITALS[(HOSPITALS.index(facility) + 1 + choice % 2) % 3]
         name = self.region.patients[choice % 4]
         for path in ("queue", "feed", "beds", "indicators", f"encounters/{name}",
-                     f"encounters/{name}/timeline"):  # fmt: skip
+                     f"encounters/{name}/timeline",
+                     f"encounters/{name}/attachments/{'0' * 64}"):  # fmt: skip
             self.is_nothing(await self.region.ask(facility, "GET", path, of=other))
         for path in ACTS:
             said = await self.region.ask(
