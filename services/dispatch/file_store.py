@@ -51,9 +51,12 @@ class Progress(NamedTuple):
 
 
 async def begin(connection: Connection, encounter_id: str, file: Attachment) -> Progress:
-    """What is there of this file; nothing, where it is new. Raises ``Rejected`` 409 where it was
-    announced otherwise, or the patient has too many."""
+    """What is there of this file; nothing, where it is new, or was announced otherwise by mistake.
+    Raises ``Rejected`` 409 where it is whole and is otherwise, or the patient has too many."""
     described = (encounter_id, file.sha256, file.media_type, file.size)
+    before = await find(connection, encounter_id, file.sha256)
+    if before is not None and before.file != file:
+        await drop(connection, encounter_id, file.sha256)
     await connection.execute(_BEGIN, *described, MOST)
     found = await find(connection, encounter_id, file.sha256)
     if found is None:

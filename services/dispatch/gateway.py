@@ -1,7 +1,7 @@
 """The gateway: what devices and crews send becomes events of a patient.
 
-It keeps no record of its own. What it takes it has written to the broker, acknowledged, before
-it says 202.
+Of what devices say and crews enter it keeps no record. What it takes it has written to the broker,
+acknowledged, before it says 202. Files of examinations lie in a schema of its own.
 """
 
 from __future__ import annotations
@@ -321,7 +321,7 @@ async def main(settings: Settings) -> None:
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready, body_limit=LARGEST)
     app.state.settings, app.state.directory, app.state.producer = settings, directory, producer
     app.state.pool, app.state.clocks = pool, Clocks()
-    files_told = upload_api.Teller(settings, pool, producer)
+    files_told = upload_api.Teller(pool, producer)
     try:
         await runtime.together(
             [

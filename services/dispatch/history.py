@@ -1,4 +1,4 @@
-"""Reads back what a monitor said of a patient: the gateway keeps no record of its own."""
+"""Reads back what a monitor said of a patient: the gateway keeps no record of it."""
 
 from __future__ import annotations
 

@@ -14,9 +14,11 @@ from schemas.encounter import DeviceAttached
 from schemas.envelope import derived_id
 from schemas.event import Event
 from services.dispatch.bedside import publish
+from services.dispatch.bodies import LONGEST
 from services.dispatch.device_clock import TOLERANCE
 from services.dispatch.directory import Directory, Moved
 from services.dispatch.history import Stretch, samples
+from services.kit.errors import TransientFailure
 from services.kit.patience import patiently
 from services.kit.settings import Settings
 
@@ -42,9 +44,18 @@ class Restorer:
         moved = self._directory.moved
         while True:
             while moved and self._directory.ready and _has_settled(moved[0]):
-                await patiently(self._settings, "restorer", lambda: self._restore(moved[0]))
+                await self._see_to(moved[0])
                 moved.popleft()
             await asyncio.sleep(LOOK_S)
+
+    async def _see_to(self, moved: Moved) -> None:
+        """One that fails for an unforeseen reason stops no telemetry: people can give back too."""
+        try:
+            await patiently(self._settings, "restorer", lambda: self._restore(moved))
+        except TransientFailure:
+            raise
+        except Exception:
+            log.exception("samples cannot be given back", extra={"action": "not_given_back"})
 
     async def _restore(self, moved: Moved) -> None:
         """The same again changes nothing: each sample keeps its id, and so does the word on it."""
@@ -67,8 +78,8 @@ class Restorer:
         before = monitors.before(attached)
         until = moved.heard_at + AHEAD
         until = min(until, monitors.after(attached) or until)
-        if before is None or until <= attached.occurred_at:
-            return None
+        if before is None or not timedelta(0) < until - attached.occurred_at <= LONGEST:
+            return None  # so much at once is for a human to give back: it may be a slip
         return Stretch(before, attached.device_id, attached.occurred_at, until)
 
 

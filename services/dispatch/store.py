@@ -310,7 +310,9 @@ async def put_off(connection: Connection) -> None:
         """
         UPDATE deadlines SET due_at = now() + interval '1 minute',
                state = (state::jsonb - 'waits_for_free')::json
-         WHERE id = (SELECT id FROM deadlines ORDER BY due_at LIMIT 1)
+         WHERE id = (SELECT id FROM deadlines
+                      WHERE due_at <= now() OR (state ->> 'waits_for_free')::boolean
+                      ORDER BY due_at LIMIT 1)
         """
     )
 

@@ -7,6 +7,7 @@ the file is what was announced and the broker has been told.
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -21,12 +22,13 @@ from services.dispatch import file_store
 from services.dispatch.bedside import Bedside, known, publish
 from services.dispatch.file_store import Progress
 from services.dispatch.upload import PIECE, VERSION, announced, begins_well
-from services.kit.errors import Rejected, nothing_here
+from services.kit import observability as seen
+from services.kit.errors import Rejected, TransientFailure, nothing_here
 from services.kit.openapi import OTHER_VERSION
-from services.kit.patience import patiently
 from services.kit.postgres import Pool, transaction
 from services.kit.problems import problem
-from services.kit.settings import Settings
+
+log = logging.getLogger(__name__)
 
 #: What is kept at once, and so the most that a broken line costs.
 PIECE_BYTES = 256 * 1024
@@ -178,14 +180,17 @@ async def _tell(pool: Pool, producer: AIOKafkaProducer, encounter_id: str, there
 class Teller:
     """Tells of files whose sender died over the last piece, and lets go of what never arrived."""
 
-    def __init__(self, settings: Settings, pool: Pool, producer: AIOKafkaProducer) -> None:
-        self._settings, self._pool, self._producer = settings, pool, producer
+    def __init__(self, pool: Pool, producer: AIOKafkaProducer) -> None:
+        self._pool, self._producer = pool, producer
 
     async def run(self) -> None:
-        """Look again and again; a database or broker that stays away ends it with
-        ``TransientFailure``."""
+        """Look again and again, however long the database is away: telemetry needs none."""
         while True:
-            await patiently(self._settings, "files", self._look)
+            try:
+                await self._look()
+            except TransientFailure as failure:
+                seen.RETRIES.labels("files").inc()
+                log.warning("will try again", extra={"action": "retry", "cause": str(failure)})
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:

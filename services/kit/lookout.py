@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 #: So many are looked at in one transaction.
 MANY = 200
+#: When so many in a row cannot be told, it is us and not they: better to end and be started anew.
+MOST = 10
 
 
 class Looking(Protocol):
@@ -29,11 +31,12 @@ class Looking(Protocol):
 
 class Lookout:
     """Looks for ever. After a failure that nobody foresaw fewer are looked at together, until it is
-    known which one it is: that one is put off, and people are told."""
+    known which one it is: that one is put off, and people are told. Where each of them fails, the
+    failure is raised."""
 
     def __init__(self, settings: Settings, looking: Looking, pause_s: float) -> None:
         self._settings, self._looking, self._pause_s = settings, looking, pause_s
-        self._many = MANY
+        self._many, self._put_off = MANY, 0
 
     async def run(self) -> None:
         """A database that stays away ends it with ``TransientFailure``."""
@@ -52,9 +55,12 @@ class Lookout:
             if many > 1:
                 self._many = many // 2
                 return True
+            if self._put_off == MOST:
+                raise
             log.exception("what is due cannot be told", extra={"action": "put_off"})
             await self._looking.put_off()
             seen.PUT_OFF.inc()
+            self._put_off += 1
             return True
-        self._many = min(MANY, 2 * many)
+        self._many, self._put_off = min(MANY, 2 * many), 0
         return taken >= many

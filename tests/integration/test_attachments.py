@@ -8,6 +8,7 @@ import base64
 import hashlib
 import io
 import random
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.services import Caller, Service, Watcher, now, running, until
 pytestmark = pytest.mark.timeout(120)
 
 HERE, THERE = "H-files-1", "H-files-2"
+PLACE = {"latitude": 34.2, "longitude": 117.2}
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -65,7 +67,7 @@ class Road:
 
     async def patient(self, facility: str = HERE) -> str:
         """Somebody who is brought there."""
-        call = {"occurred_at": now(), "location": {"latitude": 34.2, "longitude": 117.2}}
+        call = {"occurred_at": now(), "location": PLACE}
         opened = await self.dispatcher.do("POST", "/v1/incidents", {**call, "patients": [{}]})
         (name,) = opened["encounter_ids"]
         await self.bring(name, facility)
@@ -161,8 +163,11 @@ async def test_over_a_line_that_breaks_off_to_the_board(road: Road, platform: Pl
     where = await road.announced(patient, ecg)
     await road.breaks_off(where, ecg, 700_000)
 
-    async def kept() -> int:
-        return await road.there(where)
+    async def kept() -> int | None:
+        """Once the gateway has put away all that came before the line was gone."""
+        before = await road.there(where)
+        await asyncio.sleep(1)
+        return before if before and before == await road.there(where) else None
 
     came = await until(kept)
     assert came <= 700_000
@@ -259,6 +264,22 @@ async def test_what_is_no_picture_or_another_is_refused(road: Road) -> None:
     assert (again.status_code, again.headers["Upload-Offset"]) == (204, str(len(ecg)))
 
 
+async def test_who_has_announced_it_wrongly_announces_it_again(road: Road) -> None:
+    """Until it is whole: then it is known what it is."""
+    patient, ecg = await road.patient(), picture(30_000, 7)
+    path, sha = f"/v1/encounters/{patient}/attachments", described(ecg)["sha256"]
+    for length, kind in ((20_000, "image/png"), (30_000, "application/pdf")):
+        wrong = announcement(length, sha256=sha, filetype=kind)
+        assert (await road.crew.http.post(path, headers=wrong)).status_code == 201
+        await road.piece(f"{path}/{sha}", 0, ecg[:9_000])
+    where = await road.announced(patient, ecg)
+    assert await road.there(where) == 0
+    assert (await road.piece(where, 0, ecg)).status_code == 204
+    late = announcement(20_000, sha256=sha, filetype="image/png")
+    assert (await road.crew.http.post(path, headers=late)).status_code == 409
+    assert await road.there(where) == len(ecg)
+
+
 async def test_what_is_recognised_and_what_not(road: Road) -> None:
     patient = await road.patient()
     known = {"examiner": "doctor-8", "institution": "C-001", "quality_mark": "全国HR"}
@@ -311,6 +332,33 @@ async def test_the_gateway_dies_over_the_last_piece(
         await until(lambda: len(watcher.of(AttachmentReceived, patient)) == times)
         ids = {event.event_id for event in watcher.of(AttachmentReceived, patient)}
         assert len(ids) == 1, "it was told again, and is the same"
+
+
+async def test_without_a_database_telemetry_goes_on_and_files_wait(
+    road: Road, platform: Platform, tmp_path: Path
+) -> None:
+    """For longer than the patience of a service that cannot do without."""
+    patient, ecg = await road.patient(), picture(30_000, 8)
+    where, unit = await road.announced(patient, ecg), f"U-{uuid.uuid4().hex[:8]}"
+    patience = {"GREENCHANNEL_PATIENCE": "0.5"}
+    hardy = Service("gateway", platform, tmp_path, road.key, worker=1, extra=patience)
+    async with running(hardy):
+        crew = Caller(hardy, Role.CREW)
+        await crew.do("POST", f"/v1/units/{unit}/positions", {**PLACE, "occurred_at": now()})
+        away = asyncio.create_task(platform.restart_postgres(away=8))
+        await asyncio.sleep(6)
+        fix = {**PLACE, "occurred_at": now()}
+        assert (await crew.http.post(f"/v1/units/{unit}/positions", json=fix)).status_code == 202
+        headers = {"Content-Type": PIECE, "Upload-Offset": "0"}
+        waits = await crew.http.patch(where, content=ecg, headers=headers)
+        assert waits.status_code == 503
+        await away
+        assert await hardy.is_ready()
+
+        async def is_taken() -> bool:
+            return (await crew.http.patch(where, content=ecg, headers=headers)).status_code == 204
+
+        await until(is_taken)
 
 
 async def test_what_never_arrives_is_let_go_of(road: Road, platform: Platform) -> None:

@@ -129,6 +129,21 @@ async def test_a_gateway_that_was_away_meanwhile_gives_them_back_too(
     await ambulance.taken(second, stray)
 
 
+async def test_what_was_entered_for_a_time_long_ago_is_for_people_to_give_back(
+    ambulance: Ambulance,
+) -> None:
+    """It may be a slip, and takes hours of samples from another patient."""
+    first, second, device = await ambulance.opened(), await ambulance.opened(), "M-restored-4"
+    long_ago = datetime.now(UTC) - timedelta(hours=5)
+    await ambulance.say(attached(first, device, long_ago - timedelta(hours=1)))
+    own = await ambulance.sample(device, datetime.now(UTC))
+    await ambulance.taken(first, own)
+    await ambulance.say(attached(second, device, long_ago))
+    await asyncio.sleep(2.5)
+    assert ambulance.watcher.of(ObservationReattributed, first) == []
+    assert ambulance.watcher.of(VitalSignsRecorded, second) == []
+
+
 async def test_where_nothing_strayed_nothing_is_said(ambulance: Ambulance) -> None:
     first, second, device = await ambulance.opened(), await ambulance.opened(), "M-restored-3"
     await ambulance.say(attached(first, device, datetime.now(UTC)))
