@@ -67,8 +67,8 @@ class Ambulance:
 
 def attached(patient: str, device: str, at: datetime) -> DeviceAttached:
     return DeviceAttached(
-        event_id=f"attached-{uuid.uuid4().hex[:8]}", occurred_at=at, recorded_at=at,
-        encounter_id=patient, device_id=device,
+        event_id=f"attached-{uuid.uuid4().hex[:8]}", occurred_at=at,
+        recorded_at=datetime.now(UTC), encounter_id=patient, device_id=device,
     )  # fmt: skip
 
 
