@@ -14,6 +14,7 @@ from schemas.clinical import FindingRecorded, VitalSignsRecorded
 from schemas.event import Event
 from schemas.triage import TriageDecided, TriageLevel
 from services.triage.decide import State, step
+from services.triage.fold import fold
 from services.triage.loader import active
 from tests.platform import Platform
 
@@ -37,6 +38,12 @@ STORED = """{
 "decided": {"event_id": "63a9b19c-3993-5caf-a4bb-28cbfd272c02", "number": 8, "changed": true,
   "occurred_at": "2026-03-01T08:00:13Z", "encounter_id": "E-1", "worst": "severe",
   "current": "critical", "trend": "same", "missing": []}}"""
+#: A patient of whom samples were taken in, as they were remembered once: two of them are e-1 and
+#: e-2 of M-1.
+REMEMBERING = """{
+"picture": {"encounter_id": "E-3", "memory": [1772438400, [
+  {"17ec5ef75def9076": null, "1579e9a9d8bc8e26": null}, {}, {"100e81bf15f19406": null}], {}]},
+"course": {"number": 3}}"""
 
 
 @pytest.fixture
@@ -55,6 +62,8 @@ async def upgraded(database: asyncpg.Connection[Any]) -> list[asyncpg.Record]:
     await database.execute("INSERT INTO pictures VALUES ('E-1', 17, $1)", STORED)
     await database.execute("INSERT INTO pictures VALUES ('E-2', 3, '{\"encounter_id\": \"E-2\"}')")
     await database.execute((folder / "0003_states.sql").read_text("utf-8"))
+    await database.execute("INSERT INTO states VALUES ('E-3', 5, $1)", REMEMBERING)
+    await database.execute((folder / "0004_boxes.sql").read_text("utf-8"))
     found: list[asyncpg.Record] = await database.fetch("SELECT * FROM states ORDER BY id")
     return found
 
@@ -68,7 +77,7 @@ def made(kind: type[Event], number: int, **more: Any) -> Event:
 async def test_a_patient_goes_on_with_level_number_and_what_was_said(
     database: asyncpg.Connection[Any],
 ) -> None:
-    one, two = await upgraded(database)
+    one, two, _ = await upgraded(database)
     assert (one["version"], two["version"]) == (17, 3)
     state = State.model_validate_json(one["state"])
     assert (state.course.worst, state.course.number) == (TriageLevel.SEVERE, 8)
@@ -89,9 +98,20 @@ async def test_a_patient_goes_on_with_level_number_and_what_was_said(
 
 
 async def test_what_a_clinician_weighed_stays_weighed(database: asyncpg.Connection[Any]) -> None:
-    one, _ = await upgraded(database)
+    one, *_ = await upgraded(database)
     state = State.model_validate_json(one["state"])
     calm = made(VitalSignsRecorded, 30, method="reading", vitals={"pain": 1})
     _, said = step(state, calm, BEGIN + timedelta(seconds=30), active())
     assert isinstance(said[0], TriageDecided)
     assert said[0].worst is TriageLevel.SEVERE
+
+
+async def test_samples_that_were_taken_in_are_known_again(
+    database: asyncpg.Connection[Any],
+) -> None:
+    *_, three = await upgraded(database)
+    picture = State.model_validate_json(three["state"]).picture
+    sample = {"method": "streamed", "device_id": "M-1", "vitals": {"spo2": 97}}
+    now, stale = BEGIN + timedelta(seconds=20), active().at(BEGIN).stale
+    told = [made(VitalSignsRecorded, number, **sample) for number in (1, 2, 3)]
+    assert [fold(picture, event, now, stale) is picture for event in told] == [True, True, False]
