@@ -8,28 +8,21 @@ second abnormal value was due to be sent (the *acting sample*), and what came of
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-import aiohttp
 import uvloop
 
-from benchmarks.report import percentiles
+from benchmarks import pacing
+from benchmarks.pacing import REQUESTS
 from services.kit.process import write_whole
 
-TOKEN = "GREENCHANNEL_BENCH_TOKEN"  # noqa: S105 (the name of a variable)
-#: So many requests a second, each with what all its monitors and vehicles have said since.
-REQUESTS = 10
 #: So many patients a second become worse, once what was opened has settled.
 WORSE_A_SECOND, SETTLES_S, SPREAD_S = 10, 10, 5
 AT_REST, WORSE = 97, 86
-TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
 def device(n: int) -> str:
@@ -75,32 +68,16 @@ def _position(n: int, second: int, at: datetime) -> str:
 
 
 async def main(port: int, file: Path, patients: int, vehicles: int, seconds: int) -> None:
-    """Each request goes when it is due, whether those before were answered or not."""
-    took, sent, accepted = list[float](), 0, 0
-    acting: dict[str, float] = {}
-    headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"}
-    headers |= {"Content-Type": "application/x-ndjson"}
-
-    async def send(http: aiohttp.ClientSession, body: str, due: float) -> None:
-        nonlocal accepted
-        async with http.post("/v1/telemetry", data=body, headers=headers) as answer:
-            told = await answer.json(content_type=None)  # a problem is JSON by another name
-        took.append(time.time() - due)
-        accepted += int(told.get("accepted", 0))
-
-    began, url = time.time(), f"http://127.0.0.1:{port}"
-    async with aiohttp.ClientSession(url, timeout=TIMEOUT) as http, asyncio.TaskGroup() as sending:
-        for second in range(seconds):
-            for request, body in enumerate(bodies(patients, vehicles, second, datetime.now(UTC))):
-                due = began + second + request / REQUESTS
-                await asyncio.sleep(max(0.0, due - time.time()))
-                sending.create_task(send(http, body, due))
-                sent += body.count("\n") + 1
-                for n in range(request, patients, REQUESTS):
-                    if acts_at(n, patients) == second:
-                        acting[device(n)] = due
-    told = {"sent": sent, "accepted": accepted, "ms": percentiles(took), "acting": acting}
-    write_whole(file, json.dumps(told))
+    """Send, and write what came of it."""
+    sending = await pacing.send(
+        port, seconds, lambda second, at: bodies(patients, vehicles, second, at)
+    )
+    acting = {
+        device(n): sending.due(acts_at(n, patients), n % REQUESTS)
+        for n in range(patients)
+        if acts_at(n, patients) < seconds
+    }
+    write_whole(file, json.dumps({**sending.told(), "acting": acting}))
 
 
 if __name__ == "__main__":

@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
 import httpx
 from pydantic import SecretStr
 from tqdm import tqdm
 
 from benchmarks import boards
-from benchmarks.ground import Ground
+from benchmarks.ground import Ground, opened
 from benchmarks.report import Found, Limit, percentiles
 from schemas.encounter import DestinationSelected
 from schemas.event import Event
@@ -228,13 +227,8 @@ def delays(
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:
     """All of the part, in a folder that may go afterwards."""
-    ground = Ground(folder)
-    try:
-        click.echo("  启动 · a broker and a database of our own …")
-        await ground.start()
+    async with opened(folder) as (ground, _):
         return {**await Measuring(options, ground).whole(), "versions": ground.versions}
-    finally:
-        ground.stop()
 
 
 def limits(found: Found) -> list[dict[str, Any]]:

@@ -6,13 +6,15 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import click
 import psutil
 
+from benchmarks.broker import Broker, connected
 from services.kit import endpoints, programs
 from services.kit.admin import apply_broker
 from services.kit.broker import broker_answers, environment
@@ -107,6 +109,19 @@ class Ground:
     def cpu_seconds(self) -> dict[str, float]:
         """What every part has used so far, with its own children."""
         return {child.name: _cpu_seconds(child) for child in self._children}
+
+
+@asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[tuple[Ground, Broker]]:
+    """The ground in this folder, and its broker, for as long as they are needed."""
+    ground = Ground(folder)
+    try:
+        click.echo("  启动 · a broker and a database of our own …")
+        await ground.start()
+        async with connected(ground.settings) as broker:
+            yield ground, broker
+    finally:
+        ground.stop()
 
 
 def _cpu_seconds(child: Child) -> float:

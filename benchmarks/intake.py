@@ -20,13 +20,12 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-import click
 import httpx
 from tqdm import tqdm
 
-from benchmarks import monitors
-from benchmarks.broker import Broker, Ends, connected
-from benchmarks.ground import Ground
+from benchmarks import monitors, pacing
+from benchmarks.broker import Broker, Ends
+from benchmarks.ground import Ground, opened
 from benchmarks.report import Found, Limit, percentiles
 from schemas.encounter import DeviceAttached, EncounterOpened, Patient
 from schemas.envelope import Message, decode, encode
@@ -150,7 +149,7 @@ class Measuring:
         argv = [sys.executable, "-m", "benchmarks.monitors", *words]
         log = self._ground.folder / "logs/monitors.log"
         child = Child("monitors", argv, log)
-        child.environ = {**child.environ, monitors.TOKEN: self._tokens["crew"]}
+        child.environ = {**child.environ, pacing.TOKEN: self._tokens["crew"]}
         return child
 
     async def _call(self, seconds: int) -> dict[str, Any]:
@@ -194,15 +193,9 @@ def _body() -> dict[str, Any]:
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:
     """All of the part, in a folder that may go afterwards."""
-    ground = Ground(folder)
-    try:
-        click.echo("  启动 · a broker and a database of our own …")
-        await ground.start()
-        async with connected(ground.settings) as broker:
-            found = await Measuring(options, ground, broker).whole()
+    async with opened(folder) as (ground, broker):
+        found = await Measuring(options, ground, broker).whole()
         return {"versions": ground.versions, **found}
-    finally:
-        ground.stop()
 
 
 def limits(found: Found) -> list[dict[str, Any]]:

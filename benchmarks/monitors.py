@@ -6,23 +6,15 @@ token stands in the environment. It writes what came of it as JSON.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import sys
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
-import aiohttp
 import uvloop
 
-from benchmarks.report import percentiles
-
-TOKEN = "GREENCHANNEL_BENCH_TOKEN"  # noqa: S105 (the name of a variable)
-#: So many requests a second, each with what all its monitors have said since.
-REQUESTS = 10
-TIMEOUT = aiohttp.ClientTimeout(total=10)
+from benchmarks import pacing
+from benchmarks.pacing import REQUESTS
 
 
 def names(count: int) -> list[str]:
@@ -44,28 +36,10 @@ def _line(device: str, at: datetime) -> str:
 
 
 async def main(port: int, count: int, seconds: int) -> None:
-    """Each request goes when it is due, whether those before were answered or not."""
-    took, accepted = list[float](), 0
-    headers = {"Authorization": f"Bearer {os.environ[TOKEN]}"}
-    headers |= {"Content-Type": "application/x-ndjson"}
-
-    async def send(http: aiohttp.ClientSession, body: str, due: float) -> None:
-        nonlocal accepted
-        async with http.post("/v1/telemetry", data=body, headers=headers) as answer:
-            told = await answer.json(content_type=None)  # a problem is JSON by another name
-        took.append(time.monotonic() - due)
-        accepted += int(told.get("accepted", 0))
-
-    devices, began = names(count), time.monotonic()
-    url = f"http://127.0.0.1:{port}"
-    async with aiohttp.ClientSession(url, timeout=TIMEOUT) as http, asyncio.TaskGroup() as sending:
-        for second in range(seconds):
-            for n, body in enumerate(bodies(devices, datetime.now(UTC))):
-                due = began + second + n / REQUESTS
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-                sending.create_task(send(http, body, due))
-    told = {"sent": count * seconds, "accepted": accepted, "ms": percentiles(took)}
-    sys.stdout.write(json.dumps(told))
+    """Send, and write what came of it."""
+    devices = names(count)
+    sending = await pacing.send(port, seconds, lambda _, at: bodies(devices, at))
+    sys.stdout.write(json.dumps(sending.told()))
 
 
 if __name__ == "__main__":

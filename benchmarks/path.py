@@ -22,14 +22,13 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-import click
 import httpx
 from tqdm import tqdm
 
-from benchmarks import crews, screens
-from benchmarks.broker import Broker, Ends, connected
+from benchmarks import crews, pacing, screens
+from benchmarks.broker import Broker, Ends
 from benchmarks.crews import SETTLES_S, device
-from benchmarks.ground import Ground
+from benchmarks.ground import Ground, opened
 from benchmarks.report import Found, Limit, percentiles
 from services.kit import endpoints
 from services.kit.fleet import CannotStart, readiness
@@ -130,7 +129,7 @@ class Measuring:
     def _child(self, name: str, *words: object, token: Any) -> Child:
         argv = [sys.executable, "-m", f"benchmarks.{name}", *map(str, words)]
         child = Child(name, argv, self._ground.folder / f"logs/{name}.log")
-        given = {screens.TOKENS: json.dumps(token), crews.TOKEN: self._tokens["crew"]}
+        given = {screens.TOKENS: json.dumps(token), pacing.TOKEN: self._tokens["crew"]}
         child.environ = {**child.environ, **given}
         return child
 
@@ -267,15 +266,9 @@ async def _services(urls: Mapping[str, str], tokens: Mapping[str, str]) -> Async
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:
     """All of the part, in a folder that may go afterwards."""
-    ground = Ground(folder)
-    try:
-        click.echo("  启动 · a broker, a database and all services of our own …")
-        await ground.start()
-        async with connected(ground.settings) as broker:
-            found = await Measuring(options, ground, broker).whole()
+    async with opened(folder) as (ground, broker):
+        found = await Measuring(options, ground, broker).whole()
         return {"versions": ground.versions, **found}
-    finally:
-        ground.stop()
 
 
 def limits(found: Found) -> list[dict[str, Any]]:

@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from tqdm import tqdm
 
 from benchmarks import one_core
-from benchmarks.broker import Broker, connected
+from benchmarks.broker import Broker
 from benchmarks.fixes import EVERY_S, Fleet, Said, fixes, orders, shown
-from benchmarks.ground import Ground
+from benchmarks.ground import Ground, opened
 from benchmarks.report import Found, Limit
 from schemas.envelope import Message, decode, encode
 from schemas.event import Event
@@ -253,13 +253,8 @@ def _at(values: Sequence[int], share: float) -> int:
 
 
 async def _way(options: Options, folder: Path, words: Sequence[str]) -> tuple[Any, dict[str, Any]]:
-    ground = Ground(folder)
-    try:
-        await ground.start()
-        async with connected(ground.settings) as broker:
-            return ground.versions, await Measuring(options, ground, broker).whole(words)
-    finally:
-        ground.stop()
+    async with opened(folder) as (ground, broker):
+        return ground.versions, await Measuring(options, ground, broker).whole(words)
 
 
 async def measure(options: Options, folder: Path) -> dict[str, Any]:

@@ -18,9 +18,9 @@ import asyncpg
 import click
 import httpx
 
-from benchmarks.broker import Broker, connected
+from benchmarks.broker import Broker
 from benchmarks.decisions import TOPIC, Expected, decided
-from benchmarks.ground import PEERS_PYTHON, Ground, resident_bytes
+from benchmarks.ground import PEERS_PYTHON, Ground, opened, resident_bytes
 from benchmarks.machine import versions
 from benchmarks.peer import written
 from benchmarks.race import Books, Way, run
@@ -193,13 +193,7 @@ async def measure(options: Options, folder: Path) -> dict[str, Any]:
     """All of the part, in a folder that may go afterwards."""
     click.echo("  一核 · one core, by itself: about a minute …")
     by_itself = await asyncio.to_thread(alone)
-    ground = Ground(folder)
-    try:
-        click.echo("  启动 · a broker and a database of our own …")
-        await ground.start()
-        async with connected(ground.settings) as broker:
-            found = await Measuring(options, ground, broker).whole()
+    async with opened(folder) as (ground, broker):
+        found = await Measuring(options, ground, broker).whole()
         known = {**ground.versions, "peer": versions(PEERS_PYTHON)}
         return {"versions": known, "alone": by_itself, **found}
-    finally:
-        ground.stop()

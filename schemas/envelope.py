@@ -81,7 +81,7 @@ def _written_type(kind: type[Event]) -> bytes:
 def event_id_of(source: str, occurred_at: str, body: bytes) -> str:
     """The id of an event whose sender gave none: the same content is the same event."""
     digest = hashlib.sha256(b"\x00".join((source.encode(), occurred_at.encode(), body)))
-    return str(uuid.uuid5(_NAMESPACE, digest.hexdigest()))
+    return derived_id(digest.hexdigest())
 
 
 def derived_id(*parts: str | int) -> str:

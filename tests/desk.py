@@ -7,24 +7,21 @@ import io
 import itertools
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from services.dispatch import api
-from services.dispatch.app import advice_of, furnish, site_of
+from services.dispatch.app import advice_of, site_of
 from services.dispatch.timekeeper import Timekeeper
 from services.kit import postgres
-from services.kit.auth import Gate
-from services.kit.http import create_app
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
+from tests.premises import opened
 
 HERE = {"latitude": 34.2, "longitude": 117.3}
 NUMBERS = itertools.count(1)
@@ -144,26 +141,7 @@ class Desk:
 @asynccontextmanager
 async def at_desk(platform: Platform, folder: Path) -> AsyncIterator[Desk]:
     """Open it; what its acts would have told is forgotten in the end."""
-    key = SigningKey()
-    jwks = folder / "jwks.json"
-    jwks.write_text(key.key_set())
-    settings = Settings(postgres_dsn=platform.dsn("dispatch"), jwks=str(jwks))
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(await postgres.connect(settings, "dispatch", size=8))
-        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "dispatch")]
-        await postgres.migrate(pool, "dispatch", folders)
-
-        async def is_ready() -> bool:
-            return True
-
-        app = create_app("dispatch", Gate(settings, pool), [api.router], is_ready)
-        furnish(app, settings, pool)
-        bearer = {"Authorization": f"Bearer {key.token(settings, Role.DISPATCHER)}"}
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app), base_url="http://d", headers=bearer
-            )
-        )
-        yield Desk(http, pool, settings, key)
-        await pool.execute("DELETE FROM outbox")
-        await pool.execute("DELETE FROM deadlines")  # of other files: they would come first
+    async with opened(platform, "dispatch", folder, size=8) as at:
+        async with at.client(at.app(), Role.DISPATCHER) as http:
+            yield Desk(http, at.pool, at.settings, at.key)
+        await at.pool.execute("DELETE FROM deadlines")  # of other files: they would come first

@@ -6,29 +6,25 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from schemas.encounter import DestinationSelected
-from services.bridge import api as bridge
-from services.bridge.app import furnish
 from services.bridge.handoff import hear
 from services.bridge.promise import keep
 from services.bridge.timekeeper import Timekeeper
 from services.kit import postgres
-from services.kit.auth import Gate
-from services.kit.http import create_app
 from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
+from tests.premises import opened
 from tests.unit.test_promise import decided
 
 FACILITY, ANOTHER = "H-late", "H-other"
@@ -93,31 +89,13 @@ class Ward:
 @asynccontextmanager
 async def at_ward(platform: Platform, folder: Path) -> AsyncIterator[Ward]:
     """Open it; what its acts would have told is forgotten in the end."""
-    key = SigningKey()
-    jwks = folder / "jwks.json"
-    jwks.write_text(key.key_set())
-    settings = Settings(postgres_dsn=platform.dsn("bridge"), jwks=str(jwks))
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(await postgres.connect(settings, "bridge", size=4))
-        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "bridge")]
-        await postgres.migrate(pool, "bridge", folders)
-
-        async def is_ready() -> bool:
-            return True
-
-        app = create_app("bridge", Gate(settings, pool), [bridge.router], is_ready)
-        furnish(app, settings, pool)
-        bearer = {"Authorization": f"Bearer {key.token(settings, Role.CENTRE, FACILITY)}"}
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=app), base_url="http://b", headers=bearer
-            )
-        )
+    async with opened(platform, "bridge", folder) as at:
+        app = at.app()
         keepers = (
-            Timekeeper(pool, app.state.cases, app.state.facilities),
-            Timekeeper(pool, app.state.cases, app.state.facilities),
+            Timekeeper(at.pool, app.state.cases, app.state.facilities),
+            Timekeeper(at.pool, app.state.cases, app.state.facilities),
         )
-        await pool.execute("DELETE FROM wakings")  # of other files: they would come first
-        yield Ward(http, pool, app.state, keepers, key, settings)
-        await pool.execute("DELETE FROM outbox")
-        await pool.execute("DELETE FROM wakings")
+        await at.pool.execute("DELETE FROM wakings")  # of other files: they would come first
+        async with at.client(app, Role.CENTRE, FACILITY) as http:
+            yield Ward(http, at.pool, app.state, keepers, at.key, at.settings)
+        await at.pool.execute("DELETE FROM wakings")

@@ -7,10 +7,8 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 import httpx
@@ -18,20 +16,17 @@ import pytest
 
 from schemas.encounter import DestinationSelected, EncounterEnded, Outcome
 from schemas.event import Event
-from services.bridge import api as bridge
-from services.bridge.app import furnish
 from services.bridge.bed_store import BEDS
 from services.bridge.handoff import hear
 from services.bridge.promise import keep
 from services.bridge.store import CASES
 from services.kit import postgres
-from services.kit.auth import Gate
-from services.kit.http import create_app
 from services.kit.postgres import Row, transaction
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
+from tests.premises import opened
 from tests.services import until
 from tests.unit.test_promise import decided
 
@@ -146,23 +141,10 @@ class Hospital:
 async def house(
     platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    key = SigningKey()
-    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
-    jwks.write_text(key.key_set())
-    settings = Settings(postgres_dsn=platform.dsn("bridge"), jwks=str(jwks))
-    async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(await postgres.connect(settings, "bridge", size=8))
-        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "bridge")]
-        await postgres.migrate(pool, "bridge", folders)
-
-        async def is_ready() -> bool:
-            return True
-
-        app = create_app("bridge", Gate(settings, pool), [bridge.router], is_ready)
-        furnish(app, settings, pool)
-        yield House(app, pool, key, settings)
-        await pool.execute("DELETE FROM outbox")
-        await pool.execute("DELETE FROM wakings")
+    folder = tmp_path_factory.mktemp("keys")
+    async with opened(platform, "bridge", folder, size=8) as at:
+        yield House(at.app(), at.pool, at.key, at.settings)
+        await at.pool.execute("DELETE FROM wakings")
 
 
 async def test_of_two_who_want_the_last_bed_at_once_one_gets_it_and_the_other_an_offer(

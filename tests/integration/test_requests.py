@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.resources import files
 from typing import Any
 
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
-from fastapi import FastAPI
 from pydantic import SecretStr
 
 from schemas.clinical import (
@@ -27,12 +25,8 @@ from schemas.clinical import (
 from schemas.encounter import DestinationSelected
 from schemas.envelope import decode, encode
 from schemas.event import Event
-from services.bridge import api as bridge
-from services.bridge import app as bridge_app
 from services.bridge.handoff import hear
 from services.bridge.store import CASES, CaseStore
-from services.dispatch import api as dispatch
-from services.dispatch import app as dispatch_app
 from services.dispatch import gateway
 from services.dispatch.device_clock import Clocks
 from services.dispatch.history import Stretch, samples
@@ -41,11 +35,12 @@ from services.kit.auth import Gate
 from services.kit.broker import as_user
 from services.kit.http import create_app
 from services.kit.postgres import Row, transaction
-from services.kit.role import CONFINED, Role
+from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.given import GivenDirectory
 from tests.platform import Platform
+from tests.premises import is_ready, opened
 
 #: Of this file alone: the queues of others stay as they are.
 CLINIC, FACILITY, ANOTHER = "C-901", "F-901", "F-902"
@@ -53,13 +48,6 @@ AT = {"occurred_at": "2026-03-09T06:12:00Z"}
 WHERE = {"latitude": 34.19, "longitude": 117.28}
 NUMBERS = itertools.count(1)
 Told = dict[str, Any]
-
-
-async def is_ready() -> bool:
-    return True
-
-
-FURNISH = {"dispatch": dispatch_app.furnish, "bridge": bridge_app.furnish}
 
 
 @dataclass(frozen=True)
@@ -145,41 +133,23 @@ class House:
 async def house(
     platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    key, pools, apps = SigningKey(), dict[str, postgres.Pool](), dict[str, FastAPI]()
-    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
-    jwks.write_text(key.key_set())
-    roles = {"dispatch": (Role.DISPATCHER, Role.CREW, Role.PRIMARY_CARE), "bridge": (Role.CENTRE,)}
-    routers = {"dispatch": dispatch.router, "bridge": bridge.router}
-    clients = {}
-    async with AsyncExitStack() as stack:
-        for service, callers in roles.items():
-            settings = Settings(postgres_dsn=platform.dsn(service), jwks=str(jwks))
-            pools[service] = pool = await stack.enter_async_context(
-                await postgres.connect(settings, service, size=2)
-            )
-            folders = [files(f"services.{name}") / "migrations" for name in ("kit", service)]
-            await postgres.migrate(pool, service, folders)
-            app = create_app(service, Gate(settings, pool), [routers[service]], is_ready)
-            FURNISH[service](app, settings, pool)
-            apps[service] = app
-            for role in callers:
-                facility = {Role.CENTRE: FACILITY, Role.PRIMARY_CARE: CLINIC}.get(role)
-                assert (facility is not None) == (role in CONFINED)
-                clients[role] = await stack.enter_async_context(
-                    httpx.AsyncClient(
-                        transport=httpx.ASGITransport(app=app),
-                        base_url="http://house",
-                        headers={"Authorization": f"Bearer {key.token(settings, role, facility)}"},
-                    )
-                )
-        bearer = {"Authorization": f"Bearer {key.token(settings, Role.CREW)}"}
-        door = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=apps["bridge"]), base_url="http://b", headers=bearer
-        )
-        await stack.enter_async_context(door)
-        yield House(clients, pools["dispatch"], pools["bridge"], apps["bridge"].state.cases, door)
-        for pool in pools.values():
-            await pool.execute("DELETE FROM outbox")
+    folder = tmp_path_factory.mktemp("keys")
+    async with (
+        opened(platform, "dispatch", folder, size=2) as dispatch,
+        opened(platform, "bridge", folder, size=2) as bridge,
+        AsyncExitStack() as stack,
+    ):
+        calls, queues = dispatch.app(), bridge.app()
+        clients = {
+            Role.DISPATCHER: dispatch.client(calls, Role.DISPATCHER),
+            Role.CREW: dispatch.client(calls, Role.CREW),
+            Role.PRIMARY_CARE: dispatch.client(calls, Role.PRIMARY_CARE, CLINIC),
+            Role.CENTRE: bridge.client(queues, Role.CENTRE, FACILITY),
+        }
+        door = bridge.client(queues, Role.CREW)
+        for client in (*clients.values(), door):
+            await stack.enter_async_context(client)
+        yield House(clients, dispatch.pool, bridge.pool, queues.state.cases, door)
 
 
 # -- calls -----------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Collection, Iterable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -19,23 +19,21 @@ import pytest
 
 from schemas.encounter import DestinationSelected
 from schemas.event import Event
-from services.bridge import api as bridge
 from services.bridge import feed as feed_module
 from services.bridge import journal, reading_api
-from services.bridge.app import furnish
 from services.bridge.feed import MOST_OPEN, Feeds
 from services.bridge.handoff import hear
 from services.bridge.promise import keep
 from services.bridge.store import CASES, CaseStore, confined
 from services.kit import outbox, postgres
-from services.kit.auth import Gate, Principal
+from services.kit.auth import Principal
 from services.kit.errors import TransientFailure
-from services.kit.http import create_app
 from services.kit.postgres import Connection, Row, transaction
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
 from tests.platform import Platform
+from tests.premises import opened
 from tests.unit.test_promise import decided
 
 HERE, THERE = "H-rows-1", "H-rows-2"
@@ -110,26 +108,12 @@ class House:
 async def house(
     platform: Platform, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[House]:
-    key = SigningKey()
-    jwks = tmp_path_factory.mktemp("keys") / "jwks.json"
-    jwks.write_text(key.key_set())
-    settings = Settings(postgres_dsn=platform.dsn("bridge"), jwks=str(jwks))
-    async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(await postgres.connect(settings, "bridge"))
-        folders = [files(f"services.{name}") / "migrations" for name in ("kit", "bridge")]
-        await postgres.migrate(service, "bridge", folders)
-        asked = await stack.enter_async_context(
-            await postgres.connect(settings, "bridge", size=1, acts_for="nobody")
-        )
-
-        async def is_ready() -> bool:
-            return True
-
-        app = create_app("bridge", Gate(settings, service), [bridge.router], is_ready)
-        furnish(app, settings, asked)
-        yield House(key, settings, app, service, asked)
-        await service.execute("DELETE FROM outbox")
-        await service.execute("DELETE FROM wakings")
+    folder = tmp_path_factory.mktemp("keys")
+    async with (
+        opened(platform, "bridge", folder) as at,
+        await postgres.connect(at.settings, "bridge", size=1, acts_for="nobody") as asked,
+    ):
+        yield House(at.key, at.settings, at.app(asked), at.pool, asked)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks import boards, crews, feeds, intake, monitors, tracker
 from benchmarks.fixes import Fleet, fixes, orders, shown
+from benchmarks.pacing import REQUESTS
 from benchmarks.report import ending, percentiles
 from schemas.unit import UnitDeparted
 from services.dispatch import loader
@@ -42,7 +43,7 @@ def test_who_was_told_leaves_once_and_nobody_else_does() -> None:
 
 def test_each_monitor_speaks_once_a_second_and_the_gateway_can_read_it() -> None:
     sent = list(monitors.bodies(monitors.names(3_000), BEGIN))
-    assert len(sent) == monitors.REQUESTS
+    assert len(sent) == REQUESTS
     lines = [line for body in sent for _, line in read_lines(body.encode())]
     assert Counter(line.device_id for line in lines) == dict.fromkeys(monitors.names(3_000), 1)  # type: ignore[union-attr]
     assert all(json.loads(line)["vitals"] for line in sent[0].split("\n"))
