@@ -76,6 +76,7 @@ class Shelf:
         self.files: dict[tuple[str, str], bytearray] = {}
         self.asked: Counter[str] = Counter()
         self.broken = 0
+        self.takes_s = 0.0
         self._sizes: dict[tuple[str, str], int] = {}
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -95,6 +96,7 @@ class Shelf:
         there = self.files[file]
         if request.method == "HEAD":
             return _so_far(200, there)
+        await asyncio.sleep(self.takes_s)
         if int(request.headers["Upload-Offset"]) != len(there):
             return _so_far(409, there)
         try:

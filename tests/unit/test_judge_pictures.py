@@ -169,13 +169,13 @@ def test_who_no_longer_waits_for_the_patient_is_not_owed_the_sight(
 def test_who_is_chosen_next_is_shown_it_too() -> None:
     """And who was chosen before that is owed it no more."""
 
-    def owed(*readings: Any) -> list[str]:
+    def owed(run: Run, *readings: Any) -> list[str]:
         bound = {"facility": "F-001", "about": {"facility_id": "F-002"}}
         chosen = told_act(49, "elsewhere", "destination", **bound)
         event = of_patient(
             encounter.DestinationSelected, 49, facility_id="F-002", selected_by="dispatcher"
         )
-        verdict = judged([*with_picture()[:-2], *chosen, event, *readings])
+        verdict = judged([*run[:-2], *chosen, event, *readings])
         case: Case = verdict.ledger.cases["E-1"]
         waits = {key for key in verdict.ledger._awaited if key.startswith("picture/")}
         assert all("/F-001/" not in key for key in waits)
@@ -184,5 +184,7 @@ def test_who_is_chosen_next_is_shown_it_too() -> None:
 
     (there,) = (h for h in with_picture() if isinstance(h, Read) and h.name == "emergency 5")
     later = with_fields(facility_id="F-002", version=6, event_id="P-6")(there)
-    assert owed() == [f"picture/E-1/F-002/{PICTURE.sha256}"]
-    assert owed(later) == []
+    assert owed(with_picture()) == [f"picture/E-1/F-002/{PICTURE.sha256}"]
+    assert owed(with_picture(), later) == []
+    unseen = showing(LATER, "emergency 5", examinations=())
+    assert owed(unseen) == [f"picture/E-1/F-002/{PICTURE.sha256}"]

@@ -239,9 +239,13 @@ async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path
 
 
 @pytest.mark.usefixtures("quick")
-async def test_the_picture_of_each_ecg_follows_it_whatever_breaks_off(tmp_path: Path) -> None:
-    """In a story told from its midst too: those are sent before anything else counts."""
+async def test_the_picture_of_each_ecg_follows_it_whatever_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a story told from its midst too; and what is under way when the run ends is waited for."""
     services = Services()
+    services.shelf.takes_s = 0.3
+    monkeypatch.setattr("simulator.play.GRACE_S", 20.0)
     told = await played(
         tmp_path,
         services,
