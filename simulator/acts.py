@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from simulator import ecg
 from simulator.city import City, Spot, metres
 from simulator.pace import moment
 from simulator.story import Step
@@ -81,6 +83,9 @@ _REPEATS: Mapping[str, tuple[str, ...]] = {
     "reattribution": ("device_id", "to_encounter_id"),
 }
 
+#: Beats a minute where the monitor shows no heart rate.
+RESTING = 72
+
 
 def about(tale: Tale, step: Step, t: float) -> dict[str, str]:
     """Whose act it is, which vehicle and facility it is about, and when it was done."""
@@ -120,6 +125,7 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
     told = about(tale, step, t)
     body = {**step.body, "occurred_at": told["occurred_at"]}
     body |= {name: told[name] for name in _REPEATS.get(step.act, ())}
+    body |= _files(tale, step)
     match step.act:
         case "call":
             body["location"] = _location(tale, tale.mission.said, 100)
@@ -148,6 +154,26 @@ def body_of(tale: Tale, step: Step, t: float) -> dict[str, Any]:
         case "retraction":
             body["observation_id"] = tale.ids[str(step.about)]
     return body
+
+
+def picture_of(tale: Tale, step: Step) -> bytes | None:
+    """The picture that an examination leaves behind; None where there is none. The first time
+    it has to be drawn, which takes a while."""
+    if step.body.get("examination") != "ecg_12_lead":
+        return None
+    shown = tale.story.hold_at(step.patient, step.at)
+    return ecg.drawn(tuple(step.body["shows"]), shown.heart_rate or RESTING)
+
+
+def _files(tale: Tale, step: Step) -> dict[str, Any]:
+    picture = picture_of(tale, step)
+    return {} if picture is None else {"attachments": [described(picture)]}
+
+
+def described(picture: bytes) -> dict[str, Any]:
+    """A picture as its examination names it."""
+    name = hashlib.sha256(picture).hexdigest()
+    return {"sha256": name, "media_type": "image/png", "size": len(picture)}
 
 
 def _location(tale: Tale, spot: Spot, accuracy_m: float) -> dict[str, Any]:

@@ -216,6 +216,8 @@ class Case:
     #: Whether the admission may be cancelled: the patient does not come, or was declared dead.
     may_be_cancelled: bool = False
     is_declared: bool = False
+    #: Pictures that were sent, each with its item.
+    pictures: dict[str, Item] = field(default_factory=dict)
     #: What each facility owed and has done.
     kept: dict[str, set[str]] = field(default_factory=dict)
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
+from simulator.story import By
+
 
 class Tokens(BaseModel):
     """A bearer for each role, and for each facility one of its own."""
@@ -18,6 +20,18 @@ class Tokens(BaseModel):
     crew: SecretStr
     centre: Mapping[str, SecretStr]
     clinic: Mapping[str, SecretStr] = {}
+
+    def of(self, by: By, facility_id: str) -> SecretStr:
+        """The bearer of who acts, at a facility or anywhere."""
+        match by:
+            case "department":
+                return self.centre[facility_id]
+            case "clinic":
+                return self.clinic[facility_id]
+            case "crew":
+                return self.crew
+            case "dispatcher":
+                return self.dispatcher
 
 
 class Endpoints(BaseModel):

@@ -39,6 +39,9 @@ class Handoffs:
         self._tally.prearrivals[centre.value] += 1
         if centre is Centre.EMERGENCY:
             self._ledger.meet(f"queue/{place}", seen.t)
+            for name in seen.pictures:
+                self._ledger.meet(f"picture/{seen.encounter_id}/{name}", seen.t)
+                self._ledger.meet(f"picture/{place}/{name}", seen.t)
         self._agree(case, seen.version, seen.worst)
         self._admits(seen, case)
         if seen.decision is None:

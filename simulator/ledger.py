@@ -58,6 +58,7 @@ FOLLOWS: Mapping[str, Sequence[str]] = {
     "milestone": ("MilestoneReached",),
     "transfer": ("CareTransferred",),
     "report": ("OutcomeReported",),
+    "picture": ("AttachmentReceived",),
 }
 #: Acts after which nobody waits for the patient any more, other than the handover.
 LEAVES = frozenset({"outcome", "merge"})
@@ -183,10 +184,14 @@ class Ledger:
             self.tally.vitals_sent += item.vital
         keys += self._consequences(line, case)
         self._enter(item)
+        if line.act == "picture":
+            case.pictures[line.about["sha256"]] = item
         if line.act == "transfer":
             case.handed_over = line.t
+            self._let_go(case, [n for n, i in case.pictures.items() if i.acked is None], line.t)
         elif line.act in LEAVES and line.about.get("outcome") not in COMES:
             case.left = line.t
+            self._let_go(case, [*case.pictures, *_there(case)], line.t)
         if line.level is not None:
             destined = line.facility != ""
             self._mark(item, truth.Acting(item.id, line.level, destined, line.timely))
@@ -198,8 +203,12 @@ class Ledger:
         match line.act:
             case "destination":
                 gone = [left] if line.facility not in {"", line.about["facility_id"]} else []
+                self._let_go(case, _there(case), line.t)
                 case.bound.setdefault(line.about["facility_id"], 0)
-                return [*self._announcements(line), *gone]
+                return [*self._announcements(line), *gone, *self._pictures(line, case)]
+            case "picture" if line.facility and case.is_shown(line.t, line.t):
+                name = line.about["sha256"]
+                return [] if name in case.pictures else [f"picture/{case.encounter_id}/{name}"]
             case "boarding":
                 self.boardings[case.encounter_id] = line
             case "reattribution":
@@ -214,6 +223,16 @@ class Ledger:
                 cancelled = [effect_key("AdmissionCancelled", line.about)] if line.boarded else []
                 return cancelled + ([left] if line.facility else [])
         return []
+
+    def _pictures(self, line: truth.ActSent, case: Case) -> list[str]:
+        """The next facility is shown what was there before it was chosen."""
+        there = [name for name, item in case.pictures.items() if item.acked is not None]
+        return [f"picture/{case.encounter_id}/{line.about['facility_id']}/{name}" for name in there]
+
+    def _let_go(self, case: Case, names: Sequence[str], t: float) -> None:
+        """Nobody is owed the sight of these pictures any more."""
+        for name in names:
+            self.meet(f"picture/{case.encounter_id}/{name}", t)
 
     def _announcements(self, line: truth.ActSent) -> list[str]:
         place = f"{line.about['encounter_id']}/{line.about['facility_id']}"
@@ -335,3 +354,8 @@ class Ledger:
     def _is_ours(self, key: str) -> bool:
         kind, subject, *_ = key.split("/")
         return subject in self.cases or subject in self.incidents or kind.startswith("Unit")
+
+
+def _there(case: Case) -> list[str]:
+    """The pictures as the facility for which the patient is bound now is shown them."""
+    return [f"{case.facility}/{name}" for name in case.pictures]

@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from simulator import truth
-from simulator.acts import DOORS, about, body_of, enrolment
+from simulator.acts import DOORS, about, body_of, enrolment, picture_of
 from simulator.city import City, Vehicle
 from simulator.endpoints import Endpoints
 from simulator.journal import Journal
@@ -21,6 +21,7 @@ from simulator.outside import Outside, Refused, Request
 from simulator.pace import moment
 from simulator.story import Step
 from simulator.tale import Patient, Tale, Van
+from simulator.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +36,15 @@ ACTS = Counter("greenchannel_simulator_acts_total", "Acts by outcome", ["act", "
 
 
 class People:
-    """Sends acts. ``patients`` are all that were ever opened in this run, by encounter."""
+    """Sends acts; what an examination leaves behind follows it by ``uplink``, and nobody waits for
+    it. ``patients`` are all that were ever opened in this run, by encounter."""
 
-    def __init__(self, endpoints: Endpoints, journal: Journal) -> None:
+    def __init__(
+        self, endpoints: Endpoints, journal: Journal, uplink: Uplink | None = None
+    ) -> None:
         self._tokens = endpoints.tokens
         self._journal = journal
+        self._uplink = uplink
         self._outside = Outside(endpoints)
         self.patients: dict[str, Patient] = {}
 
@@ -47,6 +52,8 @@ class People:
         """Do it, for as long as it takes; in a story told from its midst, as done when it was due,
         and only entered now, as are acts with a ``done`` of their own. Raises ``Refused`` when the
         service will not have it."""
+        if step.act == "examination":  # drawn once, and not where all others would wait
+            await asyncio.to_thread(picture_of, tale, step)
         t = time.time()
         is_told = tale.is_forwarding and step.by != "department"  # who answers, answers now
         free_since = tale.van(step.unit).free_since
@@ -141,15 +148,7 @@ class People:
     def _request(self, key: str, tale: Tale, step: Step, done: float) -> Request:
         door = DOORS[step.act]
         facility = tale.facility(step.facility).id
-        match step.by:
-            case "department":
-                token = self._tokens.centre[facility]
-            case "clinic":
-                token = self._tokens.clinic[facility]
-            case "crew":
-                token = self._tokens.crew
-            case _:
-                token = self._tokens.dispatcher
+        token = self._tokens.of(step.by, facility)
         path = door.path.format_map(about(tale, step, done))
         return Request(door.service, door.method, path, token, key, body_of(tale, step, done))
 
@@ -177,6 +176,8 @@ class People:
                 tale.patient(step.patient).facility = tale.facility(step.facility).id
             case "boarding":
                 tale.patient(step.patient).boarded = True
+            case "examination" if self._uplink is not None:
+                self._uplink.follow(tale, step)
 
     def _begin_incident(self, tale: Tale, step: Step, key: str, incident_id: str) -> None:
         tale.incidents[step.call] = incident_id

@@ -28,6 +28,7 @@ from simulator.realism import Realism
 from simulator.sender import Sender
 from simulator.tale import Patient, Tale, Van
 from simulator.telemetry import Telemetry
+from simulator.uplink import Uplink
 
 log = logging.getLogger(__name__)
 
@@ -92,13 +93,14 @@ class Run:
         seed = f"{options.seed}/{self._journal.epochs}"
         chosen = options.stories, options.realism
         self._cast = Cast(seed, self._epoch, number, *chosen)
-        self._people = People(known, self._journal)
         realism = Realism(options.realism, self._cast.rng)
+        self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans, realism)
+        self._uplink = Uplink(known, self._journal, self._telemetry)
+        self._people = People(known, self._journal, self._uplink)
         self._departments = {
             facility: Department(known, facility, self._people, self._cast.rng(facility), realism)
             for facility in known.tokens.centre
         }
-        self._telemetry = Telemetry(options.vitals_per_second, self._cast.vans, realism)
         self._vendor = RawVendor(known, self._journal) if realism.has("vendors") else None
         self._sender = Sender(known, self._journal, self._telemetry.until, self._vendor)
         self._crew = Crew(
@@ -125,7 +127,8 @@ class Run:
     async def whole(self) -> None:
         """Set up, let live, end well. A bug ends it without an end in the journal."""
         self._journal.write(truth.Epoch(t=time.time(), epoch=self._epoch, seed=self.options.seed))
-        works = [self._sender.run(), *(each.run() for each in self._departments.values())]
+        works = [self._sender.run(), self._uplink.run()]
+        works += [each.run() for each in self._departments.values()]
         tasks = [
             asyncio.create_task(work) for work in (*works, self._input(), self._until_stopped())
         ]
@@ -272,6 +275,7 @@ class Run:
         begun = set(self._lives)
         lives = [asyncio.wait(begun, timeout=GRACE_S)] if begun else []
         await asyncio.gather(*lives, *(each.stop(GRACE_S) for each in self._departments.values()))
+        await self._uplink.flush(GRACE_S)
         await self._sender.flush(FLUSH_S)
         if self._vendor is not None:
             self._vendor.close(FLUSH_S)
@@ -280,4 +284,5 @@ class Run:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         await self._people.close()
+        await self._uplink.close()
         await self._sender.close()

@@ -7,7 +7,7 @@ nor cost what they cost.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -53,6 +53,8 @@ class QueueSeen(NamedTuple):
     decision: str | None
     #: Number and time of the admission that it shows.
     admission: tuple[str, int] | None = None
+    #: The pictures that are there and that an examination names.
+    pictures: Collection[str] = ()
 
 
 class WithdrawalSeen(NamedTuple):
@@ -173,6 +175,7 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "CareTransferred": ("encounter_id",),
     "DeathDeclared": ("encounter_id", "facility_id"),
     "Escalated": ("encounter_id", "facility_id", "owed", "department", "step"),
+    "AttachmentReceived": ("encounter_id", "sha256"),
 }
 #: What a human there has seen is asked for again: it is another promise, due at another time.
 _ASKED_AGAIN = "acknowledged"
@@ -280,12 +283,15 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t:
             return WithdrawalSeen(t, event_id, key, body["encounter_id"], body["facility_id"])
         case "UnitAssigned" | "UnitStatusChanged":
             return _read_leg(kind, event_id, body, t)
-    key = effect_key(kind, body)
+    key = effect_key(kind, {**body, **body.get("attachment", {})})
     return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key)
 
 
 def _read_record(event_id: str, body: Mapping[str, Any], t: float) -> QueueSeen:
     admission = body["record"].get("admission")
+    done = body["record"].get("examinations", ())
+    named = {file["sha256"] for each in done for file in each.get("attachments", ())}
+    there = {file["sha256"] for file in body["record"].get("attachments", ())}
     return QueueSeen(
         t=t,
         id=event_id,
@@ -296,6 +302,7 @@ def _read_record(event_id: str, body: Mapping[str, Any], t: float) -> QueueSeen:
         worst=body["record"]["worst"],
         decision=body.get("decision"),
         admission=_admission(admission) if admission else None,
+        pictures=named & there,
     )
 
 

@@ -43,6 +43,10 @@ FAULTS: Mapping[str, Bilingual] = {
     "no_answer": Bilingual(zh="急诊不确认", en="departments that never acknowledge"),
     "duplicates": Bilingual(zh="重复上传", en="samples sent twice"),
     "reordering": Bilingual(zh="乱序到达", en="samples that overtake each other"),
+    "broken_lines": Bilingual(
+        zh="传图时线路中断，续传",
+        en="a line that breaks off within a file, which goes on from there",
+    ),
     "vendors": Bilingual(
         zh="半数车辆的厂商直接写入 Kafka，新旧两版契约各半",
         en="the vendor of every other ambulance writes to Kafka itself, half of them in version 1",
@@ -91,6 +95,8 @@ ENTERED_LATE_S, PRESSED_LATE_S = (4.0, 20.0), (1.0, 8.0)
 ENTERED_LATE, FORGOTTEN, PRESSED_LATE, NO_ANSWER = 0.3, 0.1, 0.2, 0.15
 #: The share of a vehicle's stamps that are never pressed.
 NOT_PRESSED = 0.1
+#: The share of a file's pieces within which the line breaks off.
+BREAKS = 0.25
 #: One line in so many is held up, for so many seconds; or sent a second time after so many.
 HELD_UP_OF, HELD_UP_S = 50, (0.3, 3.0)
 TWICE_OF, TWICE_S = 50, (0.0, 20.0)
@@ -162,6 +168,12 @@ class Realism:
     def is_ignored(self, patient: str) -> bool:
         """Whether the department never acknowledges this patient."""
         return self._happens("no_answer", patient, NO_ANSWER) is not None
+
+    def breaks_off(self, piece: str) -> float | None:
+        """The part of this piece of a file that gets out before the line breaks off; None where it
+        does not."""
+        rng = self._happens("broken_lines", piece, BREAKS)
+        return rng.random() if rng else None
 
     def _delay(self, fault: str, whose: str, share: float, lasts: tuple[float, float]) -> float:
         rng = self._happens(fault, whose, share)

@@ -71,17 +71,18 @@ class Telemetry:
 
     def _gets_out(self, van: Van, line: Line, now: float) -> bool:
         """Whether it is sent as it is said; else the vehicle keeps it."""
-        if not self._is_dark(van, now):
+        if not self.is_dark(van, now):
             return True
         self._stored.setdefault(van, []).append(line)
         return False
 
     def _brought_out(self, now: float) -> list[Line]:
         """What vehicles had kept, once they are where it gets out."""
-        outside = [van for van in self._stored if not self._is_dark(van, now)]
+        outside = [van for van in self._stored if not self.is_dark(van, now)]
         return [line for van in outside for line in self._stored.pop(van)]
 
-    def _is_dark(self, van: Van, now: float) -> bool:
+    def is_dark(self, van: Van, now: float) -> bool:
+        """Whether nothing that a vehicle says gets out."""
         return van.is_dark(now) or self.realism.is_dark(van.vehicle.unit_id, now)
 
     def _samples(self, last: float, now: float) -> list[tuple[Van, Line]]:

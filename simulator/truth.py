@@ -83,7 +83,8 @@ class EncounterBegan(Line):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActSent(Line):
-    """A human's act is about to be sent; written once, however often it is sent again.
+    """A human's act is about to be sent, or the picture that it left behind; written once, however
+    often it is sent again.
 
     ``about`` holds the fields that its events must carry (whose, which unit, when). ``level`` is
     the worst level from this act on, and with ``sets`` it may be lower than before. ``facility``:

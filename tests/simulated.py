@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from random import Random
 from typing import Any
@@ -65,6 +67,48 @@ def endpoints(url: str) -> Endpoints:
             "tokens": {"dispatcher": "d", "crew": "c", "centre": centre, "clinic": clinic},
         }
     )
+
+
+class Shelf:
+    """Takes files as the gateway does, and counts what it was asked and what broke off."""
+
+    def __init__(self) -> None:
+        self.files: dict[tuple[str, str], bytearray] = {}
+        self.asked: Counter[str] = Counter()
+        self.broken = 0
+        self.takes_s = 0.0
+        self._sizes: dict[tuple[str, str], int] = {}
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.asked[request.method] += 1
+        assert request.headers["Tus-Resumable"] == "1.0.0"
+        _, _, _, encounter_id, _, *rest = request.path.split("/")
+        if request.method == "POST":
+            pairs = (pair.split(" ") for pair in request.headers["Upload-Metadata"].split(","))
+            said = {name: base64.b64decode(value).decode() for name, value in pairs}
+            file = encounter_id, said["sha256"]
+            self._sizes[file] = int(request.headers["Upload-Length"])
+            there = self.files.setdefault(file, bytearray())
+            return _so_far(201, there)
+        file = encounter_id, rest[0]
+        if file not in self.files:
+            return web.Response(status=404)
+        there = self.files[file]
+        if request.method == "HEAD":
+            return _so_far(200, there)
+        await asyncio.sleep(self.takes_s)
+        if int(request.headers["Upload-Offset"]) != len(there):
+            return _so_far(409, there)
+        try:
+            async for chunk in request.content.iter_any():
+                there += chunk
+        except OSError:
+            self.broken += 1
+        return _so_far(204 if len(there) <= self._sizes[file] else 422, there)
+
+
+def _so_far(status: int, there: bytearray) -> web.Response:
+    return web.Response(status=status, headers={"Upload-Offset": str(len(there))})
 
 
 @contextlib.asynccontextmanager

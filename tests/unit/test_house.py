@@ -35,7 +35,7 @@ ROLES = {
         "api", "bed_manager", "cast", "commands", "crew", "department", "desk", "dispatcher",
         "endpoints", "examples", "feed", "illustrate", "journal", "judge", "listener", "metrics",
         "nurse", "outside", "people", "play", "player", "raw_vendor", "recorder", "replay",
-        "screen", "sender", "vendor", "witness", "writer",
+        "screen", "sender", "uplink", "vendor", "witness", "writer",
     },
     "simulator/replays": set(),
     "web": {"app", "audience", "guard", "plugs", "reader"},

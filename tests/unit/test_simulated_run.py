@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -27,7 +28,7 @@ from simulator.judge import judge
 from simulator.play import Options, play
 from simulator.reading import milliseconds
 from simulator.story import Story
-from tests.simulated import endpoints, service
+from tests.simulated import Shelf, endpoints, service
 
 
 class Services:
@@ -39,6 +40,7 @@ class Services:
         self.keys: list[str] = []
         self.receipts: list[dict[str, Any]] = []
         self.beds: set[str] = set()
+        self.shelf = Shelf()
         self.feeds: defaultdict[str, list[asyncio.Queue[str]]] = defaultdict(list)
         self.refuse = ""
         #: Nothing has ever happened here: no unit is known.
@@ -49,7 +51,7 @@ class Services:
         words = request.path.split("/")
         if words[-1] == "feed":
             return await self._feed(request, words[3])
-        if words[-1] in {"telemetry", "receipts"} or words[-2] == "beds":
+        if words[-1] in {"telemetry", "receipts"} or {"beds", "attachments"} & set(words):
             return await self._by_machine(words[-1], request)
         if request.method == "GET":
             return {"encounter_ids": []}
@@ -71,7 +73,9 @@ class Services:
         }
 
     async def _by_machine(self, what: str, request: web.Request) -> web.Response:
-        """What no patient's story sends: samples, what a screen shows, beds that are counted."""
+        """What machines send: samples, files, what a screen shows, beds that are counted."""
+        if "attachments" in request.path:
+            return await self.shelf.answer(request)
         if request.method == "PUT":
             self.beds.add(request.path)
             return web.json_response({})
@@ -232,6 +236,36 @@ async def test_a_run_plays_whole_stories_and_tells_the_truth_about_them(tmp_path
     acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
     assert {line.id for line in acts_of(told)} <= acknowledged
     assert sorted(sent_in(told)) == sorted(set(services.samples))
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_picture_of_each_ecg_follows_it_whatever_breaks_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a story told from its midst too; and what is under way when the run ends is waited for."""
+    services = Services()
+    services.shelf.takes_s = 0.3
+    monkeypatch.setattr("simulator.play.GRACE_S", 20.0)
+    told = await played(
+        tmp_path,
+        services,
+        live_encounters=3,
+        calls_per_hour=3600,
+        seconds=3.0,
+        stories=CHEST_PAIN,
+        realism=("broken_lines",),
+    )
+    named = {line.id: line for line in acts_of(told) if line.act == "examination"}
+    pictures = {line.id: line for line in acts_of(told) if line.act == "picture"}
+    assert len(named) > 3
+    assert set(pictures) == {f"{id_}_picture" for id_ in named}
+    acknowledged = {i for line in told if isinstance(line, truth.Acknowledged) for i in line.ids}
+    assert set(pictures) <= acknowledged
+    for sent in pictures.values():
+        content = services.shelf.files[sent.about["encounter_id"], sent.about["sha256"]]
+        assert hashlib.sha256(content).hexdigest() == sent.about["sha256"]
+    assert services.shelf.broken
+    assert services.shelf.asked["HEAD"] >= services.shelf.broken
 
 
 def whole(told: Sequence[Any]) -> set[str]:
