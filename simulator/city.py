@@ -74,6 +74,11 @@ class Vehicle(NamedTuple):
         """Its number in the fleet, from 1."""
         return int(self.unit_id.removeprefix("U-"))
 
+    @property
+    def call_back(self) -> str:
+        """By which the crew can be called: a number of nobody, as it is inside a radio network."""
+        return f"800{self.number:04}"
+
     def monitor(self, number: int) -> str:
         """The name of its first or second monitor."""
         return self.device_id if number == 1 else f"{self.device_id}-{number}"

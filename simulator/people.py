@@ -101,7 +101,10 @@ class People:
 
     async def _enrol(self, vehicle: Vehicle, at: str, epoch: str) -> None:
         path = f"/v1/units/{vehicle.unit_id}"
-        told = {"station_id": vehicle.station.id, "kind": "monitoring", "equipment": ABOARD}
+        told = {
+            **{"station_id": vehicle.station.id, "kind": "monitoring", "equipment": ABOARD},
+            "call_back": vehicle.call_back,
+        }
         ready = {"crew": "complete", "equipment": "complete", "oxygen": "enough", "fuel": "enough"}
         for door, body in ((path, told), (f"{path}/readiness", ready)):
             await self._put(door, {**body, "occurred_at": at}, epoch)

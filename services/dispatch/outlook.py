@@ -48,10 +48,12 @@ def expected(track: Track, seen: Seen, region: Region) -> tuple[Track, Sequence[
 
 
 def _towards(mission: Mission) -> Place | None:
-    """Where it drives to, as far as GPS has shown."""
-    if mission.phase is Phase.TO_SCENE:
+    """Where it drives to, as GPS has shown it or the crew has said, whichever is further: a
+    hospital has to know when they come also where satellites lost the unit at the scene."""
+    phase = max(mission.phase, mission.reported)
+    if phase is Phase.TO_SCENE:
         return "scene"
-    return "destination" if mission.phase is Phase.ONWARD else None
+    return "destination" if phase is Phase.ONWARD else None
 
 
 def _point_of(mission: Mission, place: Place) -> Point | None:

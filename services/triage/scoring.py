@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from schemas.triage import Bilingual, ScoreValue
+from services.triage.derived import DERIVED
 from services.triage.facts import Facts
 from services.triage.frame import Frame
 from services.triage.picture import latest
@@ -21,6 +22,8 @@ class Range(NamedTuple):
     missing: tuple[str, ...] = ()
     #: Whether a human tried to measure one of its numbers and could not.
     unmeasurable: bool = False
+    #: Of a number that follows from two, those that were measured minutes ago, and how many.
+    ages: tuple[tuple[str, int], ...] = ()
 
 
 Span: TypeAlias = tuple[float, float]
@@ -37,10 +40,10 @@ def score_of(facts: Facts, scores: Scores, name: str) -> Range | None:
 def _score_of(facts: Facts, scores: Scores, score: Score) -> Range | None:
     if score.ratio is not None:
         counted = facts.counted(score.ratio)
-        if counted is None or not counted.values:
+        if counted is None or not counted.values or counted.stale:
             return None
         value = counted.second(score.number)
-        return None if value is None else Range(value, value)
+        return None if value is None else Range(value, value, ages=_ages(facts, score.ratio))
     if score.is_by_hand and not facts.picture.points:
         return None
     low = high = 0.0
@@ -60,6 +63,13 @@ def _score_of(facts: Facts, scores: Scores, score: Score) -> Range | None:
                 missing.append(item_name)
         low, high = low + found[0], high + found[1]
     return Range(low, high, tuple(missing), unmeasurable) if known else None
+
+
+def _ages(facts: Facts, ratio: str) -> tuple[tuple[str, int], ...]:
+    """A ratio of what is measured now to what a cuff measured long ago looks like one of now."""
+    known = ((name, latest(facts.picture, name)) for name in DERIVED[ratio])
+    minutes = ((n, int((facts.now - k[0].at).total_seconds() // 60)) for n, k in known if k)
+    return tuple((name, ago) for name, ago in minutes if ago > 0)
 
 
 def _is_unmeasurable(facts: Facts, item: Item) -> bool:
@@ -215,6 +225,10 @@ def told(scores: Scores, frame: Frame, name: str, found: Range) -> ScoreValue:
     if first == last:
         meaning = score.bands[first].text
         zh, en = f"{zh}：{meaning.zh}", f"{en}: {meaning.en}"
+    if found.ages:
+        aged = [(frame.named(value), ago) for value, ago in found.ages]
+        zh += f"（{'、'.join(f'{n.zh}为 {ago} 分钟前' for n, ago in aged)}）"
+        en += f" ({', '.join(f'{n.en} {ago} min ago' for n, ago in aged)})"
     if found.missing:
         names = [_named(item, score, frame) for item in found.missing]
         zh += f"（缺 {'、'.join(n.zh for n in names)}）"

@@ -411,6 +411,21 @@ def test_it_is_expected_by_road_and_hour_and_told_again_when_that_changed() -> N
     assert unit.of(EtaUpdated)[-1].place == "destination"
 
 
+def test_who_says_that_they_have_left_is_expected_at_the_hospital_whatever_satellites_show() -> (
+    None
+):
+    """They lost the unit beside the scene, and never saw it arrive there."""
+    unit = Unit(assigned(), directed()).see(*standing(), fix(20, 0, 36), fix(25, 50, 36))
+    assert unit.of(EtaUpdated)[-1].place == "scene"
+    unit.order(stamp(S.ON_SCENE, second=300), stamp(S.LEFT_SCENE, second=600)).see(
+        fix(605, 2_400, 36)
+    )
+    assert unit.of(EtaUpdated)[-1].place == "destination"
+    told = len(unit.of(EtaUpdated))
+    unit.order(stamp(S.AT_DESTINATION, second=700)).see(fix(900, 2_600, 36))
+    assert len(unit.of(EtaUpdated)) == told
+
+
 def test_a_unit_says_where_it_is_when_that_changes_and_now_and_then() -> None:
     unit = Unit().see(*(fix(10 * n, 0) for n in range(9)))
     assert [event.occurred_at for event in unit.of(UnitLocated)] == [at(0)]

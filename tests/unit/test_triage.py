@@ -619,6 +619,26 @@ def test_a_child_is_folded_too_though_no_protocol_fits() -> None:
     assert told.folded == ["e-1", "e-2"]
 
 
+# -- scores ---------------------------------------------------------------------------------------
+
+
+def test_a_ratio_says_how_old_the_value_beside_it_is_and_ends_with_it() -> None:
+    """A slow heart beside the pressure of long ago would look like no shock at all."""
+
+    def shown(minutes: float) -> list[str]:
+        then = [Arrival(streamed(n, minutes * 60 + n, heart_rate=36), minutes * 60 + n)
+                for n in (1, 2)]  # fmt: skip
+        told = tell([Arrival(reading(0, 0, heart_rate=88, systolic_bp=134), 0), *then])
+        scores = told.decisions[-1].scores
+        return [score.text.en for score in scores if score.name == "shock_index"]
+
+    assert shown(0) == ["shock index 0.269: below 0.6"]
+    assert shown(25) == ["shock index 0.269: below 0.6 (systolic pressure 25 min ago)"]
+    good_for = EDITION.frame.good_for("systolic_bp", "reading").total_seconds() / 60
+    assert shown(good_for - 1)
+    assert not shown(good_for + 1)
+
+
 # -- what is remembered ---------------------------------------------------------------------------
 
 
