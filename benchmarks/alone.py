@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import groupby
+from math import ceil
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -20,7 +21,7 @@ from benchmarks.vitals import Load, Stored, openings, vitals
 from schemas.envelope import decode, encode
 from schemas.event import Event
 from services.kit.runtime import settle_memory
-from services.triage.decide import REFRESH_S, State, step
+from services.triage.decide import REFRESH_S, SPREAD_S, State, step
 from services.triage.loader import active
 from services.triage.rulebook import Rulebook
 
@@ -28,7 +29,10 @@ ENCOUNTERS, ROUNDS = 600, 5
 REPETITIONS = 5
 #: Crews measure by hand in this second; from then on every decision is a refresh.
 MET = 10
-EVERY = round(REFRESH_S)
+EVERY = ceil(REFRESH_S + SPREAD_S)
+#: In these seconds after a decision a sample changes nothing; in the last of them the next is due.
+STEADY = range(1, 5)
+SPEAKS = len(STEADY) + 1
 #: What the machine is measured by: so many additions of small numbers.
 ADDITIONS = 1_000_000
 
@@ -76,7 +80,11 @@ def _prepared(rulebook: Rulebook) -> tuple[States, list[Round]]:
     states: States = {}
     _take(_steps(openings(load)), states, rulebook)
     _take(_steps(records[: ENCOUNTERS * (MET + 1)]), states, rulebook)
-    after = list(_steps(records[ENCOUNTERS * (MET + 1) :]))
+    after = [
+        each
+        for n, each in enumerate(_steps(records[ENCOUNTERS * (MET + 1) :]))
+        if (n // ENCOUNTERS + 1) % EVERY in (*STEADY, 0)
+    ]
     calm = _calm(after, dict(states), rulebook)
     rounds = list(_rounds([each for each in after if each.key in calm]))
     return {key: state for key, state in states.items() if key in calm}, rounds
@@ -97,7 +105,7 @@ def _calm(steps: Sequence[Step], states: States, rulebook: Rulebook) -> set[str]
     calm = set(states)
     for n, (key, event, at) in enumerate(steps):
         states[key], said = step(states[key], event, at, rulebook)
-        is_due = (n // ENCOUNTERS) % EVERY == EVERY - 1
+        is_due = n // ENCOUNTERS % SPEAKS == SPEAKS - 1
         if len(said) != is_due or any(each.changed for each in said):  # type: ignore[attr-defined]
             calm.discard(key)
     return calm
@@ -105,8 +113,8 @@ def _calm(steps: Sequence[Step], states: States, rulebook: Rulebook) -> set[str]
 
 def _rounds(steps: Sequence[Step]) -> Iterator[Round]:
     by_second = [list(group) for _, group in groupby(steps, lambda each: int(each.at.timestamp()))]
-    for first in range(0, len(by_second), EVERY):
-        *steady, due = by_second[first : first + EVERY]
+    for first in range(0, len(by_second), SPEAKS):
+        *steady, due = by_second[first : first + SPEAKS]
         yield Round([each for second in steady for each in second], due)
 
 

@@ -22,7 +22,7 @@ EFFECTS = tuple(1 << place for place in range(16, 32))
 #: Under this name, what a decision has said where nobody could know.
 SAID = "said"
 #: Triage may leave streamed values unfolded for this long after a decision, in seconds.
-REFRESH_S = 5.0
+REFRESH_S = 6.5
 #: What is resolved is remembered for this long, to know it again when it comes a second time.
 MEMORY_S = 60.0
 
@@ -94,8 +94,8 @@ class Item:
         """It waits for a refresh that is not due yet: nobody is owed a decision about it.
 
         Only a streamed value that proves nothing new, or came late from a gap, may wait; only until
-        five seconds after the decision before; and never when a later one of the same patient has
-        been named.
+        a refresh is due after the decision before; and never when a later one of the same patient
+        has been named.
         """
         case = self.case
         return (

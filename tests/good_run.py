@@ -284,13 +284,13 @@ def on_the_way() -> Run:
         of_patient(encounter.PatientBoarded, 46, unit_id="U-1"),
         of_patient(handoff.AdmissionOpened, 46, admission=admission, facility_id="F-001"),
         *both(46.1, 4, "critical", 5),
-        *told_samples(47, 4, 5, 6),
-        vital(47, 5),
-        vital(47, 6),
-        decision(47.02, 6, "critical", "5", "6"),
-        *both(47.1, 5, "critical", 6),
+        *told_samples(48, 4, 5, 6),
+        vital(48, 5),
+        vital(48, 6),
+        decision(48.02, 6, "critical", "5", "6"),
+        *both(48.1, 5, "critical", 6),
         *told_samples(51, 5, 7),
-        vital(51, 7),  # within five seconds of the last decision: triage owes no other
+        vital(51, 7),  # so soon after the last decision triage owes no other
         Told(truth.EncounterOver(t=BASE + 52, handle=HANDLE)),
         Told(truth.Ended(t=BASE + 61)),
     ]

@@ -30,7 +30,7 @@ from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
 from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
 from services.bridge.case import Case
-from services.bridge.record import notify, refresh, withdraw
+from services.bridge.record import notify, withdraw
 from services.bridge.trend import followed
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
@@ -148,13 +148,14 @@ def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
 
 
 def _decided(case: Case, event: TriageDecided, now: datetime) -> Decision:
-    """Decisions are numbered: one that is not newer than the last is a repeat."""
+    """Decisions are numbered: one that is not newer than the last is a repeat. Triage sees to it
+    that fresh vital signs alone come at most every five seconds."""
     last = case.decision
     if last is not None and event.number <= last.number:
         return case, ()
     anchors = followed(case.anchors, event.inputs)
     changed = case.but(decision=event, triage_paused=False, anchors=anchors)
-    return (notify if event.changed else refresh)(changed, now)
+    return notify(changed, now, changed=event.changed)
 
 
 def _paused(case: Case, event: TriagePaused, now: datetime) -> Decision:

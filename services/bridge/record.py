@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from schemas.envelope import derived_id
 from schemas.handoff import PreArrivalNotified, PreArrivalRecord, PreArrivalWithdrawn
 from schemas.triage import Centre, TriageLevel
 from services.bridge.case import Case, Handoff
 from services.bridge.trend import trends
-
-#: Fresh vital signs alone make a new version at most this often.
-REFRESH = timedelta(seconds=5)
 
 
 def record_of(case: Case) -> PreArrivalRecord:
@@ -95,13 +92,6 @@ def notify(
         }
     )
     return after, sent
-
-
-def refresh(case: Case, now: datetime) -> tuple[Case, list[PreArrivalNotified]]:
-    """As ``notify``, where nothing but vital signs is new: at most every five seconds."""
-    if case.notified_at is not None and now - case.notified_at < REFRESH:
-        return case, []
-    return notify(case, now, changed=False)
 
 
 def withdraw(case: Case, now: datetime) -> tuple[Case, Sequence[PreArrivalWithdrawn]]:

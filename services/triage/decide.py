@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from pydantic import Field
@@ -19,8 +20,9 @@ from services.triage.rulebook import Edition, Rulebook
 from services.triage.statement import decision_of, shadow_of, shown_in
 from services.triage.steady import Room
 
-#: With fresh values alone, a decision goes out at most this often per encounter.
-REFRESH_S = 5.0
+#: With fresh values alone, a decision goes out at most this often per encounter; some later by up
+#: to ``SPREAD_S``.
+REFRESH_S, SPREAD_S = 5.0, 1.5
 
 
 #: A decision names no more events than this: after a gap, thousands come at once.
@@ -61,7 +63,7 @@ def step(
     picture = fold(state.picture, event, now, edition.stale)
     if picture is state.picture:
         return state, ()
-    is_due = _is_due(state.course, picture, now)
+    is_due = _is_due(state.course, picture, event, now)
     room = _room(state, edition, trial, now) if is_streamed(event) else None
     if room is not None and not room.holds(state.picture, picture, now):
         room = None
@@ -100,11 +102,19 @@ def _told(
     return before.but(picture=picture.but(pending=()), course=told, last=last)
 
 
-def _is_due(course: Course, picture: Picture, now: datetime) -> bool:
+def _is_due(course: Course, picture: Picture, event: Event, now: datetime) -> bool:
     pending = len(picture.pending)
     if not pending or pending >= MOST_PENDING or course.decided_at is None:
         return pending > 0
-    return (now - course.decided_at).total_seconds() >= REFRESH_S
+    waited = (now - course.decided_at).total_seconds() - REFRESH_S
+    return waited >= 0 and waited >= spread(getattr(event, "device_id", None), course.number)
+
+
+def spread(device_id: str | None, number: int) -> float:
+    """So many seconds later, at another time each: patients whose monitors speak together, or who
+    were all kept waiting by an outage, would be told anew together for ever."""
+    digest = blake2b(f"{device_id}/{number}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest) / 2**32 * SPREAD_S
 
 
 def _room(state: State, edition: Edition, trial: Edition | None, now: datetime) -> Room | None:

@@ -242,8 +242,8 @@ def _renumbered(happening: Happening) -> Happening:
     return happening
 
 
-def test_a_tail_beyond_five_seconds_is_lost() -> None:
-    assert count(changed("vital 7", lambda v: replace(v, appended=52.03)))["ground_truth"] == {
+def test_a_tail_for_which_a_refresh_is_due_is_lost() -> None:
+    assert count(changed("vital 7", lambda v: replace(v, appended=54.53)))["ground_truth"] == {
         **NOTHING,
         "lost": 1,
     }

@@ -666,7 +666,7 @@ def test_a_sample_of_a_gap_is_told_with_the_next_decision_and_not_before_it_is_d
            for h in [*without("decision 5", up_to(41.055)), *ended()]]  # fmt: skip
     assert found(with_acting(run, of_gap=True))
     assert found(run, lost=1)
-    due = changed("vital 4", lambda v: replace(v, appended=35.1), run)
+    due = changed("vital 4", lambda v: replace(v, appended=36.6), run)
     assert found(with_acting(due, of_gap=True), lost=1)
 
 
