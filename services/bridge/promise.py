@@ -34,9 +34,9 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
         case = case.but(handoff=handoff)
     if case.is_locked:
         return case
-    promises = [_met(each, handoff) for each in handoff.promises]
+    promises = [_met(each, case, now) for each in handoff.promises]
     # What was done before it was owed is kept from the beginning.
-    promises += [_met(each, handoff) for each in _asked(case, facility, promises, now)]
+    promises += [_met(each, case, now) for each in _asked(case, facility, promises, now)]
     promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
     zone = facility.zones.get(level_of(case))
     if (tuple(promises), zone) == (handoff.promises, handoff.zone):
@@ -123,17 +123,30 @@ def _escalated(
     )
 
 
-def _met(promise: Promise, handoff: Handoff) -> Promise:
+def _met(promise: Promise, case: Case, now: datetime) -> Promise:
     """The same, where what was owed has been done."""
-    at = _done_at(promise, handoff) if promise.is_open else None
+    if promise.owed is Owed.DEPARTMENT_ANSWERED:
+        return _answered(promise, case, now)
+    at = _done_at(promise, case.handoff) if promise.is_open else None
     return promise if at is None else promise.but(met_at=at)
+
+
+def _answered(promise: Promise, case: Case, now: datetime) -> Promise:
+    """The newest answer decides. Nobody waits any longer for who cannot come; where they had said
+    that they would, it is owed anew, with its ladder from the bottom."""
+    answer = _answer(promise, case.handoff)
+    if answer is None:
+        return promise
+    if answer.answer == "coming":
+        return promise.but(met_at=answer.occurred_at) if promise.is_open else promise
+    if promise.is_open:
+        return promise.but(latest=min(filter(None, (promise.latest, now))))
+    again = {"since": now, "version": case.version, "level": level_of(case), "rungs": 0}
+    return promise.but(met_at=None, latest=now, **again)
 
 
 def _done_at(promise: Promise, handoff: Handoff) -> datetime | None:
     match promise.owed:
-        case Owed.DEPARTMENT_ANSWERED:
-            answer = _answer(promise, handoff)
-            return answer.occurred_at if answer and answer.answer == "coming" else None
         case Owed.DELIVERED:
             return handoff.delivered_at or handoff.displayed_at
         case Owed.DISPLAYED:
@@ -234,6 +247,4 @@ def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
     if term is None or lapses:
         return promise.but(due_at=None)
     due = term.due(promise.since, promise.level, case.arrives_at)
-    if answer := _answer(promise, case.handoff):  # it cannot come: nobody waits any longer
-        due = min(filter(None, (due, answer.occurred_at)))
     return promise.but(due_at=min(filter(None, (due, promise.latest)), default=None))

@@ -8,6 +8,7 @@ from schemas.handoff import (
     Acknowledged,
     CareTransferred,
     CentreActivated,
+    DepartmentAnswered,
     DirectToConfirmed,
     MilestoneReached,
     OutcomeReported,
@@ -50,6 +51,18 @@ def test_what_was_acknowledged_in_time_late_and_never() -> None:
     assert (kept.numerator, kept.denominator, kept.missing) == (2, 3, 0)
     assert (kept.rate, kept.p50_s, kept.p90_s) == (0.666667, 60, 61)
     assert (found.patients, found.arrived_before) == (5, 1)
+
+
+def test_a_department_that_could_not_come_after_all_has_not_answered_in_time() -> None:
+    ward = bound("critical")
+    team = {"centre": "stroke", "activation": "activate", "departments": ("imaging",)}
+    ward.does(CentreActivated, 10, **team)
+    ward.does(DepartmentAnswered, 20, department="imaging", answer="coming")
+    assert counted(ward).promises[Owed.DEPARTMENT_ANSWERED].numerator == 1
+    ward.does(DepartmentAnswered, 30, department="imaging", answer="cannot")
+    assert counted(ward).promises[Owed.DEPARTMENT_ANSWERED].denominator == 0
+    kept = counted(over(ward)).promises[Owed.DEPARTMENT_ANSWERED]
+    assert (kept.numerator, kept.denominator, kept.missing) == (0, 0, 1)
 
 
 def test_who_owes_nothing_stands_nowhere() -> None:

@@ -370,6 +370,11 @@ def called(second: float = 30) -> Ward:
     return ward
 
 
+def department(ward: Ward, name: str) -> Promise:
+    (found,) = (each for each in ward.case.handoff.promises if each.department == name)
+    return found
+
+
 def answers(ward: Ward, department: str, second: float, answer: str = "coming") -> None:
     ward.does(DepartmentAnswered, second, department=department, answer=answer)
 
@@ -395,6 +400,37 @@ def test_of_a_department_that_cannot_come_the_lead_is_called_at_once() -> None:
     assert [p.department for p in ward.case.handoff.promises if p.department and not p.is_open] == [
         "imaging"
     ]
+
+
+def test_of_a_department_that_cannot_come_after_all_the_lead_is_called_at_once() -> None:
+    ward = called()
+    answers(ward, "imaging", 40)
+    answers(ward, "imaging", 50, "cannot")
+    imaging = department(ward, "imaging")
+    assert (imaging.is_open, imaging.due_at) == (True, at(50)), "the newest answer decides"
+    assert next_due(ward.case, H1) == at(50)
+    assert ward.looks(50) == [("department_answered", "department_lead", 1)]
+    answers(ward, "imaging", 51, "cannot")
+    ward.triage("critical", 52)
+    assert department(ward, "imaging").due_at == at(50), "said again it puts nothing off"
+    assert ward.looks(60) == []
+    answers(ward, "imaging", 70)
+    assert department(ward, "imaging").met_at == at(70)
+
+
+def test_each_time_a_department_goes_back_on_its_word_its_lead_is_called_once() -> None:
+    ward = called()
+    assert len(ward.looks(150)) == 4, "silent"
+    for second in (200, 300):
+        answers(ward, "imaging", second)
+        assert ward.looks(second + 1) == []
+        answers(ward, "imaging", second + 50, "cannot")
+        for later in (second + 50, second + 60):
+            told = ward.looks(later)
+            assert told == ([("department_answered", "department_lead", 1)] * (later % 100 == 50))
+    late = [e for e in ward.told if isinstance(e, Escalated) and e.department == "imaging"]
+    assert [each.occurred_at for each in late] == [at(150), at(250), at(350)]
+    assert len({each.event_id for each in late}) == 3
 
 
 def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
@@ -532,11 +568,12 @@ def test_what_is_not_asked_for_is_never_late_so_it_has_to_be_named(tmp_path: Pat
 
 HAPPENS = some.tuples(
     some.sampled_from(
-        ["triage", "comes", "receives", "acts", "looks", "looks", "arrives", "binds"]
+        ["triage", "comes", "receives", "acts", "calls", "answers", "looks", "looks", "arrives",
+         "binds"]
     ),
     some.integers(0, 240),
     some.integers(0, 11),
-)
+)  # fmt: skip
 
 
 def happens(ward: Ward, what: str, second: float, choice: int) -> None:
@@ -551,6 +588,12 @@ def happens(ward: Ward, what: str, second: float, choice: int) -> None:
         case "acts":
             kind = (Acknowledged, Accepted, RedirectRequested)[choice % 3]
             ward.does(kind, second, **({"reason": "no_bed"} if choice % 3 == 2 else {}))
+        case "calls":
+            ward.does(
+                CentreActivated, second, centre="trauma", activation="activate", departments=TEAM
+            )
+        case "answers":
+            answers(ward, TEAM[choice % 4], second, ("coming", "cannot")[choice % 2])
         case "arrives":
             ward.does(PatientArrived, second)
         case "binds":
@@ -584,7 +627,8 @@ def test_steps_come_in_order_once_and_never_before_they_are_due(
     by_promise = Counter((e.facility_id, e.owed, e.because) for e in late)
     assert all(count <= 3 * len(acts) + 3 for count in by_promise.values())
     for one, other in pairwise(late):
-        assert one.occurred_at <= other.occurred_at or one.owed is not other.owed
+        is_same = (one.owed, one.department) == (other.owed, other.department)
+        assert one.occurred_at <= other.occurred_at or not is_same
 
 
 def waits(ward: Ward, second: float) -> None:
