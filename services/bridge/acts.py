@@ -7,7 +7,7 @@ learns later (milestones, identity, outcome) is added.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.clinical import LevelOverridden
@@ -53,6 +53,8 @@ SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
 SIDES = ("gave", "received")
 #: Beds reserved and teams called for one patient; more are a slip.
 MOST = 20
+#: A clock of a hospital may be ahead by so much; what is said to be later is a slip. Ours (design).
+AHEAD = timedelta(seconds=120)
 
 Update = Mapping[str, Any]
 
@@ -61,13 +63,17 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     """Record an act of the facility.
 
     Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
-    withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more.
+    withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more, 422
+    when it is said to be still to come.
     """
     if case is None or case.facility_id != event.facility_id or not case.centres:
         raise nothing_here()
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()
+    if event.occurred_at - now > AHEAD:
+        wanted = f"It is {now:%Y-%m-%dT%H:%M:%SZ} here. Say in 'occurred_at' when it was, not when"
+        raise Rejected(422, "In the future", f"{wanted} it will be; or set your clock.")
     check(case.handoff, event)
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
     changed = case.but(
@@ -77,7 +83,7 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
         taken=case.taken.with_(name, digest_of(event)),
     )
     after, events = _told(changed, event, now)
-    return (seen(after, event.occurred_at) if isinstance(event, SEES) else after), events
+    return (seen(after, now) if isinstance(event, SEES) else after), events
 
 
 def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:

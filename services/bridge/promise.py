@@ -50,12 +50,12 @@ def asked_again(handoff: Handoff) -> Promise | None:
     return next(open_ones, None)
 
 
-def seen(case: Case, at: datetime) -> Case:
+def seen(case: Case, now: datetime) -> Case:
     """The case when a human at the facility has seen what the record says now."""
     handoff = case.handoff
     known = Known(level=level_of(case), centres=case.centres, arrives_at=case.arrives_at)
     met = tuple(
-        each.but(met_at=at) if each.is_open and each.owed in _UNSEEN else each
+        each.but(met_at=max(now, each.since)) if each.is_open and each.owed in _UNSEEN else each
         for each in handoff.promises
     )
     return case.but(handoff=handoff.but(known=known, promises=met))
@@ -127,8 +127,8 @@ def _met(promise: Promise, case: Case, now: datetime) -> Promise:
     """The same, where what was owed has been done."""
     if promise.owed is Owed.DEPARTMENT_ANSWERED:
         return _answered(promise, case, now)
-    at = _done_at(promise, case.handoff) if promise.is_open else None
-    return promise if at is None else promise.but(met_at=at)
+    at = _done_at(promise, case.handoff, now) if promise.is_open else None
+    return promise if at is None else promise.but(met_at=max(at, promise.since))
 
 
 def _answered(promise: Promise, case: Case, now: datetime) -> Promise:
@@ -138,25 +138,29 @@ def _answered(promise: Promise, case: Case, now: datetime) -> Promise:
     if answer is None:
         return promise
     if answer.answer == "coming":
-        return promise.but(met_at=answer.occurred_at) if promise.is_open else promise
+        return promise.but(met_at=now) if promise.is_open else promise
     if promise.is_open:
         return promise.but(latest=min(filter(None, (promise.latest, now))))
     again = {"since": now, "version": case.version, "level": level_of(case), "rungs": 0}
     return promise.but(met_at=None, latest=now, **again)
 
 
-def _done_at(promise: Promise, handoff: Handoff) -> datetime | None:
+def _done_at(promise: Promise, handoff: Handoff, now: datetime) -> datetime | None:
+    """When it was done: an answer when it came here, whatever is said of its time; a doctor when
+    they were there."""
     match promise.owed:
         case Owed.DELIVERED:
-            return handoff.delivered_at or handoff.displayed_at
+            is_done = (handoff.delivered_at or handoff.displayed_at) is not None
         case Owed.DISPLAYED:
-            return handoff.displayed_at
+            is_done = handoff.displayed_at is not None
         case Owed.DIRECT_TO_CONFIRMED:
-            return handoff.direct_to.occurred_at if handoff.direct_to else None
+            is_done = handoff.direct_to is not None
         case Owed.FIRST_DOCTOR:
             reached = (m for m in handoff.milestones if m.milestone is Milestone.FIRST_DOCTOR)
             return min((m.occurred_at for m in reached), default=None)
-    return None
+        case _:
+            return None
+    return now if is_done else None
 
 
 def _answer(promise: Promise, handoff: Handoff) -> DepartmentAnswered | None:

@@ -103,6 +103,22 @@ async def test_who_has_acknowledged_is_not_called_again(ward: Ward) -> None:
     assert await ward.told(name) == []
 
 
+async def test_an_act_counts_from_when_it_came_and_none_is_still_to_come(ward: Ward) -> None:
+    name = await ward.bind(90)
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}"
+    now = datetime.now(UTC)
+    back = {"occurred_at": (now - timedelta(seconds=60)).isoformat()}
+    told = (await ward.http.post(f"{path}/acknowledgement", json=back)).json()["handoff"]
+    met = [datetime.fromisoformat(each["met_at"]) for each in told["promises"]]
+    assert len(met) == 3
+    assert all(now <= each for each in met)
+    assert datetime.fromisoformat(told["acknowledged_at"]) == now - timedelta(seconds=60)
+    ahead = {"occurred_at": (now + timedelta(hours=1)).isoformat()}
+    refused = await ward.http.post(f"{path}/arrival", json=ahead)
+    assert (refused.status_code, refused.json()["title"]) == (422, "In the future")
+    assert "'occurred_at'" in refused.json()["detail"]
+
+
 # -- over many -------------------------------------------------------------------------------------
 
 

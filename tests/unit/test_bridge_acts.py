@@ -238,6 +238,16 @@ def test_the_same_act_again_changes_nothing_and_its_key_stands_for_no_other(
             act(case, doing(kind, **other), at(400))
 
 
+@kinds
+def test_an_act_that_is_still_to_come_is_refused_with_what_to_do(kind: type[Event]) -> None:
+    """A clock may be two minutes ahead; more is a slip."""
+    case = ready(kind)
+    with pytest.raises(Rejected, match=r"422 In the future: It is 2026-03-01T08:03:00Z here. Say"):
+        act(case, doing(kind, second=300.5), at(180))
+    ahead = doing(kind, second=300)
+    assert act(act(case, ahead, at(180))[0], ahead, at(0))[1] == (), "a repeat is no new act"
+
+
 def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
     """Senders number for themselves."""
     case = died()

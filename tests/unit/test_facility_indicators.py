@@ -65,6 +65,41 @@ def test_a_department_that_could_not_come_after_all_has_not_answered_in_time() -
     assert (kept.numerator, kept.denominator, kept.missing) == (0, 0, 1)
 
 
+def test_what_is_dated_back_is_no_answer_in_time() -> None:
+    ward = bound("critical")
+    ward.looks(60.5)
+    ward.at_once(Acknowledged, 97, 0)
+    kept = counted(ward).promises[Owed.ACKNOWLEDGED]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (0, 1, 97)
+
+
+def test_what_was_late_is_not_in_time_where_it_is_due_later_in_the_end() -> None:
+    ward = bound("critical", concern("chest_pain", direct_to="cath_lab"))
+    ward.comes(10, 1000)
+    assert ("direct_to_confirmed", "board", 1) in ward.looks(700)
+    ward.comes(710, 2000)
+    ward.does(DirectToConfirmed, 720, direct_to="cath_lab")
+    kept = counted(ward).promises[Owed.DIRECT_TO_CONFIRMED]
+    assert (kept.numerator, kept.denominator) == (0, 1)
+
+
+def test_a_doctor_who_was_there_in_time_counts_so_though_it_was_entered_late() -> None:
+    ward = bound("severe")
+    ward.does(PatientArrived, 100)
+    assert ("first_doctor", "board", 1) in ward.looks(700)
+    ward.at_once(MilestoneReached, 800, 150, milestone="first_doctor")
+    kept = counted(ward).promises[Owed.FIRST_DOCTOR]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (1, 1, 50)
+
+
+def test_what_was_done_before_its_clock_began_took_no_time() -> None:
+    ward = bound("severe", concern("stroke"))
+    ward.does(PatientArrived, 100)
+    ward.at_once(MilestoneReached, 120, 40, milestone="ct_done")
+    kept = counted(ward).clocks["arrival_to_ct"]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (1, 1, 0)
+
+
 def test_who_owes_nothing_stands_nowhere() -> None:
     assert Owed.ACKNOWLEDGED not in counted(bound("non_urgent")).promises
 

@@ -271,6 +271,41 @@ def test_to_ask_for_another_hospital_ends_nothing_until_one_is_chosen() -> None:
     assert ward.looks(150) == [("acknowledged", "board", 1)], "the next begins anew"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "owed"),
+    [
+        (Acknowledged, {}, Owed.ACKNOWLEDGED),
+        (Accepted, {}, Owed.DISPLAYED),
+        (DirectToConfirmed, {"direct_to": "cath_lab"}, Owed.DIRECT_TO_CONFIRMED),
+        (DepartmentAnswered, {"department": "imaging", "answer": "coming"},
+         Owed.DEPARTMENT_ANSWERED),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("said_at", [-400, 70, 140])
+def test_what_answers_a_promise_is_met_when_it_came_whatever_is_said_of_its_time(
+    kind: type[Event], said: dict[str, Any], owed: Owed, said_at: float
+) -> None:
+    ward = bound("critical", concern("chest_pain", direct_to="cath_lab"))
+    if kind is DepartmentAnswered:
+        ward.does(CentreActivated, 5, centre="stroke", activation="activate",
+                  departments=("imaging",))  # fmt: skip
+    ward.at_once(kind, 61, said_at, **said)
+    assert ward.promise(owed).met_at == at(61)
+    if kind is Acknowledged:
+        assert ward.case.handoff.acknowledged_at == at(said_at), "what was said stands beside it"
+
+
+def test_a_doctor_who_was_there_before_the_patient_was_there_when_they_came() -> None:
+    ward = bound("severe")
+    ward.does(PatientArrived, 100)
+    ward.at_once(MilestoneReached, 160, 40, milestone="first_doctor")
+    assert ward.promise(Owed.FIRST_DOCTOR).met_at == at(100)
+    other = bound("severe")
+    other.does(PatientArrived, 100)
+    other.at_once(MilestoneReached, 400, 130, milestone="first_doctor")
+    assert other.promise(Owed.FIRST_DOCTOR).met_at == at(130), "its own time, entered later"
+
+
 def test_an_arrival_ends_what_was_due_before_it() -> None:
     ward = bound()
     ward.does(PatientArrived, 59)
@@ -443,11 +478,11 @@ def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
     assert departments == [*TEAM, "neurology"]
 
 
-def test_a_time_in_the_future_puts_nothing_off() -> None:
+def test_a_clock_that_is_ahead_puts_nothing_off() -> None:
     ward = bound("severe")
     later = {"centre": "trauma", "activation": "activate", "departments": TEAM}
-    ward.at_once(CentreActivated, 30, 9000, **later)
-    ward.at_once(PatientArrived, 40, 9000)
+    ward.at_once(CentreActivated, 30, 150, **later)
+    ward.at_once(PatientArrived, 40, 160)
     assert ward.due(Owed.FIRST_DOCTOR) == 640
     assert {p.since for p in ward.case.handoff.promises if p.department} == {at(30)}
 
