@@ -21,6 +21,8 @@ from services.bridge.recognition import recognised
 #: Owed before the patient is there; whoever acts on the record has seen it.
 _UNSEEN = (Owed.DELIVERED, Owed.DISPLAYED, Owed.ACKNOWLEDGED)
 _BEFORE_ARRIVAL = frozenset({*_UNSEEN, Owed.DIRECT_TO_CONFIRMED})
+#: Of these levels whoever has seen somebody who had none yet has to hear.
+_GRAVE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 
 
 def keep(case: Case, facility: Facility, now: datetime) -> Case:
@@ -206,8 +208,8 @@ def _holds_no_more(case: Case, facility: Facility) -> Because | None:
     known = case.handoff.known
     if known is None:
         return None
-    if level_of(case).urgency > known.level.urgency:
-        return "worse"
+    if (risen := _risen(known.level, level_of(case))) is not None:
+        return risen
     if set(case.centres) - set(known.centres):
         return "centre"
     term = facility.terms.get(Owed.ACKNOWLEDGED)
@@ -232,14 +234,28 @@ def _promise(case: Case, owed: Owed, since: datetime, because: Because) -> Promi
     )
 
 
+def _risen(before: TriageLevel, level: TriageLevel) -> Because | None:
+    """Why this level is news to who knows of the one before, if it is. Who had none yet is not
+    worse for having one."""
+    if level.urgency <= before.urgency:
+        return None
+    if before is not TriageLevel.NOT_YET:
+        return "worse"
+    return "triaged" if level in _GRAVE else None
+
+
 def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
-    """The patient is worse than when it was asked for: it is due sooner, and never later."""
+    """The level is higher than when it was asked for: it is due sooner, and never later. Where it
+    was only not known, it is due by the one that is; of who owed nothing the ladder begins anew."""
     level = level_of(case)
     if not promise.is_open or level.urgency <= promise.level.urgency:
         return promise
-    return promise.but(
-        level=level, version=case.version, since=now, because="worse", latest=promise.due_at
-    )
+    because = _risen(promise.level, level)
+    if because is None:
+        return promise.but(level=level)
+    again = {"version": case.version, "since": now, "because": because}
+    rungs = 0 if promise.due_at is None else promise.rungs
+    return promise.but(level=level, latest=promise.due_at, rungs=rungs, **again)
 
 
 def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:

@@ -362,6 +362,69 @@ def test_who_has_acknowledged_is_asked_again_when_the_patient_is_worse() -> None
         ward.does(Acknowledged, 300)
 
 
+@pytest.mark.parametrize(
+    ("level", "due"), [("critical", 160), ("severe", 220), ("urgent", None), ("non_urgent", None)]
+)
+def test_who_had_no_level_yet_is_not_worse_for_having_one(level: str, due: float | None) -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    ward.does(Acknowledged, 10)
+    ward.triage(level, 100)
+    assert ward.due() == due
+    assert ward.promise(Owed.ACKNOWLEDGED).because == ("bound" if due is None else "triaged")
+    assert [step for step in ward.looks(10_000) if step[0] == "acknowledged"] == (
+        [] if due is None else [("acknowledged", "dispatch", 3)]
+    )
+
+
+def test_who_is_worse_than_what_a_human_saw_is_so_whatever_came_between() -> None:
+    ward = bound("not_yet")
+    ward.does(Acknowledged, 10)
+    ward.triage("non_urgent", 100)
+    ward.triage("severe", 200)
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (320, "triaged")
+
+
+@pytest.mark.parametrize(
+    ("level", "arrives", "due"),
+    [
+        ("critical", None, 160),
+        ("severe", None, 220),
+        ("urgent", None, 300),
+        ("urgent", 1500, 1200),
+        ("non_urgent", None, None),
+        ("non_urgent", 1500, None),
+    ],
+)
+def test_what_nobody_has_seen_yet_is_due_by_the_level_that_is_known_now(
+    level: str, arrives: float | None, due: float | None
+) -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    if arrives is not None:
+        ward.comes(2, 1200)
+    ward.triage(level, 100)
+    if arrives is not None:
+        ward.comes(110, arrives)
+    assert ward.due() == due
+    known = ward.promise(Owed.ACKNOWLEDGED)
+    assert (known.level, known.because == "bound") == (level, level in {"urgent", "non_urgent"})
+    if due is None:
+        assert ward.looks(10_000) == []
+
+
+def test_the_ladder_of_who_needs_nothing_ends_and_begins_anew_when_they_are_worse() -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    assert ward.looks(300) == [("acknowledged", "board", 1)]
+    ward.triage("non_urgent", 310)
+    assert next_due(ward.case, H1) is None
+    ward.triage("critical", 400)
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (460, "worse")
+    assert ward.looks(460) == [("acknowledged", "board", 1)]
+    assert ward.looks(520) == [("acknowledged", "shift_lead", 2)]
+
+
 def test_who_has_acknowledged_is_asked_again_when_another_centre_is_concerned() -> None:
     ward = bound("severe", concern("stroke"))
     ward.does(Acknowledged, 10)
