@@ -246,7 +246,7 @@ def _risen(before: TriageLevel, level: TriageLevel) -> Because | None:
 
 def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
     """The level is higher than when it was asked for: it is due sooner, and never later. Where it
-    was only not known, it is due by the one that is; of who owed nothing the ladder begins anew."""
+    was only not known, it is due by the one that is."""
     level = level_of(case)
     if not promise.is_open or level.urgency <= promise.level.urgency:
         return promise
@@ -254,8 +254,7 @@ def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
     if because is None:
         return promise.but(level=level)
     again = {"version": case.version, "since": now, "because": because}
-    rungs = 0 if promise.due_at is None else promise.rungs
-    return promise.but(level=level, latest=promise.due_at, rungs=rungs, **again)
+    return promise.but(level=level, latest=promise.due_at, **again)
 
 
 def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
@@ -266,5 +265,7 @@ def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
     lapses = promise.owed in _BEFORE_ARRIVAL and case.handoff.arrived_at is not None
     if term is None or lapses:
         return promise.but(due_at=None)
+    if not term.asks(promise.level):  # who gets worse after all is waited for from the beginning
+        return promise.but(due_at=None, rungs=0)
     due = term.due(promise.since, promise.level, case.arrives_at)
     return promise.but(due_at=min(filter(None, (due, promise.latest)), default=None))
