@@ -353,6 +353,10 @@ class PatientArrived(HandoffEvent):
     place: DirectTo | None = Field(
         default=None, description="Where they were really brought; none where nobody said."
     )
+    inferred: bool = Field(
+        default=False,
+        description="Nobody said that they had come; care was handed over, at this time.",
+    )
 
 
 class MilestoneReached(HandoffEvent):

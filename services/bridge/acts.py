@@ -13,6 +13,7 @@ from typing import Any
 from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, Outcome
 from schemas.envelope import derived_id
+from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
@@ -110,21 +111,28 @@ def _told(case: Case, event: EncounterEvent, now: datetime) -> Decision:
 
 
 def _handed_over(case: Case, event: HandoverSigned, now: datetime) -> Decision:
-    """Two signatures, in any order, hand care over."""
+    """Two signatures, in any order, hand care over. Who is handed over has come, if nobody has said
+    so."""
     by = {each.side: each for each in case.handoff.signatures}
     if len(by) < len(SIDES):
         return case, [event]
-    transferred = CareTransferred(
-        event_id=derived_id("transferred", case.encounter_id, event.facility_id),
-        occurred_at=max(each.occurred_at for each in by.values()),
-        recorded_at=now,
-        encounter_id=case.encounter_id,
-        facility_id=event.facility_id,
-        staff_id=by["received"].staff_id,
-        handed_over_by=by["gave"].staff_id,
-    )
-    over, told = act(case, transferred, now)
-    return over, [event, *told]
+    about = {
+        "occurred_at": max(each.occurred_at for each in by.values()),
+        "recorded_at": now,
+        "encounter_id": case.encounter_id,
+        "facility_id": event.facility_id,
+        "staff_id": by["received"].staff_id,
+    }
+    subject = (case.encounter_id, event.facility_id)
+    told: list[Event] = [event]
+    if case.handoff.arrived_at is None:
+        name = derived_id("arrived", *subject)
+        case, come = act(case, PatientArrived(event_id=name, inferred=True, **about), now)
+        told += come
+    name = derived_id("transferred", *subject)
+    transferred = CareTransferred(event_id=name, handed_over_by=by["gave"].staff_id, **about)
+    over, last = act(case, transferred, now)
+    return over, [*told, *last]
 
 
 def _once(handoff: Handoff, stamp: str) -> None:

@@ -152,7 +152,7 @@ def _took(time: _Time) -> timedelta:
 def _direct(stays: Sequence[Stay]) -> Mapping[DirectTo, Part]:
     found: dict[DirectTo, list[bool | None]] = defaultdict(list)
     for handoff in (stay.handoff for stay in stays):
-        if handoff.direct_to is not None and handoff.arrived_at is not None:
+        if handoff.direct_to is not None and (handoff.arrived_at or handoff.transferred_at):
             there = handoff.direct_to.direct_to
             reached = handoff.arrived_in
             found[there].append(None if reached is None else reached is there)

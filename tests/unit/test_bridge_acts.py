@@ -385,7 +385,8 @@ def signed(side: str, by: str, second: float = 300) -> HandoverSigned:
 def test_two_people_sign_and_care_is_handed_over_whoever_signs_first(first: str) -> None:
     second = {"gave": "received", "received": "gave"}[first]
     names = {"gave": "crew-7", "received": "doctor-3"}
-    half, told = act(bound(), signed(first, names[first], 310), at(311))
+    there = after(doing(PatientArrived, second=200))
+    half, told = act(there, signed(first, names[first], 310), at(311))
     assert (list(map(type, told)), half.is_locked) == ([HandoverSigned], False)
     case, (_, over) = act(half, signed(second, names[second], 305), at(312))
     assert isinstance(over, CareTransferred)
@@ -395,6 +396,20 @@ def test_two_people_sign_and_care_is_handed_over_whoever_signs_first(first: str)
     assert (handoff.received_by, handoff.handed_over_by) == ("doctor-3", "crew-7")
     assert handoff.transferred_at == at(310)
     assert act(case, signed(second, names[second], 305), at(400)) == (case, ())
+
+
+def test_who_is_handed_over_has_come_though_nobody_said_so() -> None:
+    half = after(signed("gave", "crew-7", 310), doing(DirectToConfirmed))
+    case, (_, come, over) = act(half, signed("received", "doctor-3", 290), at(312))
+    assert isinstance(come, PatientArrived)
+    assert isinstance(over, CareTransferred)
+    assert (come.occurred_at, come.recorded_at) == (at(310), at(312)) == (
+        over.occurred_at, over.recorded_at,
+    )  # fmt: skip
+    assert (come.inferred, come.place, come.staff_id) == (True, None, "doctor-3")
+    assert (case.handoff.arrived_at, case.handoff.arrived_in) == (at(310), None)
+    with pytest.raises(Rejected, match=r"409 Handed over: .* Write what it lacks as an addendum"):
+        act(case, doing(PatientArrived), at(320))
 
 
 def test_nobody_signs_for_both_sides_and_no_side_twice() -> None:

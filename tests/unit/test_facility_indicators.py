@@ -10,14 +10,18 @@ from schemas.handoff import (
     CentreActivated,
     DepartmentAnswered,
     DirectToConfirmed,
+    HandoverSigned,
     MilestoneReached,
     OutcomeReported,
     Owed,
     PatientArrived,
 )
 from schemas.triage import Centre, DirectTo
+from services.bridge.acts import act
 from services.bridge.indicators import FacilityIndicators, Part, Stay, indicators
 from services.bridge.item import Item, item_of
+from services.bridge.promise import keep
+from tests.unit.test_bridge_acts import at, signed
 from tests.unit.test_promise import Ward, bound, concern
 
 
@@ -142,6 +146,21 @@ def test_where_they_were_brought_of_those_who_were_to_go_straight_there() -> Non
     assert found.direct == {
         DirectTo.CATH_LAB: Part(numerator=2, denominator=3, missing=1, rate=0.666667)
     }
+
+
+def test_where_who_was_handed_over_without_an_arrival_was_brought_nobody_has_said() -> None:
+    ward = bound("critical", concern("stroke"))
+    ward.does(DirectToConfirmed, 10, direct_to="ct")
+    ward.does(HandoverSigned, 900, side="gave")
+    ward.case, told = act(ward.case, signed("received", "doctor-3", 910), at(911))
+    ward.case = keep(ward.case, ward.facility, at(911))
+    assert [type(each) for each in told] == [HandoverSigned, PatientArrived, CareTransferred]
+    found = counted(ward)
+    assert found.direct == {DirectTo.CT: Part(numerator=0, denominator=0, missing=1, rate=None)}
+    clock = found.clocks["arrival_to_ct"]
+    assert (clock.denominator, clock.missing) == (0, 1)
+    (arrival,) = (c for c in ward.case.handoff.clocks if c.clock == "arrival_to_ct")
+    assert arrival.began_at == at(910)
 
 
 def test_whether_those_who_were_announced_were_the_centres() -> None:
