@@ -65,7 +65,7 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
 
     Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
     withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more, 422
-    when it is said to be still to come.
+    when it is said to be still to come, or of a version that is.
     """
     if case is None or case.facility_id != event.facility_id or not case.centres:
         raise nothing_here()
@@ -76,6 +76,7 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
         wanted = f"It is {now:%Y-%m-%dT%H:%M:%SZ} here. Say in 'occurred_at' when it was, not when"
         raise Rejected(422, "In the future", f"{wanted} it will be; or set your clock.")
     check(case.handoff, event)
+    _check_version(case, event)
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
     changed = case.but(
         locked_at=now if isinstance(event, CareTransferred) else case.locked_at,
@@ -85,6 +86,13 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     )
     after, events = _told(changed, event, now)
     return (seen(after, now) if isinstance(event, SEES) else after), events
+
+
+def _check_version(case: Case, event: EncounterEvent) -> None:
+    if isinstance(event, Acknowledged) and event.version is not None:
+        if event.version > case.version:
+            wanted = f"There is no such version: the record is at {case.version}. Say that which"
+            raise Rejected(422, "No such version", f"{wanted} the screen showed, or none.")
 
 
 def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:

@@ -453,6 +453,8 @@ def test_nobody_acknowledges_what_they_have_not_seen() -> None:
     ward.triage("critical", 5)
     with pytest.raises(Rejected, match="409 Changed since: Version 2"):
         ward.does(Acknowledged, 6, version=seen)
+    with pytest.raises(Rejected, match=r"422 No such version: .* the record is at 2"):
+        ward.does(Acknowledged, 7, version=3)
     ward.does(Acknowledged, 7, version=ward.case.version)
     assert ward.due() is None
 
