@@ -163,6 +163,14 @@ def test_where_who_was_handed_over_without_an_arrival_was_brought_nobody_has_sai
     assert arrival.began_at == at(910)
 
 
+def test_who_was_handed_over_before_arrivals_were_inferred_is_missing_too() -> None:
+    ward = bound("critical")
+    ward.does(DirectToConfirmed, 10, direct_to="ct")
+    ward.does(CareTransferred, 900, handed_over_by="crew-1")
+    assert ward.case.handoff.arrived_at is None
+    assert counted(ward).direct[DirectTo.CT].missing == 1
+
+
 def test_whether_those_who_were_announced_were_the_centres() -> None:
     def told(*centres: str, **outcome: Any) -> Ward:
         return over(bound("severe", *map(concern, centres)), **outcome)

@@ -295,6 +295,12 @@ def test_what_answers_a_promise_is_met_when_it_came_whatever_is_said_of_its_time
         assert ward.case.handoff.acknowledged_at == at(said_at), "what was said stands beside it"
 
 
+def test_nothing_is_met_before_it_was_asked_for_by_whichever_clock() -> None:
+    ward = bound()
+    ward.at_once(Acknowledged, -0.5, -0.5)
+    assert {each.met_at for each in ward.case.handoff.promises} == {at(0)}
+
+
 def test_a_doctor_who_was_there_before_the_patient_was_there_when_they_came() -> None:
     ward = bound("severe")
     ward.does(PatientArrived, 100)
