@@ -37,8 +37,9 @@ Via = Literal["board", "fhir", "hl7", "webhook"]
 #: Who hears that something is late.
 Addressee = Literal["board", "shift_lead", "dispatch", "department_lead", "operations"]
 #: Why something is owed: the patient is bound for the facility; or what it has seen holds no more,
-#: since the patient is worse, another centre is concerned, or they come sooner; or it was called.
-Because = Literal["bound", "worse", "centre", "sooner", "called", "proposed", "arrived"]
+#: since the patient is worse, another centre is concerned, or they come sooner, or who had no level
+#: yet has been triaged as severe or critical; or it was called.
+Because = Literal["bound", "worse", "centre", "sooner", "called", "proposed", "arrived", "triaged"]
 
 
 class Owed(StrEnum):
@@ -351,6 +352,10 @@ class PatientArrived(HandoffEvent):
 
     place: DirectTo | None = Field(
         default=None, description="Where they were really brought; none where nobody said."
+    )
+    inferred: bool = Field(
+        default=False,
+        description="Nobody said that they had come; care was handed over, at this time.",
     )
 
 

@@ -50,8 +50,9 @@ class Alarms:
                     self._tally.alarm(seen.id, f"{case.handle}: {told}")
             case "DirectToRevoked":  # a way that is proposed later has to be confirmed anew
                 kept.discard("direct_to_confirmed")
-            case "DepartmentAnswered" if seen.what:
-                kept.add(f"department_answered/{seen.what}")
+            case "DepartmentAnswered":  # the newest answer counts
+                kept.discard(answered := f"department_answered/{seen.what}")
+                kept |= {answered} if seen.because == "coming" else frozenset()
             case "MilestoneReached":
                 kept.add(seen.what)
             case _:

@@ -84,7 +84,7 @@ class AdmissionSeen(NamedTuple):
 
 class PromiseSeen(NamedTuple):
     """Something that keeps what a facility owes, or says that it is late; ``what`` names it, where
-    the kind of the event does not."""
+    the kind of the event does not, and ``because`` is why, or what a department answered."""
 
     t: float
     id: str
@@ -177,8 +177,9 @@ _SAME: Mapping[str, tuple[str, ...]] = {
     "Escalated": ("encounter_id", "facility_id", "owed", "department", "step"),
     "AttachmentReceived": ("encounter_id", "sha256"),
 }
-#: What a human there has seen is asked for again: it is another promise, due at another time.
-_ASKED_AGAIN = "acknowledged"
+#: What a human there has seen is asked for again, and so is who said that they come, and cannot: it
+#: is another promise, due at another time.
+_ASKED_AGAIN = frozenset({"acknowledged", "department_answered"})
 #: What of a facility's promises is in an event beside its kind.
 _PROMISES: Mapping[str, str] = {
     "RecordDelivered": "",
@@ -224,7 +225,7 @@ def effect_key(kind: str, body: Mapping[str, Any]) -> str:
     default = ("encounter_id",) if body.get("encounter_id") else _SUBJECTS
     names = _SAME.get(kind) or _TIMED.get(kind, default)
     key = "/".join((kind, *(str(body.get(name)) for name in names)))
-    if kind == "Escalated" and body["owed"] == _ASKED_AGAIN:
+    if kind == "Escalated" and body["owed"] in _ASKED_AGAIN:
         return f"{key}/{milliseconds(body['due_at'])}"
     is_of_no_leg = kind == "UnitStatusChanged" and body.get("leg_id") is None
     if kind not in _SAME or is_of_no_leg:
@@ -334,8 +335,6 @@ def _read_promise(
     what = str(body.get(_PROMISES[kind]) or "")
     if kind == "Escalated" and body.get("department"):
         what = f"{what}/{body['department']}"
-    if kind == "DepartmentAnswered" and body["answer"] != "coming":
-        what = ""
     return PromiseSeen(
         t=t,
         id=event_id,
@@ -344,7 +343,7 @@ def _read_promise(
         encounter_id=body["encounter_id"],
         facility=body["facility_id"],
         what=what,
-        because=body.get("because", ""),
+        because=body.get("because") or body.get("answer", ""),
     )
 
 

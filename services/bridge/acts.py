@@ -7,12 +7,13 @@ learns later (milestones, identity, outcome) is added.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, Outcome
 from schemas.envelope import derived_id
+from schemas.event import Event
 from schemas.handoff import (
     Accepted,
     Acknowledged,
@@ -53,6 +54,8 @@ SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
 SIDES = ("gave", "received")
 #: Beds reserved and teams called for one patient; more are a slip.
 MOST = 20
+#: A clock of a hospital may be ahead by so much; what is said to be later is a slip. Ours (design).
+AHEAD = timedelta(seconds=120)
 
 Update = Mapping[str, Any]
 
@@ -61,14 +64,19 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     """Record an act of the facility.
 
     Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
-    withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more.
+    withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more, 422
+    when it is said to be still to come, or of a version that is.
     """
     if case is None or case.facility_id != event.facility_id or not case.centres:
         raise nothing_here()
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()
+    if event.occurred_at - now > AHEAD:
+        wanted = f"It is {now:%Y-%m-%dT%H:%M:%SZ} here. Say in 'occurred_at' when it was, not when"
+        raise Rejected(422, "In the future", f"{wanted} it will be; or set your clock.")
     check(case.handoff, event)
+    _check_version(case, event)
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
     changed = case.but(
         locked_at=now if isinstance(event, CareTransferred) else case.locked_at,
@@ -77,7 +85,14 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
         taken=case.taken.with_(name, digest_of(event)),
     )
     after, events = _told(changed, event, now)
-    return (seen(after, event.occurred_at) if isinstance(event, SEES) else after), events
+    return (seen(after, now) if isinstance(event, SEES) else after), events
+
+
+def _check_version(case: Case, event: EncounterEvent) -> None:
+    if isinstance(event, Acknowledged) and event.version is not None:
+        if event.version > case.version:
+            wanted = f"There is no such version: the record is at {case.version}. Say that which"
+            raise Rejected(422, "No such version", f"{wanted} the screen showed, or none.")
 
 
 def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:
@@ -104,21 +119,28 @@ def _told(case: Case, event: EncounterEvent, now: datetime) -> Decision:
 
 
 def _handed_over(case: Case, event: HandoverSigned, now: datetime) -> Decision:
-    """Two signatures, in any order, hand care over."""
+    """Two signatures, in any order, hand care over. Who is handed over has come, if nobody has said
+    so."""
     by = {each.side: each for each in case.handoff.signatures}
     if len(by) < len(SIDES):
         return case, [event]
-    transferred = CareTransferred(
-        event_id=derived_id("transferred", case.encounter_id, event.facility_id),
-        occurred_at=max(each.occurred_at for each in by.values()),
-        recorded_at=now,
-        encounter_id=case.encounter_id,
-        facility_id=event.facility_id,
-        staff_id=by["received"].staff_id,
-        handed_over_by=by["gave"].staff_id,
-    )
-    over, told = act(case, transferred, now)
-    return over, [event, *told]
+    about = {
+        "occurred_at": max(each.occurred_at for each in by.values()),
+        "recorded_at": now,
+        "encounter_id": case.encounter_id,
+        "facility_id": event.facility_id,
+        "staff_id": by["received"].staff_id,
+    }
+    subject = (case.encounter_id, event.facility_id)
+    told: list[Event] = [event]
+    if case.handoff.arrived_at is None:
+        name = derived_id("arrived", *subject)
+        case, come = act(case, PatientArrived(event_id=name, inferred=True, **about), now)
+        told += come
+    name = derived_id("transferred", *subject)
+    transferred = CareTransferred(event_id=name, handed_over_by=by["gave"].staff_id, **about)
+    over, last = act(case, transferred, now)
+    return over, [*told, *last]
 
 
 def _once(handoff: Handoff, stamp: str) -> None:

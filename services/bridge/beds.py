@@ -125,7 +125,8 @@ def _said(beds: Beds, said: Said, rules: BedRules, now: datetime) -> Decision:
             return _count(beds, said, rules, now)
         case DivertAdvised():
             _check_end(said.until, rules, now)
-            return beds.but(divert=said, said_by=said.staff_id), ()
+            given = said.but(occurred_at=min(said.occurred_at, now))
+            return beds.but(divert=given, said_by=said.staff_id), ()
     if beds.diverts(now) is None:
         raise Rejected(409, "Not diverting", "No advice stands: it was taken back, or has ended.")
     return beds.but(divert=None, said_by=said.staff_id), ()

@@ -43,7 +43,8 @@ class Promise(Value):
     version: int
     level: TriageLevel
     due_at: AwareDatetime | None = None
-    #: It was due then before the patient got worse.
+    #: Never later than this: it was due then before the patient got worse, or who is called said
+    #: then that they cannot come.
     latest: AwareDatetime | None = None
     met_at: AwareDatetime | None = None
     #: How many steps of its ladder were taken.

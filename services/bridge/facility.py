@@ -62,6 +62,11 @@ class Term(Value):
             times.append(arrives_at - before)
         return max(times, default=None)
 
+    def asks(self, level: TriageLevel) -> bool:
+        """Whether anything is said of this level."""
+        said = _of(self.within_s, level), _of(self.before_arrival_s, level)
+        return said != (None, None)
+
     def rungs(self, due_at: datetime) -> Sequence[datetime]:
         """When each step of the ladder is taken."""
         found, at = [], due_at

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from schemas.event import Value
 from schemas.handoff import Owed, PreArrivalRecord
 from schemas.triage import Activation, Centre, DirectTo
-from services.bridge.case import Handoff
+from services.bridge.case import Handoff, Promise
 from services.bridge.item import Item
 from services.kit.figures import percentile, share
 
@@ -84,6 +84,15 @@ class _Time(NamedTuple):
     due: datetime | None
     done: datetime | None
     is_over: bool
+    #: Somebody had to be told that it was late.
+    was_late: bool = False
+
+    @property
+    def is_in_time(self) -> bool:
+        """Whether it is known to have been done by when it was due."""
+        if self.done is None or self.due is None:
+            return False
+        return self.done <= self.due and not self.was_late
 
 
 def indicators(stays: Sequence[Stay], redirects: Iterable[str]) -> FacilityIndicators:
@@ -97,7 +106,8 @@ def indicators(stays: Sequence[Stay], redirects: Iterable[str]) -> FacilityIndic
             if each.due_at is None and each.met_at is None:
                 before += each.owed is Owed.ACKNOWLEDGED and handoff.arrived_at is not None
             elif each.due_at is not None:
-                promised[each.owed].append(_Time(each.since, each.due_at, each.met_at, over))
+                time = _Time(each.since, each.due_at, each.met_at, over, _was_late(each))
+                promised[each.owed].append(time)
         for clock in handoff.clocks:
             clocks[clock.clock].append(_Time(clock.began_at, clock.due_at, clock.ended_at, over))
     return FacilityIndicators(
@@ -111,11 +121,17 @@ def indicators(stays: Sequence[Stay], redirects: Iterable[str]) -> FacilityIndic
     )
 
 
+def _was_late(promise: Promise) -> bool:
+    """Whether somebody was told before it was done. A doctor may have been there all the same, and
+    was entered afterwards."""
+    return promise.rungs > 0 and promise.owed is not Owed.FIRST_DOCTOR
+
+
 def _kept(times: Sequence[_Time]) -> Kept:
     """What is not over and not done is under way, and counts nowhere."""
     known = [each for each in times if each.began and each.due and each.done]
     took = sorted(_took(each) for each in known)
-    in_time = sum(each.done <= each.due for each in known if each.done and each.due)
+    in_time = sum(each.is_in_time for each in known)
     return Kept(
         numerator=in_time,
         denominator=len(known),
@@ -127,15 +143,16 @@ def _kept(times: Sequence[_Time]) -> Kept:
 
 
 def _took(time: _Time) -> timedelta:
+    """Nothing, where it was done before it began."""
     assert time.began is not None  # noqa: S101 (asked of those that are known)
     assert time.done is not None  # noqa: S101
-    return time.done - time.began
+    return max(time.done - time.began, timedelta(0))
 
 
 def _direct(stays: Sequence[Stay]) -> Mapping[DirectTo, Part]:
     found: dict[DirectTo, list[bool | None]] = defaultdict(list)
     for handoff in (stay.handoff for stay in stays):
-        if handoff.direct_to is not None and handoff.arrived_at is not None:
+        if handoff.direct_to is not None and (handoff.arrived_at or handoff.transferred_at):
             there = handoff.direct_to.direct_to
             reached = handoff.arrived_in
             found[there].append(None if reached is None else reached is there)

@@ -21,6 +21,8 @@ from services.bridge.recognition import recognised
 #: Owed before the patient is there; whoever acts on the record has seen it.
 _UNSEEN = (Owed.DELIVERED, Owed.DISPLAYED, Owed.ACKNOWLEDGED)
 _BEFORE_ARRIVAL = frozenset({*_UNSEEN, Owed.DIRECT_TO_CONFIRMED})
+#: Of these levels whoever has seen somebody who had none yet has to hear.
+_GRAVE = frozenset({TriageLevel.CRITICAL, TriageLevel.SEVERE})
 
 
 def keep(case: Case, facility: Facility, now: datetime) -> Case:
@@ -34,9 +36,9 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
         case = case.but(handoff=handoff)
     if case.is_locked:
         return case
-    promises = [_met(each, handoff) for each in handoff.promises]
+    promises = [_met(each, case, now) for each in handoff.promises]
     # What was done before it was owed is kept from the beginning.
-    promises += [_met(each, handoff) for each in _asked(case, facility, promises, now)]
+    promises += [_met(each, case, now) for each in _asked(case, facility, promises, now)]
     promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
     zone = facility.zones.get(level_of(case))
     if (tuple(promises), zone) == (handoff.promises, handoff.zone):
@@ -50,12 +52,12 @@ def asked_again(handoff: Handoff) -> Promise | None:
     return next(open_ones, None)
 
 
-def seen(case: Case, at: datetime) -> Case:
+def seen(case: Case, now: datetime) -> Case:
     """The case when a human at the facility has seen what the record says now."""
     handoff = case.handoff
     known = Known(level=level_of(case), centres=case.centres, arrives_at=case.arrives_at)
     met = tuple(
-        each.but(met_at=at) if each.is_open and each.owed in _UNSEEN else each
+        each.but(met_at=max(now, each.since)) if each.is_open and each.owed in _UNSEEN else each
         for each in handoff.promises
     )
     return case.but(handoff=handoff.but(known=known, promises=met))
@@ -123,27 +125,44 @@ def _escalated(
     )
 
 
-def _met(promise: Promise, handoff: Handoff) -> Promise:
+def _met(promise: Promise, case: Case, now: datetime) -> Promise:
     """The same, where what was owed has been done."""
-    at = _done_at(promise, handoff) if promise.is_open else None
-    return promise if at is None else promise.but(met_at=at)
+    if promise.owed is Owed.DEPARTMENT_ANSWERED:
+        return _answered(promise, case, now)
+    at = _done_at(promise, case.handoff, now) if promise.is_open else None
+    return promise if at is None else promise.but(met_at=max(at, promise.since))
 
 
-def _done_at(promise: Promise, handoff: Handoff) -> datetime | None:
+def _answered(promise: Promise, case: Case, now: datetime) -> Promise:
+    """The newest answer decides. Nobody waits any longer for who cannot come; where they had said
+    that they would, it is owed anew, with its ladder from the bottom."""
+    answer = _answer(promise, case.handoff)
+    if answer is None:
+        return promise
+    if answer.answer == "coming":
+        return promise.but(met_at=now) if promise.is_open else promise
+    if promise.is_open:
+        return promise.but(latest=min(filter(None, (promise.latest, now))))
+    again = {"since": now, "version": case.version, "level": level_of(case), "rungs": 0}
+    return promise.but(met_at=None, latest=now, **again)
+
+
+def _done_at(promise: Promise, handoff: Handoff, now: datetime) -> datetime | None:
+    """When it was done: an answer when it came here, whatever is said of its time; a doctor when
+    they were there."""
     match promise.owed:
-        case Owed.DEPARTMENT_ANSWERED:
-            answer = _answer(promise, handoff)
-            return answer.occurred_at if answer and answer.answer == "coming" else None
         case Owed.DELIVERED:
-            return handoff.delivered_at or handoff.displayed_at
+            is_done = (handoff.delivered_at or handoff.displayed_at) is not None
         case Owed.DISPLAYED:
-            return handoff.displayed_at
+            is_done = handoff.displayed_at is not None
         case Owed.DIRECT_TO_CONFIRMED:
-            return handoff.direct_to.occurred_at if handoff.direct_to else None
+            is_done = handoff.direct_to is not None
         case Owed.FIRST_DOCTOR:
             reached = (m for m in handoff.milestones if m.milestone is Milestone.FIRST_DOCTOR)
             return min((m.occurred_at for m in reached), default=None)
-    return None
+        case _:
+            return None
+    return now if is_done else None
 
 
 def _answer(promise: Promise, handoff: Handoff) -> DepartmentAnswered | None:
@@ -189,8 +208,8 @@ def _holds_no_more(case: Case, facility: Facility) -> Because | None:
     known = case.handoff.known
     if known is None:
         return None
-    if level_of(case).urgency > known.level.urgency:
-        return "worse"
+    if (risen := _risen(known.level, level_of(case))) is not None:
+        return risen
     if set(case.centres) - set(known.centres):
         return "centre"
     term = facility.terms.get(Owed.ACKNOWLEDGED)
@@ -215,14 +234,27 @@ def _promise(case: Case, owed: Owed, since: datetime, because: Because) -> Promi
     )
 
 
+def _risen(before: TriageLevel, level: TriageLevel) -> Because | None:
+    """Why this level is news to who knows of the one before, if it is. Who had none yet is not
+    worse for having one."""
+    if level.urgency <= before.urgency:
+        return None
+    if before is not TriageLevel.NOT_YET:
+        return "worse"
+    return "triaged" if level in _GRAVE else None
+
+
 def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
-    """The patient is worse than when it was asked for: it is due sooner, and never later."""
+    """The level is higher than when it was asked for: it is due sooner, and never later. Where it
+    was only not known, it is due by the one that is."""
     level = level_of(case)
     if not promise.is_open or level.urgency <= promise.level.urgency:
         return promise
-    return promise.but(
-        level=level, version=case.version, since=now, because="worse", latest=promise.due_at
-    )
+    because = _risen(promise.level, level)
+    if because is None:
+        return promise.but(level=level)
+    again = {"version": case.version, "since": now, "because": because}
+    return promise.but(level=level, latest=promise.due_at, **again)
 
 
 def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
@@ -233,7 +265,7 @@ def _timed(promise: Promise, case: Case, facility: Facility) -> Promise:
     lapses = promise.owed in _BEFORE_ARRIVAL and case.handoff.arrived_at is not None
     if term is None or lapses:
         return promise.but(due_at=None)
+    if not term.asks(promise.level):  # who gets worse after all is waited for from the beginning
+        return promise.but(due_at=None, rungs=0)
     due = term.due(promise.since, promise.level, case.arrives_at)
-    if answer := _answer(promise, case.handoff):  # it cannot come: nobody waits any longer
-        due = min(filter(None, (due, answer.occurred_at)))
     return promise.but(due_at=min(filter(None, (due, promise.latest)), default=None))

@@ -103,7 +103,8 @@ def check(handoff: Handoff, event: Event) -> None:
     if stage in MAY_COME[type(event)]:
         return
     if stage is _S.TRANSFERRED:
-        raise Rejected(409, "Handed over", "Care was handed over; the record is locked.")
+        wanted = "Care was handed over; the record is locked. Write what it lacks as an addendum."
+        raise Rejected(409, "Handed over", wanted)
     if isinstance(event, RedirectRequested):
         raise Rejected(409, "Arrived", "The patient is here: treat first, transfer afterwards.")
     raise Rejected(409, "Not handed over", "Care was not handed over yet: transfer it first.")

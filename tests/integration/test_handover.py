@@ -49,11 +49,16 @@ async def test_the_crew_gives_the_doctor_receives_and_the_record_is_locked(ward:
     assert handoff["transferred_at"] is not None
     locked = await post(ward, doctor, patient, "acceptance")
     assert (locked.status_code, locked.json()["title"]) == (409, "Handed over")
+    assert "addendum" in locked.json()["detail"]
     added = await post(ward, doctor, patient, "addenda", text="漏记一次用药")
     assert [each["text"] for each in added.json()["handoff"]["addenda"]] == ["漏记一次用药"]
     kept = "SELECT array_agg(type ORDER BY recorded_at, type) FROM acts WHERE encounter_id = $1"
-    types = await ward.pool.fetchval(f"{kept} AND type ~ 'Signed|Transferred|Addendum'", patient)
-    assert sorted(types) == ["AddendumWritten", "CareTransferred"] + ["HandoverSigned"] * 2
+    signed = "Signed|Transferred|Addendum|Arrived"
+    types = await ward.pool.fetchval(f"{kept} AND type ~ '{signed}'", patient)
+    assert sorted(types) == [
+        "AddendumWritten", "CareTransferred", "HandoverSigned", "HandoverSigned", "PatientArrived",
+    ], "nobody had said that the patient had come"  # fmt: skip
+    assert handoff["arrived_at"] == handoff["transferred_at"]
 
 
 @pytest.mark.parametrize("ago_s", [121, -130], ids=["long ago", "in the future"])

@@ -103,6 +103,43 @@ async def test_who_has_acknowledged_is_not_called_again(ward: Ward) -> None:
     assert await ward.told(name) == []
 
 
+async def test_the_lead_of_who_cannot_come_after_all_is_called_once_each_time(ward: Ward) -> None:
+    name = await ward.bind(1)
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}"
+
+    async def does(what: str, **more: str) -> None:
+        told = {"occurred_at": datetime.now(UTC).isoformat(), **more}
+        assert (await ward.http.post(f"{path}/{what}", json=told)).status_code == 200
+
+    await does("activation", centre="emergency", activation="activate")
+    for count in (1, 2):
+        await does("departments/emergency/answer", answer="coming")
+        await ward.look()
+        await does("departments/emergency/answer", answer="cannot")
+        due = await ward.due(name)
+        assert due is not None
+        assert due <= datetime.now(UTC)
+        await ward.look()
+        await ward.look()
+        assert await ward.told(name) == [("department_answered", "department_lead", 1)] * count
+
+
+async def test_an_act_counts_from_when_it_came_and_none_is_still_to_come(ward: Ward) -> None:
+    name = await ward.bind(90)
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}"
+    now = datetime.now(UTC)
+    back = {"occurred_at": (now - timedelta(seconds=60)).isoformat()}
+    told = (await ward.http.post(f"{path}/acknowledgement", json=back)).json()["handoff"]
+    met = [datetime.fromisoformat(each["met_at"]) for each in told["promises"]]
+    assert len(met) == 3
+    assert all(now <= each for each in met)
+    assert datetime.fromisoformat(told["acknowledged_at"]) == now - timedelta(seconds=60)
+    ahead = {"occurred_at": (now + timedelta(hours=1)).isoformat()}
+    refused = await ward.http.post(f"{path}/arrival", json=ahead)
+    assert (refused.status_code, refused.json()["title"]) == (422, "In the future")
+    assert "'occurred_at'" in refused.json()["detail"]
+
+
 # -- over many -------------------------------------------------------------------------------------
 
 

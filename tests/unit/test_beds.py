@@ -235,6 +235,13 @@ def test_advice_ends_by_itself() -> None:
         assert (overview(beds, (), RULES, at(second)).divert is not None) is stands
 
 
+def test_advice_that_is_dated_ahead_is_of_now() -> None:
+    beds, _ = say(NOBODY, advice(600, second=300), RULES, at(60))
+    told = overview(beds, (), RULES, at(61)).divert
+    assert told is not None
+    assert told.since == at(60)
+
+
 def test_advice_is_taken_back_once_and_only_what_stands() -> None:
     beds, _ = say(NOBODY, advice(600), RULES, at(0))
     end = DivertEnded(event_id="e", occurred_at=at(60), staff_id="n-3")

@@ -238,6 +238,16 @@ def test_the_same_act_again_changes_nothing_and_its_key_stands_for_no_other(
             act(case, doing(kind, **other), at(400))
 
 
+@kinds
+def test_an_act_that_is_still_to_come_is_refused_with_what_to_do(kind: type[Event]) -> None:
+    """A clock may be two minutes ahead; more is a slip."""
+    case = ready(kind)
+    with pytest.raises(Rejected, match=r"422 In the future: It is 2026-03-01T08:03:00Z here. Say"):
+        act(case, doing(kind, second=300.5), at(180))
+    ahead = doing(kind, second=300)
+    assert act(act(case, ahead, at(180))[0], ahead, at(0))[1] == (), "a repeat is no new act"
+
+
 def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
     """Senders number for themselves."""
     case = died()
@@ -375,7 +385,8 @@ def signed(side: str, by: str, second: float = 300) -> HandoverSigned:
 def test_two_people_sign_and_care_is_handed_over_whoever_signs_first(first: str) -> None:
     second = {"gave": "received", "received": "gave"}[first]
     names = {"gave": "crew-7", "received": "doctor-3"}
-    half, told = act(bound(), signed(first, names[first], 310), at(311))
+    there = after(doing(PatientArrived, second=200))
+    half, told = act(there, signed(first, names[first], 310), at(311))
     assert (list(map(type, told)), half.is_locked) == ([HandoverSigned], False)
     case, (_, over) = act(half, signed(second, names[second], 305), at(312))
     assert isinstance(over, CareTransferred)
@@ -385,6 +396,20 @@ def test_two_people_sign_and_care_is_handed_over_whoever_signs_first(first: str)
     assert (handoff.received_by, handoff.handed_over_by) == ("doctor-3", "crew-7")
     assert handoff.transferred_at == at(310)
     assert act(case, signed(second, names[second], 305), at(400)) == (case, ())
+
+
+def test_who_is_handed_over_has_come_though_nobody_said_so() -> None:
+    half = after(signed("gave", "crew-7", 310), doing(DirectToConfirmed))
+    case, (_, come, over) = act(half, signed("received", "doctor-3", 290), at(312))
+    assert isinstance(come, PatientArrived)
+    assert isinstance(over, CareTransferred)
+    assert (come.occurred_at, come.recorded_at) == (at(310), at(312)) == (
+        over.occurred_at, over.recorded_at,
+    )  # fmt: skip
+    assert (come.inferred, come.place, come.staff_id) == (True, None, "doctor-3")
+    assert (case.handoff.arrived_at, case.handoff.arrived_in) == (at(310), None)
+    with pytest.raises(Rejected, match=r"409 Handed over: .* Write what it lacks as an addendum"):
+        act(case, doing(PatientArrived), at(320))
 
 
 def test_nobody_signs_for_both_sides_and_no_side_twice() -> None:

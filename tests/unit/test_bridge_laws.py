@@ -27,6 +27,7 @@ from schemas.handoff import (
     AdmissionCancelled,
     AdmissionOpened,
     CentreActivated,
+    DepartmentAnswered,
     Escalated,
     FormalityCompleted,
     HandoffEvent,
@@ -61,6 +62,7 @@ ACTS: Mapping[type[HandoffEvent], dict[str, Any]] = {
     Accepted: {},
     RedirectRequested: {"reason": "no_bed"},
     CentreActivated: {"centre": "trauma", "activation": "activate", "departments": ("imaging",)},
+    DepartmentAnswered: {"department": "imaging", "answer": "coming"},
     IdentityBound: {"reference": "V-1"},
     FormalityCompleted: {"formality": "consent"},
     PatientArrived: {},
@@ -155,7 +157,10 @@ class Bridge:
             )
             return signed
         wanted = list(ACTS)[choice % len(ACTS)]
-        event: HandoffEvent = made(wanted, f"a-{number}", 10.0 * number, **of, **ACTS[wanted])
+        says = dict(ACTS[wanted])
+        if wanted is DepartmentAnswered and number % 2:
+            says["answer"] = "cannot"
+        event: HandoffEvent = made(wanted, f"a-{number}", 10.0 * number, **of, **says)
         return event
 
     def _input(self, given: Input, number: int) -> Event:

@@ -8,15 +8,20 @@ from schemas.handoff import (
     Acknowledged,
     CareTransferred,
     CentreActivated,
+    DepartmentAnswered,
     DirectToConfirmed,
+    HandoverSigned,
     MilestoneReached,
     OutcomeReported,
     Owed,
     PatientArrived,
 )
 from schemas.triage import Centre, DirectTo
+from services.bridge.acts import act
 from services.bridge.indicators import FacilityIndicators, Part, Stay, indicators
 from services.bridge.item import Item, item_of
+from services.bridge.promise import keep
+from tests.unit.test_bridge_acts import at, signed
 from tests.unit.test_promise import Ward, bound, concern
 
 
@@ -50,6 +55,53 @@ def test_what_was_acknowledged_in_time_late_and_never() -> None:
     assert (kept.numerator, kept.denominator, kept.missing) == (2, 3, 0)
     assert (kept.rate, kept.p50_s, kept.p90_s) == (0.666667, 60, 61)
     assert (found.patients, found.arrived_before) == (5, 1)
+
+
+def test_a_department_that_could_not_come_after_all_has_not_answered_in_time() -> None:
+    ward = bound("critical")
+    team = {"centre": "stroke", "activation": "activate", "departments": ("imaging",)}
+    ward.does(CentreActivated, 10, **team)
+    ward.does(DepartmentAnswered, 20, department="imaging", answer="coming")
+    assert counted(ward).promises[Owed.DEPARTMENT_ANSWERED].numerator == 1
+    ward.does(DepartmentAnswered, 30, department="imaging", answer="cannot")
+    assert counted(ward).promises[Owed.DEPARTMENT_ANSWERED].denominator == 0
+    kept = counted(over(ward)).promises[Owed.DEPARTMENT_ANSWERED]
+    assert (kept.numerator, kept.denominator, kept.missing) == (0, 0, 1)
+
+
+def test_what_is_dated_back_is_no_answer_in_time() -> None:
+    ward = bound("critical")
+    ward.looks(60.5)
+    ward.at_once(Acknowledged, 97, 0)
+    kept = counted(ward).promises[Owed.ACKNOWLEDGED]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (0, 1, 97)
+
+
+def test_what_was_late_is_not_in_time_where_it_is_due_later_in_the_end() -> None:
+    ward = bound("critical", concern("chest_pain", direct_to="cath_lab"))
+    ward.comes(10, 1000)
+    assert ("direct_to_confirmed", "board", 1) in ward.looks(700)
+    ward.comes(710, 2000)
+    ward.does(DirectToConfirmed, 720, direct_to="cath_lab")
+    kept = counted(ward).promises[Owed.DIRECT_TO_CONFIRMED]
+    assert (kept.numerator, kept.denominator) == (0, 1)
+
+
+def test_a_doctor_who_was_there_in_time_counts_so_though_it_was_entered_late() -> None:
+    ward = bound("severe")
+    ward.does(PatientArrived, 100)
+    assert ("first_doctor", "board", 1) in ward.looks(700)
+    ward.at_once(MilestoneReached, 800, 150, milestone="first_doctor")
+    kept = counted(ward).promises[Owed.FIRST_DOCTOR]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (1, 1, 50)
+
+
+def test_what_was_done_before_its_clock_began_took_no_time() -> None:
+    ward = bound("severe", concern("stroke"))
+    ward.does(PatientArrived, 100)
+    ward.at_once(MilestoneReached, 120, 40, milestone="ct_done")
+    kept = counted(ward).clocks["arrival_to_ct"]
+    assert (kept.numerator, kept.denominator, kept.p50_s) == (1, 1, 0)
 
 
 def test_who_owes_nothing_stands_nowhere() -> None:
@@ -94,6 +146,29 @@ def test_where_they_were_brought_of_those_who_were_to_go_straight_there() -> Non
     assert found.direct == {
         DirectTo.CATH_LAB: Part(numerator=2, denominator=3, missing=1, rate=0.666667)
     }
+
+
+def test_where_who_was_handed_over_without_an_arrival_was_brought_nobody_has_said() -> None:
+    ward = bound("critical", concern("stroke"))
+    ward.does(DirectToConfirmed, 10, direct_to="ct")
+    ward.does(HandoverSigned, 900, side="gave")
+    ward.case, told = act(ward.case, signed("received", "doctor-3", 910), at(911))
+    ward.case = keep(ward.case, ward.facility, at(911))
+    assert [type(each) for each in told] == [HandoverSigned, PatientArrived, CareTransferred]
+    found = counted(ward)
+    assert found.direct == {DirectTo.CT: Part(numerator=0, denominator=0, missing=1, rate=None)}
+    clock = found.clocks["arrival_to_ct"]
+    assert (clock.denominator, clock.missing) == (0, 1)
+    (arrival,) = (c for c in ward.case.handoff.clocks if c.clock == "arrival_to_ct")
+    assert arrival.began_at == at(910)
+
+
+def test_who_was_handed_over_before_arrivals_were_inferred_is_missing_too() -> None:
+    ward = bound("critical")
+    ward.does(DirectToConfirmed, 10, direct_to="ct")
+    ward.does(CareTransferred, 900, handed_over_by="crew-1")
+    assert ward.case.handoff.arrived_at is None
+    assert counted(ward).direct[DirectTo.CT].missing == 1
 
 
 def test_whether_those_who_were_announced_were_the_centres() -> None:

@@ -150,6 +150,18 @@ def test_who_said_that_they_come_is_not_called(answer: Any, says: dict[str, int]
     assert found(with_it(said, other))
 
 
+def test_who_cannot_come_after_all_is_called_each_time_that_they_say_so() -> None:
+    answers = [
+        of_patient(handoff.DepartmentAnswered, t, **SIGNED, department="imaging", answer=answer)
+        for t, answer in ((47, "coming"), (48, "cannot"), (50, "coming"), (51, "cannot"))
+    ]
+    first, second = (
+        alarm(t, Owed.DEPARTMENT_ANSWERED, department="imaging", because="called") for t in (49, 52)
+    )
+    assert found(with_it(*answers[:2], first, *answers[2:], second))
+    assert found(with_it(*answers[:3], first), false_alarm=1)
+
+
 def test_who_is_asked_to_look_again_has_not_looked_yet() -> None:
     """Whether it is asked again the bridge alone knows; after the arrival nobody asks."""
     assert found(with_it(alarm(48, Owed.ACKNOWLEDGED, because="bound")), false_alarm=1)

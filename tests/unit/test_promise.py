@@ -271,6 +271,47 @@ def test_to_ask_for_another_hospital_ends_nothing_until_one_is_chosen() -> None:
     assert ward.looks(150) == [("acknowledged", "board", 1)], "the next begins anew"
 
 
+@pytest.mark.parametrize(
+    ("kind", "said", "owed"),
+    [
+        (Acknowledged, {}, Owed.ACKNOWLEDGED),
+        (Accepted, {}, Owed.DISPLAYED),
+        (DirectToConfirmed, {"direct_to": "cath_lab"}, Owed.DIRECT_TO_CONFIRMED),
+        (DepartmentAnswered, {"department": "imaging", "answer": "coming"},
+         Owed.DEPARTMENT_ANSWERED),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("said_at", [-400, 70, 140])
+def test_what_answers_a_promise_is_met_when_it_came_whatever_is_said_of_its_time(
+    kind: type[Event], said: dict[str, Any], owed: Owed, said_at: float
+) -> None:
+    ward = bound("critical", concern("chest_pain", direct_to="cath_lab"))
+    if kind is DepartmentAnswered:
+        ward.does(CentreActivated, 5, centre="stroke", activation="activate",
+                  departments=("imaging",))  # fmt: skip
+    ward.at_once(kind, 61, said_at, **said)
+    assert ward.promise(owed).met_at == at(61)
+    if kind is Acknowledged:
+        assert ward.case.handoff.acknowledged_at == at(said_at), "what was said stands beside it"
+
+
+def test_nothing_is_met_before_it_was_asked_for_by_whichever_clock() -> None:
+    ward = bound()
+    ward.at_once(Acknowledged, -0.5, -0.5)
+    assert {each.met_at for each in ward.case.handoff.promises} == {at(0)}
+
+
+def test_a_doctor_who_was_there_before_the_patient_was_there_when_they_came() -> None:
+    ward = bound("severe")
+    ward.does(PatientArrived, 100)
+    ward.at_once(MilestoneReached, 160, 40, milestone="first_doctor")
+    assert ward.promise(Owed.FIRST_DOCTOR).met_at == at(100)
+    other = bound("severe")
+    other.does(PatientArrived, 100)
+    other.at_once(MilestoneReached, 400, 130, milestone="first_doctor")
+    assert other.promise(Owed.FIRST_DOCTOR).met_at == at(130), "its own time, entered later"
+
+
 def test_an_arrival_ends_what_was_due_before_it() -> None:
     ward = bound()
     ward.does(PatientArrived, 59)
@@ -327,6 +368,69 @@ def test_who_has_acknowledged_is_asked_again_when_the_patient_is_worse() -> None
         ward.does(Acknowledged, 300)
 
 
+@pytest.mark.parametrize(
+    ("level", "due"), [("critical", 160), ("severe", 220), ("urgent", None), ("non_urgent", None)]
+)
+def test_who_had_no_level_yet_is_not_worse_for_having_one(level: str, due: float | None) -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    ward.does(Acknowledged, 10)
+    ward.triage(level, 100)
+    assert ward.due() == due
+    assert ward.promise(Owed.ACKNOWLEDGED).because == ("bound" if due is None else "triaged")
+    assert [step for step in ward.looks(10_000) if step[0] == "acknowledged"] == (
+        [] if due is None else [("acknowledged", "dispatch", 3)]
+    )
+
+
+def test_who_is_worse_than_what_a_human_saw_is_so_whatever_came_between() -> None:
+    ward = bound("not_yet")
+    ward.does(Acknowledged, 10)
+    ward.triage("non_urgent", 100)
+    ward.triage("severe", 200)
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (320, "triaged")
+
+
+@pytest.mark.parametrize(
+    ("level", "arrives", "due"),
+    [
+        ("critical", None, 160),
+        ("severe", None, 220),
+        ("urgent", None, 300),
+        ("urgent", 1500, 1200),
+        ("non_urgent", None, None),
+        ("non_urgent", 1500, None),
+    ],
+)
+def test_what_nobody_has_seen_yet_is_due_by_the_level_that_is_known_now(
+    level: str, arrives: float | None, due: float | None
+) -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    if arrives is not None:
+        ward.comes(2, 1200)
+    ward.triage(level, 100)
+    if arrives is not None:
+        ward.comes(110, arrives)
+    assert ward.due() == due
+    known = ward.promise(Owed.ACKNOWLEDGED)
+    assert (known.level, known.because == "bound") == (level, level in {"urgent", "non_urgent"})
+    if due is None:
+        assert ward.looks(10_000) == []
+
+
+def test_the_ladder_of_who_needs_nothing_ends_and_begins_anew_when_they_are_worse() -> None:
+    ward = bound("not_yet")
+    ward.receives(1, displayed=True)
+    assert ward.looks(300) == [("acknowledged", "board", 1)]
+    ward.triage("non_urgent", 310)
+    assert next_due(ward.case, H1) is None
+    ward.triage("critical", 400)
+    assert (ward.due(), ward.promise(Owed.ACKNOWLEDGED).because) == (460, "worse")
+    assert ward.looks(460) == [("acknowledged", "board", 1)]
+    assert ward.looks(520) == [("acknowledged", "shift_lead", 2)]
+
+
 def test_who_has_acknowledged_is_asked_again_when_another_centre_is_concerned() -> None:
     ward = bound("severe", concern("stroke"))
     ward.does(Acknowledged, 10)
@@ -355,6 +459,8 @@ def test_nobody_acknowledges_what_they_have_not_seen() -> None:
     ward.triage("critical", 5)
     with pytest.raises(Rejected, match="409 Changed since: Version 2"):
         ward.does(Acknowledged, 6, version=seen)
+    with pytest.raises(Rejected, match=r"422 No such version: .* the record is at 2"):
+        ward.does(Acknowledged, 7, version=3)
     ward.does(Acknowledged, 7, version=ward.case.version)
     assert ward.due() is None
 
@@ -368,6 +474,11 @@ def called(second: float = 30) -> Ward:
     ward = bound()
     ward.does(CentreActivated, second, centre="trauma", activation="activate", departments=TEAM)
     return ward
+
+
+def department(ward: Ward, name: str) -> Promise:
+    (found,) = (each for each in ward.case.handoff.promises if each.department == name)
+    return found
 
 
 def answers(ward: Ward, department: str, second: float, answer: str = "coming") -> None:
@@ -397,6 +508,37 @@ def test_of_a_department_that_cannot_come_the_lead_is_called_at_once() -> None:
     ]
 
 
+def test_of_a_department_that_cannot_come_after_all_the_lead_is_called_at_once() -> None:
+    ward = called()
+    answers(ward, "imaging", 40)
+    answers(ward, "imaging", 50, "cannot")
+    imaging = department(ward, "imaging")
+    assert (imaging.is_open, imaging.due_at) == (True, at(50)), "the newest answer decides"
+    assert next_due(ward.case, H1) == at(50)
+    assert ward.looks(50) == [("department_answered", "department_lead", 1)]
+    answers(ward, "imaging", 51, "cannot")
+    ward.triage("critical", 52)
+    assert department(ward, "imaging").due_at == at(50), "said again it puts nothing off"
+    assert ward.looks(60) == []
+    answers(ward, "imaging", 70)
+    assert department(ward, "imaging").met_at == at(70)
+
+
+def test_each_time_a_department_goes_back_on_its_word_its_lead_is_called_once() -> None:
+    ward = called()
+    assert len(ward.looks(150)) == 4, "silent"
+    for second in (200, 300):
+        answers(ward, "imaging", second)
+        assert ward.looks(second + 1) == []
+        answers(ward, "imaging", second + 50, "cannot")
+        for later in (second + 50, second + 60):
+            told = ward.looks(later)
+            assert told == ([("department_answered", "department_lead", 1)] * (later % 100 == 50))
+    late = [e for e in ward.told if isinstance(e, Escalated) and e.department == "imaging"]
+    assert [each.occurred_at for each in late] == [at(150), at(250), at(350)]
+    assert len({each.event_id for each in late}) == 3
+
+
 def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
     ward = called()
     ward.does(
@@ -407,11 +549,11 @@ def test_a_second_team_calls_those_alone_who_were_not_called() -> None:
     assert departments == [*TEAM, "neurology"]
 
 
-def test_a_time_in_the_future_puts_nothing_off() -> None:
+def test_a_clock_that_is_ahead_puts_nothing_off() -> None:
     ward = bound("severe")
     later = {"centre": "trauma", "activation": "activate", "departments": TEAM}
-    ward.at_once(CentreActivated, 30, 9000, **later)
-    ward.at_once(PatientArrived, 40, 9000)
+    ward.at_once(CentreActivated, 30, 150, **later)
+    ward.at_once(PatientArrived, 40, 160)
     assert ward.due(Owed.FIRST_DOCTOR) == 640
     assert {p.since for p in ward.case.handoff.promises if p.department} == {at(30)}
 
@@ -532,11 +674,12 @@ def test_what_is_not_asked_for_is_never_late_so_it_has_to_be_named(tmp_path: Pat
 
 HAPPENS = some.tuples(
     some.sampled_from(
-        ["triage", "comes", "receives", "acts", "looks", "looks", "arrives", "binds"]
+        ["triage", "comes", "receives", "acts", "calls", "answers", "looks", "looks", "arrives",
+         "binds"]
     ),
     some.integers(0, 240),
     some.integers(0, 11),
-)
+)  # fmt: skip
 
 
 def happens(ward: Ward, what: str, second: float, choice: int) -> None:
@@ -551,6 +694,12 @@ def happens(ward: Ward, what: str, second: float, choice: int) -> None:
         case "acts":
             kind = (Acknowledged, Accepted, RedirectRequested)[choice % 3]
             ward.does(kind, second, **({"reason": "no_bed"} if choice % 3 == 2 else {}))
+        case "calls":
+            ward.does(
+                CentreActivated, second, centre="trauma", activation="activate", departments=TEAM
+            )
+        case "answers":
+            answers(ward, TEAM[choice % 4], second, ("coming", "cannot")[choice % 2])
         case "arrives":
             ward.does(PatientArrived, second)
         case "binds":
@@ -584,7 +733,8 @@ def test_steps_come_in_order_once_and_never_before_they_are_due(
     by_promise = Counter((e.facility_id, e.owed, e.because) for e in late)
     assert all(count <= 3 * len(acts) + 3 for count in by_promise.values())
     for one, other in pairwise(late):
-        assert one.occurred_at <= other.occurred_at or one.owed is not other.owed
+        is_same = (one.owed, one.department) == (other.owed, other.department)
+        assert one.occurred_at <= other.occurred_at or not is_same
 
 
 def waits(ward: Ward, second: float) -> None:
