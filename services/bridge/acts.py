@@ -95,7 +95,7 @@ def _told(case: Case, event: EncounterEvent, now: datetime) -> Decision:
         if case.outcome is not Outcome.DIED_EN_ROUTE:
             wanted = "Nobody has said that the patient died on the way. Report it as the outcome."
             raise Rejected(409, "Not died on the way", wanted)
-        ended, cancelled = admission.cancel(case, Outcome.DIED_EN_ROUTE, now)
+        ended, cancelled = admission.end(case, event, now)
         return ended, [event, *cancelled]
     if not isinstance(event, CentreActivated) or event.centre in case.centres:
         return case, [event]

@@ -63,6 +63,9 @@ def known(told: Told) -> Iterator[Resource]:
         yield fact("gestation", valueQuantity=quantity(patient.gestation_weeks, "wk"))
     if patient.postpartum_days is not None:
         yield fact("postpartum", valueQuantity=quantity(patient.postpartum_days, "d"))
+    if (end := told.case.journey_end) is not None:
+        value = concept("ends", end.outcome.value)
+        yield fact("journey_end", effectiveDateTime=utc(end.at), valueCodeableConcept=value)
     if patient.last_known_well is not None:
         yield fact("last_known_well", valueDateTime=utc(patient.last_known_well))
 

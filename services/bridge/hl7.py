@@ -14,6 +14,7 @@ from schemas.clinical import VitalSigns
 from schemas.encounter import EncounterEvent, Patient
 from schemas.envelope import derived_id
 from schemas.handoff import (
+    DeathDeclared,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -56,6 +57,7 @@ Told = (
     | IdentityBound
     | IdentityMerged
     | IdentitySplit
+    | DeathDeclared
 )
 
 
@@ -66,7 +68,7 @@ def message(event: Told, case: Case, zone: ZoneInfo) -> str:
     trigger = _trigger(event, case)
     segments = [
         *_head(trigger, event, event.facility_id, zone),
-        _pid(case, event.facility_id),
+        _pid(case, event.facility_id, zone),
         *([_mrg(event)] if isinstance(event, IdentityMerged) else []),
         _pv1(case, event.facility_id, zone),
     ]
@@ -133,8 +135,10 @@ def _head(trigger: str, event: EncounterEvent, facility_id: str, zone: ZoneInfo)
     yield _segment("EVN", {2: _time(told, zone), 6: _time(event.occurred_at, zone)})
 
 
-def _pid(case: Case, facility_id: str) -> str:
+def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
+    """A death stands in it once a doctor has declared it; what the crew says is an observation."""
     is_known = case.patient.identity == "known" or _bound(case, facility_id) is not None
+    died_at = case.handoff.death_declared_at
     return _segment(
         "PID",
         {
@@ -142,6 +146,8 @@ def _pid(case: Case, facility_id: str) -> str:
             3: _numbers(case, facility_id),
             5: "^^^^^^S",  # a pseudonym, and not even that is told
             8: _SEXES[case.patient.sex],
+            29: _time(died_at, zone),
+            30: "Y" if died_at else "",
             31: "N" if is_known else "Y",
         },
     )
@@ -175,9 +181,10 @@ def _visit(case: Case) -> str:
 
 
 def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
-    """An emergency (PV1-2, PV1-4), admitted at boarding. The encounter stands in PV1-50 too: before
-    boarding there is no admission number."""
+    """An emergency (PV1-2, PV1-4), admitted at boarding until the death was declared. The encounter
+    stands in PV1-50 too: before boarding there is no admission number."""
     admitted = case.admission.admitted_at if case.admission else None
+    ended = case.admission.ended_at if case.admission else None
     return _segment(
         "PV1",
         {
@@ -187,6 +194,7 @@ def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
             4: "E",
             19: _visit(case),
             44: _time(admitted, zone),
+            45: _time(ended, zone),
             50: _components(case.encounter_id, "", "", US, "VN"),
         },
     )
@@ -208,6 +216,9 @@ def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iter
     for each in record.centres:
         code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
         rows.append(_observed("CE", code, _coded("activations", each.activation), told))
+    if end := record.journey_end:
+        code = _components("journey_end", meaning("words", "journey_end").text, _OWN)
+        rows.append(_observed("CE", code, _coded("ends", end.outcome), _time(end.at, zone)))
     if age := record.patient.age:
         code = _components("30525-0", "年龄 · age", "LN")
         rows.append({**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"})

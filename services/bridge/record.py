@@ -45,6 +45,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         treatments=case.treatments,
         transfer=case.transfer,
         admission=case.admission,
+        journey_end=case.journey_end,
     )
 
 

@@ -50,6 +50,7 @@ from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
+from services.bridge.record import record_of
 from services.bridge.requests import (
     ActivatedCentre,
     DirectWay,
@@ -460,13 +461,14 @@ def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() ->
     assert (case.handoff.identity.reference, case.handoff.merged) == ("V-1", ())
 
 
-def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so() -> None:
+def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so_and_stays_known() -> None:
     case = died()
     assert case.admission is not None
     after_, (declared, cancelled) = act(case, doing(DeathDeclared), at(301))
     assert isinstance(cancelled, AdmissionCancelled)
     assert (cancelled.because, cancelled.admission) == (Outcome.DIED_EN_ROUTE, case.admission)
-    assert after_.admission is None
+    assert after_.admission == case.admission.but(ended_at=at(300))
+    assert record_of(after_).admission == after_.admission
     assert declared == doing(DeathDeclared)
     with pytest.raises(Rejected, match="409 Not died on the way"):
         act(bound(), doing(DeathDeclared), at(301))

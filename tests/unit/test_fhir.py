@@ -35,7 +35,13 @@ from schemas.encounter import (
     Patient,
     PatientBoarded,
 )
-from schemas.handoff import Admission, IdentityBound, OutcomeReported, RedirectRequested
+from schemas.handoff import (
+    Admission,
+    DeathDeclared,
+    IdentityBound,
+    OutcomeReported,
+    RedirectRequested,
+)
 from schemas.triage import (
     Activation,
     Bilingual,
@@ -50,6 +56,7 @@ from schemas.triage import (
     TriageDecided,
     TriageLevel,
 )
+from services.bridge.acts import act
 from services.bridge.case import Case, Handoff
 from services.bridge.fhir import as_json, bundle
 from services.bridge.handoff import hear
@@ -322,6 +329,31 @@ LEFT = OutcomeReported(**BY_STAFF | {"occurred_at": LATER}, outcome="discharged"
 def test_way_and_visit_follow_the_patient(case: Case, way: str, visit: str) -> None:
     assert encounter(case, "FLD")["status"] == way
     assert encounter(case, "EMER")["status"] == visit
+
+
+def test_a_death_on_the_way_is_the_crews_word_until_a_doctor_has_declared_it() -> None:
+    end = EncounterEnded(**COMMON | {"event_id": "end"}, outcome=Outcome.DIED_EN_ROUTE)
+    expected = BOUND.but(arrives_at=LATER + timedelta(minutes=5))
+    said, _ = hear(expected, "E-1", end, BEGIN)
+    word = observations(said)["journey_end"]
+    assert word["valueCodeableConcept"]["coding"][-1]["code"] == "died_en_route"
+    assert word["effectiveDateTime"] == "2026-03-01T08:00:00Z"
+    (patient,) = resources(said, "Patient")
+    assert "deceasedDateTime" not in patient
+    assert encounter(said, "EMER")["status"] == "planned", "they still come"
+
+    declared = DeathDeclared(**BY_STAFF | {"event_id": "d", "occurred_at": LATER})
+    over, _ = act(said, declared, LATER)
+    (patient,) = resources(over, "Patient")
+    assert patient["deceasedDateTime"] == "2026-03-01T08:20:00Z"
+    period = {"start": "2026-03-01T08:00:00Z", "end": "2026-03-01T08:20:00Z"}
+    (number,) = [n for n in patient["identifier"] if n["value"] == ADMISSION.admission_number]
+    assert number["period"] == period, "it stays, and has ended"
+    for of_class in ("FLD", "EMER"):
+        visit = encounter(over, of_class)
+        assert visit["status"] == "finished"
+        assert visit["period"]["end"] == "2026-03-01T08:20:00Z"
+        assert number in visit["identifier"]
 
 
 def test_boarding_is_admission() -> None:

@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from schemas.encounter import (
+    EncounterEnded,
     EncounterUpdated,
     PatientBoarded,
 )
 from schemas.handoff import (
     Admission,
+    DeathDeclared,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -257,6 +259,27 @@ def test_another_hospitals_number_is_not_told() -> None:
     message = hl7.message(event, case, CHINA)
     assert "V-88" not in message
     assert segment(message, "PID")[31] == "Y"
+
+
+def test_a_death_on_the_way_is_the_crews_word_until_a_doctor_has_declared_it() -> None:
+    ward = bound()
+    ward.case = ward.case.but(reserved="GC-20260301-0007")
+    ward.hears(made(PatientBoarded, "b", 30, unit_id="A-1"), 30)
+    ward.hears(made(EncounterEnded, "e", 50, outcome="died_en_route"), 50)
+    message = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert trigger(message) == "A08"
+    (row,) = (each for each in segments(message) if each[0] == "OBX" and "journey_end" in each[3])
+    assert row[5].startswith("died_en_route^")
+    assert row[14] == "20260301160050+0800"
+    assert segment(message, "PID")[29:31] == ["", ""], "nobody has declared it"
+    ward.does(DeathDeclared, 90)
+    (declared,) = told(ward, DeathDeclared)
+    message = hl7.message(declared, ward.case, CHINA)
+    pid, pv1 = segment(message, "PID"), segment(message, "PV1")
+    assert trigger(message) == "A08"
+    assert pid[29:31] == ["20260301160130+0800", "Y"]
+    assert "GC-20260301-0007^^^GREENCHANNEL^VN" in pid[3].split("~"), "the number stays"
+    assert (pv1[44], pv1[45]) == ("20260301160030+0800", "20260301160130+0800")
 
 
 # -- whatever is written ---------------------------------------------------------------------------
