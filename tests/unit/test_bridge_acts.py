@@ -148,6 +148,7 @@ def ready(kind: type[Event]) -> Case:
         OutcomeReported: CareTransferred,
         AddendumWritten: CareTransferred,
         DepartmentAnswered: CentreActivated,
+        IdentityMerged: IdentityBound,
         IdentitySplit: IdentityBound,
     }
     return after(doing(before[kind])) if kind in before else bound()
@@ -452,6 +453,22 @@ def test_a_number_that_was_merged_or_another_persons_is_bound_again() -> None:
         after(doing(IdentitySplit))
     with pytest.raises(Rejected, match="409 Itself"):
         after(doing(IdentityMerged, merged="V-1"))
+
+
+def test_numbers_are_merged_where_one_of_them_stands_for_the_patient() -> None:
+    with pytest.raises(Rejected, match=r"409 Not bound: .*/identity"):
+        after(doing(IdentityMerged))
+    bound_ = doing(IdentityBound)
+    with pytest.raises(Rejected, match="409 Not bound"):
+        after(bound_, doing(IdentityMerged, reference="V-1", merged="V-2"))
+    into = after(bound_, doing(IdentityMerged, reference="V-20260301-88", merged="V-2"))
+    assert into.handoff.identity is not None
+    assert (into.handoff.identity.reference, into.handoff.merged) == ("V-20260301-88", ("V-2",))
+    # One that was merged before goes on as a third: all of them are the patient's.
+    third = after(doing(IdentityMerged, "third", reference="V-3", merged="V-2"), case=into)
+    assert third.handoff.identity is not None
+    assert third.handoff.identity.reference == "V-3"
+    assert set(third.handoff.merged) == {"V-2", "V-20260301-88"}
 
 
 def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() -> None:
