@@ -64,6 +64,8 @@ class Answer(Value):
 
     outcome: Outcome
     reason: str = ""
+    #: Something may have come there; not where there was no connection.
+    spoken: bool = True
 
 
 class Delivery(Value):
@@ -75,6 +77,8 @@ class Delivery(Value):
     event: EncounterEvent
     case: Case
     attempts: int = 0
+    #: Something of it may have come there before this try.
+    spoken: bool = False
     #: Since when it is answered with errors, if it is.
     erring_since: datetime | None = None
 
@@ -85,6 +89,8 @@ class Next(Value):
     outcome: Outcome
     again: timedelta | None = None
     erring_since: datetime | None = None
+    #: Whether something of it may be there by now.
+    spoken: bool = True
 
 
 def is_told(channel: Channel, event: EncounterEvent) -> bool:
@@ -118,7 +124,8 @@ def after(delivery: Delivery, answer: Answer, now: datetime) -> Next:
         if now - since >= GIVES_UP:
             return Next(outcome=Outcome.REFUSED)
     wait = again_after(delivery.attempts + 1)
-    return Next(outcome=answer.outcome, again=wait, erring_since=since)
+    spoken = delivery.spoken or answer.spoken
+    return Next(outcome=answer.outcome, again=wait, erring_since=since, spoken=spoken)
 
 
 def again_after(failures: int) -> timedelta:
