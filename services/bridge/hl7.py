@@ -137,7 +137,8 @@ def _head(trigger: str, event: EncounterEvent, facility_id: str, zone: ZoneInfo)
 
 def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
     """A death stands in it once a doctor has declared it; what the crew says is an observation."""
-    is_known = case.patient.identity == "known" or _bound(case, facility_id) is not None
+    bound = _bound(case, facility_id)
+    is_known = case.patient.identity == "known" or (bound is not None and not bound.provisional)
     died_at = case.handoff.death_declared_at
     return _segment(
         "PID",

@@ -251,6 +251,16 @@ def test_a_hospital_that_the_patient_has_left_hears_nothing_more_of_them() -> No
     assert "H-2" not in message
 
 
+def test_a_provisional_number_says_not_who_it_is() -> None:
+    ward = bound()
+    ward.does(IdentityBound, 60, reference="TEMP-1", provisional=True)
+    pid = segment(hl7.message(last(ward), ward.case, CHINA), "PID")
+    assert "TEMP-1^^^H-1^PI" in pid[3].split("~")
+    assert pid[31] == "Y", "still unknown"
+    ward.does(IdentityBound, 70, reference="V-88")
+    assert segment(hl7.message(last(ward), ward.case, CHINA), "PID")[31] == "N"
+
+
 def test_another_hospitals_number_is_not_told() -> None:
     ward = bound()
     event = told(ward, PreArrivalNotified)[0]
