@@ -19,7 +19,6 @@ from services.bridge.fhir_clinical import (
     examination,
     finding,
     known,
-    last,
     treatment,
     triage,
     vitals,
@@ -38,6 +37,7 @@ from services.bridge.fhir_parts import (
     own,
     utc,
 )
+from services.bridge.record import last
 from services.bridge.terminology import meaning
 
 #: How it went on in the hospital, where the visit is over with it.
@@ -159,7 +159,18 @@ def _field(told: Told, status: str) -> Resource:
         reasonCode=_complaint(case),
         period=_period(case.boarded_at, handoff.death_declared_at or handoff.transferred_at),
         location=[{"location": unit}] if unit else [],
+        **_crew(case),
     )
+
+
+def _crew(case: Case) -> Resource:
+    """Who is with the patient, and how to call them: a phone of the vehicle, and nobody's name."""
+    if case.call_back is None:
+        return {}
+    phone = {"system": "phone", "value": case.call_back, "use": "work"}
+    who = {"text": meaning("words", "crew").text}
+    crew = {"resourceType": "PractitionerRole", "id": "crew", "code": [who], "telecom": [phone]}
+    return {"contained": [crew], "participant": [{"individual": {"reference": "#crew"}}]}
 
 
 def _visit(told: Told, status: str) -> Resource:

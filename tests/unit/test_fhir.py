@@ -34,11 +34,13 @@ from schemas.encounter import (
     Outcome,
     Patient,
     PatientBoarded,
+    Precaution,
 )
 from schemas.handoff import (
     Admission,
     DeathDeclared,
     IdentityBound,
+    JourneyEnd,
     OutcomeReported,
     RedirectRequested,
 )
@@ -141,8 +143,9 @@ def everything() -> Case:
         patient=Patient(
             age=Age(years=0.5, estimated=True), birth_time=BEGIN, sex="female", pregnant="yes",
             gestation_weeks=38.5, postpartum_days=0, complaint=Complaint.OBSTETRIC,
-            complaint_text=" 宫缩 ", last_known_well=BEGIN,
+            complaint_text=" 宫缩 ", last_known_well=BEGIN, precautions=get_args(Precaution),
         ),
+        call_back="555-0142", journey_end=JourneyEnd(outcome=Outcome.DIED_EN_ROUTE, at=BEGIN),
         decision=decided(
             *(taken(name, value) for name, value in vitals.items()),
             invalid=(taken("heart_rate", Invalid(invalid="999")),),
@@ -224,6 +227,29 @@ def test_two_patients_and_two_facilities_share_no_resource() -> None:
     for other in others:
         theirs = {entry["fullUrl"] for entry in told(other, other.facility_id or "")["entry"]}
         assert not mine & theirs
+
+
+def test_precautions_are_observed_each_and_nobody_knows_what_was_not_said() -> None:
+    def said(*found: Precaution) -> set[str]:
+        patient = BOUND.patient.but(precautions=found)
+        kinds = resources(BOUND.but(patient=patient), "Observation")
+        values = [each.get("valueCodeableConcept", {}).get("coding", []) for each in kinds]
+        codings = [coding for value in values for coding in value]
+        return {c["code"] for c in codings if c["system"] == "urn:greenchannel:precautions"}
+
+    assert said("airborne", "contact") == {"airborne", "contact"}
+    assert said() == {"none"}
+    assert "precaution" in observations(BOUND.but(patient=Patient(precautions=())))
+    assert "precaution" not in observations(BOUND)
+
+
+def test_how_to_call_them_stands_with_the_crew_of_the_way() -> None:
+    way = encounter(everything(), "FLD")
+    (crew,) = way["contained"]
+    assert crew["telecom"] == [{"system": "phone", "value": "555-0142", "use": "work"}]
+    assert way["participant"][0]["individual"]["reference"] == f"#{crew['id']}"
+    assert "contained" not in encounter(BOUND, "FLD")
+    assert "555-0142" not in as_json(bundle(everything(), "H1", ZONE, withdrawn=True))
 
 
 def test_an_examination_says_who_answers_for_it_and_where_its_file_lies() -> None:
