@@ -85,6 +85,10 @@ class Admission(Value):
     provisional: bool = Field(
         default=False, description="Nobody knows yet who it is: the wristband stands for a name."
     )
+    ended_at: Moment | None = Field(
+        default=None,
+        description="When a doctor declared the death of who died on the way: it has ended.",
+    )
     inferred: bool = Field(
         default=False, description="Nobody pressed boarding; the unit left with the patient."
     )
@@ -111,6 +115,13 @@ class Trend(Value):
 
     name: Identifier
     value: float
+    at: Moment
+
+
+class JourneyEnd(Value):
+    """How the crew says that the way ended. Nobody is dead by it before a doctor declares it."""
+
+    outcome: Outcome
     at: Moment
 
 
@@ -162,6 +173,9 @@ class PreArrivalRecord(Value):
     )
     admission: Admission | None = Field(
         default=None, description="None until the patient has boarded."
+    )
+    journey_end: JourneyEnd | None = Field(
+        default=None, description="Of who died on the way: the crew's word, and when it was."
     )
 
 
@@ -222,7 +236,8 @@ class AdmissionConfirmed(EncounterEvent):
 
 
 class AdmissionCancelled(EncounterEvent):
-    """The patient came to another end than a hospital. The number is not used again."""
+    """The patient came to another end than a hospital, or a doctor has declared the death of who
+    died on the way. The number is not used again."""
 
     admission: Admission
     facility_id: Identifier | None = None

@@ -110,7 +110,7 @@ def _told(case: Case, event: EncounterEvent, now: datetime) -> Decision:
         if case.outcome is not Outcome.DIED_EN_ROUTE:
             wanted = "Nobody has said that the patient died on the way. Report it as the outcome."
             raise Rejected(409, "Not died on the way", wanted)
-        ended, cancelled = admission.cancel(case, Outcome.DIED_EN_ROUTE, now)
+        ended, cancelled = admission.end(case, event, now)
         return ended, [event, *cancelled]
     if not isinstance(event, CentreActivated) or event.centre in case.centres:
         return case, [event]
@@ -214,21 +214,31 @@ def _bound(handoff: Handoff, event: IdentityBound) -> Update:
 
 
 def _merged(handoff: Handoff, event: IdentityMerged) -> Update:
-    """The number that goes on stands for the patient; the other is kept beside it."""
+    """The number that goes on stands for the patient; the others are kept beside it."""
     if event.merged == event.reference:
         raise Rejected(409, "Itself", "A number cannot be merged into itself.")
+    known = _numbers(handoff)
+    if not {event.reference, event.merged} & known.keys():
+        wanted = "Neither number stands for the patient: bind the one that does (…/identity) first."
+        raise Rejected(409, "Not bound", wanted)
+    others = [each for each in {**known, event.merged: None} if each != event.reference]
     bound = IdentityBound(**event.model_dump(exclude={"merged"}))
-    return {"identity": bound, "merged": (*handoff.merged, event.merged)[-MOST:]}
+    return {"identity": bound, "merged": tuple(others[-MOST:])}
 
 
 def _split(handoff: Handoff, event: IdentitySplit) -> Update:
-    known = {handoff.identity.reference if handoff.identity else None, *handoff.merged}
-    if event.reference not in known:
+    if event.reference not in _numbers(handoff):
         raise Rejected(409, "Not bound", "This number does not stand for the patient.")
     left = tuple(each for each in handoff.merged if each != event.reference)
     if handoff.identity and handoff.identity.reference == event.reference:
         return {"identity": None, "merged": left}
     return {"merged": left}
+
+
+def _numbers(handoff: Handoff) -> dict[str, None]:
+    """The facility's numbers that stand for the patient, oldest first."""
+    bound = [handoff.identity.reference] if handoff.identity else []
+    return dict.fromkeys((*handoff.merged, *bound))
 
 
 def _nothing(handoff: Handoff, event: FormalityCompleted) -> Update:

@@ -13,6 +13,7 @@ from schemas.handoff import (
     AdmissionCancelled,
     AdmissionConfirmed,
     AdmissionOpened,
+    DeathDeclared,
     FormalityCompleted,
     HandoffEvent,
     IdentityBound,
@@ -155,3 +156,12 @@ def cancel(case: Case, outcome: Outcome, now: datetime) -> tuple[Case, list[Admi
         because=outcome,
     )
     return case.model_copy(update={"admission": None}), [cancelled]
+
+
+def end(case: Case, event: DeathDeclared, now: datetime) -> tuple[Case, list[AdmissionCancelled]]:
+    """End the admission of who died on the way. They are there until care is handed over, and so
+    are number, wristband and times."""
+    if case.admission is None:
+        return case, []
+    _, cancelled = cancel(case, Outcome.DIED_EN_ROUTE, now)
+    return case.but(admission=case.admission.but(ended_at=event.occurred_at)), cancelled

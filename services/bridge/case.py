@@ -20,6 +20,7 @@ from schemas.handoff import (
     Formality,
     HandoverSigned,
     IdentityBound,
+    JourneyEnd,
     MilestoneReached,
     OutcomeReported,
     Owed,
@@ -173,6 +174,8 @@ class Case(Value):
     notified_at: AwareDatetime | None = None
     ended: bool = False
     outcome: Outcome | None = None
+    #: Of who died on the way, as the crew says.
+    journey_end: JourneyEnd | None = None
     #: When we learned that care was handed over.
     locked_at: AwareDatetime | None = None
     taken: Repeats = Repeats()

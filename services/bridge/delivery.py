@@ -15,6 +15,7 @@ from schemas.encounter import EncounterEvent
 from schemas.envelope import derived_id
 from schemas.event import Identifier, Value
 from schemas.handoff import (
+    DeathDeclared,
     Escalated,
     HandoffEvent,
     IdentityBound,
@@ -39,7 +40,7 @@ GIVES_UP = timedelta(minutes=10)
 
 #: What each channel is told, besides records. Receipts are not: telling one would make the next.
 _TOLD: Mapping[Channel, tuple[type[EncounterEvent], ...]] = {
-    "hl7": (PatientArrived, IdentityBound, IdentityMerged, IdentitySplit),
+    "hl7": (PatientArrived, IdentityBound, IdentityMerged, IdentitySplit, DeathDeclared),
     "fhir": (HandoffEvent, Escalated),
     "webhook": (HandoffEvent, Escalated),
 }
@@ -63,6 +64,8 @@ class Answer(Value):
 
     outcome: Outcome
     reason: str = ""
+    #: Something may have come there; not where there was no connection.
+    spoken: bool = True
 
 
 class Delivery(Value):
@@ -74,6 +77,8 @@ class Delivery(Value):
     event: EncounterEvent
     case: Case
     attempts: int = 0
+    #: Something of it may have come there before this try.
+    spoken: bool = False
     #: Since when it is answered with errors, if it is.
     erring_since: datetime | None = None
 
@@ -84,6 +89,8 @@ class Next(Value):
     outcome: Outcome
     again: timedelta | None = None
     erring_since: datetime | None = None
+    #: Whether something of it may be there by now.
+    spoken: bool = True
 
 
 def is_told(channel: Channel, event: EncounterEvent) -> bool:
@@ -117,7 +124,8 @@ def after(delivery: Delivery, answer: Answer, now: datetime) -> Next:
         if now - since >= GIVES_UP:
             return Next(outcome=Outcome.REFUSED)
     wait = again_after(delivery.attempts + 1)
-    return Next(outcome=answer.outcome, again=wait, erring_since=since)
+    spoken = delivery.spoken or answer.spoken
+    return Next(outcome=answer.outcome, again=wait, erring_since=since, spoken=spoken)
 
 
 def again_after(failures: int) -> timedelta:

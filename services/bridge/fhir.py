@@ -19,7 +19,6 @@ from services.bridge.fhir_clinical import (
     examination,
     finding,
     known,
-    last,
     treatment,
     triage,
     vitals,
@@ -38,6 +37,7 @@ from services.bridge.fhir_parts import (
     own,
     utc,
 )
+from services.bridge.record import last
 from services.bridge.terminology import meaning
 
 #: How it went on in the hospital, where the visit is over with it.
@@ -93,7 +93,8 @@ def _bound(told: Told, zone: ZoneInfo) -> Iterator[Resource]:
     case, handoff = told.case, told.case.handoff
     yield _patient(told, zone)
     on_the_way = "in-progress" if _is_met(case) else "planned"
-    yield _field(told, "finished" if handoff.transferred_at else on_the_way)
+    is_over = handoff.transferred_at or handoff.death_declared_at
+    yield _field(told, "finished" if is_over else on_the_way)
     yield _visit(told, _status(case))
     parts = {
         "patient": list(known(told)),
@@ -118,13 +119,16 @@ def _status(case: Case) -> str:
     handoff = case.handoff
     if handoff.outcome is not None and handoff.outcome.outcome in OVER:
         return "finished"
+    if handoff.death_declared_at is not None:
+        return "finished"
     if handoff.transferred_at is not None:
         return "in-progress"
     return "arrived" if handoff.arrived_at is not None else "planned"
 
 
 def _patient(told: Told, zone: ZoneInfo) -> Resource:
-    """Nobody is named: numbers of ours, and the hospital's own once it has told it."""
+    """Nobody is named: numbers of ours, and the hospital's own once it has told it. Nobody is dead
+    before a doctor has declared it."""
     patient, identity = told.case.patient, told.case.handoff.identity
     numbers = [number("encounter", told.case.encounter_id), *_admission(told.case)]
     if identity is not None:
@@ -139,12 +143,13 @@ def _patient(told: Told, zone: ZoneInfo) -> Resource:
         identifier=numbers,
         gender=patient.sex,
         birthDate=born and born.astimezone(zone).date(),
+        deceasedDateTime=utc(told.case.handoff.death_declared_at),
     )
 
 
 def _field(told: Told, status: str) -> Resource:
     """The way to the hospital: it begins when the patient is aboard."""
-    case = told.case
+    case, handoff = told.case, told.case.handoff
     unit = case.unit_id and elsewhere("Location", "unit", case.unit_id)
     return _encounter(
         told,
@@ -152,14 +157,27 @@ def _field(told: Told, status: str) -> Resource:
         "FLD",
         status,
         reasonCode=_complaint(case),
-        period=_period(case.boarded_at, case.handoff.transferred_at),
+        period=_period(case.boarded_at, handoff.death_declared_at or handoff.transferred_at),
         location=[{"location": unit}] if unit else [],
+        **_crew(case),
     )
+
+
+def _crew(case: Case) -> Resource:
+    """Who is with the patient, and how to call them: a phone of the vehicle, and nobody's name."""
+    if case.call_back is None:
+        return {}
+    phone = {"system": "phone", "value": case.call_back, "use": "work"}
+    who = {"text": meaning("words", "crew").text}
+    crew = {"resourceType": "PractitionerRole", "id": "crew", "code": [who], "telecom": [phone]}
+    return {"contained": [crew], "participant": [{"individual": {"reference": "#crew"}}]}
 
 
 def _visit(told: Told, status: str) -> Resource:
     """The visit to this hospital. While it is planned, it begins when the patient is expected."""
     case, handoff = told.case, told.case.handoff
+    reported_at = handoff.outcome.occurred_at if handoff.outcome else None
+    over_at = handoff.death_declared_at or reported_at
     return _encounter(
         told,
         "visit",
@@ -168,8 +186,11 @@ def _visit(told: Told, status: str) -> Resource:
         priority={"coding": [coding(f"{HL7}/v3-ActPriority", "EM")]},
         reasonCode=_complaint(case),
         period=_period(
-            handoff.arrived_at or handoff.transferred_at or case.arrives_at,
-            handoff.outcome.occurred_at if handoff.outcome and status == "finished" else None,
+            handoff.arrived_at
+            or handoff.transferred_at
+            or handoff.death_declared_at
+            or case.arrives_at,
+            over_at if status == "finished" else None,
         ),
         **_destination(told),
     )
@@ -213,11 +234,11 @@ def _complaint(case: Case) -> list[Concept]:
 
 
 def _admission(case: Case) -> list[Resource]:
-    """The number, good since the patient is aboard (上车即入院)."""
+    """The number, good since the patient is aboard (上车即入院), until the admission has ended."""
     if case.admission is None:
         return []
     ours = number("admission", case.admission.admission_number)
-    return [ours | {"period": _period(case.admission.admitted_at, None)}]
+    return [ours | {"period": _period(case.admission.admitted_at, case.admission.ended_at)}]
 
 
 def _record(told: Told, at: datetime, parts: Mapping[str, Sequence[Resource]]) -> Resource:

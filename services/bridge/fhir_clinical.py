@@ -63,8 +63,25 @@ def known(told: Told) -> Iterator[Resource]:
         yield fact("gestation", valueQuantity=quantity(patient.gestation_weeks, "wk"))
     if patient.postpartum_days is not None:
         yield fact("postpartum", valueQuantity=quantity(patient.postpartum_days, "d"))
+    yield from _precautions(told)
+    if (end := told.case.journey_end) is not None:
+        value = concept("ends", end.outcome.value)
+        yield fact("journey_end", effectiveDateTime=utc(end.at), valueCodeableConcept=value)
     if patient.last_known_well is not None:
         yield fact("last_known_well", valueDateTime=utc(patient.last_known_well))
+
+
+def _precautions(told: Told) -> Iterator[Resource]:
+    """Each by itself; that there are none is known where somebody has said so."""
+    found = told.case.patient.precautions
+    for each in () if found is None else found or ("none",):
+        yield told.about(
+            "Observation",
+            f"precaution/{each}",
+            status="final",
+            code=concept("words", "precaution"),
+            valueCodeableConcept=concept("precautions", each),
+        )
 
 
 def vitals(told: Told) -> Iterator[Resource]:
@@ -129,11 +146,6 @@ def _value(taken: Input) -> Resource:
 def _sent(taken: Input) -> str | None:
     """A value that cannot be true, as it was sent."""
     return taken.value.invalid if isinstance(taken.value, Invalid) else None
-
-
-def last(findings: Iterable[FindingRecorded]) -> Iterable[FindingRecorded]:
-    """The last word on each."""
-    return {found.finding: found for found in findings}.values()
 
 
 def finding(told: Told, found: FindingRecorded) -> Resource:

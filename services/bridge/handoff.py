@@ -26,6 +26,7 @@ from schemas.encounter import (
     PatientReached,
 )
 from schemas.event import Event
+from schemas.handoff import JourneyEnd
 from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
 from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
@@ -138,10 +139,12 @@ def _sent_on(case: Case, event: EmergencyTransferRequested, now: datetime) -> De
 
 def _ended(case: Case, event: EncounterEnded, now: datetime) -> Decision:
     """Who was brought, or died on the way, stays in the queue until care is handed over; every
-    other end withdraws."""
-    stays = event.outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
-    if stays or case.is_locked:
+    other end withdraws. Of a death nobody may go on preparing unknowing: it is told at once."""
+    if event.outcome is Outcome.TRANSPORTED or case.is_locked:
         return case.but(ended=True, outcome=event.outcome), ()
+    if event.outcome is Outcome.DIED_EN_ROUTE:
+        end = JourneyEnd(outcome=event.outcome, at=event.occurred_at)
+        return notify(case.but(ended=True, outcome=event.outcome, journey_end=end), now)
     left, withdrawn = withdraw(case, now)
     after, cancelled = cancel(left, event.outcome, now) if event.outcome in CANCELS else (left, [])
     return after.but(ended=True, outcome=event.outcome), [*withdrawn, *cancelled]

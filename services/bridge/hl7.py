@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-from schemas.clinical import VitalSigns
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven, VitalSigns
 from schemas.encounter import EncounterEvent, Patient
 from schemas.envelope import derived_id
 from schemas.handoff import (
+    DeathDeclared,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -26,13 +28,15 @@ from schemas.repeats import name_of
 from schemas.triage import Input
 from services.bridge.case import Case
 from services.bridge.delivery import Answer, Outcome
-from services.bridge.record import record_of
-from services.bridge.terminology import Kind, meaning, unit_of
+from services.bridge.record import last, record_of
+from services.bridge.terminology import Kind, codes, meaning, unit_of, unit_of_dose
 
 #: What we are in MSH-3, and whose numbers ours are.
 US = "GREENCHANNEL"
 #: Codes of our own.
 _OWN = "99GC"
+#: Table 0203 has no type for what is written on a wrist.
+_WRISTBAND = "GCWB"
 #: MSH-10 takes so many characters.
 _CONTROL_ID = 20
 #: So much of what a hospital says about a refusal is kept.
@@ -49,6 +53,8 @@ _ESCAPES = {
 
 _OUTCOMES = {"A": Outcome.ACCEPTED, "E": Outcome.ERRED, "R": Outcome.REFUSED}
 
+#: Fields of a segment by their number.
+Row: TypeAlias = dict[int, str]
 Told = (
     PreArrivalNotified
     | PreArrivalWithdrawn
@@ -56,6 +62,7 @@ Told = (
     | IdentityBound
     | IdentityMerged
     | IdentitySplit
+    | DeathDeclared
 )
 
 
@@ -66,7 +73,7 @@ def message(event: Told, case: Case, zone: ZoneInfo) -> str:
     trigger = _trigger(event, case)
     segments = [
         *_head(trigger, event, event.facility_id, zone),
-        _pid(case, event.facility_id),
+        _pid(case, event.facility_id, zone),
         *([_mrg(event)] if isinstance(event, IdentityMerged) else []),
         _pv1(case, event.facility_id, zone),
     ]
@@ -133,8 +140,11 @@ def _head(trigger: str, event: EncounterEvent, facility_id: str, zone: ZoneInfo)
     yield _segment("EVN", {2: _time(told, zone), 6: _time(event.occurred_at, zone)})
 
 
-def _pid(case: Case, facility_id: str) -> str:
-    is_known = case.patient.identity == "known" or _bound(case, facility_id) is not None
+def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
+    """A death stands in it once a doctor has declared it; what the crew says is an observation."""
+    bound = _bound(case, facility_id)
+    is_known = case.patient.identity == "known" or (bound is not None and not bound.provisional)
+    died_at = case.handoff.death_declared_at
     return _segment(
         "PID",
         {
@@ -142,6 +152,8 @@ def _pid(case: Case, facility_id: str) -> str:
             3: _numbers(case, facility_id),
             5: "^^^^^^S",  # a pseudonym, and not even that is told
             8: _SEXES[case.patient.sex],
+            29: _time(died_at, zone),
+            30: "Y" if died_at else "",
             31: "N" if is_known else "Y",
         },
     )
@@ -153,10 +165,13 @@ def _mrg(event: IdentityMerged) -> str:
 
 
 def _numbers(case: Case, facility_id: str) -> str:
-    """PID-3: our encounter, our admission, and the hospital's own number once it is bound."""
+    """PID-3: our encounter, our admission, the wristband, and the hospital's own number once it is
+    bound."""
     known = [_components(case.encounter_id, "", "", US, "PI")]
     if case.admission is not None:
         known.append(_visit(case))
+        if case.admission.wristband is not None:
+            known.append(_components(case.admission.wristband, "", "", US, _WRISTBAND))
     if bound := _bound(case, facility_id):
         known.append(_components(bound.reference, "", "", facility_id, "PI"))
     return "~".join(known)
@@ -175,9 +190,10 @@ def _visit(case: Case) -> str:
 
 
 def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
-    """An emergency (PV1-2, PV1-4), admitted at boarding. The encounter stands in PV1-50 too: before
-    boarding there is no admission number."""
+    """An emergency (PV1-2, PV1-4), admitted at boarding until the death was declared. The encounter
+    stands in PV1-50 too: before boarding there is no admission number."""
     admitted = case.admission.admitted_at if case.admission else None
+    ended = case.admission.ended_at if case.admission else None
     return _segment(
         "PV1",
         {
@@ -187,6 +203,7 @@ def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
             4: "E",
             19: _visit(case),
             44: _time(admitted, zone),
+            45: _time(ended, zone),
             50: _components(case.encounter_id, "", "", US, "VN"),
         },
     )
@@ -201,30 +218,53 @@ def _pv2(patient: Patient, case: Case, zone: ZoneInfo) -> str:
 
 def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iterator[str]:
     told = _time(event.occurred_at, zone)
-    rows: list[dict[int, str]] = []
-    for name, level in (("worst", record.worst), ("current", record.current)):
-        code = _components(f"triage_{name}", f"分诊级别 · triage level, {name}", _OWN)
-        rows.append(_observed("CE", code, _coded("levels", level), told))
-    for each in record.centres:
-        code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
-        rows.append(_observed("CE", code, _coded("activations", each.activation), told))
-    if age := record.patient.age:
-        code = _components("30525-0", "年龄 · age", "LN")
-        rows.append({**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"})
-    rows += [row for each in record.inputs if (row := _measured(each, zone))]
+    rows = [
+        *_triaged(record, told),
+        *_known(record, told, zone),
+        *(row for each in record.inputs if (row := _measured(each, zone))),
+        *(row for each in last(record.findings) for row in _found(each, zone)),
+        *(row for n, each in enumerate(record.examinations, 1) for row in _shown(each, n, zone)),
+        *(_given(each, n, zone) for n, each in enumerate(record.treatments, 1)),
+    ]
     for number, row in enumerate(rows, start=1):
         yield _segment("OBX", {1: str(number), **row})
 
 
-def _measured(taken: Input, zone: ZoneInfo) -> dict[int, str] | None:
+def _triaged(record: PreArrivalRecord, told: str) -> Iterator[Row]:
+    for name, level in (("worst", record.worst), ("current", record.current)):
+        code = _components(f"triage_{name}", f"分诊级别 · triage level, {name}", _OWN)
+        yield _observed("CE", code, _coded("levels", level), told)
+    for each in record.centres:
+        code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
+        yield _observed("CE", code, _coded("activations", each.activation), told)
+
+
+def _known(record: PreArrivalRecord, told: str, zone: ZoneInfo) -> Iterator[Row]:
+    """Of the patient and the way, what has no field of its own."""
+    if end := record.journey_end:
+        code = _components("journey_end", meaning("words", "journey_end").text, _OWN)
+        yield _observed("CE", code, _coded("ends", end.outcome), _time(end.at, zone))
+    if (found := record.patient.precautions) is not None:
+        code = _components("precautions", meaning("words", "precaution").text, _OWN)
+        said = "~".join(_coded("precautions", each) for each in found or ("none",))
+        yield _observed("CE", code, said, told)
+    if record.call_back is not None:
+        code = _components("call_back", meaning("words", "call_back").text, _OWN)
+        yield _observed("ST", code, _escaped(record.call_back), told)
+    if age := record.patient.age:
+        code = _components("30525-0", "年龄 · age", "LN")
+        yield {**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"}
+
+
+def _measured(taken: Input, zone: ZoneInfo) -> Row | None:
     """A vital sign with its unit and time; one that somebody tried to measure in vain stands there
     without a value. What cannot be true is left out, and so is what was only computed."""
     if taken.name not in VitalSigns.model_fields:
         return None
-    meant, value, at = meaning("vitals", taken.name), taken.value, _time(taken.occurred_at, zone)
-    if not meant.loinc:
-        return None
-    code = _components(meant.loinc[-1], meant.text, "LN")  # the last says how it was measured
+    value, at = taken.value, _time(taken.occurred_at, zone)
+    code = _code("vitals", taken.name)
+    if taken.name == "on_oxygen" and isinstance(value, str):
+        return _observed("CE", code, _yes_or_no(value == "yes"), at)
     if value == "unmeasurable":
         return {3: code, 11: "X", 14: at}
     if isinstance(value, str):
@@ -235,12 +275,55 @@ def _measured(taken: Input, zone: ZoneInfo) -> dict[int, str] | None:
     return {**_observed("NM", code, f"{value:g}", at), 6: unit}
 
 
+def _found(found: FindingRecorded, zone: ZoneInfo) -> Iterator[Row]:
+    """What was looked for, and whether it was found."""
+    at, code = _time(found.occurred_at, zone), _code("findings", found.finding, "finding_")
+    yield _observed("CE", code, _yes_or_no(found.present), at)
+    yield from _noted(found.note, code, "note", at)
+
+
+def _shown(done: ExaminationDone, number: int, zone: ZoneInfo) -> Iterator[Row]:
+    """What was examined, and what it showed; ``number`` tells it from the others of its kind."""
+    at, code = _time(done.occurred_at, zone), _code("examinations", done.examination)
+    shows = "~".join(_coded("shown", each) for each in done.shows)
+    yield {**_observed("CE", code, shows, at), 4: str(number)}
+    yield from _noted(done.note, code, f"{number}.note", at)
+
+
+def _noted(note: str | None, code: str, number: str, at: str) -> Iterator[Row]:
+    if note and note.strip():
+        yield {**_observed("TX", code, _escaped(note.strip()), at), 4: number}
+
+
+def _given(given: TreatmentGiven, number: int, zone: ZoneInfo) -> Row:
+    """What was given or done, with its dose where one was said."""
+    kind: Kind = "drugs" if given.treatment in codes("drugs") else "measures"
+    at, code = _time(given.occurred_at, zone), _code(kind, given.treatment, "treatment_")
+    if given.dose is None:
+        return {**_observed("CE", code, _yes_or_no(True), at), 4: str(number)}
+    unit = _components(unit_of_dose(given.unit), "", "UCUM") if given.unit else ""
+    return {**_observed("NM", code, f"{given.dose:g}", at), 4: str(number), 6: unit}
+
+
+def _code(kind: Kind, name: str, before: str = "") -> str:
+    """What is observed: by LOINC where it says the same, whose last code says how it was measured;
+    else by ours, with ``before`` where kinds share a name."""
+    meant = meaning(kind, name)
+    if meant.loinc:
+        return _components(meant.loinc[-1], meant.text, "LN")
+    return _components(f"{before}{name}", meant.text, _OWN)
+
+
+def _yes_or_no(said: bool) -> str:
+    return f"{'Y' if said else 'N'}^^HL70136"
+
+
 def _coded(kind: Kind, code: str) -> str:
     """A code of ours with its words."""
     return _components(code, meaning(kind, code).text, _OWN)
 
 
-def _observed(kind: str, code: str, value: str, at: str) -> dict[int, str]:
+def _observed(kind: str, code: str, value: str, at: str) -> Row:
     return {2: kind, 3: code, 5: value, 11: "F", 14: at}
 
 

@@ -50,10 +50,33 @@ _STAY = """
              WHERE type = 'PatientArrived' AND recorded_at >= gone.at) AS arrived_at
 """
 _FIRST = """
-    SELECT id, facility_id, channel, type, event, state, attempts, erring_since,
-           now() AS now, extract(epoch FROM next_at - now())::float8 AS wait_s
-      FROM deliveries
+    SELECT id, facility_id, channel, type, event, state, attempts, spoken, erring_since,
+           now() AS now, extract(epoch FROM next_at - now())::float8 AS wait_s,
+           (SELECT min(w.seq) FROM deliveries AS w
+             WHERE w.facility_id = $1 AND w.channel = $2 AND w.encounter_id = d.encounter_id
+               AND w.seq > d.seq AND w.type = 'PreArrivalWithdrawn' AND w.refused_at IS NULL
+           ) AS left_seq
+      FROM deliveries AS d
      WHERE facility_id = $1 AND channel = $2 AND refused_at IS NULL ORDER BY seq LIMIT 1
+"""
+#: It may be there from now on, if it still stands: this waits for who withdraws, or they for this.
+_TAKE = "UPDATE deliveries SET spoken = true WHERE id = $1 RETURNING true"
+#: A withdrawal that waits is of a stay before, of which something may be there. A channel is told
+#: in order: without the record that began the stay nothing of it was told.
+_DROP = """
+    DELETE FROM deliveries
+     WHERE facility_id = $1 AND encounter_id = $2 AND NOT spoken AND refused_at IS NULL
+       AND type <> 'PreArrivalWithdrawn'
+    RETURNING channel, type = 'PreArrivalNotified'
+          AND event ->> 'version' = state -> 'handoff' ->> 'first_version' AS began
+"""
+#: The patient was withdrawn while a connection was tried that did not come about.
+_LEFT = """
+    WITH gone AS (
+        DELETE FROM deliveries WHERE id = $1
+        RETURNING type = 'PreArrivalNotified'
+              AND event ->> 'version' = state -> 'handoff' ->> 'first_version' AS began)
+    DELETE FROM deliveries WHERE seq = $2 AND (SELECT began FROM gone)
 """
 _AGES = """
     SELECT p.facility_id, p.channel, extract(epoch FROM now() - d.created_at)::float8 AS age_s
@@ -69,7 +92,8 @@ _REFUSED = """
 """
 _AGAIN = """
     UPDATE deliveries
-       SET attempts = attempts + 1, next_at = now() + $3::interval, erring_since = $4, reason = $2
+       SET attempts = attempts + 1, next_at = now() + $3::interval, erring_since = $4, reason = $2,
+           spoken = $5
      WHERE id = $1
 """
 
@@ -94,6 +118,7 @@ class First:
             event=event,
             case=Case.model_validate_json(self.row["state"]),
             attempts=self.row["attempts"],
+            spoken=self.row["spoken"],
             erring_since=self.row["erring_since"],
         )
 
@@ -113,6 +138,9 @@ async def write(
         facility_id = getattr(event, "facility_id", None) or ""
         channels = [i.channel for i in facilities.interfaces(facility_id)]
         told = [channel for channel in channels if is_told(channel, event)]
+        if told and isinstance(event, PreArrivalWithdrawn):
+            silent = await _drop(connection, event)
+            told = [channel for channel in told if channel not in silent]
         if not told:
             continue
         case = await _as_of(connection, event, facility_id, cases[event.encounter_id])
@@ -123,6 +151,13 @@ async def write(
         rows += [(id_of(c, facility_id, event), facility_id, c, *about, state) for c in told]
     if rows:
         await connection.execute(_WRITE, *(list(column) for column in zip(*rows, strict=True)))
+
+
+async def _drop(connection: Connection, event: PreArrivalWithdrawn) -> set[str]:
+    """Forget what this facility was to be told of the patient and cannot have heard of. Returns the
+    channels on which it has heard nothing, and need not hear that nobody comes."""
+    rows = await connection.fetch(_DROP, event.facility_id, event.encounter_id)
+    return {row["channel"] for row in rows if row["began"]}
 
 
 async def _as_of(
@@ -155,16 +190,24 @@ async def _as_of(
 
 
 async def first(connection: Connection, place: Place) -> First | None:
-    """What this place is told next, if anything waits."""
-    row = await connection.fetchrow(_FIRST, *place)
-    return None if row is None else First(row["id"], row["now"], row["wait_s"], row)
+    """What this place is told next, if anything waits. Where it is to be told now, it is set down
+    that it may be there: until then a withdrawal takes it away."""
+    while (row := await connection.fetchrow(_FIRST, *place)) is not None:
+        if row["left_seq"] is not None and not row["spoken"]:
+            await connection.execute(_LEFT, row["id"], row["left_seq"])
+            continue
+        is_now = row["wait_s"] <= 0
+        if is_now and not row["spoken"] and not await connection.fetchval(_TAKE, row["id"]):
+            continue  # withdrawn at this moment
+        return First(row["id"], row["now"], row["wait_s"], row)
+    return None
 
 
 async def settle(connection: Connection, name: str, following: Next, reason: str) -> None:
     """Delete what was told, set down what was refused, put off what is tried again."""
     if following.again is not None:
         since = following.erring_since
-        await connection.execute(_AGAIN, name, reason, following.again, since)
+        await connection.execute(_AGAIN, name, reason, following.again, since, following.spoken)
     elif following.outcome is Outcome.REFUSED:
         await connection.execute(_REFUSED, name, reason)
     else:

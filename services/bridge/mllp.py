@@ -15,6 +15,10 @@ CONNECT_S, ANSWER_S = 5.0, 10.0
 MOST_BYTES = 1 << 20
 
 
+class Unreached(TransientFailure):
+    """There was no connection: nothing was said."""
+
+
 class Line:
     """A connection to one listener. It is made when something is to be said, and anew after any
     failure: an answer that comes too late must not stand for the next."""
@@ -28,7 +32,8 @@ class Line:
 
     async def ask(self, message: bytes) -> bytes:
         """Send one message and return the answer to it, both without their frames. Raises
-        ``TransientFailure`` with what went wrong, fit for a log."""
+        ``TransientFailure`` with what went wrong, fit for a log; ``Unreached`` before anything was
+        said."""
         try:
             reader, writer = await self._connected()
             writer.write(BEGIN + message + END)
@@ -69,7 +74,9 @@ class Line:
                         self._host, self._port, ssl=self._tls, limit=MOST_BYTES
                     )
             except TimeoutError as error:
-                raise TransientFailure("no connection in time") from error
+                raise Unreached("no connection in time") from error
+            except OSError as error:
+                raise Unreached(_cause(error)) from error
         return self._open
 
 

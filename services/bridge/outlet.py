@@ -18,7 +18,7 @@ from services.bridge import fhir, hl7, webhook
 from services.bridge.delivery import Answer, Delivery, Outcome, judge
 from services.bridge.facility import Facilities, Interface
 from services.bridge.hospital import Place
-from services.bridge.mllp import ANSWER_S, CONNECT_S, Line
+from services.bridge.mllp import ANSWER_S, CONNECT_S, Line, Unreached
 from services.kit.errors import TransientFailure
 
 
@@ -93,7 +93,8 @@ class Hl7:
         try:
             answer = await self._line.ask(said)
         except TransientFailure as failure:
-            return Answer(outcome=Outcome.AWAY, reason=str(failure))
+            spoken = not isinstance(failure, Unreached)
+            return Answer(outcome=Outcome.AWAY, reason=str(failure), spoken=spoken)
         read = hl7.read(answer, hl7.control_id(event, delivery.facility_id))
         if read.outcome is Outcome.AWAY:
             self._line.close()  # whatever else it says is not ours to wait for
@@ -126,7 +127,8 @@ class Http:
         except TimeoutError:
             return Answer(outcome=Outcome.AWAY, reason="no answer in time")
         except httpx.RequestError as error:
-            return Answer(outcome=Outcome.AWAY, reason=type(error).__name__)
+            spoken = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            return Answer(outcome=Outcome.AWAY, reason=type(error).__name__, spoken=spoken)
 
     async def close(self) -> None:
         """End its connections."""

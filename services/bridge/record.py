@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from schemas.clinical import FindingRecorded
 from schemas.envelope import derived_id
 from schemas.handoff import PreArrivalNotified, PreArrivalRecord, PreArrivalWithdrawn
 from schemas.triage import Centre, TriageLevel
@@ -45,7 +46,13 @@ def record_of(case: Case) -> PreArrivalRecord:
         treatments=case.treatments,
         transfer=case.transfer,
         admission=case.admission,
+        journey_end=case.journey_end,
     )
+
+
+def last(findings: Iterable[FindingRecorded]) -> Iterable[FindingRecorded]:
+    """The last word on each."""
+    return {found.finding: found for found in findings}.values()
 
 
 def centres_of(case: Case) -> tuple[Centre, ...]:

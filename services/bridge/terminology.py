@@ -15,7 +15,8 @@ from schemas.triage import Bilingual
 #: A section of the file: codes of one kind.
 Kind = Literal[
     "vitals", "consciousness", "levels", "trends", "centres", "activations", "places", "complaints",
-    "findings", "examinations", "shown", "drugs", "measures", "words",
+    "findings", "examinations", "shown", "drugs", "measures", "ends",
+    "precautions", "words",
 ]  # fmt: skip
 
 

@@ -7,10 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.clinical import VitalSigns
-from schemas.encounter import EncounterUpdated, PatientBoarded
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven, VitalSigns
+from schemas.encounter import EncounterEnded, EncounterUpdated, PatientBoarded
 from schemas.handoff import (
     Admission,
+    DeathDeclared,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -37,18 +38,39 @@ def full(text: str = NASTY) -> Ward:
     """A patient of whom much is known."""
     ward = bound("critical", concern("stroke", activation="activate"), concern("trauma"))
     patient = {"complaint": "chest_pain", "complaint_text": text, "sex": "female",
-               "age": {"years": 0.04, "estimated": True}}  # fmt: skip
+               "age": {"years": 0.04, "estimated": True},
+               "precautions": ["airborne", "chemical"]}  # fmt: skip
     ward.hears(made(EncounterUpdated, "u", 10, patient=patient), 10)
     ward.hears(made(PatientBoarded, "b", 20, unit_id="A-1"), 20)
     values = dict.fromkeys(VitalSigns.model_fields, 36.55) | {
         "spo2": "unmeasurable",
         "consciousness": "V",
+        "on_oxygen": "yes",
     }
     ward.hears(with_inputs(*(taken(name, value) for name, value in values.items())), 40)
     ward.comes(41, 900)
+    number, worn = "GC-20260301-0007", "WB-20260301-0007"
     ward.case = ward.case.but(
-        admission=Admission(admission_number="GC-20260301-0007", admitted_at=at(20))
+        admission=Admission(admission_number=number, admitted_at=at(20), wristband=worn),
+        call_back="+86 555 0142",
     )
+    note = text[:500]
+    for event in (
+        made(FindingRecorded, "f", 42, finding="shock", present=True, note=note),
+        made(
+            ExaminationDone,
+            "x",
+            43,
+            examination="ecg_12_lead",
+            note=note,
+            shows=["st_elevation", "not_readable"],
+        ),
+        made(ExaminationDone, "y", 44, examination="ultrasound_fast", shows=[]),
+        made(TreatmentGiven, "t", 45, treatment="norepinephrine", dose=0.05, unit="mg"),
+        made(TreatmentGiven, "s", 46, treatment="dressing"),
+        made(EncounterEnded, "end", 47, outcome="died_en_route"),
+    ):
+        ward.hears(event, 47)
     return ward
 
 
@@ -62,6 +84,8 @@ def messages() -> list[str]:
         ward.does(PatientArrived, 70)
         ward.does(IdentityMerged, 80, reference="V-90", merged="V-20260301-88.A:b_c")
         ward.does(IdentitySplit, 85, reference="V-20260301-88.A:b_c", reason="x")
+        if ward.case.outcome is not None:
+            ward.does(DeathDeclared, 86)
         there = ward.case
         left = made(PreArrivalWithdrawn, "w", 90, facility_id="H-1", centre="emergency")
         for zone in ZONES:
@@ -78,7 +102,7 @@ def records(ward: Ward) -> list[PreArrivalNotified]:
 
 
 def acts(ward: Ward) -> list[hl7.Told]:
-    kinds = IdentityBound | IdentityMerged | IdentitySplit | PatientArrived
+    kinds = IdentityBound | IdentityMerged | IdentitySplit | PatientArrived | DeathDeclared
     return [e for e in ward.told if isinstance(e, kinds)]
 
 

@@ -498,18 +498,97 @@ async def test_a_patient_who_goes_elsewhere_is_taken_back(
     his, theirs, home, other = Mllp(), Mllp(), fresh(), fresh()
     async with listening(his), listening(theirs):
         city = City(pool, {home: [hl7_to(his)], other: [hl7_to(theirs)]})
-        name = await city.bind(home)
-        if arrived:
-            await city.does(PatientArrived, name, home)
-        await city.hears(chosen(name, other))
-        await city.hears(chosen(name, home))
-        await city.hears(chosen(name, other))
         async with telling(city):
+            name = await city.bind(home)
+            if arrived:
+                await city.does(PatientArrived, name, home)
+            for facility in (other, home, other):
+                await until(lambda: city.all_told(home, other))
+                await city.hears(chosen(name, facility))
             await until(lambda: city.all_told(home, other))
     there = ["A05", "A04", "A11"] if arrived else ["A05", "A38"]
     assert triggers(his) == [*there, "A05", "A38"]
     assert triggers(theirs) == ["A05", "A38", "A05"]
     assert all(other not in message for _, message in his.came)
+
+
+@pytest.mark.parametrize("channel", ["hl7", "webhook", "fhir"])
+async def test_a_hospital_that_was_away_and_is_left_hears_nothing_of_the_patient(
+    pool: postgres.Pool, channel: str
+) -> None:
+    his: Mllp | Web = Mllp() if channel == "hl7" else Web()
+    home, other = fresh(), fresh()
+    async with listening(his):
+        pass  # its port is known now
+    way = hl7_to(his) if isinstance(his, Mllp) else web_to(his, channel)
+    city = City(pool, {home: [way]})
+    async with telling(city):
+        name = await city.bind(home)
+        await city.hears(found(name))
+        tries = "SELECT attempts FROM deliveries WHERE facility_id = $1 ORDER BY seq"
+        await until(lambda: _first(pool, tries, home, 2))
+        await city.hears(chosen(name, other))
+        await until(lambda: city.all_told(home), why="one try may be under way just then")
+        async with listening(his):
+            stays = await city.bind(home)
+            await until(lambda: city.all_told(home))
+    assert len(his.came) == 1
+    assert stays in his.came[0][1]
+
+
+async def test_what_may_have_come_there_is_told_to_its_end_and_then_taken_back(
+    pool: postgres.Pool,
+) -> None:
+    his, home, other = Mllp(), fresh(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.append("hang")
+        name = await city.bind(home)
+        await city.hears(found(name))
+        async with telling(city):
+            await until(lambda: len(his.came) == 1)
+            await city.hears(chosen(name, other))
+            await until(lambda: city.all_told(home))
+    assert triggers(his) == ["A05", "A05", "A38"], "what was found is nobody's there any more"
+    assert his.came[0] == his.came[1]
+
+
+async def test_what_was_told_is_taken_back_and_what_waits_behind_it_is_dropped(
+    pool: postgres.Pool,
+) -> None:
+    his, home, other = Mllp(), fresh(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        async with telling(city):
+            name = await city.bind(home)
+            await until(lambda: city.all_told(home))
+        await city.hears(found(name))
+        await city.hears(chosen(name, other))
+        await city.hears(chosen(name, home))
+        await city.hears(chosen(name, other))
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    assert triggers(his) == ["A05", "A38"]
+
+
+@pytest.mark.parametrize("heard", [False, True])
+async def test_who_is_left_while_a_connection_is_tried_is_dropped_if_there_was_none(
+    pool: postgres.Pool, heard: bool
+) -> None:
+    his, home, other = Mllp(), fresh(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        name = await city.bind(home)
+        under_way = (
+            "UPDATE deliveries SET spoken = $2 WHERE facility_id = $1 AND type LIKE '%ified'"
+        )
+        await pool.execute(under_way, home, True)
+        await city.hears(chosen(name, other))
+        assert await city.waiting(home) == 2
+        await pool.execute(under_way, home, heard)
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    assert triggers(his) == (["A05", "A38"] if heard else [])
 
 
 async def test_a_hospital_that_was_chosen_and_left_at_once_hears_nothing(
@@ -545,9 +624,10 @@ async def test_what_is_learned_with_the_next_choice_is_not_told_to_the_hospital_
     his, fhir, web, home, other = Mllp(), Web(), Web(), fresh(), fresh()
     async with listening(his), listening(fhir), listening(web):
         city = City(pool, {home: [hl7_to(his), web_to(fhir, "fhir"), web_to(web)]})
-        name = await city.bind(home)
-        await city.hears(chosen(name, other), about(PatientBoarded, name, unit_id="A-1"))
         async with telling(city):
+            name = await city.bind(home)
+            await until(lambda: city.all_told(home))
+            await city.hears(chosen(name, other), about(PatientBoarded, name, unit_id="A-1"))
             await until(lambda: city.all_told(home))
     admission = (await city.case(name)).admission
     assert admission is not None
@@ -567,8 +647,9 @@ async def test_a_cancelled_admission_is_taken_back_by_its_number(pool: postgres.
         await city.hears(about(PatientBoarded, name, unit_id="A-1"))
         admission = (await city.case(name)).admission
         assert admission is not None
-        await city.hears(about(EncounterEnded, name, outcome="refused_transport"))
         async with telling(city):
+            await until(lambda: city.all_told(home))
+            await city.hears(about(EncounterEnded, name, outcome="refused_transport"))
             await until(lambda: city.all_told(home))
     assert triggers(his) == ["A05", "A08", "A38"]
     assert admission.admission_number in his.came[-1][1]

@@ -47,6 +47,7 @@ from schemas.handoff import (
     AdmissionOpened,
     CareTransferred,
     HandoffEvent,
+    JourneyEnd,
     PatientArrived,
     PreArrivalNotified,
     PreArrivalWithdrawn,
@@ -531,8 +532,30 @@ def test_every_end_but_the_handover_and_a_death_on_the_way_withdraws_the_record(
     told = tell(bound("H-1"), ended(outcome), found(), decided(1))
     comes = outcome in {Outcome.TRANSPORTED, Outcome.DIED_EN_ROUTE}
     assert len(told.withdrawn) == (0 if comes else 1)
-    assert [e.version for e in told.notified] == ([1, 2, 3] if comes else [1])
+    died = outcome is Outcome.DIED_EN_ROUTE  # a version of its own says so
+    versions = [1, 2, 3, 4] if died else [1, 2, 3] if comes else [1]
+    assert [e.version for e in told.notified] == versions
     assert told.case.ended
+
+
+def test_a_death_on_the_way_is_told_to_each_centre_at_once_and_as_the_crews_word() -> None:
+    died = tell(
+        bound("H-1"), decided(1, centres=[CHEST_PAIN]), boarded(), ended(Outcome.DIED_EN_ROUTE)
+    )
+    told = [e for e in died.notified if e.version == died.case.version]
+    assert {e.centre for e in told} == {Centre.EMERGENCY, Centre.CHEST_PAIN}
+    assert all(e.changed for e in told)
+    end = JourneyEnd(outcome=Outcome.DIED_EN_ROUTE, at=ended().occurred_at)
+    assert [e.record.journey_end for e in told] == [end, end]
+    assert died.case.handoff.death_declared_at is None
+    came = tell(bound("H-1"), ended(Outcome.TRANSPORTED), found())
+    assert came.last.record.journey_end is None, "the hospital sees who has come"
+
+
+def test_a_death_that_is_learned_after_the_handover_changes_no_record() -> None:
+    case = case_after("acknowledge,arrive,transfer")
+    told = tell(ended(Outcome.DIED_EN_ROUTE), case=case)
+    assert (told.notified, record_of(told.case)) == ([], record_of(case))
 
 
 def test_an_end_before_any_choice_tells_nobody() -> None:

@@ -50,6 +50,7 @@ from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
+from services.bridge.record import record_of
 from services.bridge.requests import (
     ActivatedCentre,
     DirectWay,
@@ -147,6 +148,7 @@ def ready(kind: type[Event]) -> Case:
         OutcomeReported: CareTransferred,
         AddendumWritten: CareTransferred,
         DepartmentAnswered: CentreActivated,
+        IdentityMerged: IdentityBound,
         IdentitySplit: IdentityBound,
     }
     return after(doing(before[kind])) if kind in before else bound()
@@ -478,6 +480,22 @@ def test_a_number_that_was_merged_or_another_persons_is_bound_again() -> None:
         after(doing(IdentityMerged, merged="V-1"))
 
 
+def test_numbers_are_merged_where_one_of_them_stands_for_the_patient() -> None:
+    with pytest.raises(Rejected, match=r"409 Not bound: .*/identity"):
+        after(doing(IdentityMerged))
+    bound_ = doing(IdentityBound)
+    with pytest.raises(Rejected, match="409 Not bound"):
+        after(bound_, doing(IdentityMerged, reference="V-1", merged="V-2"))
+    into = after(bound_, doing(IdentityMerged, reference="V-20260301-88", merged="V-2"))
+    assert into.handoff.identity is not None
+    assert (into.handoff.identity.reference, into.handoff.merged) == ("V-20260301-88", ("V-2",))
+    # One that was merged before goes on as a third: all of them are the patient's.
+    third = after(doing(IdentityMerged, "third", reference="V-3", merged="V-2"), case=into)
+    assert third.handoff.identity is not None
+    assert third.handoff.identity.reference == "V-3"
+    assert set(third.handoff.merged) == {"V-2", "V-20260301-88"}
+
+
 def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() -> None:
     case = after(doing(IdentityBound), doing(IdentityMerged), case=died())
     case = after(doing(IdentitySplit), case=case)
@@ -485,13 +503,14 @@ def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() ->
     assert (case.handoff.identity.reference, case.handoff.merged) == ("V-1", ())
 
 
-def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so() -> None:
+def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so_and_stays_known() -> None:
     case = died()
     assert case.admission is not None
     after_, (declared, cancelled) = act(case, doing(DeathDeclared), at(301))
     assert isinstance(cancelled, AdmissionCancelled)
     assert (cancelled.because, cancelled.admission) == (Outcome.DIED_EN_ROUTE, case.admission)
-    assert after_.admission is None
+    assert after_.admission == case.admission.but(ended_at=at(300))
+    assert record_of(after_).admission == after_.admission
     assert declared == doing(DeathDeclared)
     with pytest.raises(Rejected, match="409 Not died on the way"):
         act(bound(), doing(DeathDeclared), at(301))

@@ -16,6 +16,7 @@ from schemas.encounter import DestinationSelected
 from schemas.handoff import (
     AdmissionOpened,
     CareTransferred,
+    DeathDeclared,
     Escalated,
     IdentityBound,
     PatientArrived,
@@ -78,6 +79,7 @@ def test_a_record_is_told_once_and_not_per_centre_nor_per_refresh() -> None:
         (PreArrivalWithdrawn, {"centre": "emergency"}, {"hl7", "fhir", "webhook"}),
         (PreArrivalWithdrawn, {"centre": "stroke"}, set()),
         (PatientArrived, {"staff_id": "n"}, {"hl7", "fhir", "webhook"}),
+        (DeathDeclared, {"staff_id": "n"}, {"hl7", "fhir", "webhook"}),
         (IdentityBound, {"staff_id": "n", "reference": "V"}, {"hl7", "fhir", "webhook"}),
         (CareTransferred, {"staff_id": "n", "handed_over_by": "c"}, {"fhir", "webhook"}),
         (Escalated, {"step": 1, "due_at": at(0)}, {"fhir", "webhook"}),

@@ -34,8 +34,16 @@ from schemas.encounter import (
     Outcome,
     Patient,
     PatientBoarded,
+    Precaution,
 )
-from schemas.handoff import Admission, IdentityBound, OutcomeReported, RedirectRequested
+from schemas.handoff import (
+    Admission,
+    DeathDeclared,
+    IdentityBound,
+    JourneyEnd,
+    OutcomeReported,
+    RedirectRequested,
+)
 from schemas.triage import (
     Activation,
     Bilingual,
@@ -50,6 +58,7 @@ from schemas.triage import (
     TriageDecided,
     TriageLevel,
 )
+from services.bridge.acts import act
 from services.bridge.case import Case, Handoff
 from services.bridge.fhir import as_json, bundle
 from services.bridge.handoff import hear
@@ -134,8 +143,9 @@ def everything() -> Case:
         patient=Patient(
             age=Age(years=0.5, estimated=True), birth_time=BEGIN, sex="female", pregnant="yes",
             gestation_weeks=38.5, postpartum_days=0, complaint=Complaint.OBSTETRIC,
-            complaint_text=" 宫缩 ", last_known_well=BEGIN,
+            complaint_text=" 宫缩 ", last_known_well=BEGIN, precautions=get_args(Precaution),
         ),
+        call_back="555-0142", journey_end=JourneyEnd(outcome=Outcome.DIED_EN_ROUTE, at=BEGIN),
         decision=decided(
             *(taken(name, value) for name, value in vitals.items()),
             invalid=(taken("heart_rate", Invalid(invalid="999")),),
@@ -217,6 +227,29 @@ def test_two_patients_and_two_facilities_share_no_resource() -> None:
     for other in others:
         theirs = {entry["fullUrl"] for entry in told(other, other.facility_id or "")["entry"]}
         assert not mine & theirs
+
+
+def test_precautions_are_observed_each_and_nobody_knows_what_was_not_said() -> None:
+    def said(*found: Precaution) -> set[str]:
+        patient = BOUND.patient.but(precautions=found)
+        kinds = resources(BOUND.but(patient=patient), "Observation")
+        values = [each.get("valueCodeableConcept", {}).get("coding", []) for each in kinds]
+        codings = [coding for value in values for coding in value]
+        return {c["code"] for c in codings if c["system"] == "urn:greenchannel:precautions"}
+
+    assert said("airborne", "contact") == {"airborne", "contact"}
+    assert said() == {"none"}
+    assert "precaution" in observations(BOUND.but(patient=Patient(precautions=())))
+    assert "precaution" not in observations(BOUND)
+
+
+def test_how_to_call_them_stands_with_the_crew_of_the_way() -> None:
+    way = encounter(everything(), "FLD")
+    (crew,) = way["contained"]
+    assert crew["telecom"] == [{"system": "phone", "value": "555-0142", "use": "work"}]
+    assert way["participant"][0]["individual"]["reference"] == f"#{crew['id']}"
+    assert "contained" not in encounter(BOUND, "FLD")
+    assert "555-0142" not in as_json(bundle(everything(), "H1", ZONE, withdrawn=True))
 
 
 def test_an_examination_says_who_answers_for_it_and_where_its_file_lies() -> None:
@@ -322,6 +355,31 @@ LEFT = OutcomeReported(**BY_STAFF | {"occurred_at": LATER}, outcome="discharged"
 def test_way_and_visit_follow_the_patient(case: Case, way: str, visit: str) -> None:
     assert encounter(case, "FLD")["status"] == way
     assert encounter(case, "EMER")["status"] == visit
+
+
+def test_a_death_on_the_way_is_the_crews_word_until_a_doctor_has_declared_it() -> None:
+    end = EncounterEnded(**COMMON | {"event_id": "end"}, outcome=Outcome.DIED_EN_ROUTE)
+    expected = BOUND.but(arrives_at=LATER + timedelta(minutes=5))
+    said, _ = hear(expected, "E-1", end, BEGIN)
+    word = observations(said)["journey_end"]
+    assert word["valueCodeableConcept"]["coding"][-1]["code"] == "died_en_route"
+    assert word["effectiveDateTime"] == "2026-03-01T08:00:00Z"
+    (patient,) = resources(said, "Patient")
+    assert "deceasedDateTime" not in patient
+    assert encounter(said, "EMER")["status"] == "planned", "they still come"
+
+    declared = DeathDeclared(**BY_STAFF | {"event_id": "d", "occurred_at": LATER})
+    over, _ = act(said, declared, LATER)
+    (patient,) = resources(over, "Patient")
+    assert patient["deceasedDateTime"] == "2026-03-01T08:20:00Z"
+    period = {"start": "2026-03-01T08:00:00Z", "end": "2026-03-01T08:20:00Z"}
+    (number,) = [n for n in patient["identifier"] if n["value"] == ADMISSION.admission_number]
+    assert number["period"] == period, "it stays, and has ended"
+    for of_class in ("FLD", "EMER"):
+        visit = encounter(over, of_class)
+        assert visit["status"] == "finished"
+        assert visit["period"]["end"] == "2026-03-01T08:20:00Z"
+        assert number in visit["identifier"]
 
 
 def test_boarding_is_admission() -> None:

@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import (
+    ArrivalExpected,
+    EncounterEnded,
     EncounterUpdated,
     PatientBoarded,
 )
 from schemas.handoff import (
     Admission,
+    DeathDeclared,
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
@@ -225,6 +229,76 @@ def test_level_centres_and_vital_signs_stand_in_observations() -> None:
     assert known.keys().isdisjoint({"9279-1", "shock_index"})
 
 
+def rows(message: str, code: str) -> list[list[str]]:
+    """All that is observed under a code: kind, sub-number, value, unit, time."""
+    found = ([*each, *[""] * 12] for each in segments(message) if each[0] == "OBX")
+    return [
+        [row[2], row[4], row[5], row[6], row[14]] for row in found if row[3].split("^")[0] == code
+    ]
+
+
+def test_oxygen_precautions_and_how_to_call_them_are_told_by_codes_of_ours() -> None:
+    ward = bound()
+    patient = {"precautions": ["airborne", "contact"]}
+    ward.hears(made(EncounterUpdated, "u", 10, patient=patient), 10)
+    ward.hears(
+        made(ArrivalExpected, "x", 20, unit_id="A-1", call_back="555-0142", estimated_at=at(20)), 20
+    )
+    ward.hears(with_inputs(taken("spo2", 91.0), taken("on_oxygen", "yes")), 40)
+    message = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    airborne, contact = "airborne^空气隔离 · airborne", "contact^接触隔离 · contact"
+    (said,) = rows(message, "precautions")
+    assert said[2] == f"{airborne}^99GC~{contact}^99GC"
+    assert observed(message)["call_back"][0] == "555-0142"
+    assert observed(message)["on_oxygen"][0] == "Y^^HL70136"
+    ward.hears(with_inputs(taken("on_oxygen", "no")).but(number=10), 50)
+    again = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    ward.hears(with_inputs(taken("on_oxygen", {"invalid": "2"})).but(number=11), 55)
+    wrong = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert "on_oxygen" not in observed(wrong)
+    assert observed(again)["on_oxygen"][0] == "N^^HL70136"
+    none = hl7.message(told(ward, PreArrivalNotified)[0], ward.case, CHINA)
+    assert not rows(none, "precautions"), "nobody knows"
+    ward.hears(made(EncounterUpdated, "v", 60, patient={"precautions": []}), 60)
+    known = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert observed(known)["precautions"][0] == "none^无 · none^99GC"
+
+
+def test_what_was_found_examined_and_given_is_told_with_its_dose_and_time() -> None:
+    ward = bound()
+    ecg = {"examination": "ecg_12_lead", "shows": ["st_elevation"], "note": "II|III"}
+    for event in (
+        made(FindingRecorded, "f", 10, finding="shock", present=True),
+        made(FindingRecorded, "g", 20, finding="shock", present=False, note=" 已纠正 "),
+        made(ExaminationDone, "e", 30, **ecg),
+        made(ExaminationDone, "h", 40, **ecg | {"shows": ["not_readable"], "note": None}),
+        made(TreatmentGiven, "t", 50, treatment="aspirin", dose=300, unit="mg"),
+        made(TreatmentGiven, "s", 60, treatment="oxytocin", dose=10, unit="IU"),
+        made(TreatmentGiven, "r", 70, treatment="dressing"),
+    ):
+        ward.hears(event, 75)
+    message = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    seconds = {n: f"202603011600{n}+0800" for n in (20, 30, 40, 50)}
+    assert rows(message, "finding_shock") == [
+        ["CE", "", "N^^HL70136", "", seconds[20]],
+        ["TX", "note", "已纠正", "", seconds[20]],
+    ]
+    (first, note, second) = rows(message, "11524-6")
+    assert first == ["CE", "1", "st_elevation^ST 段抬高 · ST elevation^99GC", "", seconds[30]]
+    assert note == ["TX", "1.note", r"II\F\III", "", seconds[30]]
+    assert second[1:3] == ["2", "not_readable^无法判读 · not readable^99GC"]
+    assert rows(message, "treatment_aspirin") == [["NM", "1", "300", "mg^^UCUM", seconds[50]]]
+    assert rows(message, "treatment_oxytocin")[0][3] == "[iU]^^UCUM"
+    assert rows(message, "treatment_dressing")[0][:3] == ["CE", "3", "Y^^HL70136"]
+
+
+def test_the_wristband_is_a_number_of_the_patient() -> None:
+    ward = bound()
+    worn = NUMBER.but(wristband="WB-20260301-0007")
+    message = hl7.message(told(ward, PreArrivalNotified)[0], ward.case.but(admission=worn), CHINA)
+    assert "WB-20260301-0007^^^GREENCHANNEL^GCWB" in segment(message, "PID")[3].split("~")
+
+
 def test_why_help_was_called_and_when_they_come_stand_in_the_visit() -> None:
     ward = bound()
     patient = {"complaint": "chest_pain", "complaint_text": "胸口|疼^&~\\", "age": {"years": 63}}
@@ -249,6 +323,16 @@ def test_a_hospital_that_the_patient_has_left_hears_nothing_more_of_them() -> No
     assert "H-2" not in message
 
 
+def test_a_provisional_number_says_not_who_it_is() -> None:
+    ward = bound()
+    ward.does(IdentityBound, 60, reference="TEMP-1", provisional=True)
+    pid = segment(hl7.message(last(ward), ward.case, CHINA), "PID")
+    assert "TEMP-1^^^H-1^PI" in pid[3].split("~")
+    assert pid[31] == "Y", "still unknown"
+    ward.does(IdentityBound, 70, reference="V-88")
+    assert segment(hl7.message(last(ward), ward.case, CHINA), "PID")[31] == "N"
+
+
 def test_another_hospitals_number_is_not_told() -> None:
     ward = bound()
     event = told(ward, PreArrivalNotified)[0]
@@ -257,6 +341,27 @@ def test_another_hospitals_number_is_not_told() -> None:
     message = hl7.message(event, case, CHINA)
     assert "V-88" not in message
     assert segment(message, "PID")[31] == "Y"
+
+
+def test_a_death_on_the_way_is_the_crews_word_until_a_doctor_has_declared_it() -> None:
+    ward = bound()
+    ward.case = ward.case.but(reserved="GC-20260301-0007")
+    ward.hears(made(PatientBoarded, "b", 30, unit_id="A-1"), 30)
+    ward.hears(made(EncounterEnded, "e", 50, outcome="died_en_route"), 50)
+    message = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert trigger(message) == "A08"
+    (row,) = (each for each in segments(message) if each[0] == "OBX" and "journey_end" in each[3])
+    assert row[5].startswith("died_en_route^")
+    assert row[14] == "20260301160050+0800"
+    assert segment(message, "PID")[29:31] == ["", ""], "nobody has declared it"
+    ward.does(DeathDeclared, 90)
+    (declared,) = told(ward, DeathDeclared)
+    message = hl7.message(declared, ward.case, CHINA)
+    pid, pv1 = segment(message, "PID"), segment(message, "PV1")
+    assert trigger(message) == "A08"
+    assert pid[29:31] == ["20260301160130+0800", "Y"]
+    assert "GC-20260301-0007^^^GREENCHANNEL^VN" in pid[3].split("~"), "the number stays"
+    assert (pv1[44], pv1[45]) == ("20260301160030+0800", "20260301160130+0800")
 
 
 # -- whatever is written ---------------------------------------------------------------------------
