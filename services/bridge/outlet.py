@@ -68,7 +68,10 @@ def outlets(facilities: Facilities, zone: ZoneInfo) -> Mapping[Place, Outlet]:
 def _tls(interface: Interface) -> ssl.SSLContext | None:
     if not interface.is_enciphered:
         return None
-    return ssl.create_default_context(cafile=interface.ca_file)
+    try:
+        return ssl.create_default_context(cafile=interface.ca_file)
+    except OSError as error:  # it does not say which file it looked for
+        raise ValueError(f"ca_file {interface.ca_file}: {error.strerror or error}") from error
 
 
 def _secret(place: str | None) -> str:
