@@ -404,3 +404,6 @@ class Escalated(EncounterEvent):
     department: Identifier | None = Field(
         default=None, description="Which of those that were called, where one has not answered."
     )
+    phone: Phone | None = Field(
+        default=None, description="What is telephoned at the facility, where the site has named it."
+    )

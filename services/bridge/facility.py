@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 from pydantic import AnyUrl, Field, model_validator
 
 from schemas.clinical import QualityMark
-from schemas.event import Identifier, Text, Value
+from schemas.event import Identifier, Phone, Text, Value
 from schemas.handoff import Addressee, Formality, Milestone, Owed, Zone
 from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
 
@@ -191,6 +191,8 @@ class Facility(Value):
     beds: BedRules | None = None
     recognises: Recognising | None = None
     interfaces: tuple[Interface, ...] = ()
+    #: What is telephoned when nobody there answers; of a department, never of a person.
+    phone: Phone | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Facility:
@@ -233,6 +235,8 @@ class Facilities(Value):
     def _check(self) -> Facilities:
         if self.all.interfaces:
             raise ValueError("an interface belongs to one facility: name it there")
+        if self.all.phone is not None:
+            raise ValueError("a phone belongs to one facility: name it there")
         return self
 
     def of(self, facility_id: str | None) -> Facility:

@@ -63,6 +63,13 @@ _AGES = """
             WHERE d.facility_id = p.facility_id AND d.channel = p.channel AND refused_at IS NULL
             ORDER BY seq LIMIT 1) AS d ON true
 """
+_MANY_REFUSED = """
+    SELECT p.facility_id, p.channel, count(d.id) AS many
+      FROM unnest($1::text[], $2::text[]) AS p (facility_id, channel)
+      LEFT JOIN deliveries AS d ON d.facility_id = p.facility_id AND d.channel = p.channel
+                               AND d.refused_at IS NOT NULL
+     GROUP BY 1, 2
+"""
 _DONE = "DELETE FROM deliveries WHERE id = $1"
 _REFUSED = """
     UPDATE deliveries SET attempts = attempts + 1, refused_at = now(), reason = $2 WHERE id = $1
@@ -175,3 +182,9 @@ async def ages(connection: Connection, places: Sequence[Place]) -> Mapping[Place
     """How many seconds each place has waited for what it is told next; None where nothing waits."""
     rows = await connection.fetch(_AGES, [p[0] for p in places], [p[1] for p in places])
     return {(row["facility_id"], row["channel"]): row["age_s"] for row in rows}
+
+
+async def refused(connection: Connection, places: Sequence[Place]) -> Mapping[Place, int]:
+    """How much of what each place refused waits for somebody to look at it."""
+    rows = await connection.fetch(_MANY_REFUSED, [p[0] for p in places], [p[1] for p in places])
+    return {(row["facility_id"], row["channel"]): row["many"] for row in rows}

@@ -96,7 +96,7 @@ class Hl7:
         try:
             answer = await self._line.ask(said)
         except TransientFailure as failure:
-            return Answer(outcome=Outcome.AWAY, reason=str(failure))
+            return Answer(outcome=Outcome.AWAY, cause=str(failure))
         read = hl7.read(answer, hl7.control_id(event, delivery.facility_id))
         if read.outcome is Outcome.AWAY:
             self._line.close()  # whatever else it says is not ours to wait for
@@ -127,9 +127,9 @@ class Http:
             ):
                 return judge(answer.status_code)
         except TimeoutError:
-            return Answer(outcome=Outcome.AWAY, reason="no answer in time")
+            return Answer(outcome=Outcome.AWAY, cause="no answer in time")
         except httpx.RequestError as error:
-            return Answer(outcome=Outcome.AWAY, reason=type(error).__name__)
+            return Answer(outcome=Outcome.AWAY, cause=type(error).__name__)
 
     async def close(self) -> None:
         """End its connections."""

@@ -297,7 +297,7 @@ async def test_what_was_not_taken_is_told_again_under_the_same_id_before_the_nex
 
 
 async def test_what_is_refused_is_set_down_with_its_reason_and_the_next_goes_on(
-    pool: postgres.Pool,
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     his, home = Mllp(), fresh()
     async with listening(his):
@@ -306,14 +306,67 @@ async def test_what_is_refused_is_set_down_with_its_reason_and_the_next_goes_on(
         async with telling(city):
             refused, taken = await city.bind(home), await city.bind(home)
             await until(lambda: city.all_told(home))
+            await until(lambda: waits_for_somebody(home) == 1)
         async with telling(city):
             last = await city.bind(home)
             await until(lambda: city.all_told(home))
     assert patients(his) == [refused, taken, last], "nor is it told after a new start"
     kept = "SELECT encounter_id, reason, attempts FROM deliveries WHERE facility_id = $1"
     assert [tuple(row) for row in await pool.fetch(kept, home)] == [(refused, "AR no bed free", 1)]
+    name = await pool.fetchval("SELECT id FROM deliveries WHERE facility_id = $1", home)
+    why = {"facility": home, "channel": "hl7", "outcome": "refused", "cause": "AR"}
+    assert logged(caplog, "delivery_refused") == [{"id": name, **why}], "nor what it wrote"
     assert (await city.case(refused)).handoff.delivered_at is None
     assert (await city.case(taken)).handoff.delivered_at is not None
+
+
+def waits_for_somebody(facility: str) -> float | None:
+    place = {"facility": facility, "channel": "hl7"}
+    return REGISTRY.get_sample_value("greenchannel_deliveries_refused", place)
+
+
+def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, str]]:
+    """What was said of it, as it stands in a line of the log."""
+    names = ("id", "facility", "channel", "outcome", "cause")
+    records = [each for each in caplog.records if getattr(each, "action", None) == action]
+    return [{n: getattr(each, n) for n in names if hasattr(each, n)} for each in records]
+
+
+@pytest.mark.parametrize(
+    ("plan", "outcome", "cause"),
+    [
+        ("AE", "erred", "AE"),
+        ("hang", "away", "no answer in time"),
+        ("half", "away", "the connection was closed without an answer"),
+    ],
+)
+async def test_why_a_circuit_opens_stands_in_the_log(
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture, plan: str, outcome: str, cause: str
+) -> None:
+    his, home = Mllp(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.extend([plan] * delivery.OPENS)
+        async with telling(city):
+            await city.bind(home)
+            await until(lambda: city.all_told(home))
+    why = {"facility": home, "channel": "hl7", "outcome": outcome, "cause": cause}
+    assert logged(caplog, "circuit_opened") == [why]
+
+
+async def test_a_status_stands_in_the_log(
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    web, home = Web(), fresh()
+    async with listening(web):
+        city = City(pool, {home: [web_to(web)]})
+        web.plan.extend(["503"] * delivery.OPENS + ["422"])
+        async with telling(city):
+            await city.bind(home)
+            await until(lambda: city.all_told(home))
+    (opened,), (refused,) = (logged(caplog, n) for n in ("circuit_opened", "delivery_refused"))
+    assert (opened["outcome"], opened["cause"]) == ("away", "HTTP 503")
+    assert (refused["outcome"], refused["cause"]) == ("refused", "HTTP 422")
 
 
 async def test_an_error_of_its_own_is_given_up_after_a_while(pool: postgres.Pool) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.event import Event
 from schemas.handoff import Acknowledged, Escalated, Owed, RecordDisplayed
@@ -29,7 +30,7 @@ async def ward(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
 
 async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: Ward) -> None:
     late, soon = await ward.bind(61), await ward.bind(1)
-    before = (await ward.item(late))["feed"]
+    before, dark = (await ward.item(late))["feed"], dark_boards()
     await ward.look()
     await ward.look()
     assert await ward.told(late) == [
@@ -38,6 +39,7 @@ async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: W
         ("acknowledged", "board", 1),
     ]
     assert await ward.told(soon) == []
+    assert dark_boards() == dark + 1
     item = await ward.item(late)
     assert item["feed"] > before, "the board sees it"
     assert [each["rungs"] for each in item["handoff"]["promises"]] == [1, 1, 1]
@@ -46,6 +48,11 @@ async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: W
     assert 58 < (due - datetime.now(UTC)).total_seconds() < 60
     kept = "SELECT count(*) FROM acts WHERE encounter_id = $1 AND type = 'Escalated'"
     assert await ward.pool.fetchval(kept, late) == 3
+
+
+def dark_boards() -> float:
+    labels = {"facility": FACILITY, "owed": "displayed", "to": "dispatch"}
+    return REGISTRY.get_sample_value("greenchannel_escalations_total", labels) or 0
 
 
 async def test_of_many_that_are_late_at_once_each_is_told_once(ward: Ward) -> None:
@@ -191,10 +198,12 @@ async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
     await hears(desk, silent(encounter, owed, to="shift_lead"))
     await hears(desk, silent(encounter, owed, facility_id=ANOTHER))
     assert hospital(await desk.alarms(call)) == [], "nobody asked dispatch"
-    asked = silent(encounter, owed)
+    asked = silent(encounter, owed, phone="0516 8500 0120")
     for _ in range(2):
         await hears(desk, asked)
     assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
+    (alarm,) = [each for each in await desk.get("alarms") if each["incident_id"] == call]
+    assert (alarm["facility_id"], alarm["phone"]) == (FACILITY, "0516 8500 0120")
     answers = (await desk.get(f"encounters/{encounter}"))["answers"]
     assert answers["unanswered"] == owed
     await hears(desk, about(encounter=encounter, **ends))

@@ -333,5 +333,6 @@ def test_a_file_that_is_refused_ends_the_bridge_with_a_line(
 
 def test_what_all_keep_is_no_interface() -> None:
     shipped = loader.facilities().model_dump()
-    with pytest.raises(ValidationError, match="belongs to one facility"):
-        Facilities.model_validate({**shipped, "all": {**shipped["all"], "interfaces": [HL7]}})
+    for own in ({"interfaces": [HL7]}, {"phone": "0516 8500 0120"}):
+        with pytest.raises(ValidationError, match="belongs to one facility"):
+            Facilities.model_validate({**shipped, "all": {**shipped["all"], **own}})
