@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AnyUrl, Field, model_validator
@@ -14,6 +13,7 @@ from schemas.clinical import QualityMark
 from schemas.event import Identifier, Phone, Text, Value
 from schemas.handoff import Addressee, Formality, Milestone, Owed, Zone
 from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
+from services.kit.address import is_loopback
 
 Seconds = Annotated[float, Field(ge=0)]
 #: The same for every level, or by level; of a level that is not named there is none.
@@ -164,16 +164,6 @@ class Interface(Value):
     def is_enciphered(self) -> bool:
         """Whether it is spoken to by TLS."""
         return self.address.scheme == _SCHEMES[self.channel][0]
-
-
-def is_loopback(host: str) -> bool:
-    """Whether this is the machine itself, so that nothing goes over a wire."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Facility(Value):
