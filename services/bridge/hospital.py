@@ -70,6 +70,16 @@ _MANY_REFUSED = """
                                AND d.refused_at IS NOT NULL
      GROUP BY 1, 2
 """
+_ALL_REFUSED = """
+    SELECT id, facility_id, channel, encounter_id, type, refused_at, reason FROM deliveries
+     WHERE refused_at IS NOT NULL ORDER BY facility_id, channel, seq
+"""
+_PUT_BACK = """
+    UPDATE deliveries
+       SET refused_at = NULL, reason = NULL, erring_since = NULL, attempts = 0, next_at = now()
+     WHERE id = $1 AND refused_at IS NOT NULL
+ RETURNING id
+"""
 _DONE = "DELETE FROM deliveries WHERE id = $1"
 _REFUSED = """
     UPDATE deliveries SET attempts = attempts + 1, refused_at = now(), reason = $2 WHERE id = $1
@@ -188,3 +198,13 @@ async def refused(connection: Connection, places: Sequence[Place]) -> Mapping[Pl
     """How much of what each place refused waits for somebody to look at it."""
     rows = await connection.fetch(_MANY_REFUSED, [p[0] for p in places], [p[1] for p in places])
     return {(row["facility_id"], row["channel"]): row["many"] for row in rows}
+
+
+async def all_refused(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """What was refused and nobody has looked at: of each place, in the order it was written."""
+    return [dict(row) for row in await connection.fetch(_ALL_REFUSED)]
+
+
+async def put_back(connection: Connection, name: str) -> bool:
+    """Tell again what was refused, under its id and before all that waits; whether there is one."""
+    return await connection.fetchval(_PUT_BACK, name) is not None

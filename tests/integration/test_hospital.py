@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from click.testing import CliRunner
 from prometheus_client import REGISTRY
 
 from schemas.clinical import FindingRecorded
@@ -37,6 +38,7 @@ from services.bridge.handoff import hear
 from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.promise import keep
 from services.bridge.store import CASES, CaseStore, confined
+from services.cli import main
 from services.kit import outbox, postgres
 from services.kit.postgres import Row, transaction
 from services.kit.settings import Settings
@@ -318,6 +320,50 @@ async def test_what_is_refused_is_set_down_with_its_reason_and_the_next_goes_on(
     assert logged(caplog, "delivery_refused") == [{"id": name, **why}], "nor what it wrote"
     assert (await city.case(refused)).handoff.delivered_at is None
     assert (await city.case(taken)).handoff.delivered_at is not None
+
+
+async def asked(platform: Platform, *words: str, role: str = "bridge") -> tuple[int, list[str]]:
+    """What the command says to who runs it, and its status."""
+    named = {"GREENCHANNEL_POSTGRES_DSN": platform.dsn(role)}
+    call = partial(CliRunner().invoke, main, ["deliveries", *words], env=named)
+    done = await asyncio.to_thread(call)
+    return done.exit_code, done.output.splitlines()
+
+
+async def test_what_was_refused_is_listed_and_told_again_under_its_id(
+    pool: postgres.Pool, platform: Platform
+) -> None:
+    his, home = Mllp(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.extend(["AE"] * 6 + ["AR"])
+        async with telling(city):
+            name = await city.bind(home)
+            await until(lambda: city.all_told(home))
+        status, lines = await asked(platform)
+        (line,) = [each for each in lines if home in each]
+        told, *place, at, why = line.split("  ")
+        assert (status, place) == (0, [home, "hl7", "PreArrivalNotified", name])
+        assert why == "AR no bed free"
+        assert datetime.fromisoformat(at) <= datetime.now(UTC)
+        later = await city.bind(home)
+        assert await asked(platform, "--again", told) == (0, [f"{told}  is told again"])
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    assert patients(his) == [name] * 8 + [later]
+    assert len(set(his.ids)) == 2
+    assert not [each for each in (await asked(platform))[1] if home in each]
+    missing = f"{told}  no delivery of this id was refused"
+    assert await asked(platform, "--again", told) == (1, [missing])
+
+
+async def test_who_may_only_look_tells_nothing_again(
+    pool: postgres.Pool, platform: Platform
+) -> None:
+    status, lines = await asked(platform, "--again", "x", role="observer")
+    assert (status, len(lines)) == (1, 1), lines
+    assert "permission denied" in lines[0]
+    assert (await asked(platform, role="observer"))[0] == 0
 
 
 def waits_for_somebody(facility: str) -> float | None:
