@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -23,8 +24,18 @@ Identifier = Annotated[
 #: Free text of a caller or a crew. Never logged. No database keeps the character NUL.
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 
+_PHONE = r"^[0-9+ -]{2,20}$"
+
+
+def _dialled(raw: Any) -> Any:
+    """Says in words what the pattern says."""
+    if isinstance(raw, str) and not re.fullmatch(_PHONE, raw):
+        raise ValueError("digits, blanks, + and - only, 2 to 20 of them")
+    return raw
+
+
 #: Of a department, a team or a vehicle, never of a patient.
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{2,20}$")]
+Phone = Annotated[str, StringConstraints(pattern=_PHONE), BeforeValidator(_dialled)]
 
 
 def _written(raw: Any) -> Any:

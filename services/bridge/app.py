@@ -44,7 +44,7 @@ def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
     app.state.signature_within = timedelta(seconds=settings.signature_within_s)
     app.state.feeds = Feeds(pool)
     app.state.facilities = facilities_of(settings)
-    zone = ZoneInfo(settings.time_zone)
+    app.state.zone = zone = ZoneInfo(settings.time_zone)
     app.state.cases = CaseStore(zone, app.state.facilities, app.state.feeds.changed)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from prometheus_client import REGISTRY
@@ -110,6 +111,18 @@ async def test_who_has_acknowledged_is_not_called_again(ward: Ward) -> None:
     assert await ward.told(name) == []
 
 
+@pytest.mark.parametrize("phone", ["内线8440", "8", "0516 8500 0120\n"])
+async def test_a_phone_that_is_none_is_refused_in_words(ward: Ward, phone: str) -> None:
+    name = await ward.bind(1)
+    way = {"occurred_at": datetime.now(UTC).isoformat(), "direct_to": "cath_lab", "phone": phone}
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}/direct-to"
+    answer = await ward.http.post(path, json=way)
+    said = "Value error, digits, blanks, + and - only, 2 to 20 of them"
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "phone", "problem": said}]
+    assert (await ward.http.post(path, json={**way, "phone": "8440"})).status_code == 200
+
+
 # -- over many -------------------------------------------------------------------------------------
 
 
@@ -140,6 +153,23 @@ async def test_what_a_facility_kept_is_counted_from_what_it_was_shown(ward: Ward
     }
     assert changed == {"numerator": 1, "denominator": 2}
     assert after["redirects"]["no_bed"] == before["redirects"].get("no_bed", 0) + 1
+
+
+async def test_without_a_period_it_is_today_until_now(ward: Ward) -> None:
+    path = f"/v1/facilities/{FACILITY}/indicators"
+    await ward.bind(1)
+    today = (await ward.http.get(path)).json()
+    now = datetime.now(ZoneInfo("Asia/Shanghai"))
+    assert datetime.fromisoformat(today["since"]) == now.replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    assert now - timedelta(seconds=30) < datetime.fromisoformat(today["until"]) <= now
+    named = {name: today[name] for name in ("since", "until")}
+    assert (await ward.http.get(path, params=named)).json() == today
+    assert today["patients"] > 0
+    until = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    then = (await ward.http.get(path, params={"until": until.isoformat()})).json()
+    assert then["since"] == "2026-03-01T00:00:00+08:00"
 
 
 async def test_a_period_that_is_none_is_refused_with_what_to_do(ward: Ward) -> None:
