@@ -105,9 +105,11 @@ class Event(Value):
     #: A later version is a class of its own, beside the earlier one and named after it: ``…V2``.
     VERSION: ClassVar[int] = 1
 
-    event_id: Identifier
-    occurred_at: Moment
-    recorded_at: Moment | None = None
+    event_id: Identifier = Field(
+        description="The sender's, or made from the content: a repeat has the same."
+    )
+    occurred_at: Moment = Field(description="When it happened at its source.")
+    recorded_at: Moment | None = Field(default=None, description="When we learned it.")
 
     @classmethod
     def named(cls) -> str:
