@@ -22,7 +22,7 @@ Unmeasurable: TypeAlias = Literal["unmeasurable"]
 class Invalid(Value):
     """A value that cannot be true, as it was sent. It is shown, and no rule reads it."""
 
-    invalid: str
+    invalid: str = Field(description="What was sent.")
 
 
 def _checked(low: float, high: float) -> BeforeValidator:
@@ -240,9 +240,9 @@ class FindingCode(StrEnum):
 class FindingRecorded(EncounterEvent):
     """Something was observed at the patient, or observed to be absent."""
 
-    finding: FindingCode
-    present: bool
-    note: Text | None = None
+    finding: FindingCode = Field(description="Which.")
+    present: bool = Field(description="False where it was looked for and is absent.")
+    note: Text | None = Field(default=None, description="In the words of who looked.")
 
 
 #: The items that a crew scores by hand, and the most that each can give.
@@ -307,9 +307,9 @@ LARGEST = 10_000_000
 class Attachment(Value):
     """A file: the picture of an ECG, or its PDF. ``size`` is in bytes."""
 
-    sha256: Sha256
-    media_type: MediaType
-    size: Annotated[int, Field(ge=1, le=LARGEST)]
+    sha256: Sha256 = Field(description="By which it is asked for.")
+    media_type: MediaType = Field(description="What kind of file.")
+    size: Annotated[int, Field(ge=1, le=LARGEST)] = Field(description="In bytes.")
 
 
 #: The mark under which hospitals recognise each other's examinations: of the whole country
@@ -322,16 +322,20 @@ QualityMark: TypeAlias = Annotated[
 class ExaminationDone(EncounterEvent):
     """An examination with what it showed, and what another hospital has to know to rely on it."""
 
-    examination: ExaminationCode
-    shows: tuple[Shown, ...]
-    note: Text | None = None
+    examination: ExaminationCode = Field(description="Which.")
+    shows: tuple[Shown, ...] = Field(
+        description="What was found, by code; empty where nothing of note."
+    )
+    note: Text | None = Field(default=None, description="In the words of who examined.")
     examiner: Identifier | None = Field(
         default=None, description="Who examined: a number of theirs, never a name."
     )
     institution: Identifier | None = Field(
         default=None, description="Who answers for it: a hospital, a clinic, an ambulance station."
     )
-    quality_mark: QualityMark | None = None
+    quality_mark: QualityMark | None = Field(
+        default=None, description="The mark under which others may rely on it (互认)."
+    )
     attachments: Annotated[tuple[Attachment, ...], Field(max_length=4)] = Field(
         default=(), description="Its files. Each may arrive later than what it shows."
     )
@@ -372,9 +376,11 @@ DoseUnit: TypeAlias = Literal["mg", "ug", "g", "IU", "mL", "L/min", "J"]
 class TreatmentGiven(EncounterEvent):
     """A drug or a measure, with its dose as given."""
 
-    treatment: TreatmentCode
-    dose: Annotated[float, Field(gt=0)] | None = None
-    unit: DoseUnit | None = None
+    treatment: TreatmentCode = Field(description="Which drug or measure.")
+    dose: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="How much, in `unit`; absent where there is none."
+    )
+    unit: DoseUnit | None = Field(default=None, description="Of the dose.")
 
 
 class ObservationRetracted(EncounterEvent):

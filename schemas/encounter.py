@@ -69,8 +69,10 @@ class Complaint(StrEnum):
 class Age(Value):
     """Age in years; estimated when nobody knows it."""
 
-    years: Annotated[float, Field(ge=0, le=130)]
-    estimated: bool = False
+    years: Annotated[float, Field(ge=0, le=130)] = Field(
+        description="Part of a year counts: 0.5 is six months."
+    )
+    estimated: bool = Field(default=False, description="Somebody has guessed it.")
 
 
 #: Isolation and exposure (隔离与暴露).
@@ -80,17 +82,33 @@ Precaution = Literal["contact", "droplet", "airborne", "chemical", "radiation"]
 class Patient(Value):
     """The patient as far as known. Nothing here identifies a person; unknown is a value."""
 
-    age: Age | None = None
+    age: Age | None = Field(default=None, description="Absent where nobody has even guessed.")
     birth_time: Moment | None = Field(
         default=None, description="Of a newborn whose first minutes and days count."
     )
-    sex: Literal["male", "female", "unknown"] = "unknown"
-    pregnant: Literal["yes", "no", "unknown"] = "unknown"
-    gestation_weeks: Annotated[float, Field(ge=0, le=45)] | None = None
-    postpartum_days: Annotated[int, Field(ge=0, le=365)] | None = None
-    identity: Literal["known", "unknown"] = "unknown"
-    complaint: Complaint = Complaint.UNKNOWN
-    complaint_text: Text | None = None
+    sex: Literal["male", "female", "unknown"] = Field(
+        default="unknown", description="As far as known."
+    )
+    pregnant: Literal["yes", "no", "unknown"] = Field(
+        default="unknown", description="As somebody has said."
+    )
+    gestation_weeks: Annotated[float, Field(ge=0, le=45)] | None = Field(
+        default=None, description="Weeks of the pregnancy; absent where not known."
+    )
+    postpartum_days: Annotated[int, Field(ge=0, le=365)] | None = Field(
+        default=None,
+        description="Days since a birth; absent where there was none, or nobody has said.",
+    )
+    identity: Literal["known", "unknown"] = Field(
+        default="unknown", description="Whether anybody knows who it is; who, never stands here."
+    )
+    complaint: Complaint = Field(
+        default=Complaint.UNKNOWN, description="Why help was called, by its code: no diagnosis."
+    )
+    complaint_text: Text | None = Field(
+        default=None,
+        description="The same in the caller's words; absent where none were written down.",
+    )
     wishes_facility_id: Identifier | None = Field(
         default=None, description="The hospital that the patient or the family asks for."
     )
@@ -109,7 +127,9 @@ Origin = Literal["call", "scene", "clinic", "birth"]
 class EncounterEvent(Event):
     """An event of one patient: the key of everything clinical."""
 
-    encounter_id: Identifier
+    encounter_id: Identifier = Field(
+        description="The patient, from the first call to the handover; no name."
+    )
 
 
 class EncounterOpened(EncounterEvent):
@@ -140,8 +160,8 @@ class EncounterUpdated(EncounterEvent):
 class EmergencyTransferRequested(EncounterEvent):
     """A clinic or hospital needs its patient taken on, now. An incident is opened for it."""
 
-    incident_id: Identifier
-    from_facility_id: Identifier
+    incident_id: Identifier = Field(description="The call that was opened for it.")
+    from_facility_id: Identifier = Field(description="Who sends the patient on.")
     requested_by: Identifier = Field(description="The sending doctor.")
     arrived_at: Moment | None = Field(
         default=None, description="When the patient came in at the sending side (door in)."
@@ -150,8 +170,10 @@ class EmergencyTransferRequested(EncounterEvent):
         default=None, description="The hospital that has agreed, where one was asked."
     )
     accepted_by: Identifier | None = Field(default=None, description="Who agreed there.")
-    consent: Literal["given", "not_obtainable"]
-    reason: Text | None = None
+    consent: Literal["given", "not_obtainable"] = Field(
+        description="Whether the patient or the family has consented to go."
+    )
+    reason: Text | None = Field(default=None, description="In the words of who asks.")
 
 
 class PatientReached(EncounterEvent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar
@@ -23,8 +24,18 @@ Identifier = Annotated[
 #: Free text of a caller or a crew. Never logged. No database keeps the character NUL.
 Text = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
 
+_PHONE = r"^[0-9+ -]{2,20}$"
+
+
+def _dialled(raw: Any) -> Any:
+    """Says in words what the pattern says."""
+    if isinstance(raw, str) and not re.fullmatch(_PHONE, raw):
+        raise ValueError("digits, blanks, + and - only, 2 to 20 of them")
+    return raw
+
+
 #: Of a department, a team or a vehicle, never of a patient.
-Phone = Annotated[str, StringConstraints(pattern=r"^[0-9+ -]{2,20}$")]
+Phone = Annotated[str, StringConstraints(pattern=_PHONE), BeforeValidator(_dialled)]
 
 
 def _written(raw: Any) -> Any:
@@ -94,9 +105,11 @@ class Event(Value):
     #: A later version is a class of its own, beside the earlier one and named after it: ``…V2``.
     VERSION: ClassVar[int] = 1
 
-    event_id: Identifier
-    occurred_at: Moment
-    recorded_at: Moment | None = None
+    event_id: Identifier = Field(
+        description="The sender's, or made from the content: a repeat has the same."
+    )
+    occurred_at: Moment = Field(description="When it happened at its source.")
+    recorded_at: Moment | None = Field(default=None, description="When we learned it.")
 
     @classmethod
     def named(cls) -> str:

@@ -77,8 +77,10 @@ Formality = Literal["identity", "registration", "insurance", "consent", "payment
 class Admission(Value):
     """The green-channel admission: its number stays with the patient."""
 
-    admission_number: Annotated[str, Field(pattern=r"^GC-\d{8}-\d{4,}$")]
-    admitted_at: Moment
+    admission_number: Annotated[str, Field(pattern=r"^GC-\d{8}-\d{4,}$")] = Field(
+        description="GC, the day and a number of that day (登记号)."
+    )
+    admitted_at: Moment = Field(description="The boarding (上车即入院).")
     wristband: Identifier | None = Field(
         default=None, description="What is written on the wrist: it names nobody."
     )
@@ -113,9 +115,9 @@ class Milestone(StrEnum):
 class Trend(Value):
     """What a vital sign was five to ten minutes before the value that stands."""
 
-    name: Identifier
-    value: float
-    at: Moment
+    name: Identifier = Field(description="Which vital sign.")
+    value: float = Field(description="In its unit in `VitalSignsMeasured`.")
+    at: Moment = Field(description="When it was measured.")
 
 
 class JourneyEnd(Value):
@@ -128,46 +130,77 @@ class JourneyEnd(Value):
 class PreArrivalRecord(Value):
     """Everything the facility is told, complete in itself: a version replaces the one before."""
 
-    patient: Patient
-    unit_id: Identifier | None = None
+    patient: Patient = Field(
+        description="Age, sex, pregnancy and why help was called, as far as known."
+    )
+    unit_id: Identifier | None = Field(
+        default=None, description="The unit that has the patient; absent while none has."
+    )
     call_back: Phone | None = Field(default=None, description="How to call the unit.")
     boarded_at: Moment | None = Field(default=None, description="None while still on scene (现场).")
     arrives_at: Moment | None = Field(
         default=None, description="When they will be there; none where nobody knows."
     )
     estimated_at: Moment | None = Field(default=None, description="As of when that was expected.")
-    worst: TriageLevel
-    current: TriageLevel
-    trend: str
-    triage_paused: bool
-    reasons: tuple[Reason, ...]
+    worst: TriageLevel = Field(description="The highest level so far; it never falls by itself.")
+    current: TriageLevel = Field(description="The level by the values of now.")
+    trend: str = Field(
+        description="`worse` or `better`: how `current` changed last; `same` before it has."
+    )
+    triage_paused: bool = Field(
+        description="Triage of this patient has stopped, and the last level stands: look yourself."
+    )
+    reasons: tuple[Reason, ...] = Field(description="The rules that fire now.")
     earlier: tuple[Reason, ...] = Field(
         default=(), description="What proved the worst level, where no value says so any more."
     )
     taken_back: tuple[Reason, ...] = Field(
         default=(), description="What had proven a level until its observation was taken back."
     )
-    inputs: tuple[Input, ...]
+    inputs: tuple[Input, ...] = Field(
+        description="The values that the level rests on, each with its time."
+    )
     trends: tuple[Trend, ...] = Field(
         default=(), description="What those were before, where anybody measured then."
     )
-    missing: tuple[Identifier, ...]
+    missing: tuple[Identifier, ...] = Field(
+        description="What nobody has measured and the level needs."
+    )
     invalid: tuple[Input, ...] = Field(
         default=(), description="Values that cannot be true: shown, and read by no rule."
     )
-    lost: tuple[LostSignal, ...] = ()
-    scores: tuple[ScoreValue, ...] = ()
-    respond_within_min: float | None = None
-    questions: tuple[Bilingual, ...]
-    centres: tuple[CentreConcern, ...]
-    override: Override | None = None
-    findings: tuple[FindingRecorded, ...]
-    examinations: tuple[ExaminationDone, ...]
+    lost: tuple[LostSignal, ...] = Field(
+        default=(), description="Vital signs that a monitor shows as 0 or not at all."
+    )
+    scores: tuple[ScoreValue, ...] = Field(
+        default=(), description="Scores beside the level, such as NEWS2 and GCS."
+    )
+    respond_within_min: float | None = Field(
+        default=None,
+        description="By the worst level, in minutes; 0 is at once, absent where none is set.",
+    )
+    questions: tuple[Bilingual, ...] = Field(
+        description="What the crew is asked for, most valuable first."
+    )
+    centres: tuple[CentreConcern, ...] = Field(
+        description="The centres that are concerned, each with its reason."
+    )
+    override: Override | None = Field(
+        default=None, description="The last level that a clinician set; absent where none did."
+    )
+    findings: tuple[FindingRecorded, ...] = Field(
+        description="The last that were observed, or observed to be absent."
+    )
+    examinations: tuple[ExaminationDone, ...] = Field(
+        description="Examinations on the way, or those that the sending clinic made."
+    )
     attachments: tuple[Attachment, ...] = Field(
         default=(),
         description="Files of these examinations that can be read; the others are on their way.",
     )
-    treatments: tuple[TreatmentGiven, ...]
+    treatments: tuple[TreatmentGiven, ...] = Field(
+        description="The last drugs and measures, with doses as given."
+    )
     transfer: EmergencyTransferRequested | None = Field(
         default=None, description="Who sends the patient on, where no call did."
     )
@@ -263,8 +296,8 @@ class RecordDisplayed(ReceiptEvent):
 class HandoffEvent(EncounterEvent):
     """An act of a human at the receiving facility."""
 
-    facility_id: Identifier
-    staff_id: Identifier
+    facility_id: Identifier = Field(description="The facility.")
+    staff_id: Identifier = Field(description="Who did it, as they sign in.")
 
 
 class Acknowledged(HandoffEvent):
@@ -282,16 +315,20 @@ class Accepted(HandoffEvent):
 class RedirectRequested(HandoffEvent):
     """The facility proposes another (建议改送). It stays responsible until dispatch has chosen."""
 
-    reason: RedirectReason
-    alternative_facility_id: Identifier | None = None
-    note: Text | None = None
+    reason: RedirectReason = Field(description="Why.")
+    alternative_facility_id: Identifier | None = Field(
+        default=None, description="Which other, where one is proposed."
+    )
+    note: Text | None = Field(
+        default=None, description="In the words of who asked; null where there are none."
+    )
 
 
 class CentreActivated(HandoffEvent):
     """A receiving clinician alerted or activated a centre's team (一键启动)."""
 
-    centre: Centre
-    activation: Activation
+    centre: Centre = Field(description="Which.")
+    activation: Activation = Field(description="Alerted, or activated.")
     departments: tuple[Identifier, ...] = Field(
         default=(), description="Those that are called with it; each answers for itself."
     )
@@ -300,16 +337,20 @@ class CentreActivated(HandoffEvent):
 class DepartmentAnswered(HandoffEvent):
     """A department that was called says whether it comes. Where it cannot, its lead is called."""
 
-    department: Identifier
-    answer: Literal["coming", "cannot"]
+    department: Identifier = Field(description="One of `departments` of the activation.")
+    answer: Literal["coming", "cannot"] = Field(description="Whether it comes.")
 
 
 class DirectToConfirmed(HandoffEvent):
     """The patient is to be brought straight there; who to call, and which gate to take."""
 
-    direct_to: DirectTo
-    phone: Phone | None = None
-    gate: Text | None = None
+    direct_to: DirectTo = Field(description="Where to.")
+    phone: Phone | None = Field(
+        default=None, description="What the crew telephones; null where nobody has said."
+    )
+    gate: Text | None = Field(
+        default=None, description="Which gate to take; null where nobody has said."
+    )
 
 
 class DirectToRevoked(HandoffEvent):
@@ -321,8 +362,8 @@ class DirectToRevoked(HandoffEvent):
 class BedReserved(HandoffEvent):
     """A bed waits for the patient."""
 
-    department: Department
-    bed: Identifier | None = None
+    department: Department = Field(description="Where the bed stands.")
+    bed: Identifier | None = Field(default=None, description="Which; null where nobody has said.")
 
 
 class BedReleased(HandoffEvent):
@@ -335,7 +376,9 @@ class IdentityBound(HandoffEvent):
     """The facility knows who the patient is, by a number of its own that names nobody."""
 
     reference: Identifier = Field(description="The facility's number of the patient or the visit.")
-    provisional: bool = False
+    provisional: bool = Field(
+        default=False, description="The facility does not know who it is either."
+    )
 
 
 class IdentityMerged(HandoffEvent):
@@ -377,13 +420,13 @@ class PatientArrived(HandoffEvent):
 class MilestoneReached(HandoffEvent):
     """A moment of the treatment inside the hospital."""
 
-    milestone: Milestone
+    milestone: Milestone = Field(description="Which.")
 
 
 class HandoverSigned(HandoffEvent):
     """One side of the handover has signed. Where both have, care is handed over."""
 
-    side: Literal["gave", "received"]
+    side: Literal["gave", "received"] = Field(description="Who gave, or who received.")
     reason: Text | None = Field(
         default=None, description="Why somebody of the facility signs for the crew."
     )
@@ -392,7 +435,7 @@ class HandoverSigned(HandoffEvent):
 class AddendumWritten(HandoffEvent):
     """Something that the handover lacked, signed. What was handed over stays as it was."""
 
-    text: Annotated[Text, Field(min_length=1)]
+    text: Annotated[Text, Field(min_length=1)] = Field(description="What the handover lacked.")
 
 
 class CareTransferred(HandoffEvent):
@@ -404,7 +447,7 @@ class CareTransferred(HandoffEvent):
 class OutcomeReported(HandoffEvent):
     """How it went on after the transfer of care."""
 
-    outcome: HospitalOutcome
+    outcome: HospitalOutcome = Field(description="How it went on.")
     confirmed: tuple[Centre, ...] | None = Field(
         default=None,
         description="Whose patient it was by the final diagnosis; none where nobody said.",
@@ -423,4 +466,7 @@ class Escalated(EncounterEvent):
     because: Because = "bound"
     department: Identifier | None = Field(
         default=None, description="Which of those that were called, where one has not answered."
+    )
+    phone: Phone | None = Field(
+        default=None, description="What is telephoned at the facility, where the site has named it."
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.event import Event, Identifier, Moment, Text, Value
+from schemas.event import Event, Identifier, Moment, Phone, Text, Value
 
 CallClass = Literal["emergency", "non_emergency_transfer", "standby", "drill"]
 #: Who or what said where the patient is.
@@ -136,6 +136,12 @@ class DeadlineEvent(IncidentEvent):
     unit_id: Identifier | None = None
     encounter_id: Identifier | None = Field(
         default=None, description="The patient, where the clock is one's."
+    )
+    facility_id: Identifier | None = Field(
+        default=None, description="The hospital, where it is one that does not answer."
+    )
+    phone: Phone | None = Field(
+        default=None, description="What is telephoned there, where its site has named it."
     )
 
 

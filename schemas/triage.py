@@ -81,8 +81,8 @@ class DirectTo(StrEnum):
 class Bilingual(Value):
     """A text a human reads, in Chinese and English."""
 
-    zh: str
-    en: str
+    zh: str = Field(description="In Chinese.")
+    en: str = Field(description="In English.")
 
 
 #: How well a number is known: read in the original, in a secondary source, from memory (of a set
@@ -96,30 +96,34 @@ Mark: TypeAlias = Literal["single_reading", "stale", "in_gap"]
 class Reason(Value):
     """One rule that fired: the value it saw, the band it fell in, where the number comes from."""
 
-    rule: Identifier
-    level: TriageLevel
-    text: Bilingual
-    source: str
-    evidence: Evidence
+    rule: Identifier = Field(description="Its name in the protocol.")
+    level: TriageLevel = Field(description="What it says by itself.")
+    text: Bilingual = Field(description="The value and the band, to be read.")
+    source: str = Field(description="Where its number comes from.")
+    evidence: Evidence = Field(description="How well that number is known.")
     at: Moment | None = Field(default=None, description="When the value it saw was measured.")
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[Mark, ...] = Field(
+        default=(), description="What is particular about the value; empty where nothing is."
+    )
 
 
 class ScoreValue(Value):
     """A score beside the level. Where items are missing, it lies between ``low`` and ``high``."""
 
-    name: Identifier
-    low: float
-    high: float
-    missing: tuple[Identifier, ...] = ()
-    text: Bilingual
+    name: Identifier = Field(description="Which score.")
+    low: float = Field(description="The least that it can be; all of it where nothing is missing.")
+    high: float = Field(description="The most that it can be.")
+    missing: tuple[Identifier, ...] = Field(
+        default=(), description="Items that nobody has measured."
+    )
+    text: Bilingual = Field(description="The score with its meaning, to be read.")
 
 
 class LostSignal(Value):
     """A monitor shows 0 or nothing where it had shown a value: leads, or the patient?"""
 
-    name: Identifier
-    since: Moment
+    name: Identifier = Field(description="Which vital sign.")
+    since: Moment = Field(description="Since when nothing comes.")
     unconfirmed: bool = Field(
         default=False, description="Nobody has said within 30 s which of the two it is."
     )
@@ -128,10 +132,14 @@ class LostSignal(Value):
 class Input(Value):
     """A value the decision rests on, with its time."""
 
-    name: Identifier
-    value: VitalValue
-    occurred_at: Moment
-    method: Literal["streamed", "reading"]
+    name: Identifier = Field(description="Which value: a vital sign, or what was entered.")
+    value: VitalValue = Field(
+        description="In its unit in `VitalSignsMeasured`; else a word, or what cannot be true."
+    )
+    occurred_at: Moment = Field(description="When it was measured, its clock corrected.")
+    method: Literal["streamed", "reading"] = Field(
+        description="By a monitor that goes on, or once by hand."
+    )
     device_time: Moment | None = Field(
         default=None, description="The device's own time, where its clock had to be corrected."
     )
@@ -140,12 +148,14 @@ class Input(Value):
 class CentreConcern(Value):
     """A centre that is concerned, how loudly, and why. Activation is proposed, never done here."""
 
-    centre: Centre
-    activation: Activation
-    text: Bilingual
-    source: str
-    rule: Identifier | None = None
-    evidence: Evidence | None = None
+    centre: Centre = Field(description="Which centre.")
+    activation: Activation = Field(description="How loudly it is proposed.")
+    text: Bilingual = Field(description="Why, to be read.")
+    source: str = Field(description="Where the rule comes from.")
+    rule: Identifier | None = Field(default=None, description="Its name, where it has one.")
+    evidence: Evidence | None = Field(
+        default=None, description="How well the rule is known, where it says so."
+    )
     missing: tuple[Identifier, ...] = Field(
         default=(), description="What this centre needs to know and does not yet."
     )
@@ -157,11 +167,11 @@ class CentreConcern(Value):
 class Override(Value):
     """The level that a clinician set, and why."""
 
-    level: TriageLevel
-    reason: str
-    overridden_by: Identifier
-    role: Literal["crew", "receiving_clinician"]
-    occurred_at: Moment
+    level: TriageLevel = Field(description="The level.")
+    reason: str = Field(description="In the clinician's words.")
+    overridden_by: Identifier = Field(description="Who, as they sign in.")
+    role: Literal["crew", "receiving_clinician"] = Field(description="On which side they stand.")
+    occurred_at: Moment = Field(description="When they said so.")
 
 
 class ProtocolVersion(Value):

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from services.bridge.cli import deliveries
 from services.dispatch.cli import kpi
 from services.kit.operator import (
     FOLDER,
@@ -38,7 +39,7 @@ def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
-for command in (apply, client, kpi, *COMMANDS):
+for command in (apply, client, deliveries, kpi, *COMMANDS):
     main.add_command(command)
 
 

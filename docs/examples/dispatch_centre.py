@@ -59,7 +59,9 @@ KNOWN = {
     "IncidentUnmerged.v1": ("取消合并", "another call after all", "out_of"),
     "IncidentClosed.v1": ("结案", "call closed", ""),
     "DeadlineWarned.v1": ("时限提醒", "a limit comes near", "clock unit_id encounter_id"),
-    "DeadlineMissed.v1": ("逾时", "a limit has passed", "clock unit_id encounter_id"),
+    "DeadlineMissed.v1": (
+        "逾时", "a limit has passed", "clock unit_id encounter_id facility_id phone",
+    ),
     "UnitAssigned.v1": ("派车", "unit told to go", "incident_id leg_id replaces diverted_from"),
     "UnitDirected.v1": ("指定去向", "unit told where to go", "place facility_id leg_id"),
     "UnitStatusChanged.v1": ("车辆状态", "status of the unit", "status source leg_id"),

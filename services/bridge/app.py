@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from services.bridge import loader
 from services.bridge.api import router
 from services.bridge.courier import Courier
+from services.bridge.facility import Facilities
 from services.bridge.feed import Feeds
 from services.bridge.handlers import consumption
-from services.bridge.outlet import outlets
+from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.store import CaseStore
 from services.bridge.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
@@ -23,23 +24,36 @@ from services.kit.lookout import Lookout
 from services.kit.loop import Loop
 from services.kit.outbox import Relay
 from services.kit.patience import patiently
-from services.kit.settings import Settings
+from services.kit.settings import Misconfigured, Settings
 
 SERVICE = "bridge"
 
 
+def facilities_of(settings: Settings) -> Facilities:
+    """What the facilities of this site keep. Raises ``Misconfigured``."""
+    try:
+        return loader.facilities(settings.bridge_facilities)
+    except loader.FacilitiesRefused as refused:
+        raise Misconfigured(str(refused)) from refused
+
+
 def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
-    """Give the interface what it works with. Of ``pool`` it sees what a facility may see."""
+    """Give the interface what it works with. Of ``pool`` it sees what a facility may see. Raises
+    ``Misconfigured``."""
     app.state.pool = pool
     app.state.signature_within = timedelta(seconds=settings.signature_within_s)
     app.state.feeds = Feeds(pool)
-    app.state.facilities = loader.facilities(settings.bridge_facilities)
-    zone = ZoneInfo(settings.time_zone)
+    app.state.facilities = facilities_of(settings)
+    app.state.zone = zone = ZoneInfo(settings.time_zone)
     app.state.cases = CaseStore(zone, app.state.facilities, app.state.feeds.changed)
 
 
 async def main(settings: Settings) -> None:
     """Run until something fails."""
+    try:
+        ways = outlets(facilities_of(settings), ZoneInfo(settings.time_zone))
+    except InterfaceRefused as refused:
+        raise Misconfigured(str(refused)) from refused
     pool = await patiently(settings, SERVICE, lambda: postgres.connect(settings, SERVICE, size=11))
     folders = [files("services.kit") / "migrations", files("services.bridge") / "migrations"]
     await postgres.migrate(pool, SERVICE, folders)
@@ -59,7 +73,6 @@ async def main(settings: Settings) -> None:
     loop = Loop(settings, pool, consumption(cases, facilities))
     relay = Relay(settings, SERVICE, pool)
     lookout = Lookout(settings, Timekeeper(pool, cases, facilities), LOOK_S)
-    ways = outlets(facilities, ZoneInfo(settings.time_zone))
     courier = Courier(settings, pool, cases, facilities, ways)
     await runtime.together(
         [

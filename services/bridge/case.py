@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
@@ -35,21 +35,27 @@ from schemas.triage import Centre, DirectTo, TriageDecided, TriageLevel
 class Promise(Value):
     """Something that the facility owes: since when and why, by when, and when it was done."""
 
-    owed: Owed
-    #: Which of those that were called, where each answers for itself.
-    department: Identifier | None = None
-    since: AwareDatetime
-    because: Because
-    #: The record and the worst level when it was asked for; a worse one brings it forward.
-    version: int
-    level: TriageLevel
-    due_at: AwareDatetime | None = None
-    #: Never later than this: it was due then before the patient got worse, or who is called said
-    #: then that they cannot come.
-    latest: AwareDatetime | None = None
-    met_at: AwareDatetime | None = None
-    #: How many steps of its ladder were taken.
-    rungs: int = 0
+    owed: Owed = Field(description="What.")
+    department: Identifier | None = Field(
+        default=None,
+        description="Which of those that were called, where each answers for itself; else null.",
+    )
+    since: AwareDatetime = Field(description="Since when it is owed.")
+    because: Because = Field(description="Why it was asked for.")
+    version: int = Field(description="The record when it was asked for.")
+    level: TriageLevel = Field(description="The worst level then; a worse one brings it forward.")
+    due_at: AwareDatetime | None = Field(
+        default=None, description="By when; null where it is never late."
+    )
+    latest: AwareDatetime | None = Field(
+        default=None,
+        description="Never later than this: it was due then before the patient got worse, or who"
+        " is called said then that they cannot come; else null.",
+    )
+    met_at: AwareDatetime | None = Field(
+        default=None, description="When it was done; null while it is waited for."
+    )
+    rungs: int = Field(default=0, description="How many steps of its ladder were taken.")
 
     @property
     def is_open(self) -> bool:
@@ -60,11 +66,11 @@ class Promise(Value):
 class Running(Value):
     """A clock of the green channel; what is null was not reported, and is not known."""
 
-    clock: Identifier
-    centre: Centre
-    began_at: AwareDatetime | None = None
-    due_at: AwareDatetime | None = None
-    ended_at: AwareDatetime | None = None
+    clock: Identifier = Field(description="Which clock.")
+    centre: Centre = Field(description="Of which centre.")
+    began_at: AwareDatetime | None = Field(default=None, description="When it began.")
+    due_at: AwareDatetime | None = Field(default=None, description="By when it should end.")
+    ended_at: AwareDatetime | None = Field(default=None, description="When it ended.")
 
 
 #: What an examination lacks, so that it is not relied on.
@@ -74,58 +80,111 @@ Lack = Literal["readable", "examiner", "institution", "quality_mark", "mark_that
 class Recognition(Value):
     """Whether the facility relies on an examination; what it lacks, if it does not."""
 
-    examination_id: Identifier
-    recognised: bool
-    lacks: tuple[Lack, ...] = ()
+    examination_id: Identifier = Field(description="The `event_id` of the examination.")
+    recognised: bool = Field(description="It need not be made again here (互认).")
+    lacks: tuple[Lack, ...] = Field(default=(), description="What it lacks; empty where nothing.")
 
 
 class Known(Value):
     """What a human at the facility has seen."""
 
-    level: TriageLevel
-    centres: tuple[Centre, ...]
-    arrives_at: AwareDatetime | None = None
+    level: TriageLevel = Field(description="The worst level that they saw.")
+    centres: tuple[Centre, ...] = Field(description="The centres that they saw.")
+    arrives_at: AwareDatetime | None = Field(
+        default=None,
+        description="When the patient was expected then; null where that was not known.",
+    )
 
 
 class Handoff(Value):
     """The promise that the facility knows of the patient and has taken them."""
 
-    notified_at: AwareDatetime | None = None
-    #: The version that was sent then: an earlier one is of an earlier time here.
-    first_version: int | None = None
-    delivered_at: AwareDatetime | None = None
-    displayed_at: AwareDatetime | None = None
-    acknowledged_at: AwareDatetime | None = None
-    acknowledged_by: Identifier | None = None
-    accepted_at: AwareDatetime | None = None
-    #: The facility proposes another, and stays responsible until one is chosen.
-    redirect: RedirectRequested | None = None
-    activations: tuple[CentreActivated, ...] = ()
-    #: Where the patient is to be brought; to the resuscitation room (抢救室) while this is null.
-    direct_to: DirectToConfirmed | None = None
-    beds: tuple[BedReserved, ...] = ()
-    identity: IdentityBound | None = None
-    #: Numbers of the facility's own that go on as this one.
-    merged: tuple[Identifier, ...] = ()
-    answers: tuple[DepartmentAnswered, ...] = ()
-    milestones: tuple[MilestoneReached, ...] = ()
-    outcome: OutcomeReported | None = None
-    arrived_at: AwareDatetime | None = None
-    #: Where they were really brought; none where nobody said.
-    arrived_in: DirectTo | None = None
-    death_declared_at: AwareDatetime | None = None
-    transferred_at: AwareDatetime | None = None
-    received_by: Identifier | None = None
-    handed_over_by: Identifier | None = None
-    signatures: tuple[HandoverSigned, ...] = ()
-    addenda: tuple[AddendumWritten, ...] = ()
-    #: Where the facility receives this level.
-    zone: Zone | None = None
-    clocks: tuple[Running, ...] = ()
-    #: Of the examinations in the record, which need not be made again here.
-    recognitions: tuple[Recognition, ...] = ()
-    promises: tuple[Promise, ...] = ()
-    known: Known | None = None
+    notified_at: AwareDatetime | None = Field(
+        default=None, description="When the record went to the facility first."
+    )
+    first_version: int | None = Field(
+        default=None,
+        description="The version that was sent then: an earlier one is of an earlier time here.",
+    )
+    delivered_at: AwareDatetime | None = Field(
+        default=None, description="When the record first came there; null before."
+    )
+    displayed_at: AwareDatetime | None = Field(
+        default=None, description="When a board first showed it; null before."
+    )
+    acknowledged_at: AwareDatetime | None = Field(
+        default=None, description="When a human said to have seen it; null before."
+    )
+    acknowledged_by: Identifier | None = Field(default=None, description="Who, as they sign in.")
+    accepted_at: AwareDatetime | None = Field(
+        default=None, description="When the facility took the patient; null before."
+    )
+    redirect: RedirectRequested | None = Field(
+        default=None,
+        description="Another is proposed; this one stays responsible until it is chosen.",
+    )
+    activations: tuple[CentreActivated, ...] = Field(
+        default=(), description="Centres that were alerted or activated, each act."
+    )
+    direct_to: DirectToConfirmed | None = Field(
+        default=None,
+        description="Where the patient is to be brought; null is the resuscitation room (抢救室).",
+    )
+    beds: tuple[BedReserved, ...] = Field(default=(), description="Beds that wait for the patient.")
+    identity: IdentityBound | None = Field(
+        default=None,
+        description="The facility's own number of the patient; null until it is bound.",
+    )
+    merged: tuple[Identifier, ...] = Field(
+        default=(), description="Numbers of the facility's own that go on as this one."
+    )
+    answers: tuple[DepartmentAnswered, ...] = Field(
+        default=(), description="What each department that was called has answered last."
+    )
+    milestones: tuple[MilestoneReached, ...] = Field(
+        default=(), description="Moments of the treatment that were reported."
+    )
+    outcome: OutcomeReported | None = Field(
+        default=None, description="How it went on after the handover; null until somebody has said."
+    )
+    arrived_at: AwareDatetime | None = Field(
+        default=None, description="When the patient was at the door; null before."
+    )
+    arrived_in: DirectTo | None = Field(
+        default=None, description="Where they were really brought; null where nobody said."
+    )
+    death_declared_at: AwareDatetime | None = Field(
+        default=None,
+        description="When a doctor declared the death of who died on the way; else null.",
+    )
+    transferred_at: AwareDatetime | None = Field(
+        default=None, description="When both had signed: care is handed over; null before."
+    )
+    received_by: Identifier | None = Field(default=None, description="Who signed for the facility.")
+    handed_over_by: Identifier | None = Field(default=None, description="Who gave.")
+    signatures: tuple[HandoverSigned, ...] = Field(
+        default=(), description="Of the handover, one of each side."
+    )
+    addenda: tuple[AddendumWritten, ...] = Field(
+        default=(), description="What was added after the handover, signed."
+    )
+    zone: Zone | None = Field(
+        default=None,
+        description="Where the facility receives this level; null where it has not said.",
+    )
+    clocks: tuple[Running, ...] = Field(
+        default=(), description="The clocks of the green channel, of each centre that is concerned."
+    )
+    recognitions: tuple[Recognition, ...] = Field(
+        default=(),
+        description="Of the examinations in the record, which need not be made again here.",
+    )
+    promises: tuple[Promise, ...] = Field(
+        default=(), description="What the facility owes, done or not."
+    )
+    known: Known | None = Field(
+        default=None, description="What a human there has seen; null before anybody has."
+    )
 
 
 class Anchor(Value):

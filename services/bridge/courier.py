@@ -97,7 +97,8 @@ class Courier:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            seen.DELIVERY_AGE_SECONDS.clear()  # who has the turn knows, and nobody else
+            for known in (seen.DELIVERY_AGE_SECONDS, seen.DELIVERIES_REFUSED):
+                known.clear()  # who has the turn knows, and nobody else
 
     def _on_hint(self, _connection: object, _pid: int, _channel: str, facility_id: str) -> None:
         for desk in self._desks.values():
@@ -112,6 +113,8 @@ class Courier:
                 seen.DELIVERY_AGE_SECONDS.labels(*place).set(age or 0)
                 if age is not None:
                     self._desks[place].hint.set()
+            for place, many in (await hospital.refused(connection, list(self._desks))).items():
+                seen.DELIVERIES_REFUSED.labels(*place).set(many)
             await asyncio.sleep(LOOK_S)
 
     async def _serve(self, desk: Desk) -> None:
@@ -136,8 +139,9 @@ class Courier:
         except Exception as error:
             cause = type(error).__name__  # its words may repeat what stands in the record
             said = {"action": "delivery_unsaid", "id": first.id, "cause": cause}
-            log.error("a delivery cannot be told", extra=said)
-            answer = Answer(outcome=Outcome.REFUSED, reason=f"unsaid: {cause}")
+            where = dict(zip(("facility", "channel"), desk.place, strict=True))
+            log.error("a delivery cannot be told", extra={**said, **where})
+            answer = Answer(outcome=Outcome.REFUSED, cause=f"unsaid: {cause}")
             following = Next(outcome=Outcome.REFUSED)
             async with self._hands, transaction(self._pool) as connection:
                 await hospital.settle(connection, first.id, following, answer.reason)
@@ -149,17 +153,20 @@ class Courier:
                     await self._note(connection, delivery)
                 await hospital.settle(connection, first.id, following, answer.reason)
             failpoint.reach("courier.settled")
-            self._report(delivery, following)
+            self._report(delivery, answer, following)
         seen.DELIVERIES.labels(*desk.place, following.outcome.value).inc()
 
-    def _report(self, delivery: Delivery, following: Next) -> None:
+    def _report(self, delivery: Delivery, answer: Answer, following: Next) -> None:
         """Say when a circuit opens and when it closes, and what was refused; not each try."""
         failures = delivery.attempts + (following.again is not None)
         where = {"facility": delivery.facility_id, "channel": delivery.channel}
+        why = {"outcome": answer.outcome.value, "cause": answer.cause}
         if following.outcome is Outcome.REFUSED:
-            log.error("a delivery was refused", extra={"action": "delivery_refused", **where})
+            said = {"action": "delivery_refused", "id": delivery.id, **where, **why}
+            log.error("a delivery was refused", extra=said)
         if is_open(failures) and not is_open(delivery.attempts):
-            log.warning("a hospital is away", extra={"action": "circuit_opened", **where})
+            said = {"action": "circuit_opened", **where, **why}
+            log.warning("a hospital takes nothing", extra=said)
         if is_open(delivery.attempts) and following.again is None:
             log.info("a hospital answers again", extra={"action": "circuit_closed", **where})
 

@@ -60,12 +60,20 @@ class Outcome(StrEnum):
 
 
 class Answer(Value):
-    """What a hospital answered. ``reason`` may repeat what was sent: it never stands in a log."""
+    """What a hospital answered. ``words`` are its own and may repeat what was sent: they never
+    stand in a log."""
 
     outcome: Outcome
-    reason: str = ""
+    #: A status, the code of an acknowledgement, or what failed: ours to tell.
+    cause: str = ""
+    words: str = ""
     #: Something may have come there; not where there was no connection.
     spoken: bool = True
+
+    @property
+    def reason(self) -> str:
+        """All of it."""
+        return f"{self.cause} {self.words}".strip()
 
 
 class Delivery(Value):
@@ -141,9 +149,9 @@ def is_open(failures: int) -> bool:
 def judge(status: int) -> Answer:
     """What an HTTP status says of what was sent. 401 and a redirect speak of what was set here, not
     of the message: it waits until that is mended."""
-    reason = f"HTTP {status}"
+    cause = f"HTTP {status}"
     if 200 <= status < 300:
         return Answer(outcome=Outcome.ACCEPTED)
     if 400 <= status < 500 and status not in (401, 408, 429):
-        return Answer(outcome=Outcome.REFUSED, reason=reason)
-    return Answer(outcome=Outcome.AWAY, reason=reason)
+        return Answer(outcome=Outcome.REFUSED, cause=cause)
+    return Answer(outcome=Outcome.AWAY, cause=cause)

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AnyUrl, Field, model_validator
 
 from schemas.clinical import QualityMark
-from schemas.event import Identifier, Text, Value
+from schemas.event import Identifier, Phone, Text, Value
 from schemas.handoff import Addressee, Formality, Milestone, Owed, Zone
 from schemas.triage import Bilingual, Centre, Evidence, TriageLevel
+from services.kit.address import is_loopback
 
 Seconds = Annotated[float, Field(ge=0)]
 #: The same for every level, or by level; of a level that is not named there is none.
@@ -171,16 +171,6 @@ class Interface(Value):
         return self.address.scheme == _SCHEMES[self.channel][0]
 
 
-def is_loopback(host: str) -> bool:
-    """Whether this is the machine itself, so that nothing goes over a wire."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 class Facility(Value):
     """What one facility keeps. What it does not say, all do."""
 
@@ -196,6 +186,8 @@ class Facility(Value):
     beds: BedRules | None = None
     recognises: Recognising | None = None
     interfaces: tuple[Interface, ...] = ()
+    #: What is telephoned when nobody there answers; of a department, never of a person.
+    phone: Phone | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Facility:
@@ -238,6 +230,8 @@ class Facilities(Value):
     def _check(self) -> Facilities:
         if self.all.interfaces:
             raise ValueError("an interface belongs to one facility: name it there")
+        if self.all.phone is not None:
+            raise ValueError("a phone belongs to one facility: name it there")
         return self
 
     def of(self, facility_id: str | None) -> Facility:

@@ -95,19 +95,19 @@ def read(answer: bytes, expected: str) -> Answer:
     text = answer.decode("utf-8", "replace").replace("\n", "\r")
     segments = [line for line in text.split("\r") if line]
     if not segments or not segments[0].startswith("MSH") or len(segments[0]) < len("MSH|"):
-        return Answer(outcome=Outcome.AWAY, reason="the answer is no HL7")
+        return Answer(outcome=Outcome.AWAY, cause="the answer is no HL7")
     separator = segments[0][3]
     fields = {line[:3]: line.split(separator) for line in reversed(segments)}
     code, told, *said = [*fields.get("MSA", ["MSA"])[1:], "", ""]
     outcome = _OUTCOMES.get(code[1:]) if len(code) == 2 and code[0] in "AC" else None
     if outcome is None:
-        return Answer(outcome=Outcome.AWAY, reason="the answer has no acknowledgement (MSA-1)")
+        return Answer(outcome=Outcome.AWAY, cause="the answer has no acknowledgement (MSA-1)")
     if told != expected:
-        return Answer(outcome=Outcome.AWAY, reason="the answer is to another message (MSA-2)")
+        return Answer(outcome=Outcome.AWAY, cause="the answer is to another message (MSA-2)")
     if outcome is Outcome.ACCEPTED:
         return Answer(outcome=outcome)
-    words = [code, *said, *fields.get("ERR", [])[1:]]
-    return Answer(outcome=outcome, reason=_printable(" ".join(filter(None, words)))[:_REASON])
+    words = _printable(" ".join(filter(None, [*said, *fields.get("ERR", [])[1:]])))
+    return Answer(outcome=outcome, cause=code, words=words[: _REASON - len(code) - 1])
 
 
 def _trigger(event: Told, case: Case) -> str:

@@ -86,6 +86,23 @@ _AGES = """
             WHERE d.facility_id = p.facility_id AND d.channel = p.channel AND refused_at IS NULL
             ORDER BY seq LIMIT 1) AS d ON true
 """
+_MANY_REFUSED = """
+    SELECT p.facility_id, p.channel, count(d.id) AS many
+      FROM unnest($1::text[], $2::text[]) AS p (facility_id, channel)
+      LEFT JOIN deliveries AS d ON d.facility_id = p.facility_id AND d.channel = p.channel
+                               AND d.refused_at IS NOT NULL
+     GROUP BY 1, 2
+"""
+_ALL_REFUSED = """
+    SELECT id, facility_id, channel, encounter_id, type, refused_at, reason FROM deliveries
+     WHERE refused_at IS NOT NULL ORDER BY facility_id, channel, seq
+"""
+_PUT_BACK = """
+    UPDATE deliveries
+       SET refused_at = NULL, reason = NULL, erring_since = NULL, attempts = 0, next_at = now()
+     WHERE id = $1 AND refused_at IS NOT NULL
+ RETURNING id
+"""
 _DONE = "DELETE FROM deliveries WHERE id = $1"
 _REFUSED = """
     UPDATE deliveries SET attempts = attempts + 1, refused_at = now(), reason = $2 WHERE id = $1
@@ -218,3 +235,19 @@ async def ages(connection: Connection, places: Sequence[Place]) -> Mapping[Place
     """How many seconds each place has waited for what it is told next; None where nothing waits."""
     rows = await connection.fetch(_AGES, [p[0] for p in places], [p[1] for p in places])
     return {(row["facility_id"], row["channel"]): row["age_s"] for row in rows}
+
+
+async def refused(connection: Connection, places: Sequence[Place]) -> Mapping[Place, int]:
+    """How much of what each place refused waits for somebody to look at it."""
+    rows = await connection.fetch(_MANY_REFUSED, [p[0] for p in places], [p[1] for p in places])
+    return {(row["facility_id"], row["channel"]): row["many"] for row in rows}
+
+
+async def all_refused(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """What was refused and nobody has looked at: of each place, in the order it was written."""
+    return [dict(row) for row in await connection.fetch(_ALL_REFUSED)]
+
+
+async def put_back(connection: Connection, name: str) -> bool:
+    """Tell again what was refused, under its id and before all that waits; whether there is one."""
+    return await connection.fetchval(_PUT_BACK, name) is not None

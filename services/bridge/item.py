@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from schemas.event import Identifier, Value
 from schemas.handoff import HandoverSigned, PreArrivalRecord
@@ -17,30 +17,43 @@ from services.bridge.record import record_of
 class Item(Value):
     """One patient as a board shows them; ``version`` counts the records sent."""
 
-    encounter_id: Identifier
-    facility_id: Identifier
-    centres: tuple[Centre, ...]
-    version: int
-    record: PreArrivalRecord | None
-    handoff: Handoff | None
-    withdrawn: bool
-    feed: int | None = None
+    encounter_id: Identifier = Field(
+        description="The patient, from the first call to the handover; no name."
+    )
+    facility_id: Identifier = Field(description="Whose queue it is.")
+    centres: tuple[Centre, ...] = Field(
+        description="In whose queues of the facility the patient stands."
+    )
+    version: int = Field(
+        description="Counts the records that were sent; a higher one replaces a lower."
+    )
+    record: PreArrivalRecord | None = Field(
+        description="What is known of the patient; null where they do not come any more."
+    )
+    handoff: Handoff | None = Field(
+        description="What the facility was told and has done; null with the record."
+    )
+    withdrawn: bool = Field(description="The patient does not come here (any more).")
+    feed: int | None = Field(
+        default=None,
+        description="The facility's feed number at its last change; null in the answer to an act.",
+    )
 
 
 class Queue(Value):
     """Everything bound for a facility, as of this feed number."""
 
-    feed: int
-    items: tuple[Item, ...]
+    feed: int = Field(description="Ask the feed for what comes after it.")
+    items: tuple[Item, ...] = Field(description="One for each patient who is bound for here.")
 
 
 class Signed(Value):
     """A handover as who gives sees it: who has signed, and whether both have."""
 
-    encounter_id: Identifier
-    facility_id: Identifier
-    signatures: tuple[HandoverSigned, ...]
-    transferred_at: AwareDatetime | None
+    encounter_id: Identifier = Field(description="The patient.")
+    facility_id: Identifier = Field(description="The facility.")
+    signatures: tuple[HandoverSigned, ...] = Field(description="Of each side that has signed.")
+    transferred_at: AwareDatetime | None = Field(description="When both had; null before.")
 
 
 def text_of(case: Case, facility_id: str, *, withdrawn: bool) -> str:

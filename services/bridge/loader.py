@@ -21,11 +21,15 @@ class FacilitiesRefused(Exception):
 
 
 def facilities(path: Path | Traversable | None = None) -> Facilities:
-    """What the facilities of this region keep. Raises ``FacilitiesRefused``, also where a term is
-    missing: what is not asked for is never late; or what holds for beds."""
+    """What the facilities of this region keep; without ``all`` the shipped one holds. Raises
+    ``FacilitiesRefused``, also where a term is missing: what is not asked for is never late; or
+    what holds for beds."""
     file = path or SHIPPED
     try:
-        found = Facilities.model_validate(read_yaml(file), extra="forbid")
+        given = read_yaml(file)
+        if isinstance(given, dict) and "all" not in given:
+            given = {"all": read_yaml(SHIPPED)["all"], **given}
+        found = Facilities.model_validate(given, extra="forbid")
     except (OSError, NoDocument) as error:
         raise FacilitiesRefused(f"{file.name}: {error}") from error
     except ValidationError as error:

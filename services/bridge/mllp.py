@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 
-from services.bridge.facility import is_loopback
+from services.kit.address import is_loopback
 from services.kit.errors import TransientFailure
 
 BEGIN, END = b"\x0b", b"\x1c\r"

@@ -68,7 +68,10 @@ def outlets(facilities: Facilities, zone: ZoneInfo) -> Mapping[Place, Outlet]:
 def _tls(interface: Interface) -> ssl.SSLContext | None:
     if not interface.is_enciphered:
         return None
-    return ssl.create_default_context(cafile=interface.ca_file)
+    try:
+        return ssl.create_default_context(cafile=interface.ca_file)
+    except OSError as error:  # it does not say which file it looked for
+        raise ValueError(f"ca_file {interface.ca_file}: {error.strerror or error}") from error
 
 
 def _secret(place: str | None) -> str:
@@ -94,7 +97,7 @@ class Hl7:
             answer = await self._line.ask(said)
         except TransientFailure as failure:
             spoken = not isinstance(failure, Unreached)
-            return Answer(outcome=Outcome.AWAY, reason=str(failure), spoken=spoken)
+            return Answer(outcome=Outcome.AWAY, cause=str(failure), spoken=spoken)
         read = hl7.read(answer, hl7.control_id(event, delivery.facility_id))
         if read.outcome is Outcome.AWAY:
             self._line.close()  # whatever else it says is not ours to wait for
@@ -125,10 +128,10 @@ class Http:
             ):
                 return judge(answer.status_code)
         except TimeoutError:
-            return Answer(outcome=Outcome.AWAY, reason="no answer in time")
+            return Answer(outcome=Outcome.AWAY, cause="no answer in time")
         except httpx.RequestError as error:
             spoken = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
-            return Answer(outcome=Outcome.AWAY, reason=type(error).__name__, spoken=spoken)
+            return Answer(outcome=Outcome.AWAY, cause=type(error).__name__, spoken=spoken)
 
     async def close(self) -> None:
         """End its connections."""

@@ -122,6 +122,7 @@ def _escalated(
         to=facility.terms[promise.owed].ladder[step - 1].to,
         because=promise.because,
         department=promise.department,
+        phone=facility.phone,
     )
 
 

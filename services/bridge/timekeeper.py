@@ -52,5 +52,5 @@ class Timekeeper:
             await outbox.append(connection, "bridge", told)
             failpoint.reach("timekeeper.told")
         for event in told:
-            seen.ESCALATIONS.labels(event.owed.value, event.to).inc()
+            seen.ESCALATIONS.labels(event.facility_id, event.owed.value, event.to).inc()
         return len(due)

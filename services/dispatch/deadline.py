@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import AwareDatetime
 
 from schemas.envelope import derived_id
-from schemas.event import Identifier, Value
+from schemas.event import Identifier, Phone, Value
 from schemas.incident import DeadlineMissed, DeadlineWarned, IncidentEvent
 from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
@@ -50,6 +50,9 @@ class _Due(Value):
     leg_id: Identifier | None = None
     unit_id: Identifier | None = None
     encounter_id: Identifier | None = None
+    #: A hospital that does not answer, and what is telephoned there.
+    facility_id: Identifier | None = None
+    phone: Phone | None = None
     due_at: AwareDatetime
 
 
@@ -306,6 +309,8 @@ def of_event(missed: DeadlineMissed) -> Deadline:
         leg_id=missed.leg_id,
         unit_id=missed.unit_id,
         encounter_id=missed.encounter_id,
+        facility_id=missed.facility_id,
+        phone=missed.phone,
         due_at=missed.occurred_at,
     )
 

@@ -247,6 +247,8 @@ def _asked_to_telephone(
         clock=f"hospital_{event.owed}",
         unit_id=encounter.unit_id,
         encounter_id=encounter.encounter_id,
+        facility_id=event.facility_id,
+        phone=event.phone,
     )
     answers = encounter.answers.but(unanswered=event.owed)
     return encounter.but(answers=answers, taken=encounter.taken.with_(name)), [missed]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     TypeAdapter,
@@ -25,7 +26,7 @@ class Body(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
     )
 
-    occurred_at: Moment
+    occurred_at: Moment = Field(description="When it happened; not when it was sent.")
 
 
 class _NothingUnknown:

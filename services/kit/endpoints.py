@@ -66,7 +66,8 @@ def connection(broker: Settings) -> dict[str, Any]:
 def environ(name: str, broker: Settings, dsn: str, password: str) -> dict[str, str]:
     """The environment of a service: ours without the operator's credentials, and its own.
     ``broker`` and ``dsn`` are the operator's connections."""
-    hidden = ("GREENCHANNEL_KAFKA_", "GREENCHANNEL_POSTGRES_", "PG")
+    # The parts of a run talk to each other in clear, on the loopback.
+    hidden = ("GREENCHANNEL_KAFKA_", "GREENCHANNEL_POSTGRES_", "GREENCHANNEL_TLS_", "PG")
     found = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
     found |= environment(as_user(broker, name, password))
     if name in ROLES:

@@ -66,7 +66,7 @@ SUBSCRIBERS = Gauge("greenchannel_feed_subscribers", "Open feeds of a facility",
 ESCALATIONS = Counter(
     "greenchannel_escalations_total",
     "What a facility owed and was late, by who was told",
-    ["owed", "to"],
+    ["facility", "owed", "to"],
 )
 DELIVERIES = Counter(
     "greenchannel_deliveries_total",
@@ -76,6 +76,11 @@ DELIVERIES = Counter(
 DELIVERY_AGE_SECONDS = Gauge(
     "greenchannel_deliveries_oldest_age_seconds",
     "Age of what a hospital's system is told next; 0 when nothing waits",
+    ["facility", "channel"],
+)
+DELIVERIES_REFUSED = Gauge(
+    "greenchannel_deliveries_refused",
+    "What a hospital's system refused and nobody has looked at yet",
     ["facility", "channel"],
 )
 DECISIONS = Counter("greenchannel_decisions_total", "Decisions of triage", ["level", "changed"])

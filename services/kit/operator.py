@@ -45,7 +45,9 @@ class ConfiguredGroup(click.Group, _NamesEnvironment):
         _NamesEnvironment.format_epilog(self, ctx, formatter)
 
 
-class _OnDatabase(Configured):
+class OnDatabase(Configured):
+    """A command that needs the database alone."""
+
     reads = "POSTGRES"
 
 
@@ -72,7 +74,7 @@ def client() -> None:
     """客户端密钥 · keys of software clients."""
 
 
-@client.command(cls=_OnDatabase)
+@client.command(cls=OnDatabase)
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option(
@@ -87,27 +89,27 @@ def add(name: str, role: str, facility: str | None) -> None:
         check_client(name, Role(role), facility)
     except Rejected as error:
         raise click.UsageError(error.detail) from error
-    click.echo(_with_clients(lambda pool: add_client(pool, name, Role(role), facility)))
+    click.echo(on_database("access", lambda pool: add_client(pool, name, Role(role), facility)))
 
 
-@client.command(cls=_OnDatabase)
+@client.command(cls=OnDatabase)
 @click.argument("name")
 def revoke(name: str) -> None:
     """Revoke the key of NAME; it stops working within half a minute."""
     from services.kit.auth import revoke_client
 
-    found = _with_clients(lambda pool: revoke_client(pool, name))
+    found = on_database("access", lambda pool: revoke_client(pool, name))
     click.echo("revoked" if found else f"no client named {name} has a key")
     sys.exit(0 if found else 1)
 
 
-def _with_clients(do: Callable[[Any], Awaitable[Any]]) -> Any:
-    """Do something with the clients' table, as the operator that the environment names."""
+def on_database(schema: str, do: Callable[[Any], Awaitable[Any]]) -> Any:
+    """Do something with the tables of a schema, as the role that the environment names."""
     from services.kit import postgres
     from services.kit.settings import from_environment
 
     async def work() -> Any:
-        async with await postgres.connect(from_environment(), "access", size=1) as pool:
+        async with await postgres.connect(from_environment(), schema, size=1) as pool:
             return await do(pool)
 
     with in_a_line():

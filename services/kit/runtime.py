@@ -8,6 +8,7 @@ import gc
 import logging
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
@@ -16,9 +17,10 @@ import uvloop
 from fastapi import FastAPI
 
 from services.kit import failpoint
+from services.kit.address import is_loopback
 from services.kit.heartbeat import HEART
 from services.kit.observability import log_as_json, unheard
-from services.kit.settings import Misconfigured, Settings, from_environment
+from services.kit.settings import PREFIX, Misconfigured, Settings, from_environment
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +48,32 @@ class _Server(uvicorn.Server):
         yield
 
 
+def tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """With what it listens; none is in clear. Raises ``Misconfigured``, also where it would listen
+    in clear on a wire."""
+    certificate, key = settings.tls_certificate, settings.tls_key
+    names = f"{PREFIX}TLS_CERTIFICATE and {PREFIX}TLS_KEY"
+    if certificate is None and key is None:
+        if is_loopback(settings.host) or settings.tls_at_proxy:
+            return None
+        raise Misconfigured(
+            f"{PREFIX}HOST: not the loopback, so it is listened on by TLS: name {names}; or set "
+            f"{PREFIX}TLS_AT_PROXY=true where something in front of it ends TLS"
+        )
+    if certificate is None or key is None:
+        raise Misconfigured(f"{names}: both, or neither")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")  # and ask nobody for one
+    except OSError as error:
+        said = f"{certificate}, {key}: {error.strerror or error}"
+        raise Misconfigured(f"{names}: {said}") from error
+    return context
+
+
 def serve(app: FastAPI, settings: Settings) -> Part:
-    """The part that answers to HTTP."""
+    """The part that answers to HTTP. Raises ``Misconfigured``."""
+    tls = tls_of(settings)
 
     async def part() -> None:
         config = uvicorn.Config(
@@ -60,6 +86,7 @@ def serve(app: FastAPI, settings: Settings) -> Part:
             timeout_graceful_shutdown=2,
             timeout_keep_alive=60,
             lifespan="off",
+            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
         server = _Server(config)
         serving = asyncio.ensure_future(server.serve())
@@ -77,6 +104,7 @@ def start(service: str, main: Callable[[Settings], Awaitable[None]]) -> int:
     """Run ``main`` until it fails or a signal comes; the exit status of the process."""
     try:
         settings = from_environment()
+        tls_of(settings)  # before anything is waited for
     except Misconfigured as error:
         sys.stderr.write(f"✗ {error}\n")
         return 2

@@ -70,6 +70,12 @@ class Settings(BaseSettings):
     """Where the service listens."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """And at which port; 0 picks one."""
+    tls_certificate: Path | None = None
+    """With what it proves itself by TLS: a PEM file with the certificate and its chain,"""
+    tls_key: Path | None = None
+    """and one with its key, without a password."""
+    tls_at_proxy: bool = False
+    """Whether something in front ends TLS; else, but on the loopback, it listens by TLS alone."""
 
     worker: Annotated[int, Field(ge=0)] = 0
     """Which of several workers of the same service this is: makes its Kafka membership static."""

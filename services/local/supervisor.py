@@ -158,8 +158,10 @@ class Run:
         (self.data / "tmp").mkdir(mode=0o700)
         await side_by_side(click.echo, [self.postgres_up], [self.kafka_up])
         self.publish()
-        shown = serve(self.page, Settings(host="127.0.0.1", port=self.ports["web"]))
-        self.fleet.watch("web", shown())
+        clear = Settings(
+            host="127.0.0.1", port=self.ports["web"], tls_certificate=None, tls_key=None
+        )
+        self.fleet.watch("web", serve(self.page, clear)())
         services = [[partial(self.up, name)] for name in SERVICES]
         city = [partial(self.up, name) for name in ("judge", "simulator")]
         if self.options.recording:  # is said once, and to those who are there

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from click.testing import CliRunner
 from prometheus_client import REGISTRY
 
 from schemas.clinical import FindingRecorded
@@ -37,6 +38,7 @@ from services.bridge.handoff import hear
 from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.promise import keep
 from services.bridge.store import CASES, CaseStore, confined
+from services.cli import main
 from services.kit import outbox, postgres
 from services.kit.postgres import Row, transaction
 from services.kit.settings import Settings
@@ -297,7 +299,7 @@ async def test_what_was_not_taken_is_told_again_under_the_same_id_before_the_nex
 
 
 async def test_what_is_refused_is_set_down_with_its_reason_and_the_next_goes_on(
-    pool: postgres.Pool,
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture
 ) -> None:
     his, home = Mllp(), fresh()
     async with listening(his):
@@ -306,14 +308,111 @@ async def test_what_is_refused_is_set_down_with_its_reason_and_the_next_goes_on(
         async with telling(city):
             refused, taken = await city.bind(home), await city.bind(home)
             await until(lambda: city.all_told(home))
+            await until(lambda: waits_for_somebody(home) == 1)
         async with telling(city):
             last = await city.bind(home)
             await until(lambda: city.all_told(home))
     assert patients(his) == [refused, taken, last], "nor is it told after a new start"
     kept = "SELECT encounter_id, reason, attempts FROM deliveries WHERE facility_id = $1"
     assert [tuple(row) for row in await pool.fetch(kept, home)] == [(refused, "AR no bed free", 1)]
+    name = await pool.fetchval("SELECT id FROM deliveries WHERE facility_id = $1", home)
+    why = {"facility": home, "channel": "hl7", "outcome": "refused", "cause": "AR"}
+    assert logged(caplog, "delivery_refused") == [{"id": name, **why}], "nor what it wrote"
     assert (await city.case(refused)).handoff.delivered_at is None
     assert (await city.case(taken)).handoff.delivered_at is not None
+
+
+async def asked(platform: Platform, *words: str, role: str = "bridge") -> tuple[int, list[str]]:
+    """What the command says to who runs it, and its status."""
+    named = {"GREENCHANNEL_POSTGRES_DSN": platform.dsn(role)}
+    call = partial(CliRunner().invoke, main, ["deliveries", *words], env=named)
+    done = await asyncio.to_thread(call)
+    return done.exit_code, done.output.splitlines()
+
+
+async def test_what_was_refused_is_listed_and_told_again_under_its_id(
+    pool: postgres.Pool, platform: Platform
+) -> None:
+    his, home = Mllp(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.extend(["AE"] * 6 + ["AR"])
+        async with telling(city):
+            name = await city.bind(home)
+            await until(lambda: city.all_told(home))
+        status, lines = await asked(platform)
+        (line,) = [each for each in lines if home in each]
+        told, *place, at, why = line.split("  ")
+        assert (status, place) == (0, [home, "hl7", "PreArrivalNotified", name])
+        assert why == "AR no bed free"
+        assert datetime.fromisoformat(at) <= datetime.now(UTC)
+        later = await city.bind(home)
+        assert await asked(platform, "--again", told) == (0, [f"{told}  is told again"])
+        async with telling(city):
+            await until(lambda: city.all_told(home))
+    assert patients(his) == [name] * 8 + [later]
+    assert len(set(his.ids)) == 2
+    assert not [each for each in (await asked(platform))[1] if home in each]
+    missing = f"{told}  no delivery of this id was refused"
+    assert await asked(platform, "--again", told) == (1, [missing])
+
+
+async def test_who_may_only_look_tells_nothing_again(
+    pool: postgres.Pool, platform: Platform
+) -> None:
+    status, lines = await asked(platform, "--again", "x", role="observer")
+    assert (status, len(lines)) == (1, 1), lines
+    assert "permission denied" in lines[0]
+    assert (await asked(platform, role="observer"))[0] == 0
+
+
+def waits_for_somebody(facility: str) -> float | None:
+    place = {"facility": facility, "channel": "hl7"}
+    return REGISTRY.get_sample_value("greenchannel_deliveries_refused", place)
+
+
+def logged(caplog: pytest.LogCaptureFixture, action: str) -> list[dict[str, str]]:
+    """What was said of it, as it stands in a line of the log."""
+    names = ("id", "facility", "channel", "outcome", "cause")
+    records = [each for each in caplog.records if getattr(each, "action", None) == action]
+    return [{n: getattr(each, n) for n in names if hasattr(each, n)} for each in records]
+
+
+@pytest.mark.parametrize(
+    ("plan", "outcome", "cause"),
+    [
+        ("AE", "erred", "AE"),
+        ("hang", "away", "no answer in time"),
+        ("half", "away", "the connection was closed without an answer"),
+    ],
+)
+async def test_why_a_circuit_opens_stands_in_the_log(
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture, plan: str, outcome: str, cause: str
+) -> None:
+    his, home = Mllp(), fresh()
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.extend([plan] * delivery.OPENS)
+        async with telling(city):
+            await city.bind(home)
+            await until(lambda: city.all_told(home))
+    why = {"facility": home, "channel": "hl7", "outcome": outcome, "cause": cause}
+    assert logged(caplog, "circuit_opened") == [why]
+
+
+async def test_a_status_stands_in_the_log(
+    pool: postgres.Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    web, home = Web(), fresh()
+    async with listening(web):
+        city = City(pool, {home: [web_to(web)]})
+        web.plan.extend(["503"] * delivery.OPENS + ["422"])
+        async with telling(city):
+            await city.bind(home)
+            await until(lambda: city.all_told(home))
+    (opened,), (refused,) = (logged(caplog, n) for n in ("circuit_opened", "delivery_refused"))
+    assert (opened["outcome"], opened["cause"]) == ("away", "HTTP 503")
+    assert (refused["outcome"], refused["cause"]) == ("refused", "HTTP 422")
 
 
 async def test_an_error_of_its_own_is_given_up_after_a_while(pool: postgres.Pool) -> None:
@@ -805,9 +904,8 @@ async def test_the_bridge_tells_by_its_file_when_it_runs(
     his, home = Mllp(), fresh()
     async with listening(his):
         interfaces = f"{home}: {{interfaces: [{json.dumps(hl7_to(his))}]}}"
-        shipped = loader.SHIPPED.read_text("utf-8")
         file = tmp_path / "ours.yaml"
-        file.write_text(shipped.replace("facilities: {}", f"facilities: {{{interfaces}}}"), "utf-8")
+        file.write_text(f"facilities: {{{interfaces}}}", "utf-8")
         named = {"GREENCHANNEL_BRIDGE_FACILITIES": str(file)}
         service = Service("bridge", platform, tmp_path, SigningKey(), extra=named)
         writer = AIOKafkaProducer(**platform.kafka("dispatch"), acks="all")

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from prometheus_client import REGISTRY
 
 from schemas.event import Event
 from schemas.handoff import Acknowledged, Escalated, Owed, RecordDisplayed
@@ -29,7 +31,7 @@ async def ward(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
 
 async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: Ward) -> None:
     late, soon = await ward.bind(61), await ward.bind(1)
-    before = (await ward.item(late))["feed"]
+    before, dark = (await ward.item(late))["feed"], dark_boards()
     await ward.look()
     await ward.look()
     assert await ward.told(late) == [
@@ -38,6 +40,7 @@ async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: W
         ("acknowledged", "board", 1),
     ]
     assert await ward.told(soon) == []
+    assert dark_boards() == dark + 1
     item = await ward.item(late)
     assert item["feed"] > before, "the board sees it"
     assert [each["rungs"] for each in item["handoff"]["promises"]] == [1, 1, 1]
@@ -46,6 +49,11 @@ async def test_what_is_late_is_told_once_with_the_next_step_written_down(ward: W
     assert 58 < (due - datetime.now(UTC)).total_seconds() < 60
     kept = "SELECT count(*) FROM acts WHERE encounter_id = $1 AND type = 'Escalated'"
     assert await ward.pool.fetchval(kept, late) == 3
+
+
+def dark_boards() -> float:
+    labels = {"facility": FACILITY, "owed": "displayed", "to": "dispatch"}
+    return REGISTRY.get_sample_value("greenchannel_escalations_total", labels) or 0
 
 
 async def test_of_many_that_are_late_at_once_each_is_told_once(ward: Ward) -> None:
@@ -140,6 +148,18 @@ async def test_an_act_counts_from_when_it_came_and_none_is_still_to_come(ward: W
     assert "'occurred_at'" in refused.json()["detail"]
 
 
+@pytest.mark.parametrize("phone", ["内线8440", "8", "0516 8500 0120\n"])
+async def test_a_phone_that_is_none_is_refused_in_words(ward: Ward, phone: str) -> None:
+    name = await ward.bind(1)
+    way = {"occurred_at": datetime.now(UTC).isoformat(), "direct_to": "cath_lab", "phone": phone}
+    path = f"/v1/facilities/{FACILITY}/encounters/{name}/direct-to"
+    answer = await ward.http.post(path, json=way)
+    said = "Value error, digits, blanks, + and - only, 2 to 20 of them"
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": "phone", "problem": said}]
+    assert (await ward.http.post(path, json={**way, "phone": "8440"})).status_code == 200
+
+
 # -- over many -------------------------------------------------------------------------------------
 
 
@@ -170,6 +190,23 @@ async def test_what_a_facility_kept_is_counted_from_what_it_was_shown(ward: Ward
     }
     assert changed == {"numerator": 1, "denominator": 2}
     assert after["redirects"]["no_bed"] == before["redirects"].get("no_bed", 0) + 1
+
+
+async def test_without_a_period_it_is_today_until_now(ward: Ward) -> None:
+    path = f"/v1/facilities/{FACILITY}/indicators"
+    await ward.bind(1)
+    today = (await ward.http.get(path)).json()
+    now = datetime.now(ZoneInfo("Asia/Shanghai"))
+    assert datetime.fromisoformat(today["since"]) == now.replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    assert now - timedelta(seconds=30) < datetime.fromisoformat(today["until"]) <= now
+    named = {name: today[name] for name in ("since", "until")}
+    assert (await ward.http.get(path, params=named)).json() == today
+    assert today["patients"] > 0
+    until = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    then = (await ward.http.get(path, params={"until": until.isoformat()})).json()
+    assert then["since"] == "2026-03-01T00:00:00+08:00"
 
 
 async def test_a_period_that_is_none_is_refused_with_what_to_do(ward: Ward) -> None:
@@ -228,10 +265,12 @@ async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
     await hears(desk, silent(encounter, owed, to="shift_lead"))
     await hears(desk, silent(encounter, owed, facility_id=ANOTHER))
     assert hospital(await desk.alarms(call)) == [], "nobody asked dispatch"
-    asked = silent(encounter, owed)
+    asked = silent(encounter, owed, phone="0516 8500 0120")
     for _ in range(2):
         await hears(desk, asked)
     assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
+    (alarm,) = [each for each in await desk.get("alarms") if each["incident_id"] == call]
+    assert (alarm["facility_id"], alarm["phone"]) == (FACILITY, "0516 8500 0120")
     answers = (await desk.get(f"encounters/{encounter}"))["answers"]
     assert answers["unanswered"] == owed
     await hears(desk, about(encounter=encounter, **ends))

@@ -12,6 +12,8 @@ import yaml
 
 from schemas.topics import registry
 from services.kit.roles import ROLES
+from services.kit.runtime import tls_of
+from services.kit.settings import Misconfigured, from_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
@@ -36,6 +38,20 @@ def test_a_service_that_stays_up_says_whether_it_is_well(name: str) -> None:
 @every_service
 def test_ports_are_open_on_the_loopback_alone(name: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in SERVICES if SERVICES[n].get("image", "").startswith("greenchannel")]
+)
+def test_a_service_listens_as_its_start_allows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In clear, which is refused unless a proxy ends TLS before the ports."""
+    for variable, value in SERVICES[name]["environment"].items():
+        if not str(value).startswith("/run/"):
+            monkeypatch.setenv(variable, str(value))
+    assert tls_of(from_environment()) is None
+    monkeypatch.delenv("GREENCHANNEL_TLS_AT_PROXY")
+    with pytest.raises(Misconfigured, match=r"^GREENCHANNEL_HOST: not the loopback"):
+        tls_of(from_environment())
 
 
 @pytest.mark.parametrize("image", [*FROM, *(s["image"] for s in SERVICES.values())])

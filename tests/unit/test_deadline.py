@@ -345,9 +345,10 @@ def test_a_unit_that_is_silent_alarms_until_it_is_heard_or_free_whatever_the_cal
     leg = leg_of(sent()).but(silence=Silence(since=at(10), is_overdue=True))
     missed = DeadlineMissed(
         event_id="m-1", occurred_at=at(190), incident_id="I-1", clock=SILENT,
-        leg_id=leg.leg_id, unit_id="U-1",
+        leg_id=leg.leg_id, unit_id="U-1", facility_id="F-1", phone="0516 8500 0120",
     )  # fmt: skip
     silent = of_event(missed)
+    assert (silent.facility_id, silent.phone) == ("F-1", "0516 8500 0120")
     drill = CALL.but(classification="drill")
     assert is_missed(silent, About(drill, [leg]))
     assert not is_missed(silent, About(drill, [leg.but(silence=None)]))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -48,6 +53,7 @@ from services.bridge.loader import FacilitiesRefused
 from tests.unit.test_bridge_acts import at, made
 from tests.unit.test_promise import bound, concern
 
+ROOT = Path(__file__).resolve().parents[2]
 CHANNELS: tuple[Channel, ...] = get_args(Channel)
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # of the specification's own examples
 
@@ -277,7 +283,58 @@ def test_a_file_says_which_interface_is_wrong(tmp_path: Any, more: str, said: st
         loader.facilities(file)
 
 
+def example() -> str:
+    """The file that the page on systems of hospitals shows, as it stands there."""
+    page = (ROOT / "docs/hospitals.md").read_text("utf-8")
+    shown = re.search(r"```yaml\n(.+?)```", page, re.DOTALL)
+    assert shown is not None
+    return shown[1]
+
+
+def ends(file: Path, **environment: str) -> tuple[int, list[str]]:
+    """With which status the bridge ends at its start by this file, and what it says."""
+    named = {"GREENCHANNEL_BRIDGE_FACILITIES": str(file), **environment}
+    done = subprocess.run(
+        [sys.executable, "-m", "services.cli", "bridge"],
+        cwd=ROOT, env={**os.environ, **named}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, (done.stdout + done.stderr).splitlines()
+
+
+def test_the_example_of_the_page_is_a_file_of_a_site(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(example(), "utf-8")
+    ours = loader.facilities(file)
+    assert ours.all == loader.facilities().all
+    assert ours.of("H-1").terms == ours.of("H-2").terms == ours.all.terms
+    assert [each.channel for each in ours.interfaces("H-1")] == ["hl7", "webhook"]
+    status, said = ends(file)  # what it names is not on this machine
+    assert status == 2
+    assert said == ["✗ H-1: hl7: ca_file /etc/greenchannel/his.pem: No such file or directory"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("facilities: {H-1: {interfaces: [{channel: fax}]}}", "H-1.interfaces.0.channel: Input"),
+        ("facilities:\n  H-1: [\n", "line 3: "),
+        ("facility: {}", "facility: Extra inputs"),
+        ("all: {terms: {}}", "all has no term for "),
+    ],
+)
+def test_a_file_that_is_refused_ends_the_bridge_with_a_line(
+    tmp_path: Path, written: str, said: str
+) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(written, "utf-8")
+    status, (line,) = ends(file)
+    assert status == 2
+    assert line.startswith("✗ ours.yaml: ")
+    assert said in line
+
+
 def test_what_all_keep_is_no_interface() -> None:
     shipped = loader.facilities().model_dump()
-    with pytest.raises(ValidationError, match="belongs to one facility"):
-        Facilities.model_validate({**shipped, "all": {**shipped["all"], "interfaces": [HL7]}})
+    for own in ({"interfaces": [HL7]}, {"phone": "0516 8500 0120"}):
+        with pytest.raises(ValidationError, match="belongs to one facility"):
+            Facilities.model_validate({**shipped, "all": {**shipped["all"], **own}})

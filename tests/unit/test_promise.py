@@ -639,10 +639,20 @@ def test_a_facility_keeps_what_all_do_where_it_says_nothing_else(tmp_path: Path)
     assert ward.looks(30) == [("acknowledged", "dispatch", 1)]
 
 
+def test_who_hears_that_a_facility_is_late_hears_what_to_telephone() -> None:
+    ward = Ward(ALL.of("H-1").but(phone="0516 8500 0120"))
+    ward.triage("critical", 0)
+    ward.bind()
+    ward.looks(60)
+    (late, *_) = [each for each in ward.told if isinstance(each, Escalated)]
+    assert (late.facility_id, late.phone) == ("H-1", "0516 8500 0120")
+
+
 @pytest.mark.parametrize(
     ("was", "now", "said"),
     [
         ("within_s: 5\n", "within_s: soon\n", "within_s"),
+        ("facilities: {}", "facilities: {H-1: {phone: 内线 8440}}", "H-1.phone"),
         ("within_s: 5\n", "within_s: -1\n", "within_s"),
         ("[{to: operations}]", "[{to: nobody}]", "ladder"),
         ("[{to: operations}]", "[]", "ladder"),

@@ -145,6 +145,25 @@ def test_a_document_that_is_none_is_refused(spoil: Spoil) -> None:
     assert not validator().is_valid(spoiled)
 
 
+def test_all_that_an_item_of_a_queue_holds_is_explained() -> None:
+    file = ROOT / "schemas/openapi/bridge.json"
+    schemas = json.loads(file.read_text("utf-8"))["components"]["schemas"]
+    found, waiting = set[str](), ["Item"]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += re.findall(r"#/components/schemas/(\w+)", json.dumps(schemas[name]))
+    assert {"Handoff", "Promise", "PreArrivalRecord", "Admission", "Reason"} <= found
+    unexplained = [
+        f"{name}.{field}"
+        for name in sorted(found)
+        for field, told in schemas[name].get("properties", {}).items()
+        if not told.get("description")
+    ]
+    assert unexplained == []
+
+
 def test_the_documents_bear_the_version_of_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     told = {interface(service).document["info"]["version"] for service in ROUTERS}
