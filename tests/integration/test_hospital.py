@@ -348,6 +348,8 @@ async def test_what_was_refused_is_listed_and_told_again_under_its_id(
         assert datetime.fromisoformat(at) <= datetime.now(UTC)
         later = await city.bind(home)
         assert await asked(platform, "--again", told) == (0, [f"{told}  is told again"])
+        tries = "SELECT attempts FROM deliveries WHERE id = $1"
+        assert await pool.fetchval(tries, told) == 0, "its circuit was open"
         async with telling(city):
             await until(lambda: city.all_told(home))
     assert patients(his) == [name] * 8 + [later]
