@@ -193,14 +193,14 @@ def _asked(
 
 
 def _called(case: Case, promises: Sequence[Promise], now: datetime) -> Iterator[Promise]:
-    """Each department that was called answers for itself, once."""
+    """Each department that was called answers for itself, once; it is called when that is known
+    here, whenever it is said to have been."""
     asked = {each.department for each in promises}
     for activation in case.handoff.activations:
         for name in activation.departments:
             if name not in asked:
                 asked.add(name)
-                since = min(activation.occurred_at, now)
-                owed = _promise(case, Owed.DEPARTMENT_ANSWERED, since, "called")
+                owed = _promise(case, Owed.DEPARTMENT_ANSWERED, now, "called")
                 yield owed.but(department=name)
 
 

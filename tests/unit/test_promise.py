@@ -498,6 +498,14 @@ def test_one_of_four_departments_is_silent_and_its_lead_is_called_and_no_other()
     assert all(not each.is_open for each in ward.case.handoff.promises if each.department)
 
 
+def test_a_department_has_its_time_from_when_the_call_is_known_here() -> None:
+    ward = bound()
+    key = {"centre": "trauma", "activation": "activate", "departments": TEAM}
+    ward.at_once(CentreActivated, 400, 30, **key)
+    assert ward.looks(400) == []
+    assert department(ward, "imaging").due_at == at(520)
+
+
 def test_of_a_department_that_cannot_come_the_lead_is_called_at_once() -> None:
     ward = called()
     answers(ward, "imaging", 40, "cannot")
