@@ -123,8 +123,8 @@ class Trend(Value):
 class JourneyEnd(Value):
     """How the crew says that the way ended. Nobody is dead by it before a doctor declares it."""
 
-    outcome: Outcome
-    at: Moment
+    outcome: Outcome = Field(description="What became of the patient, by the crew's word.")
+    at: Moment = Field(description="When, as the crew said.")
 
 
 class PreArrivalRecord(Value):

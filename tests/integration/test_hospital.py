@@ -804,6 +804,7 @@ async def test_fhir_is_posted_to_its_base_with_its_bearer(pool: postgres.Pool) -
             await until(lambda: city.all_told(home))
             assert await city.delivered(name) == [("fhir", 1)]
             await city.does(PatientArrived, name, home)
+            await until(lambda: city.all_told(home))
             await city.hears(chosen(name, fresh()))
             await until(lambda: city.all_told(home))
     bundles = [json.loads(body) for _, body in web.came]
