@@ -97,12 +97,22 @@ _ALL_REFUSED = """
     SELECT id, facility_id, channel, encounter_id, type, refused_at, reason FROM deliveries
      WHERE refused_at IS NOT NULL ORDER BY facility_id, channel, seq
 """
+#: A hospital that was left is told nothing more but that, and one that is bound for again not even
+#: that: it would take the patient back who is on the way.
 _PUT_BACK = """
-    UPDATE deliveries
-       SET refused_at = NULL, reason = NULL, erring_since = NULL, attempts = 0, next_at = now()
-     WHERE id = $1 AND refused_at IS NOT NULL
- RETURNING id
+    WITH refused AS (
+        SELECT id, (type = 'PreArrivalWithdrawn') <> EXISTS (
+                   SELECT FROM queue AS q
+                    WHERE q.facility_id = d.facility_id AND q.encounter_id = d.encounter_id
+                      AND NOT (q.item ->> 'withdrawn')::boolean) AS holds
+          FROM deliveries AS d WHERE id = $1 AND refused_at IS NOT NULL
+    ), put AS (
+        UPDATE deliveries AS d
+           SET refused_at = NULL, reason = NULL, erring_since = NULL, attempts = 0, next_at = now()
+          FROM refused AS r WHERE d.id = r.id AND r.holds)
+    SELECT holds FROM refused
 """
+_FORGET = "DELETE FROM deliveries WHERE id = $1 AND refused_at IS NOT NULL RETURNING id"
 _DONE = "DELETE FROM deliveries WHERE id = $1"
 _REFUSED = """
     UPDATE deliveries SET attempts = attempts + 1, refused_at = now(), reason = $2 WHERE id = $1
@@ -248,6 +258,13 @@ async def all_refused(connection: Connection) -> Sequence[Mapping[str, Any]]:
     return [dict(row) for row in await connection.fetch(_ALL_REFUSED)]
 
 
-async def put_back(connection: Connection, name: str) -> bool:
-    """Tell again what was refused, under its id and before all that waits; whether there is one."""
-    return await connection.fetchval(_PUT_BACK, name) is not None
+async def put_back(connection: Connection, name: str) -> bool | None:
+    """Tell again what was refused, under its id and before all that waits. False where it does not
+    hold any more, since the patient was bound otherwise; None where no such thing was refused."""
+    holds: bool | None = await connection.fetchval(_PUT_BACK, name)
+    return holds
+
+
+async def forget(connection: Connection, name: str) -> bool:
+    """Somebody has looked at what was refused, and it is not told; whether there is one."""
+    return await connection.fetchval(_FORGET, name) is not None

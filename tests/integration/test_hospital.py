@@ -359,6 +359,41 @@ async def test_what_was_refused_is_listed_and_told_again_under_its_id(
     assert await asked(platform, "--again", told) == (1, [missing])
 
 
+async def test_of_a_patient_who_is_bound_otherwise_nothing_is_told_again(
+    pool: postgres.Pool, platform: Platform
+) -> None:
+    """A hospital that was left would be told of the patient; one that is chosen again would hear
+    that nobody comes."""
+    his, home = Mllp(), fresh()
+
+    async def refused(kind: str) -> str:
+        asked = "SELECT id FROM deliveries WHERE facility_id = $1 AND type = $2"
+        return str(await pool.fetchval(asked, home, kind))
+
+    async with listening(his):
+        city = City(pool, {home: [hl7_to(his)]})
+        his.plan.extend(["AR", "AR", "AA"])
+        async with telling(city):
+            name = await city.bind(home)
+            await until(lambda: city.all_told(home))
+            record = await refused("PreArrivalNotified")
+            await city.hears(chosen(name, fresh()).but(event_id="away"))
+            await until(lambda: city.all_told(home))
+            left = await refused("PreArrivalWithdrawn")
+            why = "is not told: the patient was bound otherwise since then; --forget it"
+            assert await asked(platform, "--again", record) == (1, [f"{record}  {why}"])
+            await city.hears(chosen(name, home).but(event_id="back"))
+            await until(lambda: city.all_told(home))
+            assert await asked(platform, "--again", left) == (1, [f"{left}  {why}"])
+            told = len(his.came)
+            done = await asked(platform, "--forget", record, "--forget", left)
+            assert done == (0, [f"{each}  is forgotten" for each in (record, left)])
+            await until(lambda: waits_for_somebody(home) == 0)
+    assert len(his.came) == told == 3
+    missing = f"{left}  no delivery of this id was refused"
+    assert await asked(platform, "--forget", left) == (1, [missing])
+
+
 async def test_who_may_only_look_tells_nothing_again(
     pool: postgres.Pool, platform: Platform
 ) -> None:
