@@ -11,6 +11,7 @@ RUN PIP_NO_CACHE_DIR=1 deploy/setup
 
 COPY schemas schemas
 COPY services services
+COPY web/static web/static
 COPY deploy/enter deploy/
 RUN python -m compileall -q schemas services
 

@@ -9,7 +9,7 @@ TESTS := .venv/.tests-$(call sum,requirements-dev.lock)
 PEERS := .venv/bench/.peers-$(call sum,requirements-bench.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test eval schemas lock clean
+.PHONY: help setup run check test proof eval schemas lock clean
 
 help: ## this list
 	@awk -F ' ## ' '/^[a-z]+:.* ## / { sub(/:.*/, "", $$1); printf "make %-9s%s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) --cov
+
+proof: $(TESTS) ## what takes half an hour to show: reports/proof-*.json
+	$(IN_VENV) pytest -m proof -s $(ARGS) tests/proof
 
 eval: $(RUNS) ## triage beside experts and nurses: reports/triage_eval.json and .html
 	$(IN_VENV) evaluation $(ARGS)

@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")"
 mkdir -p secrets
 chmod 700 secrets
-for user in admin bridge dispatch dispatch_centre gateway observer tracker triage vendor; do
+for user in admin boards bridge dispatch dispatch_centre gateway observer tracker triage vendor; do
     # Containers run in other names: they read the file, and nobody else passes the folder.
     [ -s "secrets/$user" ] || head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n' >"secrets/$user"
     chmod 644 "secrets/$user"

@@ -13,6 +13,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from schemas.attachment import Attachment
+from schemas.background import Background, Teller
 from schemas.encounter import EncounterEvent
 from schemas.event import Event, Identifier, Moment, Text, Value
 
@@ -297,21 +299,6 @@ Shown: TypeAlias = Literal[
 ]
 
 
-#: What is too large for a topic is known by its SHA-256, and lies elsewhere.
-Sha256: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-MediaType: TypeAlias = Literal["application/pdf", "image/jpeg", "image/png"]
-#: The most bytes of a file.
-LARGEST = 10_000_000
-
-
-class Attachment(Value):
-    """A file: the picture of an ECG, or its PDF. ``size`` is in bytes."""
-
-    sha256: Sha256 = Field(description="By which it is asked for.")
-    media_type: MediaType = Field(description="What kind of file.")
-    size: Annotated[int, Field(ge=1, le=LARGEST)] = Field(description="In bytes.")
-
-
 #: The mark under which hospitals recognise each other's examinations: of the whole country
 #: (全国HR), of a province or of a city (互认, regulation of 2022).
 QualityMark: TypeAlias = Annotated[
@@ -383,6 +370,14 @@ class TreatmentGiven(EncounterEvent):
     unit: DoseUnit | None = Field(default=None, description="Of the dose.")
 
 
+class BackgroundTold(EncounterEvent):
+    """What a handover asks for beside the complaint. A field that is there replaces what was told
+    before in that field, as a whole; what is left out stands."""
+
+    background: Background
+    told_by: Teller | None = None
+
+
 class ObservationRetracted(EncounterEvent):
     """An observation was no observation of this patient. It stays in the log, and counts no more.
 
@@ -390,7 +385,7 @@ class ObservationRetracted(EncounterEvent):
     it alone falls, and the decision says so.
     """
 
-    observation: Literal["vitals", "finding", "examination", "treatment", "scale"]
+    observation: Literal["vitals", "finding", "examination", "treatment", "scale", "background"]
     observation_id: Identifier = Field(description="Event id of what is taken back.")
     reason: Literal["entered_in_error", "artefact", "wrong_patient"]
     retracted_by: Identifier

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.attachment import Attachment
 from schemas.event import Event, Identifier, Moment, Phone, Text, Value
 
 
@@ -229,7 +230,35 @@ class ArrivalExpected(EncounterEvent):
     estimated_at: Moment | None = Field(default=None, description="As of when that is expected.")
 
 
+#: Refused with these, somebody may have signed.
+REFUSED = frozenset({Outcome.REFUSED_TREATMENT, Outcome.REFUSED_TRANSPORT})
+
+
+class SignedRefusal(Value):
+    """Who signed that treatment or transport was refused. Nobody is named, a relative or a witness
+    neither."""
+
+    signed_by: Literal["patient", "relative", "witness", "nobody"] = Field(
+        description="Whose signature it is, by what they are to the patient."
+    )
+    told_of: Text | None = Field(
+        default=None, description="Which risk was explained, in the words of who explained it."
+    )
+    conscious: bool | None = Field(
+        default=None, description="Whether the patient was awake, as the crew judged."
+    )
+    understands: bool | None = Field(
+        default=None, description="Whether they understood what they have and what may follow."
+    )
+    signature: Attachment | None = Field(
+        default=None, description="The picture of it; it may arrive later."
+    )
+
+
 class EncounterEnded(EncounterEvent):
     """The encounter has its outcome."""
 
     outcome: Outcome
+    refusal: SignedRefusal | None = Field(
+        default=None, description="Of who refused: who has signed it, where that was told."
+    )

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.attachment import Attachment
+from schemas.background import KnownBackground
+from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, EncounterEvent, Outcome, Patient
 from schemas.event import Identifier, Moment, Phone, Text, Value
 from schemas.triage import (
@@ -19,6 +21,7 @@ from schemas.triage import (
     Input,
     LostSignal,
     Override,
+    ProtocolVersion,
     Reason,
     ScoreValue,
     TriageLevel,
@@ -150,6 +153,9 @@ class PreArrivalRecord(Value):
     triage_paused: bool = Field(
         description="Triage of this patient has stopped, and the last level stands: look yourself."
     )
+    protocol: ProtocolVersion | None = Field(
+        default=None, description="By which rules; null where none fits, or nothing is decided."
+    )
     reasons: tuple[Reason, ...] = Field(description="The rules that fire now.")
     earlier: tuple[Reason, ...] = Field(
         default=(), description="What proved the worst level, where no value says so any more."
@@ -200,6 +206,11 @@ class PreArrivalRecord(Value):
     )
     treatments: tuple[TreatmentGiven, ...] = Field(
         description="The last drugs and measures, with doses as given."
+    )
+    background: KnownBackground | None = Field(
+        default=None,
+        description="Allergies, medication, history and what else a handover asks for; absent"
+        " where nobody has told any of it.",
     )
     transfer: EmergencyTransferRequested | None = Field(
         default=None, description="Who sends the patient on, where no call did."
@@ -324,6 +335,10 @@ class RedirectRequested(HandoffEvent):
     )
 
 
+class RedirectWithdrawn(HandoffEvent):
+    """The facility proposes no other after all."""
+
+
 class CentreActivated(HandoffEvent):
     """A receiving clinician alerted or activated a centre's team (一键启动)."""
 
@@ -417,8 +432,21 @@ class PatientArrived(HandoffEvent):
     )
 
 
+class ArrivalRevoked(HandoffEvent):
+    """The patient is not here: that they had come was said by mistake. What was to be done before
+    the arrival is owed again from now on."""
+
+    reason: Annotated[Text, Field(min_length=1)] = Field(description="Why.")
+
+
 class MilestoneReached(HandoffEvent):
     """A moment of the treatment inside the hospital."""
+
+    milestone: Milestone = Field(description="Which.")
+
+
+class MilestoneRevoked(HandoffEvent):
+    """It was not reached after all: it is not known again."""
 
     milestone: Milestone = Field(description="Which.")
 
@@ -429,6 +457,15 @@ class HandoverSigned(HandoffEvent):
     side: Literal["gave", "received"] = Field(description="Who gave, or who received.")
     reason: Text | None = Field(
         default=None, description="Why somebody of the facility signs for the crew."
+    )
+    wristband: Identifier | None = Field(
+        default=None, description="What stood on the patient's wrist; null where nobody has looked."
+    )
+    wristband_reason: Text | None = Field(
+        default=None, description="Why it is signed though the wristband is not the admission's."
+    )
+    not_aboard_reason: Text | None = Field(
+        default=None, description="Why it is signed though nobody has said that they boarded."
     )
 
 

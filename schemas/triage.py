@@ -93,6 +93,21 @@ Evidence: TypeAlias = Literal["V", "V2", "M", "design"]
 Mark: TypeAlias = Literal["single_reading", "stale", "in_gap"]
 
 
+#: Where the values go.
+Trend: TypeAlias = Literal["worse", "same", "better"]
+
+
+class Span(Value):
+    """A band of a vital sign or of a score, to be drawn: open where an end is null."""
+
+    name: Identifier = Field(description="Of which vital sign or score.")
+    low: float | None = Field(default=None, description="Where it begins.")
+    high: float | None = Field(
+        default=None,
+        description="Where it ends; whether the end itself belongs to it, the text says.",
+    )
+
+
 class Reason(Value):
     """One rule that fired: the value it saw, the band it fell in, where the number comes from."""
 
@@ -102,6 +117,9 @@ class Reason(Value):
     source: str = Field(description="Where its number comes from.")
     evidence: Evidence = Field(description="How well that number is known.")
     at: Moment | None = Field(default=None, description="When the value it saw was measured.")
+    band: Span | None = Field(
+        default=None, description="The band of the value; null where the rule sees no number."
+    )
     marks: tuple[Mark, ...] = Field(
         default=(), description="What is particular about the value; empty where nothing is."
     )
@@ -177,8 +195,8 @@ class Override(Value):
 class ProtocolVersion(Value):
     """Which protocol decided."""
 
-    protocol: Identifier
-    version: str
+    protocol: Identifier = Field(description="For whom: its name.")
+    version: str = Field(description="Its version; a decision made again by it is the same.")
     set: Identifier | None = Field(default=None, description="The set it belongs to.")
 
 
@@ -195,7 +213,7 @@ class TriageDecided(EncounterEvent):
     changed: bool = Field(description="False for a mere refresh of values.")
     worst: TriageLevel
     current: TriageLevel
-    trend: Literal["worse", "same", "better"]
+    trend: Trend
     protocol: ProtocolVersion | None = Field(
         default=None, description="None where no protocol fits the age."
     )

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from services.boards.cli import handset
 from services.bridge.cli import deliveries
 from services.dispatch.cli import kpi
 from services.kit.operator import (
@@ -39,7 +40,7 @@ def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
-for command in (apply, client, deliveries, kpi, *COMMANDS):
+for command in (apply, client, deliveries, handset, kpi, *COMMANDS):
     main.add_command(command)
 
 
@@ -75,6 +76,7 @@ def triage(context: click.Context) -> None:
 
 
 _service("bridge", "services.bridge.app", "院前院内桥 · pre-arrival records, admissions, handoff.")
+_service("boards", "services.boards.app", "看板 · what people look at, and their sign-in.")
 
 
 def _brokers(_: click.Context, __: click.Parameter, given: str | None) -> str | None:

@@ -51,6 +51,7 @@ DOORS: Mapping[str, Door] = {
     "finding": Door("gateway", f"{_ENCOUNTER}/findings"),
     "examination": Door("gateway", f"{_ENCOUNTER}/examinations"),
     "treatment": Door("gateway", f"{_ENCOUNTER}/treatments"),
+    "background": Door("gateway", f"{_ENCOUNTER}/background"),
     "level": Door("gateway", f"{_ENCOUNTER}/level"),
     "retraction": Door("gateway", f"{_ENCOUNTER}/retractions"),
     "reattribution": Door("gateway", f"{_ENCOUNTER}/reattributions"),
@@ -186,7 +187,14 @@ def enrolment(known: City) -> Iterator[tuple[str, dict[str, Any]]]:
     """The register of a city: where each station and hospital is entered, and as what."""
     for hospital in known.facilities:
         body = {"name": hospital.name.model_dump(), "location": _at(hospital.point)}
-        yield f"/v1/facilities/{hospital.id}", {**body, "centres": list(hospital.centres)}
+        yield (
+            f"/v1/facilities/{hospital.id}",
+            {
+                **body,
+                "centres": list(hospital.centres),
+                "phone": hospital.phone,
+            },
+        )
     for station in known.stations:
         nearest = min(known.facilities, key=lambda each: metres(each.point, station.point))
         yield (

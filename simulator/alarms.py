@@ -55,6 +55,10 @@ class Alarms:
                 kept |= {answered} if seen.because == "coming" else frozenset()
             case "MilestoneReached":
                 kept.add(seen.what)
+            case "MilestoneRevoked":
+                kept.discard(seen.what)
+            case "ArrivalRevoked":  # what it had ended is owed again
+                kept -= BEFORE_ARRIVAL
             case _:
                 kept |= KEEPS.get(seen.kind, frozenset())
 

@@ -22,7 +22,7 @@ WORDS = {
     "assign": "派车", "stamp": "", "destination": "定医院", "found": "新增患者",
     "reached": "到患者", "attach": "接监护", "detach": "撤监护", "update": "更新",
     "reading": "测量", "finding": "所见", "examination": "检查", "treatment": "处置",
-    "level": "医生改级", "retraction": "撤回", "reattribution": "数据归还",
+    "background": "背景", "level": "医生改级", "retraction": "撤回", "reattribution": "数据归还",
     "boarding": "上车即入院", "handed_to_unit": "换车", "outcome": "结局", "walk_in": "自行来诊",
     "transfer_request": "申请转运", "acknowledgement": "确认", "acceptance": "接收",
     "redirect_request": "建议改送", "activation": "启动团队", "answer": "科室应答",

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, NamedTuple, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.event import Identifier
+from schemas.event import Identifier, Phone
 from schemas.triage import Bilingual, Centre
 from simulator.story import Story
 
@@ -51,6 +51,8 @@ class Hospital(Place):
     """Where patients are brought. An emergency department each of them has."""
 
     centres: tuple[Centre, ...]
+    #: A number of nobody, as a vehicle's is.
+    phone: Phone
 
 
 class Road(BaseModel):

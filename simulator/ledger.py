@@ -22,8 +22,11 @@ LATE_S = 10.0
 EFFECTS_KEPT = 60_000
 
 CLINICAL = frozenset(
-    {"reading", "finding", "examination", "treatment", "level", "retraction", "reattribution"}
-)
+    {
+        "reading", "finding", "examination", "treatment", "background", "level",
+        "retraction", "reattribution",
+    }
+)  # fmt: skip
 #: The events that must follow from an act, each exactly once. What opens a patient or an incident
 #: is awaited when its answer is known.
 FOLLOWS: Mapping[str, Sequence[str]] = {

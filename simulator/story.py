@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, Self, TypeAlias
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.background import Background
 from schemas.clinical import Invalid, VitalSigns
 from schemas.encounter import Patient
 from schemas.triage import Bilingual, Centre, TriageLevel
@@ -34,6 +35,7 @@ Act: TypeAlias = Literal[
     "finding",
     "examination",
     "treatment",
+    "background",
     "level",
     "retraction",
     "reattribution",
@@ -128,11 +130,13 @@ class Step(Part):
 
     @model_validator(mode="after")
     def _speaks_the_contract(self) -> Self:
-        """Patients and vital signs are checked here, so that no run fails on a typing error."""
+        """Patients, their background and vital signs are checked here, so that no run fails on a
+        typing error."""
         if self.then is not None and self.act not in PROVES:
             raise ValueError(f"no level follows from this act: {self.act}")
         for patient in (*self.body.get("patients", ()), self.body.get("patient", {})):
             Patient.model_validate(patient)
+        Background.model_validate(self.body.get("background", {}), extra="forbid")
         told = self.body.get("vitals", {})
         vitals = VitalSigns.model_validate(told)  # which is lenient: a crew's typing error is kept
         unknown = told.keys() - VitalSigns.model_fields.keys()

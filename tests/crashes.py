@@ -416,8 +416,9 @@ class City:
         ward = patient.facility
         await self.act(patient, Acknowledged, ward, f"{path}/acknowledgement", at)
         await self.act(patient, PatientArrived, ward, f"{path}/arrival", at)
-        await self.act(patient, HandoverSigned, "crew", f"{path}/handover", at)
-        await self.act(patient, HandoverSigned, ward, f"{path}/transfer", at)
+        signed = {**at, "not_aboard_reason": "登车可能尚未得知"}
+        await self.act(patient, HandoverSigned, "crew", f"{path}/handover", signed)
+        await self.act(patient, HandoverSigned, ward, f"{path}/transfer", signed)
         await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
 
     def _has_come_there(self, patient: Patient) -> bool:

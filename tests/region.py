@@ -53,7 +53,8 @@ HOSPITALS = ("H-who-a", "H-who-b", "H-who-c")
 NOBODY = "E-who-0"
 NUMBERS = itertools.count(1)
 ENDLESS = aiohttp.ClientTimeout(total=None)
-_TABLES = ("cases", "queue", "wakings", "acts", "reads", "beds", "deliveries")
+_TABLES = ("cases", "queue", "wakings", "acts", "reads", "beds", "deliveries",
+           "vitals")  # fmt: skip
 
 
 class Answer(NamedTuple):
@@ -289,9 +290,13 @@ class Region:
                 body = {"free": 1, "emergency": 1}
                 assert (await self.ask(name, "PUT", f"beds/{department}", body)).is_good
             self.sit_down(name, number % 2)
-        await until(lambda: all(each.lines for each in self.hospitals.values()))
+        await until(self._all_sit, why="a board was not opened")
         if self.courier is None or self.courier.done():
             self.start_courier()
+
+    def _all_sit(self) -> bool:
+        self.look()
+        return all(each.lines for each in self.hospitals.values())
 
     async def forget(self) -> None:
         """Nothing is left of the patients of this example; feeds go on counting."""

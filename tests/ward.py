@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from schemas.encounter import DestinationSelected
+from schemas.encounter import DestinationSelected, PatientBoarded
+from services.bridge import store
 from services.bridge.handoff import hear
 from services.bridge.promise import keep
 from services.bridge.timekeeper import Timekeeper
@@ -55,6 +56,21 @@ class Ward:
         async with transaction(self.pool) as connection:
             await self.state.cases.save(connection, {name: Row(kept)}, events)
         return name
+
+    async def board(self, name: str, unit: str) -> str:
+        """Aboard this unit, and so admitted; the wristband that they have now."""
+        now = datetime.now(UTC)
+        aboard = PatientBoarded(
+            event_id="aboard", occurred_at=now, encounter_id=name, unit_id=unit
+        )  # fmt: skip
+        async with transaction(self.pool) as connection:
+            row = (await store.CASES.load(connection, [name]))[name]
+            assert row.state is not None
+            numbered = row.state.but(reserved=f"GC-20260301-{next(NUMBERS):04d}")
+            case, events = hear(numbered, name, aboard, now)
+            await self.state.cases.save(connection, {name: Row(case, row.version)}, events)
+        assert case.admission is not None
+        return str(case.admission.wristband)
 
     async def look(self) -> None:
         """Both at once, until nothing is due."""

@@ -80,6 +80,7 @@ class Show:
         endpoints = self.endpoints()
         seen["ready"] = self.has_input()
         seen["judge"] = self.score
+        seen["boards"] = endpoints.get("http", {}).get("boards")
         seen["services"] = self.plugs.look(
             endpoints.get("pids", {}), self.recoveries(), _is_alive, now
         )
@@ -150,8 +151,10 @@ def create_app(
     has_input: Callable[[], bool],
     pull_plug: Callable[[str], Awaitable[None]],
     recoveries: Callable[[], dict[str, list[float]]],
+    phone: Callable[[], Awaitable[str | None]],
 ) -> FastAPI:
-    """The first page, to be served on a loopback address only.
+    """The first page, to be served on a loopback address only. ``phone`` says where a phone of a
+    crew is enrolled, with a code; nothing while the database is away.
 
     Before the server ends, ``await app.state.show.end()`` lets the watchers go; without it their
     connections hold the server for as long as it is patient.
@@ -162,13 +165,22 @@ def create_app(
     app.add_middleware(Guard)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _add_routes(app, show, pull_plug)
+
+    @app.get("/phone")
+    async def enrol() -> Response:
+        """A phone of a crew, enrolled by a tap: in a run there is no operator to ask."""
+        address = await phone()
+        if address is None:
+            raise HTTPException(503, "the database does not answer: try again in a moment")
+        return RedirectResponse(address, 303, {"Cache-Control": "no-store"})
+
     return app
 
 
 def _add_routes(app: FastAPI, show: Show, pull_plug: Callable[[str], Awaitable[None]]) -> None:
     @app.get("/")
     async def page() -> FileResponse:
-        return FileResponse(STATIC / "index.html")
+        return FileResponse(STATIC / "first" / "index.html")
 
     @app.exception_handler(404)
     async def elsewhere(request: Request, error: HTTPException) -> Response:

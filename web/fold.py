@@ -134,6 +134,11 @@ def _stamp(name: str) -> Callable[[Stage, Record], None]:
     return fold
 
 
+def _arrival_revoked(stage: Stage, record: Record) -> None:
+    _read(record)
+    stage.encounter(record.key, record.read).stamps.pop("arrived", None)
+
+
 def _boarded(stage: Stage, record: Record) -> None:
     event, at = _read(record)
     encounter = stage.encounter(record.key, record.read)
@@ -260,6 +265,7 @@ FOLDS: Mapping[str, Callable[[Stage, Record], None]] = {
     "PatientReached": _stamp("reached"),
     "PatientBoarded": _boarded,
     "PatientArrived": _stamp("arrived"),
+    "ArrivalRevoked": _arrival_revoked,
     "CareTransferred": _stamp("transferred"),
     "EncounterEnded": _stamp("ended"),
     "AdmissionOpened": _admitted,

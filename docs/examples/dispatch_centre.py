@@ -97,6 +97,7 @@ KNOWN = {
     "RedirectRequested.v1": (
         "建议改送", "another hospital proposed", "facility_id alternative_facility_id reason",
     ),
+    "RedirectWithdrawn.v1": ("撤回建议改送", "no other hospital proposed any more", "facility_id"),
     "CentreActivated.v1": ("启动中心", "team called", "facility_id centre activation"),
     "DirectToConfirmed.v1": ("绕行急诊直达", "straight to", "facility_id direct_to phone"),
     "DirectToRevoked.v1": ("取消直达", "not straight there", "facility_id direct_to"),
@@ -105,7 +106,9 @@ KNOWN = {
     "IdentityBound.v1": ("绑定身份", "known to the hospital", "facility_id provisional"),
     "LevelOverridden.v1": ("人工定级", "level set by a clinician", "facility_id level"),
     "PatientArrived.v1": ("到院", "at the hospital", "facility_id"),
+    "ArrivalRevoked.v1": ("撤销到院", "not at the hospital after all", "facility_id"),
     "MilestoneReached.v1": ("院内时间节点", "in the hospital", "facility_id milestone"),
+    "MilestoneRevoked.v1": ("撤销时间节点", "not reached after all", "facility_id milestone"),
     "AdmissionBound.v1": ("登记改属", "admission is another hospital's now", "facility_id before"),
     "AdmissionConfirmed.v1": ("登车时间已确认", "boarding was confirmed", "facility_id"),
     "DepartmentAnswered.v1": ("科室应答", "a department answers", "facility_id department answer"),

@@ -19,6 +19,7 @@ from schemas.handoff import (
     Acknowledged,
     AddendumWritten,
     Admission,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CareTransferred,
@@ -34,15 +35,18 @@ from schemas.handoff import (
     IdentityMerged,
     IdentitySplit,
     MilestoneReached,
+    MilestoneRevoked,
     OutcomeReported,
     PatientArrived,
     RedirectRequested,
+    RedirectWithdrawn,
 )
 from schemas.repeats import digest_of, name_of
 from services.bridge import admission
-from services.bridge.case import Case, Handoff
+from services.bridge.case import Case, Handoff, LastAcknowledged
 from services.bridge.handoff import Decision
-from services.bridge.promise import asked_again, seen
+from services.bridge.objection import check_content, check_time
+from services.bridge.promise import asked_again, seen, unarrived
 from services.bridge.record import notify
 from services.bridge.stage import check
 from services.kit.errors import Rejected, nothing_here
@@ -54,14 +58,17 @@ SEES = (Acknowledged, Accepted, CentreActivated, DirectToConfirmed)
 SIDES = ("gave", "received")
 #: Beds reserved and teams called for one patient; more are a slip.
 MOST = 20
-#: A clock of a hospital may be ahead by so much; what is said to be later is a slip. Ours (design).
-AHEAD = timedelta(seconds=120)
 
 Update = Mapping[str, Any]
 
 
-def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime) -> Decision:
-    """Record an act of the facility.
+def act(
+    case: Case | None,
+    event: HandoffEvent | LevelOverridden,
+    now: datetime,
+    revocable_for: timedelta = timedelta.max,
+) -> Decision:
+    """Record an act of the facility, which may take an arrival back for so long.
 
     Raises ``Rejected`` 404 when the patient is not bound for this facility or the record was
     withdrawn from it, 409 when the act was done before, cannot be yet, or cannot be any more, 422
@@ -72,27 +79,21 @@ def act(case: Case | None, event: HandoffEvent | LevelOverridden, now: datetime)
     name = name_of(event)
     if is_repeat(case.taken, name, event):
         return case, ()
-    if event.occurred_at - now > AHEAD:
-        wanted = f"It is {now:%Y-%m-%dT%H:%M:%SZ} here. Say in 'occurred_at' when it was, not when"
-        raise Rejected(422, "In the future", f"{wanted} it will be; or set your clock.")
+    check_time(event, now)
     check(case.handoff, event)
-    _check_version(case, event)
+    check_content(case, event, now, revocable_for)
     update = _ACTS[type(event)](case.handoff, event) if isinstance(event, HandoffEvent) else {}
     changed = case.but(
         locked_at=now if isinstance(event, CareTransferred) else case.locked_at,
+        arrival_known_at=now if isinstance(event, PatientArrived) else case.arrival_known_at,
         handoff=case.handoff.but(**update),
         admission=_admission(case, event),
         taken=case.taken.with_(name, digest_of(event)),
     )
     after, events = _told(changed, event, now)
+    if isinstance(event, ArrivalRevoked):
+        after = unarrived(after, now)
     return (seen(after, now) if isinstance(event, SEES) else after), events
-
-
-def _check_version(case: Case, event: EncounterEvent) -> None:
-    if isinstance(event, Acknowledged) and event.version is not None:
-        if event.version > case.version:
-            wanted = f"There is no such version: the record is at {case.version}. Say that which"
-            raise Rejected(422, "No such version", f"{wanted} the screen showed, or none.")
 
 
 def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:
@@ -157,10 +158,12 @@ def _acknowledged(handoff: Handoff, event: Acknowledged) -> Update:
     if asked is not None and event.version is not None and event.version < asked.version:
         wanted = f"Version {asked.version} says something else: look at it, and acknowledge that."
         raise Rejected(409, "Changed since", wanted)
+    last = LastAcknowledged(at=event.occurred_at, by=event.staff_id, version=event.version)
     if asked is not None and handoff.acknowledged_at is not None:
-        return {}
+        return {"last_acknowledged": last}
     _once(handoff, "acknowledged_at")
-    return {"acknowledged_at": event.occurred_at, "acknowledged_by": event.staff_id}
+    first = {"acknowledged_at": event.occurred_at, "acknowledged_by": event.staff_id}
+    return {**first, "last_acknowledged": last}
 
 
 def _accepted(handoff: Handoff, event: Accepted) -> Update:
@@ -171,6 +174,12 @@ def _accepted(handoff: Handoff, event: Accepted) -> Update:
 def _redirect(handoff: Handoff, event: RedirectRequested) -> Update:
     _once(handoff, "redirect")
     return {"redirect": event}
+
+
+def _not_redirected(handoff: Handoff, event: RedirectWithdrawn) -> Update:
+    if handoff.redirect is None:
+        raise Rejected(409, "Not proposed", "No other hospital is proposed, or none any more.")
+    return {"redirect": None}
 
 
 def _activated(handoff: Handoff, event: CentreActivated) -> Update:
@@ -229,10 +238,9 @@ def _merged(handoff: Handoff, event: IdentityMerged) -> Update:
 def _split(handoff: Handoff, event: IdentitySplit) -> Update:
     if event.reference not in _numbers(handoff):
         raise Rejected(409, "Not bound", "This number does not stand for the patient.")
-    left = tuple(each for each in handoff.merged if each != event.reference)
     if handoff.identity and handoff.identity.reference == event.reference:
-        return {"identity": None, "merged": left}
-    return {"merged": left}
+        return {"identity": None, "merged": ()}  # they went on as the one that is not theirs
+    return {"merged": tuple(each for each in handoff.merged if each != event.reference)}
 
 
 def _numbers(handoff: Handoff) -> dict[str, None]:
@@ -255,10 +263,26 @@ def _arrived(handoff: Handoff, event: PatientArrived) -> Update:
     return {"arrived_at": event.occurred_at, "arrived_in": event.place}
 
 
+def _unarrived(handoff: Handoff, event: ArrivalRevoked) -> Update:
+    return {"arrived_at": None, "arrived_in": None}
+
+
 def _reached(handoff: Handoff, event: MilestoneReached) -> Update:
     """A milestone told again is corrected."""
-    others = [m for m in handoff.milestones if m.milestone is not event.milestone]
-    return {"milestones": (*others, event)}
+    return {"milestones": (*_others(handoff, event), event)}
+
+
+def _unreached(handoff: Handoff, event: MilestoneRevoked) -> Update:
+    left = _others(handoff, event)
+    if left == handoff.milestones:
+        raise Rejected(409, "Not reached", "Nobody has said that it was, or it was taken back.")
+    return {"milestones": left}
+
+
+def _others(
+    handoff: Handoff, event: MilestoneReached | MilestoneRevoked
+) -> tuple[MilestoneReached, ...]:
+    return tuple(m for m in handoff.milestones if m.milestone is not event.milestone)
 
 
 def _signed(handoff: Handoff, event: HandoverSigned) -> Update:
@@ -300,6 +324,7 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     Acknowledged: _acknowledged,
     Accepted: _accepted,
     RedirectRequested: _redirect,
+    RedirectWithdrawn: _not_redirected,
     CentreActivated: _activated,
     DirectToConfirmed: _confirmed,
     DirectToRevoked: _revoked,
@@ -312,7 +337,9 @@ _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     FormalityCompleted: _nothing,
     DeathDeclared: _declared,
     PatientArrived: _arrived,
+    ArrivalRevoked: _unarrived,
     MilestoneReached: _reached,
+    MilestoneRevoked: _unreached,
     HandoverSigned: _signed,
     CareTransferred: _transferred,
     AddendumWritten: _added_to,

@@ -14,6 +14,7 @@ from schemas.handoff import (
     Accepted,
     Acknowledged,
     AddendumWritten,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CentreActivated,
@@ -27,13 +28,16 @@ from schemas.handoff import (
     IdentityBound,
     IdentityMerged,
     IdentitySplit,
+    Milestone,
     MilestoneReached,
+    MilestoneRevoked,
     OutcomeReported,
     PatientArrived,
     RedirectRequested,
+    RedirectWithdrawn,
 )
 from schemas.triage import Activation
-from services.bridge import bed_api, indicator_api, journal, store
+from services.bridge import bed_api, course_api, house_api, indicator_api, journal, store
 from services.bridge.acts import act
 from services.bridge.case import Case
 from services.bridge.item import Item, Signed, item_of
@@ -58,7 +62,9 @@ from services.bridge.requests import (
     Redirection,
     ReleasedBed,
     ReportedOutcome,
+    RevokedArrival,
     RevokedWay,
+    Signature,
     SplitIdentity,
 )
 from services.kit import failpoint, outbox
@@ -71,7 +77,8 @@ from services.kit.role import Role
 
 __all__ = ["router"]
 
-router.routes.extend([*bed_api.router.routes, *indicator_api.router.routes])
+for part in (bed_api, course_api, house_api, indicator_api):
+    router.routes.extend(part.router.routes)
 
 #: Who hands over sees nothing of what the facility does.
 Giver = Annotated[Principal, Depends(Access(Role.CENTRE, Role.CREW))]
@@ -150,6 +157,20 @@ async def ask_for_redirection(
 ) -> dict[str, Any]:
     """Propose another hospital (建议改送). This one stays responsible until dispatch has chosen."""
     return await _act(request, body, idempotency_key, caller, RedirectRequested)
+
+
+@router.post("/encounters/{encounter_id}/redirect-request/withdrawn", **ITEM)
+@retrying
+async def withdraw_redirection(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: Body,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """No other hospital is proposed after all. 409 when none is."""
+    return await _act(request, body, idempotency_key, caller, RedirectWithdrawn)
 
 
 @router.post("/encounters/{encounter_id}/activation", **ITEM)
@@ -340,6 +361,20 @@ async def arrive(
     return await _act(request, body, idempotency_key, caller, PatientArrived)
 
 
+@router.post("/encounters/{encounter_id}/arrival/revoked", **ITEM)
+@retrying
+async def revoke_arrival(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: RevokedArrival,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """The patient is not here after all. 409 when that has stood for too long."""
+    return await _act(request, body, idempotency_key, caller, ArrivalRevoked)
+
+
 @router.post("/encounters/{encounter_id}/milestones", **ITEM)
 @retrying
 async def reach_milestone(
@@ -354,18 +389,34 @@ async def reach_milestone(
     return await _act(request, body, idempotency_key, caller, MilestoneReached)
 
 
+@router.post("/encounters/{encounter_id}/milestones/{milestone}/revoked", **ITEM)
+@retrying
+async def revoke_milestone(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    milestone: Milestone,
+    body: Body,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """It was not reached after all: its clocks do not know of it any more."""
+    return await _act(request, body, idempotency_key, caller, MilestoneRevoked, milestone=milestone)
+
+
 @router.post("/encounters/{encounter_id}/transfer", **ITEM)
 @retrying
 async def transfer(
     request: Request,
     facility_id: Identifier,
     encounter_id: Identifier,
-    body: Body,
+    body: Signature,
     caller: Staff,
     idempotency_key: IdempotencyKey = None,
 ) -> dict[str, Any]:
     """Who receives signs, having just signed in. With both signatures care is handed over, and the
-    record is locked."""
+    record is locked. A wristband that is not this patient's is 409, and so is who was never aboard,
+    unless it is said why."""
     return await _act(request, body, idempotency_key, caller, HandoverSigned, side="received")
 
 
@@ -380,7 +431,7 @@ async def hand_over(
     idempotency_key: IdempotencyKey = None,
 ) -> Signed:
     """Who gives signs, having just signed in: the crew; or somebody of the facility for it, with
-    the reason."""
+    the reason. A wristband and who was never aboard as of who receives."""
     if caller.role is Role.CENTRE and body.reason is None:
         wanted = "Say in 'reason' why somebody of the facility signs for the crew."
         raise Rejected(422, "Not the crew", wanted)
@@ -442,13 +493,14 @@ async def _act(
         **more,
         **{name: getattr(body, name) for name in type(body).model_fields},
     )
+    facility = request.app.state.facilities.of(facility_id)
     async with store.confined(request.app.state.pool, facility_id) as connection:
         row = (await store.CASES.load(connection, [encounter_id]))[encounter_id]
-        after, events = act(row.state, event, now)
+        after, events = act(row.state, event, now, facility.revocable_for)
         if isinstance(event, SIGNED):
             must_have_just_signed_in(caller, request.app.state.signature_within, now)
         if after is not row.state:
-            after = keep(after, request.app.state.facilities.of(facility_id), now)
+            after = keep(after, facility, now)
         if after is not row.state:
             changed = {encounter_id: Row(after, row.version)}
             await request.app.state.cases.save(connection, changed, events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from importlib.resources import files
 from zoneinfo import ZoneInfo
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from services.bridge import loader
 from services.bridge.api import router
 from services.bridge.courier import Courier
+from services.bridge.course_api import AT_ONCE
 from services.bridge.facility import Facilities
 from services.bridge.feed import Feeds
 from services.bridge.handlers import consumption
@@ -43,6 +45,7 @@ def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
     app.state.pool = pool
     app.state.signature_within = timedelta(seconds=settings.signature_within_s)
     app.state.feeds = Feeds(pool)
+    app.state.courses = asyncio.Semaphore(AT_ONCE)
     app.state.facilities = facilities_of(settings)
     app.state.zone = zone = ZoneInfo(settings.time_zone)
     app.state.cases = CaseStore(zone, app.state.facilities, app.state.feeds.changed)

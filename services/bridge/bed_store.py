@@ -14,11 +14,13 @@ from schemas.capacity import PatientsWaiting
 from schemas.event import Event
 from schemas.handoff import (
     AdmissionCancelled,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CareTransferred,
     Milestone,
     MilestoneReached,
+    MilestoneRevoked,
     PatientArrived,
     PreArrivalWithdrawn,
     RedirectRequested,
@@ -37,10 +39,12 @@ BEDS = Table("beds", Beds)
 #: What changes for whom a bed waits, or how many wait for a doctor.
 _MOVES = (
     AdmissionCancelled,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CareTransferred,
     MilestoneReached,
+    MilestoneRevoked,
     PatientArrived,
     PreArrivalWithdrawn,
 )

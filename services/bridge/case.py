@@ -6,11 +6,13 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.attachment import Attachment
+from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
     AddendumWritten,
+    Addressee,
     Admission,
     Because,
     BedReserved,
@@ -56,6 +58,13 @@ class Promise(Value):
         default=None, description="When it was done; null while it is waited for."
     )
     rungs: int = Field(default=0, description="How many steps of its ladder were taken.")
+    next_at: AwareDatetime | None = Field(
+        default=None,
+        description="When the next step is taken if it is not done by then; else null.",
+    )
+    next_to: Addressee | None = Field(
+        default=None, description="Who hears then; null where no step is left."
+    )
 
     @property
     def is_open(self) -> bool:
@@ -96,6 +105,14 @@ class Known(Value):
     )
 
 
+class LastAcknowledged(Value):
+    """The last acknowledgement, of the version that was asked about."""
+
+    at: AwareDatetime = Field(description="When.")
+    by: Identifier = Field(description="Who, as they sign in.")
+    version: int | None = Field(description="The version that they saw; null where nobody said.")
+
+
 class Handoff(Value):
     """The promise that the facility knows of the patient and has taken them."""
 
@@ -116,6 +133,10 @@ class Handoff(Value):
         default=None, description="When a human said to have seen it; null before."
     )
     acknowledged_by: Identifier | None = Field(default=None, description="Who, as they sign in.")
+    last_acknowledged: LastAcknowledged | None = Field(
+        default=None,
+        description="The last time: a record that has changed is acknowledged again; null before.",
+    )
     accepted_at: AwareDatetime | None = Field(
         default=None, description="When the facility took the patient; null before."
     )
@@ -212,6 +233,8 @@ class Case(Value):
     findings: tuple[FindingRecorded, ...] = ()
     examinations: tuple[ExaminationDone, ...] = ()
     treatments: tuple[TreatmentGiven, ...] = ()
+    #: What was told of the background, each time.
+    backgrounds: tuple[BackgroundTold, ...] = ()
     #: Files that have arrived, whether an examination names them yet or not.
     arrived: tuple[Attachment, ...] = ()
     #: When a crew stood at the patient.
@@ -235,6 +258,8 @@ class Case(Value):
     outcome: Outcome | None = None
     #: Of who died on the way, as the crew says.
     journey_end: JourneyEnd | None = None
+    #: When we learned of the arrival.
+    arrival_known_at: AwareDatetime | None = None
     #: When we learned that care was handed over.
     locked_at: AwareDatetime | None = None
     taken: Repeats = Repeats()

@@ -15,6 +15,7 @@ from schemas.encounter import EncounterEvent
 from schemas.envelope import derived_id
 from schemas.event import Identifier, Value
 from schemas.handoff import (
+    ArrivalRevoked,
     DeathDeclared,
     Escalated,
     HandoffEvent,
@@ -40,7 +41,10 @@ GIVES_UP = timedelta(minutes=10)
 
 #: What each channel is told, besides records. Receipts are not: telling one would make the next.
 _TOLD: Mapping[Channel, tuple[type[EncounterEvent], ...]] = {
-    "hl7": (PatientArrived, IdentityBound, IdentityMerged, IdentitySplit, DeathDeclared),
+    "hl7": (
+        *(PatientArrived, ArrivalRevoked, IdentityBound, IdentityMerged, IdentitySplit),
+        DeathDeclared,
+    ),
     "fhir": (HandoffEvent, Escalated),
     "webhook": (HandoffEvent, Escalated),
 }

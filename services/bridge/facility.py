@@ -124,6 +124,14 @@ class BedRules(Value):
         return timedelta(seconds=self.divert_for_s)
 
 
+class ArrivalRules(Value):
+    """How long an arrival that was said by mistake may be taken back."""
+
+    revocable_for_s: Annotated[float, Field(ge=0)]
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
+
+
 class Recognising(Value):
     """Under which marks an examination that was made elsewhere is relied on."""
 
@@ -174,6 +182,7 @@ class Interface(Value):
 class Facility(Value):
     """What one facility keeps. What it does not say, all do."""
 
+    name: Bilingual | None = None
     terms: Mapping[Owed, Term] = {}
     #: The departments that one key calls, by centre.
     teams: Mapping[Centre, tuple[Identifier, ...]] = {}
@@ -184,6 +193,7 @@ class Facility(Value):
     #: The clocks of the green channel, by centre.
     clocks: Mapping[Centre, Mapping[Identifier, GreenClock]] = {}
     beds: BedRules | None = None
+    arrival: ArrivalRules | None = None
     recognises: Recognising | None = None
     interfaces: tuple[Interface, ...] = ()
     #: What is telephoned when nobody there answers; of a department, never of a person.
@@ -205,6 +215,7 @@ class Facility(Value):
             clocks={**others.clocks, **self.clocks},
             formalities=others.formalities if self.formalities is None else self.formalities,
             beds=self.beds or others.beds,
+            arrival=self.arrival or others.arrival,
             recognises=self.recognises or others.recognises,
         )
 
@@ -212,6 +223,11 @@ class Facility(Value):
     def marks(self) -> frozenset[str]:
         """Under which an examination is relied on; none where nothing is said of it."""
         return self.recognises.marks if self.recognises else frozenset()
+
+    @property
+    def revocable_for(self) -> timedelta:
+        """How long an arrival may be taken back; not at all where nothing is said of it."""
+        return timedelta(seconds=self.arrival.revocable_for_s if self.arrival else 0)
 
     @property
     def bed_rules(self) -> BedRules:
@@ -232,6 +248,8 @@ class Facilities(Value):
             raise ValueError("an interface belongs to one facility: name it there")
         if self.all.phone is not None:
             raise ValueError("a phone belongs to one facility: name it there")
+        if self.all.name is not None:
+            raise ValueError("a name belongs to one facility: name it there")
         return self
 
     def of(self, facility_id: str | None) -> Facility:

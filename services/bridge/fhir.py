@@ -15,6 +15,7 @@ from fhir.resources.R4B.bundle import Bundle  # noqa: TID251 - the one place, an
 
 from schemas.encounter import Complaint
 from services.bridge.case import Case
+from services.bridge.fhir_background import background
 from services.bridge.fhir_clinical import (
     examination,
     finding,
@@ -98,6 +99,7 @@ def _bound(told: Told, zone: ZoneInfo) -> Iterator[Resource]:
     yield _visit(told, _status(case))
     parts = {
         "patient": list(known(told)),
+        "background": list(background(told)),
         "vitals": list(vitals(told)),
         "findings": [finding(told, found) for found in last(case.findings)],
         "examinations": [examination(told, done) for done in case.examinations],
@@ -245,7 +247,10 @@ def _record(told: Told, at: datetime, parts: Mapping[str, Sequence[Resource]]) -
     """Which version it is, and what it consists of now: what it does not name holds no more."""
     record = meaning("words", "record")
     title = f"{record.zh} 第 {told.case.version} 版 · {record.en}, version {told.case.version}"
-    order = "triage", "patient", "vitals", "findings", "examinations", "treatments"
+    order = (
+        *("triage", "patient", "background"),
+        *("vitals", "findings", "examinations", "treatments"),
+    )
     sections = [
         {
             "title": meaning("words", name).text,

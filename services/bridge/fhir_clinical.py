@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas.clinical import Attachment, ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
+from schemas.attachment import Attachment
+from schemas.clinical import ExaminationDone, FindingRecorded, Invalid, TreatmentGiven
 from schemas.triage import (
     CentreConcern,
     Input,

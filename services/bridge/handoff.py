@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from schemas.clinical import (
     AttachmentReceived,
+    BackgroundTold,
     ExaminationDone,
     FindingRecorded,
     ObservationRetracted,
@@ -29,6 +30,7 @@ from schemas.event import Event
 from schemas.handoff import JourneyEnd
 from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
+from services.bridge import background
 from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
 from services.bridge.case import Case
 from services.bridge.record import notify, withdraw
@@ -173,6 +175,10 @@ def _found(
     return notify(case.model_copy(update={name: shelf}), now)
 
 
+def _told(case: Case, event: BackgroundTold, now: datetime) -> Decision:
+    return notify(case.but(backgrounds=background.with_(case.backgrounds, event, now, SHELF)), now)
+
+
 def _retracted(case: Case, event: ObservationRetracted, now: datetime) -> Decision:
     """What was taken back is shown no more; it stays in its topic."""
     name = f"{event.observation}s"
@@ -194,6 +200,7 @@ _SHELF: Mapping[type[Event], str] = {
     FindingRecorded: "findings",
     ExaminationDone: "examinations",
     TreatmentGiven: "treatments",
+    BackgroundTold: "backgrounds",
 }
 #: Heard even after the handover: whoever boarded is admitted, every journey ends, and what was
 #: examined before may have a file that was still on its way.
@@ -213,6 +220,7 @@ _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     FindingRecorded: _found,
     ExaminationDone: _found,
     TreatmentGiven: _found,
+    BackgroundTold: _told,
     AttachmentReceived: _arrived,
     ObservationRetracted: _retracted,
 }

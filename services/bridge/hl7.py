@@ -6,15 +6,14 @@ the encounter, stays the same from the first message to the last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven, VitalSigns
 from schemas.encounter import EncounterEvent, Patient
 from schemas.envelope import derived_id
 from schemas.handoff import (
+    ArrivalRevoked,
     DeathDeclared,
     IdentityBound,
     IdentityMerged,
@@ -28,13 +27,24 @@ from schemas.repeats import name_of
 from schemas.triage import Input
 from services.bridge.case import Case
 from services.bridge.delivery import Answer, Outcome
+from services.bridge.hl7_background import allergies, background
+from services.bridge.hl7_parts import (
+    OWN,
+    Row,
+    code_of,
+    coded,
+    components,
+    escaped,
+    observed,
+    segment,
+    time_of,
+    yes_or_no,
+)
 from services.bridge.record import last, record_of
 from services.bridge.terminology import Kind, codes, meaning, unit_of, unit_of_dose
 
 #: What we are in MSH-3, and whose numbers ours are.
 US = "GREENCHANNEL"
-#: Codes of our own.
-_OWN = "99GC"
 #: Table 0203 has no type for what is written on a wrist.
 _WRISTBAND = "GCWB"
 #: MSH-10 takes so many characters.
@@ -45,20 +55,13 @@ _REASON = 300
 #: The structure of each message, where it is not named after its event.
 _STRUCTURES = {"A04": "ADT_A01", "A08": "ADT_A01", "A11": "ADT_A09", "A40": "ADT_A39"}
 _SEXES = {"male": "M", "female": "F", "unknown": "U"}
-#: What would end a field, a segment or the message. A control character becomes a blank.
-_ESCAPES = {
-    **dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " "),
-    **{ord(c): f"\\{e}\\" for c, e in zip("\\|^&~", "EFSTR", strict=True)},
-}
-
 _OUTCOMES = {"A": Outcome.ACCEPTED, "E": Outcome.ERRED, "R": Outcome.REFUSED}
 
-#: Fields of a segment by their number.
-Row: TypeAlias = dict[int, str]
 Told = (
     PreArrivalNotified
     | PreArrivalWithdrawn
     | PatientArrived
+    | ArrivalRevoked
     | IdentityBound
     | IdentityMerged
     | IdentitySplit
@@ -81,6 +84,7 @@ def message(event: Told, case: Case, zone: ZoneInfo) -> str:
     if not isinstance(event, PreArrivalWithdrawn | IdentityMerged):
         record = event.record if isinstance(event, PreArrivalNotified) else record_of(case)
         segments += [_pv2(record.patient, case, zone), *_observations(record, event, zone)]
+        segments += allergies(record.background)
     return _joined(segments)
 
 
@@ -128,16 +132,16 @@ def _head(trigger: str, event: EncounterEvent, facility_id: str, zone: ZoneInfo)
     structure = _STRUCTURES.get(trigger, f"ADT_{trigger}")
     header = {
         2: US,
-        5: _escaped(facility_id),
-        6: _time(told, zone),
+        5: escaped(facility_id),
+        6: time_of(told, zone),
         8: f"ADT^{trigger}^{structure}",
         9: control_id(event, facility_id),
         10: "P",
         11: "2.5.1",
         17: "UNICODE UTF-8",
     }  # numbered from MSH-2: MSH-1 is the separator itself
-    yield _segment("MSH", {1: "^~\\&", **header})
-    yield _segment("EVN", {2: _time(told, zone), 6: _time(event.occurred_at, zone)})
+    yield segment("MSH", {1: "^~\\&", **header})
+    yield segment("EVN", {2: time_of(told, zone), 6: time_of(event.occurred_at, zone)})
 
 
 def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
@@ -145,14 +149,14 @@ def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
     bound = _bound(case, facility_id)
     is_known = case.patient.identity == "known" or (bound is not None and not bound.provisional)
     died_at = case.handoff.death_declared_at
-    return _segment(
+    return segment(
         "PID",
         {
             1: "1",
             3: _numbers(case, facility_id),
             5: "^^^^^^S",  # a pseudonym, and not even that is told
             8: _SEXES[case.patient.sex],
-            29: _time(died_at, zone),
+            29: time_of(died_at, zone),
             30: "Y" if died_at else "",
             31: "N" if is_known else "Y",
         },
@@ -161,19 +165,19 @@ def _pid(case: Case, facility_id: str, zone: ZoneInfo) -> str:
 
 def _mrg(event: IdentityMerged) -> str:
     """The number of the hospital's own that goes on as the one in PID-3."""
-    return _segment("MRG", {1: _components(event.merged, "", "", event.facility_id, "PI")})
+    return segment("MRG", {1: components(event.merged, "", "", event.facility_id, "PI")})
 
 
 def _numbers(case: Case, facility_id: str) -> str:
     """PID-3: our encounter, our admission, the wristband, and the hospital's own number once it is
     bound."""
-    known = [_components(case.encounter_id, "", "", US, "PI")]
+    known = [components(case.encounter_id, "", "", US, "PI")]
     if case.admission is not None:
         known.append(_visit(case))
         if case.admission.wristband is not None:
-            known.append(_components(case.admission.wristband, "", "", US, _WRISTBAND))
+            known.append(components(case.admission.wristband, "", "", US, _WRISTBAND))
     if bound := _bound(case, facility_id):
-        known.append(_components(bound.reference, "", "", facility_id, "PI"))
+        known.append(components(bound.reference, "", "", facility_id, "PI"))
     return "~".join(known)
 
 
@@ -186,7 +190,7 @@ def _bound(case: Case, facility_id: str) -> IdentityBound | None:
 def _visit(case: Case) -> str:
     if case.admission is None:
         return ""
-    return _components(case.admission.admission_number, "", "", US, "VN")
+    return components(case.admission.admission_number, "", "", US, "VN")
 
 
 def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
@@ -194,17 +198,17 @@ def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
     stands in PV1-50 too: before boarding there is no admission number."""
     admitted = case.admission.admitted_at if case.admission else None
     ended = case.admission.ended_at if case.admission else None
-    return _segment(
+    return segment(
         "PV1",
         {
             1: "1",
             2: "E",
-            3: _components("", "", "", facility_id),
+            3: components("", "", "", facility_id),
             4: "E",
             19: _visit(case),
-            44: _time(admitted, zone),
-            45: _time(ended, zone),
-            50: _components(case.encounter_id, "", "", US, "VN"),
+            44: time_of(admitted, zone),
+            45: time_of(ended, zone),
+            50: components(case.encounter_id, "", "", US, "VN"),
         },
     )
 
@@ -212,12 +216,12 @@ def _pv1(case: Case, facility_id: str, zone: ZoneInfo) -> str:
 def _pv2(patient: Patient, case: Case, zone: ZoneInfo) -> str:
     """Why help was called, as it was told: no diagnosis; and when they will be there."""
     words = patient.complaint_text or meaning("complaints", patient.complaint).text
-    reason = _components(patient.complaint, words, _OWN)
-    return _segment("PV2", {3: reason, 8: _time(case.arrives_at, zone)})
+    reason = components(patient.complaint, words, OWN)
+    return segment("PV2", {3: reason, 8: time_of(case.arrives_at, zone)})
 
 
 def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iterator[str]:
-    told = _time(event.occurred_at, zone)
+    told = time_of(event.occurred_at, zone)
     rows = [
         *_triaged(record, told),
         *_known(record, told, zone),
@@ -225,35 +229,36 @@ def _observations(record: PreArrivalRecord, event: Told, zone: ZoneInfo) -> Iter
         *(row for each in last(record.findings) for row in _found(each, zone)),
         *(row for n, each in enumerate(record.examinations, 1) for row in _shown(each, n, zone)),
         *(_given(each, n, zone) for n, each in enumerate(record.treatments, 1)),
+        *background(record.background, zone),
     ]
     for number, row in enumerate(rows, start=1):
-        yield _segment("OBX", {1: str(number), **row})
+        yield segment("OBX", {1: str(number), **row})
 
 
 def _triaged(record: PreArrivalRecord, told: str) -> Iterator[Row]:
     for name, level in (("worst", record.worst), ("current", record.current)):
-        code = _components(f"triage_{name}", f"分诊级别 · triage level, {name}", _OWN)
-        yield _observed("CE", code, _coded("levels", level), told)
+        code = components(f"triage_{name}", f"分诊级别 · triage level, {name}", OWN)
+        yield observed("CE", code, coded("levels", level), told)
     for each in record.centres:
-        code = _components(f"centre_{each.centre}", meaning("centres", each.centre).text, _OWN)
-        yield _observed("CE", code, _coded("activations", each.activation), told)
+        code = components(f"centre_{each.centre}", meaning("centres", each.centre).text, OWN)
+        yield observed("CE", code, coded("activations", each.activation), told)
 
 
 def _known(record: PreArrivalRecord, told: str, zone: ZoneInfo) -> Iterator[Row]:
     """Of the patient and the way, what has no field of its own."""
     if end := record.journey_end:
-        code = _components("journey_end", meaning("words", "journey_end").text, _OWN)
-        yield _observed("CE", code, _coded("ends", end.outcome), _time(end.at, zone))
+        code = components("journey_end", meaning("words", "journey_end").text, OWN)
+        yield observed("CE", code, coded("ends", end.outcome), time_of(end.at, zone))
     if (found := record.patient.precautions) is not None:
-        code = _components("precautions", meaning("words", "precaution").text, _OWN)
-        said = "~".join(_coded("precautions", each) for each in found or ("none",))
-        yield _observed("CE", code, said, told)
+        code = components("precautions", meaning("words", "precaution").text, OWN)
+        said = "~".join(coded("precautions", each) for each in found or ("none",))
+        yield observed("CE", code, said, told)
     if record.call_back is not None:
-        code = _components("call_back", meaning("words", "call_back").text, _OWN)
-        yield _observed("ST", code, _escaped(record.call_back), told)
+        code = components("call_back", meaning("words", "call_back").text, OWN)
+        yield observed("ST", code, escaped(record.call_back), told)
     if age := record.patient.age:
-        code = _components("30525-0", "年龄 · age", "LN")
-        yield {**_observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"}
+        code = components("30525-0", "年龄 · age", "LN")
+        yield {**observed("NM", code, f"{age.years:g}", told), 6: "a^^UCUM"}
 
 
 def _measured(taken: Input, zone: ZoneInfo) -> Row | None:
@@ -261,91 +266,52 @@ def _measured(taken: Input, zone: ZoneInfo) -> Row | None:
     without a value. What cannot be true is left out, and so is what was only computed."""
     if taken.name not in VitalSigns.model_fields:
         return None
-    value, at = taken.value, _time(taken.occurred_at, zone)
-    code = _code("vitals", taken.name)
+    value, at = taken.value, time_of(taken.occurred_at, zone)
+    code = code_of("vitals", taken.name)
     if taken.name == "on_oxygen" and isinstance(value, str):
-        return _observed("CE", code, _yes_or_no(value == "yes"), at)
+        return observed("CE", code, yes_or_no(value == "yes"), at)
     if value == "unmeasurable":
         return {3: code, 11: "X", 14: at}
     if isinstance(value, str):
-        return _observed("CE", code, _coded("consciousness", value), at)
+        return observed("CE", code, coded("consciousness", value), at)
     if not isinstance(value, float | int):
         return None
-    unit = _components(unit_of(taken.name), "", "UCUM")
-    return {**_observed("NM", code, f"{value:g}", at), 6: unit}
+    unit = components(unit_of(taken.name), "", "UCUM")
+    return {**observed("NM", code, f"{value:g}", at), 6: unit}
 
 
 def _found(found: FindingRecorded, zone: ZoneInfo) -> Iterator[Row]:
     """What was looked for, and whether it was found."""
-    at, code = _time(found.occurred_at, zone), _code("findings", found.finding, "finding_")
-    yield _observed("CE", code, _yes_or_no(found.present), at)
+    at, code = time_of(found.occurred_at, zone), code_of("findings", found.finding, "finding_")
+    yield observed("CE", code, yes_or_no(found.present), at)
     yield from _noted(found.note, code, "note", at)
 
 
 def _shown(done: ExaminationDone, number: int, zone: ZoneInfo) -> Iterator[Row]:
     """What was examined, and what it showed; ``number`` tells it from the others of its kind."""
-    at, code = _time(done.occurred_at, zone), _code("examinations", done.examination)
-    shows = "~".join(_coded("shown", each) for each in done.shows)
-    yield {**_observed("CE", code, shows, at), 4: str(number)}
+    at, code = time_of(done.occurred_at, zone), code_of("examinations", done.examination)
+    shows = "~".join(coded("shown", each) for each in done.shows)
+    yield {**observed("CE", code, shows, at), 4: str(number)}
     yield from _noted(done.note, code, f"{number}.note", at)
 
 
 def _noted(note: str | None, code: str, number: str, at: str) -> Iterator[Row]:
     if note and note.strip():
-        yield {**_observed("TX", code, _escaped(note.strip()), at), 4: number}
+        yield {**observed("TX", code, escaped(note.strip()), at), 4: number}
 
 
 def _given(given: TreatmentGiven, number: int, zone: ZoneInfo) -> Row:
     """What was given or done, with its dose where one was said."""
     kind: Kind = "drugs" if given.treatment in codes("drugs") else "measures"
-    at, code = _time(given.occurred_at, zone), _code(kind, given.treatment, "treatment_")
+    at, code = time_of(given.occurred_at, zone), code_of(kind, given.treatment, "treatment_")
     if given.dose is None:
-        return {**_observed("CE", code, _yes_or_no(True), at), 4: str(number)}
-    unit = _components(unit_of_dose(given.unit), "", "UCUM") if given.unit else ""
-    return {**_observed("NM", code, f"{given.dose:g}", at), 4: str(number), 6: unit}
-
-
-def _code(kind: Kind, name: str, before: str = "") -> str:
-    """What is observed: by LOINC where it says the same, whose last code says how it was measured;
-    else by ours, with ``before`` where kinds share a name."""
-    meant = meaning(kind, name)
-    if meant.loinc:
-        return _components(meant.loinc[-1], meant.text, "LN")
-    return _components(f"{before}{name}", meant.text, _OWN)
-
-
-def _yes_or_no(said: bool) -> str:
-    return f"{'Y' if said else 'N'}^^HL70136"
-
-
-def _coded(kind: Kind, code: str) -> str:
-    """A code of ours with its words."""
-    return _components(code, meaning(kind, code).text, _OWN)
-
-
-def _observed(kind: str, code: str, value: str, at: str) -> Row:
-    return {2: kind, 3: code, 5: value, 11: "F", 14: at}
-
-
-def _time(at: datetime | None, zone: ZoneInfo) -> str:
-    return "" if at is None else at.astimezone(zone).strftime("%Y%m%d%H%M%S%z")
-
-
-def _components(*parts: str) -> str:
-    return "^".join(map(_escaped, parts)).rstrip("^")
-
-
-def _escaped(text: str) -> str:
-    return text.translate(_ESCAPES)
+        return {**observed("CE", code, yes_or_no(True), at), 4: str(number)}
+    unit = components(unit_of_dose(given.unit), "", "UCUM") if given.unit else ""
+    return {**observed("NM", code, f"{given.dose:g}", at), 4: str(number), 6: unit}
 
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _segment(name: str, fields: Mapping[int, str]) -> str:
-    """Fields by their number, from 1."""
-    return "|".join([name, *(fields.get(n, "") for n in range(1, max(fields) + 1))]).rstrip("|")
 
 
 def _joined(segments: Sequence[str]) -> str:

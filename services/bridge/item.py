@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
+from schemas.encounter import Patient
 from schemas.event import Identifier, Value
-from schemas.handoff import HandoverSigned, PreArrivalRecord
-from schemas.triage import Centre
+from schemas.handoff import Formality, HandoverSigned, HospitalOutcome, PreArrivalRecord
+from schemas.triage import Centre, TriageLevel
 from services.bridge.case import Case, Handoff
 from services.bridge.record import record_of
 
@@ -47,6 +48,24 @@ class Queue(Value):
     items: tuple[Item, ...] = Field(description="One for each patient who is bound for here.")
 
 
+class HandedOver(Value):
+    """One patient whose care was handed over here, as a list shows them."""
+
+    encounter_id: Identifier = Field(description="The patient.")
+    transferred_at: AwareDatetime = Field(description="When both had signed.")
+    level: TriageLevel = Field(description="The worst level that was known.")
+    patient: Patient = Field(description="Age, sex and why help was called, as far as known.")
+    admission_number: str | None = Field(description="Null of who was never aboard.")
+    pending: tuple[Formality, ...] = Field(description="Formalities that are still to be done.")
+    outcome: HospitalOutcome | None = Field(description="How it went on; null until it is said.")
+
+
+class HandedOvers(Value):
+    """Who was handed over at a facility of late, the last first."""
+
+    patients: tuple[HandedOver, ...]
+
+
 class Signed(Value):
     """A handover as who gives sees it: who has signed, and whether both have."""
 
@@ -68,6 +87,23 @@ def text_of(case: Case, facility_id: str, *, withdrawn: bool) -> str:
     record = "null" if withdrawn else record_of(case).model_dump_json(exclude_none=True)
     handoff = "null" if withdrawn else case.handoff.model_dump_json()
     return f'{json.dumps(about)[:-1]}, "record": {record}, "handoff": {handoff}}}'
+
+
+def handed_over(item: dict[str, Any]) -> HandedOver:
+    """A line of the list, of an item as it is shown."""
+    record, handoff = item["record"], item["handoff"]
+    admission = record.get("admission") or {}
+    return HandedOver.model_validate(
+        {
+            "encounter_id": item["encounter_id"],
+            "transferred_at": handoff["transferred_at"],
+            "level": record["worst"],
+            "patient": record["patient"],
+            "admission_number": admission.get("admission_number"),
+            "pending": admission.get("pending", ()),
+            "outcome": (handoff["outcome"] or {}).get("outcome"),
+        }
+    )
 
 
 def item_of(case: Case, facility_id: str, *, withdrawn: bool) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from services.kit.auth import Principal
 from services.kit.postgres import Connection
 from services.kit.role import Role
 
-Way = Literal["queue", "feed", "item", "act", "timeline", "attachment", "reads", "beds"]
+Way = Literal[
+    "queue", "feed", "item", "act", "timeline", "attachment", "reads", "beds", "vitals",
+    "handed_over",
+]  # fmt: skip
 
 _NOTE = """
     INSERT INTO reads (facility_id, name, role, way, encounter_ids) VALUES ($1, $2, $3, $4, $5)

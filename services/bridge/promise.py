@@ -35,11 +35,12 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
         handoff = handoff.but(clocks=told[0], recognitions=told[1])
         case = case.but(handoff=handoff)
     if case.is_locked:
-        return case
+        return _over(case)
     promises = [_met(each, case, now) for each in handoff.promises]
     # What was done before it was owed is kept from the beginning.
     promises += [_met(each, case, now) for each in _asked(case, facility, promises, now)]
     promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
+    promises = [_laddered(each, facility) for each in promises]
     zone = facility.zones.get(level_of(case))
     if (tuple(promises), zone) == (handoff.promises, handoff.zone):
         return case
@@ -61,6 +62,17 @@ def seen(case: Case, now: datetime) -> Case:
         for each in handoff.promises
     )
     return case.but(handoff=handoff.but(known=known, promises=met))
+
+
+def unarrived(case: Case, now: datetime) -> Case:
+    """The case when the patient is not here after all: what the arrival had ended is owed from now
+    on, with its ladder from the bottom, and no doctor until they come."""
+    anew = tuple(
+        each.but(since=now, rungs=0) if each.is_open and each.owed in _BEFORE_ARRIVAL else each
+        for each in case.handoff.promises
+        if each.owed is not Owed.FIRST_DOCTOR
+    )
+    return case.but(handoff=case.handoff.but(promises=anew))
 
 
 def next_due(case: Case, facility: Facility) -> datetime | None:
@@ -87,7 +99,7 @@ def fall_due(case: Case, facility: Facility, now: datetime) -> tuple[Case, Seque
             promises.append(each)
             continue
         told.append(_escalated(case, each, facility, late, now))
-        promises.append(each.but(rungs=late))
+        promises.append(_laddered(each.but(rungs=late), facility))
     if not told:
         return case, ()
     return case.but(handoff=case.handoff.but(promises=tuple(promises))), told
@@ -96,6 +108,23 @@ def fall_due(case: Case, facility: Facility, now: datetime) -> tuple[Case, Seque
 def level_of(case: Case) -> TriageLevel:
     """The worst level that is known: by it everything is timed."""
     return case.decision.worst if case.decision else TriageLevel.NOT_YET
+
+
+def _laddered(promise: Promise, facility: Facility) -> Promise:
+    """The same with when the next step of its ladder is taken, and who hears then."""
+    times = _ladder(promise, facility) if promise.is_open else []
+    if promise.rungs >= len(times):
+        return promise.but(next_at=None, next_to=None)
+    to = facility.terms[promise.owed].ladder[promise.rungs].to
+    return promise.but(next_at=times[promise.rungs], next_to=to)
+
+
+def _over(case: Case) -> Case:
+    """Care was handed over: nobody hears of what was not done."""
+    if all(each.next_at is None for each in case.handoff.promises):
+        return case
+    promises = tuple(each.but(next_at=None, next_to=None) for each in case.handoff.promises)
+    return case.but(handoff=case.handoff.but(promises=promises))
 
 
 def _ladder(promise: Promise, facility: Facility) -> Sequence[datetime]:
@@ -127,10 +156,14 @@ def _escalated(
 
 
 def _met(promise: Promise, case: Case, now: datetime) -> Promise:
-    """The same, where what was owed has been done."""
+    """The same, where what was owed has been done. A first doctor who was taken back was not
+    there."""
     if promise.owed is Owed.DEPARTMENT_ANSWERED:
         return _answered(promise, case, now)
-    at = _done_at(promise, case.handoff, now) if promise.is_open else None
+    is_asked = promise.is_open or promise.owed is Owed.FIRST_DOCTOR
+    at = _done_at(promise, case.handoff, now) if is_asked else None
+    if promise.owed is Owed.FIRST_DOCTOR and at is None:
+        return promise.but(met_at=None)
     return promise if at is None else promise.but(met_at=max(at, promise.since))
 
 

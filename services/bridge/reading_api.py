@@ -11,16 +11,16 @@ from typing import Annotated, Any, get_args
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from schemas.clinical import MediaType, Sha256
+from schemas.attachment import MediaType, Sha256
 from schemas.event import Identifier, Moment, Value
 from services.bridge import journal, store
 from services.bridge.feed import Line
-from services.bridge.item import Item, Queue
+from services.bridge.item import HandedOvers, Item, Queue, handed_over
 from services.bridge.journal import Read, Way
 from services.kit.auth import Principal
 from services.kit.errors import Rejected, nothing_here
-from services.kit.http import Access
-from services.kit.openapi import TOO_MANY
+from services.kit.http import NOTHING_RUNS, Access
+from services.kit.openapi import TOO_MANY, file_of
 from services.kit.postgres import Connection
 from services.kit.role import Role
 
@@ -32,17 +32,11 @@ Staff = Annotated[Principal, Depends(Access(Role.CENTRE))]
 Auditor = Annotated[Principal, Depends(Access(Role.ADMIN))]
 #: A board that does not read for this long is dropped.
 SEND_TIMEOUT_S = 10
-HEARTBEAT_S = 15
-#: A file of somebody else's is shown, and does nothing; no browser keeps it.
-NOTHING_RUNS = {
-    "Cache-Control": "no-store",
-    "Content-Disposition": "inline",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-}
-FILE = {"type": "string", "format": "binary"}
+HEARTBEAT_S = 2
 #: More of the log than this is asked for in parts.
 LONGEST, MOST = timedelta(days=31), 10_000
+#: Who was handed over is found again for so long, and so many.
+OF_LATE, MOST_OF_LATE = timedelta(hours=24), 200
 
 #: How an event of the feed is described.
 EVENT = {
@@ -93,6 +87,18 @@ async def read_queue(request: Request, facility_id: Identifier, caller: Staff) -
     return Response(queue.text, media_type="application/json")
 
 
+@router.get("/handed-over")
+async def read_handed_over(request: Request, facility_id: Identifier, caller: Staff) -> HandedOvers:
+    """Who was handed over at this facility in the last 24 hours, the last first, at most 200."""
+    since = datetime.now(UTC) - OF_LATE
+    async with store.confined(request.app.state.pool, facility_id) as connection:
+        found = await store.handed_over(connection, facility_id, since, MOST_OF_LATE)
+        if found:
+            read = (caller, [name for each in found for name in each.encounter_ids])
+            await journal.note(connection, facility_id, "handed_over", [read])
+    return HandedOvers(patients=tuple(handed_over(json.loads(each.text)) for each in found))
+
+
 async def _place(request: Request, caller: Staff) -> AsyncIterator[None]:
     """Held until the feed has ended."""
     with request.app.state.feeds.place(caller):
@@ -136,7 +142,7 @@ async def read_item(
 ) -> Response:
     """One patient who is bound for this facility, also after care was handed over."""
     async with store.confined(request.app.state.pool, facility_id) as connection:
-        item = await _opened(connection, facility_id, encounter_id, caller, "item")
+        item = await opened(connection, facility_id, encounter_id, caller, "item")
     return Response(item.text, media_type="application/json")
 
 
@@ -146,7 +152,7 @@ async def read_timeline(
 ) -> Timeline:
     """All that this facility was told of the patient, did and was late with; of others nothing."""
     async with store.confined(request.app.state.pool, facility_id) as connection:
-        await _opened(connection, facility_id, encounter_id, caller, "timeline")
+        await opened(connection, facility_id, encounter_id, caller, "timeline")
         entries = await store.told(connection, facility_id, encounter_id)
     return Timeline(
         encounter_id=encounter_id,
@@ -164,7 +170,7 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 @router.get(
     "/encounters/{encounter_id}/attachments/{sha256}",
     response_class=Response,
-    responses={200: {"content": {kind: {"schema": FILE} for kind in get_args(MediaType)}}},
+    responses={200: file_of(get_args(MediaType))},
 )
 async def read_attachment(
     request: Request,
@@ -175,7 +181,7 @@ async def read_attachment(
 ) -> Response:
     """A file of an examination: the picture of an ECG, or its PDF."""
     async with store.confined(request.app.state.pool, facility_id) as connection:
-        item = await _opened(connection, facility_id, encounter_id, caller, "attachment")
+        item = await opened(connection, facility_id, encounter_id, caller, "attachment")
         files = json.loads(item.text)["record"].get("attachments", ())
         file = next((each for each in files if each["sha256"] == sha256), None)
         content = b"" if file is None else await store.attached(connection, encounter_id, sha256)
@@ -184,7 +190,7 @@ async def read_attachment(
     return Response(content, media_type=file["media_type"], headers=NOTHING_RUNS)
 
 
-async def _opened(
+async def opened(
     connection: Connection, facility_id: str, encounter_id: str, caller: Principal, way: Way
 ) -> store.Shown:
     """The patient's item, noted as read. Raises ``Rejected`` 404 when it is not bound for here."""

@@ -9,6 +9,7 @@ from schemas.clinical import FindingRecorded
 from schemas.envelope import derived_id
 from schemas.handoff import PreArrivalNotified, PreArrivalRecord, PreArrivalWithdrawn
 from schemas.triage import Centre, TriageLevel
+from services.bridge.background import background_of
 from services.bridge.case import Case, Handoff
 from services.bridge.trend import trends
 
@@ -27,6 +28,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         current=decided.current if decided else TriageLevel.NOT_YET,
         trend=decided.trend if decided else "same",
         triage_paused=case.triage_paused,
+        protocol=decided.protocol if decided else None,
         reasons=decided.reasons if decided else (),
         earlier=decided.earlier if decided else (),
         taken_back=decided.taken_back if decided else (),
@@ -44,6 +46,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         examinations=case.examinations,
         attachments=case.attachments,
         treatments=case.treatments,
+        background=background_of(case.backgrounds),
         transfer=case.transfer,
         admission=case.admission,
         journey_end=case.journey_end,

@@ -135,14 +135,30 @@ class Arrival(Body):
     place: DirectTo | None = None
 
 
+class RevokedArrival(Body):
+    """The patient is not here: that they had come was said by mistake, and why."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class ReachedMilestone(Body):
     """A moment inside the hospital; ``occurred_at`` is when it was."""
 
     milestone: Milestone
 
 
-class GivingSignature(Body):
-    """Who gives signs; where somebody of the facility does it for the crew, why."""
+class Signature(Body):
+    """Who receives signs. ``wristband`` is what stands on the patient's wrist, scanned or typed;
+    where it is not the admission's, or nobody has boarded, why it is signed all the same."""
+
+    wristband: Identifier | None = None
+    wristband_reason: Annotated[Text, Field(min_length=1)] | None = None
+    not_aboard_reason: Annotated[Text, Field(min_length=1)] | None = None
+
+
+class GivingSignature(Signature):
+    """Who gives signs; where somebody of the facility does it for the crew, why. ``wristband`` as
+    of who receives."""
 
     reason: Annotated[Text, Field(min_length=1)] | None = None
 

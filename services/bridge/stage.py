@@ -1,7 +1,8 @@
 """How far a handoff has come, and what may be done at each stage: a table.
 
 Nothing has to be done before something else: an arrival before any acknowledgement is normal. A
-stage that was reached is never left for an earlier one; care that was handed over ends it.
+stage that was reached is never left for an earlier one, unless an arrival was said by mistake; care
+that was handed over ends it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from schemas.handoff import (
     Accepted,
     Acknowledged,
     AddendumWritten,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CareTransferred,
@@ -29,9 +31,11 @@ from schemas.handoff import (
     IdentityMerged,
     IdentitySplit,
     MilestoneReached,
+    MilestoneRevoked,
     OutcomeReported,
     PatientArrived,
     RedirectRequested,
+    RedirectWithdrawn,
 )
 from services.bridge.case import Handoff
 from services.kit.errors import Rejected
@@ -60,6 +64,7 @@ MAY_COME: Mapping[type[Event], frozenset[Stage]] = {
     Acknowledged: _UNTIL_TRANSFER,
     Accepted: _UNTIL_TRANSFER,
     RedirectRequested: _COMING,
+    RedirectWithdrawn: _UNTIL_TRANSFER,
     CentreActivated: _UNTIL_TRANSFER,
     DepartmentAnswered: _UNTIL_TRANSFER,
     DirectToConfirmed: _UNTIL_TRANSFER,
@@ -68,11 +73,13 @@ MAY_COME: Mapping[type[Event], frozenset[Stage]] = {
     BedReleased: _UNTIL_TRANSFER,
     LevelOverridden: _UNTIL_TRANSFER,
     PatientArrived: _UNTIL_TRANSFER,
+    ArrivalRevoked: frozenset({_S.ARRIVED}),
     HandoverSigned: _UNTIL_TRANSFER,
     CareTransferred: _UNTIL_TRANSFER,
     DeathDeclared: _UNTIL_TRANSFER,
     # What the hospital learns later is added.
     MilestoneReached: _ALWAYS,
+    MilestoneRevoked: _ALWAYS,
     IdentityBound: _ALWAYS,
     IdentityMerged: _ALWAYS,
     IdentitySplit: _ALWAYS,
@@ -105,6 +112,8 @@ def check(handoff: Handoff, event: Event) -> None:
     if stage is _S.TRANSFERRED:
         wanted = "Care was handed over; the record is locked. Write what it lacks as an addendum."
         raise Rejected(409, "Handed over", wanted)
+    if isinstance(event, ArrivalRevoked):
+        raise Rejected(409, "Not arrived", "Nobody has said that the patient is here.")
     if isinstance(event, RedirectRequested):
         raise Rejected(409, "Arrived", "The patient is here: treat first, transfer afterwards.")
     raise Rejected(409, "Not handed over", "Care was not handed over yet: transfer it first.")

@@ -20,17 +20,19 @@ from schemas.handoff import (
     AdmissionOpened,
     Escalated,
     HandoffEvent,
+    PatientArrived,
     PreArrivalNotified,
     PreArrivalWithdrawn,
     ReceiptEvent,
 )
 from schemas.triage import Centre
-from services.bridge import bed_store, hospital
+from services.bridge import bed_store, course_store, hospital
 from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
 from services.bridge.item import text_of
 from services.bridge.promise import next_due
+from services.kit import observability as seen
 from services.kit.postgres import Connection, Pool, Row, Table, after_commit, transaction
 from services.kit.work import Received
 
@@ -111,6 +113,14 @@ _SHOWN_NOW = """
     SELECT feed, encounter_id, item FROM queue
      WHERE facility_id = $1 AND encounter_id = $2 AND NOT (item ->> 'withdrawn')::boolean
 """
+#: Who left without being this facility's any more is shown as withdrawn.
+_HANDED_OVER = """
+    SELECT q.feed, q.encounter_id, q.item FROM acts AS a
+      JOIN queue AS q ON (q.facility_id, q.encounter_id) = (a.facility_id, a.encounter_id)
+     WHERE a.facility_id = $1 AND a.type = 'CareTransferred' AND a.occurred_at >= $2
+       AND NOT (q.item ->> 'withdrawn')::boolean
+     ORDER BY a.occurred_at DESC, a.encounter_id LIMIT $3
+"""
 _TOLD = """
     SELECT type, occurred_at, recorded_at, event FROM acts
      WHERE facility_id = $1 AND encounter_id = $2
@@ -164,6 +174,7 @@ class CaseStore:
     ) -> None:
         """``changed`` hears, after the commit, of which facilities the queue has changed."""
         self._zone, self._facilities, self._changed = zone, facilities, changed
+        self._courses = course_store.Courses()
 
     async def load(
         self, connection: Connection, batch: Mapping[str, Sequence[Received]]
@@ -200,7 +211,11 @@ class CaseStore:
         await bed_store.keep(connection, moved, self._facilities)
         await self.wake(connection, list(cases.values()))
         await hospital.write(connection, self._facilities, cases, emitted)
+        await self._courses.keep(connection, emitted)
         await _keep(connection, emitted)
+        for event in emitted:
+            if isinstance(event, PatientArrived):
+                after_commit(seen.ARRIVALS.labels(event.facility_id).inc)
 
     async def wake(self, connection: Connection, cases: Sequence[Case]) -> None:
         """Write down when each of them has to be looked at next, if ever."""
@@ -308,6 +323,14 @@ async def shown(connection: Connection, facility_id: str, encounter_id: str) -> 
     (any more)."""
     row = await connection.fetchrow(_SHOWN_NOW, facility_id, encounter_id)
     return None if row is None else _shown(row)
+
+
+async def handed_over(
+    connection: Connection, facility_id: str, since: datetime, many: int
+) -> Sequence[Shown]:
+    """The items of whom care was handed over here since then, the last first."""
+    rows = await connection.fetch(_HANDED_OVER, facility_id, since, many)
+    return [_shown(row) for row in rows]
 
 
 def _shown(row: Mapping[str, Any]) -> Shown:

@@ -16,7 +16,7 @@ from schemas.triage import Bilingual
 Kind = Literal[
     "vitals", "consciousness", "levels", "trends", "centres", "activations", "places", "complaints",
     "findings", "examinations", "shown", "drugs", "measures", "ends",
-    "precautions", "words",
+    "precautions", "background", "lines", "words",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from services.dispatch import (
     alarm_api,
+    board_api,
     clinic_api,
     encounter_api,
     incident_api,
@@ -27,6 +28,8 @@ PARTS = (
     ("indicators", indicator_api.router),
     ("alarms", alarm_api.router),
     ("alarms", alarm_api.of_units),
+    ("boards", board_api.router),
+    ("boards", board_api.of_units),
 )
 for subject, part in PARTS:
     router.include_router(part, tags=[subject])

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from services.dispatch import handlers, loader, recommendation
 from services.dispatch.api import router
+from services.dispatch.board_api import LastBoard
 from services.dispatch.indicators import Site
 from services.dispatch.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
@@ -46,6 +47,7 @@ def furnish(app: FastAPI, settings: Settings, pool: postgres.Pool) -> None:
     app.state.pool = pool
     app.state.site = site_of(settings)
     app.state.advice = advice_of(settings, app.state.site)
+    app.state.board = LastBoard(app.state.site.clocks, app.state.advice.fleet.same_event)
 
 
 async def main(settings: Settings) -> None:

@@ -25,6 +25,7 @@ WAIT_S = 2.0
 UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
 
 Crew = Annotated[Principal, Depends(Access(Role.CREW))]
+Desk = Annotated[Principal, Depends(Access(Role.DISPATCHER))]
 #: A clinic acts for the patients it has opened itself, and for no others.
 Bedside = Annotated[Principal, Depends(Access(Role.CREW, Role.PRIMARY_CARE))]
 

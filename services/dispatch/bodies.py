@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from schemas.attachment import Attachment
+from schemas.background import Background, Teller
 from schemas.clinical import (
     SCALES,
-    Attachment,
     DoseUnit,
     ExaminationCode,
     FindingCode,
@@ -128,10 +129,29 @@ class Treatment(Body):
         return self
 
 
+class BackgroundReport(Body):
+    """What a handover asks for beside the complaint. A field that is left out, or null, is not
+    known and stands as it was; an empty list says that there is none."""
+
+    background: Exactly[Background]
+    told_by: Teller | None = None
+
+    @model_validator(mode="after")
+    def _says_something_of_before(self) -> Self:
+        told = self.background
+        if all(getattr(told, name) is None for name in type(told).model_fields):
+            raise ValueError("background has one field at least; an empty list says: none")
+        if told.last_meal_at is not None and told.last_meal_at > self.occurred_at:
+            raise ValueError(
+                "last_meal_at lies after occurred_at: the meal came before it was told"
+            )
+        return self
+
+
 class Retraction(Body):
     """Something that was entered, and was no observation of this patient."""
 
-    observation: Literal["vitals", "finding", "examination", "treatment"]
+    observation: Literal["vitals", "finding", "examination", "treatment", "scale", "background"]
     observation_id: Identifier
     reason: Literal["entered_in_error", "artefact", "wrong_patient"]
 
@@ -194,6 +214,17 @@ class VitalsTaken(Taken):
     """The broker has it; ``invalid`` names values that cannot be true: kept, and not used."""
 
     invalid: tuple[str, ...]
+
+
+class WornMonitor(Value):
+    """A monitor that the patient wears. ``heard_at`` is null where this gateway has heard nothing
+    of it as this patient's since it was attached, or since the gateway started."""
+
+    device_id: Identifier
+    attached_at: AwareDatetime
+    heard_at: AwareDatetime | None
+    #: What the newest sample said.
+    vitals: VitalSigns | None
 
 
 #: How the many are described.

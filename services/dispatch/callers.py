@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from schemas.encounter import (
     PatientHandedToUnit,
     PatientReached,
 )
-from services.dispatch import deadline, director, store
+from services.dispatch import board_store, deadline, director, store
 from services.dispatch.encounter import Encounter, record
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal
@@ -31,12 +32,56 @@ ACCOMPANYING = frozenset({PatientReached, PatientBoarded, PatientHandedToUnit})
 #: Part of the state, and of no answer.
 OURS = {"taken"}
 
-Dispatcher = Annotated[Principal, Depends(Access(Role.DISPATCHER))]
-FieldStaff = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.CREW))]
+
+class Door(Access):
+    """Opens a route to some roles. To a crew that has signed on with a unit, for what is that
+    unit's alone: by the names in the path, and by the ``unit_id`` that the body says."""
+
+    async def __call__(self, request: Request) -> Principal:
+        """The caller. Raises 404 too for what is another unit's, as for what does not exist."""
+        caller = await super().__call__(request)
+        if caller.role is Role.CREW and caller.unit is not None:
+            await _must_be_of(request, caller.unit)
+        return caller
+
+
+async def _must_be_of(request: Request, unit_id: str) -> None:
+    names = request.path_params
+    named = {names.get("unit_id", unit_id), await _unit_in_body(request, unit_id)}
+    is_its = named == {unit_id}
+    asked = names.keys() & _WHOSE.keys()
+    if is_its and asked:
+        async with transaction(request.app.state.pool) as connection:
+            to_read = request.method == "GET"
+            for name in asked:
+                is_its &= await _WHOSE[name](connection, unit_id, names[name], to_read=to_read)
+    if not is_its:
+        raise nothing_here()
+
+
+async def _unit_in_body(request: Request, unless: str) -> object:
+    """What cannot be read is refused by its route."""
+    try:
+        said = json.loads(await request.body() or b"null")
+    except ValueError:
+        return unless
+    return said.get("unit_id", unless) if isinstance(said, dict) else unless
+
+
+#: How it is known whose something is, by how it is called in a path.
+_WHOSE = {
+    "incident_id": board_store.has_call,
+    "leg_id": board_store.has_leg,
+    "encounter_id": board_store.has_patient,
+}
+
+Dispatcher = Annotated[Principal, Depends(Door(Role.DISPATCHER))]
+FieldStaff = Annotated[Principal, Depends(Door(Role.DISPATCHER, Role.CREW))]
 #: A clinic acts for the patients it has opened itself, and for no others.
-BedsideStaff = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.CREW, Role.PRIMARY_CARE))]
-Clinic = Annotated[Principal, Depends(Access(Role.PRIMARY_CARE))]
-Viewer = Annotated[Principal, Depends(Access(Role.DISPATCHER, Role.OPS))]
+BedsideStaff = Annotated[Principal, Depends(Door(Role.DISPATCHER, Role.CREW, Role.PRIMARY_CARE))]
+Clinic = Annotated[Principal, Depends(Door(Role.PRIMARY_CARE))]
+Viewer = Annotated[Principal, Depends(Door(Role.DISPATCHER, Role.OPS))]
+Anybody = Annotated[Principal, Depends(Door(*Role))]
 
 
 async def act(

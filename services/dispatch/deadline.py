@@ -103,7 +103,7 @@ def as_emergency(
 def of_call(incident: Incident, clocks: Mapping[str, Clock], now: datetime) -> list[Deadline]:
     """By when a first unit must have been told; at once where none is free."""
     whose = Whose(incident.incident_id)
-    steps = _steps(NOTIFICATION, clocks, whose, Since(_accepted(incident), now))
+    steps = _steps(NOTIFICATION, clocks, whose, Since(waits_since(incident), now))
     return [_or_at_once(each, clocks) for each in steps]
 
 
@@ -115,7 +115,7 @@ def of_waiting(
     limit = clocks[NOTIFICATION].limit
     if limit is None or since.began < since.now - PAST:
         return []
-    accepted = min(_accepted(incident), since.now)
+    accepted = min(waits_since(incident), since.now)
     due_at = max(accepted + limit, since.start)
     again = at_once(incident.incident_id, cause, due_at)
     return [_or_at_once(again, clocks)]
@@ -128,7 +128,7 @@ def _or_at_once(deadline: Deadline, clocks: Mapping[str, Clock]) -> Deadline:
     return deadline.but(waits_for_free=is_wanted and deadline.step is Step.BREACH)
 
 
-def _accepted(incident: Incident) -> datetime:
+def waits_since(incident: Incident) -> datetime:
     """Since when it waits: since it was accepted, or opened where nobody says when that was."""
     accepted = incident.call.accepted_at or incident.opened_at
     return max(accepted, incident.emergency_since or accepted)
@@ -217,9 +217,20 @@ class About(NamedTuple):
     encounters: Sequence[Encounter] = ()
 
 
+def is_waiting(about: About) -> bool:
+    """Whether a patient waits for a unit: none is sent, or none that was not lost, and no other
+    unit has them."""
+    is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
+    if not is_open or not all(leg.was_lost for leg in about.legs):
+        return False
+    without = {None, *(leg.unit_id for leg in about.legs)}
+    return any(each.outcome is None and each.unit_id in without for each in about.encounters)
+
+
 def is_missed(deadline: Deadline | Alarm, about: About) -> bool:
-    """Whether what was due has not happened, and is still waited for. Only emergencies are, but for
-    a unit that is not heard of, wherever it was sent, and a hospital that does not answer."""
+    """Whether what was due has not happened, and is still waited for; ``about`` the call, or the
+    one as which it goes on. Only emergencies are, but for a unit that is not heard of, wherever it
+    was sent, and a hospital that does not answer."""
     its = [leg for leg in about.legs if leg.leg_id == deadline.leg_id]
     if deadline.clock == "unit_silent":
         return any(map(_is_silent, its))
@@ -242,8 +253,9 @@ def _is_missed(deadline: Deadline | Alarm, about: About, its: Sequence[Leg]) -> 
             return any(_goes_on(leg) and any(aboard_unsaid(leg, about.encounters)) for leg in its)
         case "destination_known_on_leaving":
             return any(_goes_on(leg) and _knows_not_whither(leg, about) for leg in its)
-    is_open = about.incident.standing in (Standing.OPEN, Standing.HELD)
-    return is_open and all(leg.was_lost for leg in about.legs)
+    if deadline.incident_id != about.incident.incident_id:
+        return False  # that call does not wait any more: this one has its own deadline
+    return is_waiting(about)
 
 
 def aboard_unsaid(leg: Leg, patients: Iterable[Encounter]) -> Iterator[Encounter]:
@@ -295,8 +307,13 @@ def _is_silent(leg: Leg) -> bool:
     return is_overdue and not leg.dispatch().is_over
 
 
+def left_at(leg: Leg) -> datetime | None:
+    """When it had left, or need not leave any more, by the first who says so."""
+    return min((s.occurred_at for s in leg.standing if s.status not in _WAITING), default=None)
+
+
 def _waits(leg: Leg) -> bool:
-    return all(stamp.status in _WAITING for stamp in leg.standing)
+    return left_at(leg) is None
 
 
 def of_event(missed: DeadlineMissed) -> Deadline:

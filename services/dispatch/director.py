@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.envelope import derived_id
-from schemas.incident import IncidentLocated, Point
+from schemas.incident import IncidentEvent, Point
 from schemas.unit import UnitDirected, UnitStatus
 from services.dispatch import arrival, store, unit
 from services.dispatch.deadline import About, Deadline, aboard_unsaid
 from services.dispatch.encounter import Encounter, record
+from services.dispatch.incident import Incident
 from services.dispatch.leg import REPORTED, VERIFIED, Leg
 from services.kit import outbox
 from services.kit.postgres import Connection, Row
@@ -87,28 +88,48 @@ async def to_be_aboard(
         await to_be_expected(connection, after, boarded)
 
 
-async def to_scene(connection: Connection, located: IncidentLocated) -> None:
+async def to_go_on(connection: Connection, holder: str) -> None:
+    """Each dispatch for the call ``holder`` is for the one as which the call that it was sent to
+    goes on now: that was merged, or is itself again. Units on their way hear it by ``to_scene``."""
+    held = (await store.legs_of(connection, [holder]))[holder]
+    rows = await store.UNITS.load(connection, sorted({leg.unit_id for leg in held}))
+    legs = await store.legs_by_id(connection, [leg.leg_id for leg in held])  # behind the locks
+    names = await store.going_on(connection, {leg.first_call for leg in legs.values()})
+    moved = [
+        leg.going_on_as(names[leg.first_call])
+        for leg in legs.values()
+        if leg.incident_id != names[leg.first_call]
+    ]
+    units = {name: row.state for name, row in rows.items() if row.state}
+    for leg in moved:
+        units[leg.unit_id] = unit.with_leg(units[leg.unit_id], leg)
+    changed = {leg.unit_id: Row(units[leg.unit_id], rows[leg.unit_id].version) for leg in moved}
+    await store.UNITS.save(connection, changed)
+    await store.save_legs(connection, moved)
+
+
+async def to_scene(connection: Connection, call: Incident, event: IncidentEvent) -> None:
     """The patient is elsewhere: every unit that is sent there and not back is told. Whose word led
     one there that has arrived stays as it was."""
-    legs = (await store.legs_of(connection, [located.incident_id]))[located.incident_id]
+    legs = (await store.legs_of(connection, [call.incident_id]))[call.incident_id]
     going = sorted(leg.unit_id for leg in legs if not leg.dispatch().is_over)
     rows = await store.UNITS.load(connection, going)
-    where = located.location
+    where = call.location
     for row in rows.values():
         leg = row.state.leg if row.state else None
-        if leg is None or leg.incident_id != located.incident_id:
+        if leg is None or leg.incident_id != call.incident_id:
             continue
         told = UnitDirected(
-            event_id=derived_id("to scene", leg.leg_id, located.event_id),
-            occurred_at=located.occurred_at,
-            recorded_at=located.recorded_at,
+            event_id=derived_id("to scene", leg.leg_id, event.event_id),
+            occurred_at=event.occurred_at,
+            recorded_at=event.recorded_at,
             unit_id=leg.unit_id,
             leg_id=leg.leg_id,
             place="scene",
             point=Point(latitude=where.latitude, longitude=where.longitude),
         )
         reached = leg.at(UnitStatus.ON_SCENE, REPORTED | VERIFIED) is not None
-        used = leg if reached else leg.but(scene_source=located.source)
+        used = leg if reached else leg.but(scene_source=call.location_source)
         await _tell(connection, row, used, told)
 
 

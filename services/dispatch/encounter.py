@@ -23,6 +23,7 @@ from schemas.encounter import (
     PatientBoarded,
     PatientHandedToUnit,
     PatientReached,
+    SignedRefusal,
 )
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Value
@@ -39,10 +40,20 @@ from schemas.handoff import (
     Owed,
     RecordDisplayed,
     RedirectRequested,
+    RedirectWithdrawn,
 )
 from schemas.incident import DeadlineMissed
 from schemas.repeats import Repeats, digest_of, name_of
-from schemas.triage import Activation, Centre, CentreConcern, TriageDecided, TriageLevel
+from schemas.triage import (
+    Activation,
+    Centre,
+    CentreConcern,
+    TriageDecided,
+    TriageLevel,
+    TriagePaused,
+    TriageResumed,
+)
+from services.dispatch.judgement import Judgement, halted, judged
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
 
@@ -87,6 +98,8 @@ class Encounter(Value):
     devices: tuple[Identifier, ...] = ()
     destination: Identifier | None = None
     unit_id: Identifier | None = None
+    #: All that have had the patient, in order.
+    units: tuple[Identifier, ...] = ()
     #: When they came in at the clinic that sends them on.
     door_in_at: AwareDatetime | None = None
     reached_at: AwareDatetime | None = None
@@ -96,9 +109,13 @@ class Encounter(Value):
     level: TriageLevel = TriageLevel.NOT_YET
     #: The centres that triage names, beside the emergency department.
     centres: tuple[Centre, ...] = ()
+    #: Why, and what is asked; none before the first decision.
+    triage: Judgement | None = None
     admission_number: str | None = None
     answers: Answers = Answers()
     outcome: Outcome | None = None
+    #: Of who refused: who has signed it, where that was told.
+    refusal: SignedRefusal | None = None
     ended_at: AwareDatetime | None = None
     taken: SkipJsonSchema[Repeats] = Repeats()
 
@@ -152,7 +169,13 @@ def _updated(encounter: Encounter, event: EncounterUpdated) -> Encounter:
 
 
 def _reached(encounter: Encounter, event: PatientReached) -> Encounter:
-    return encounter.model_copy(update={"reached_at": event.occurred_at, "unit_id": event.unit_id})
+    return _with(encounter, event.unit_id).but(reached_at=event.occurred_at)
+
+
+def _with(encounter: Encounter, unit_id: str) -> Encounter:
+    """The patient is with this unit."""
+    before = filter(None, (*encounter.units, encounter.unit_id))
+    return encounter.but(unit_id=unit_id, units=tuple(dict.fromkeys((*before, unit_id))))
 
 
 def _attached(encounter: Encounter, event: DeviceAttached) -> Encounter:
@@ -178,20 +201,19 @@ def _boarded(encounter: Encounter, event: PatientBoarded) -> Encounter:
     """Once; when it was inferred, whoever was there may say when it was."""
     if encounter.boarded_at is not None and not (encounter.boarding_inferred > event.inferred):
         raise Rejected(409, "Already aboard", "Boarding was recorded before, at another time.")
-    return encounter.but(
-        boarded_at=event.occurred_at, unit_id=event.unit_id, boarding_inferred=event.inferred
-    )
+    aboard = _with(encounter, event.unit_id)
+    return aboard.but(boarded_at=event.occurred_at, boarding_inferred=event.inferred)
 
 
 def _handed_on(encounter: Encounter, event: PatientHandedToUnit) -> Encounter:
     if encounter.unit_id not in (None, event.unit_id):
         raise Rejected(409, "Another unit", f"The patient is with {encounter.unit_id}.")
-    return encounter.model_copy(update={"unit_id": event.to_unit_id})
+    return _with(_with(encounter, event.unit_id), event.to_unit_id)
 
 
 def _ended(encounter: Encounter, event: EncounterEnded) -> Encounter:
-    return encounter.model_copy(
-        update={"outcome": event.outcome, "ended_at": event.occurred_at, "devices": ()}
+    return encounter.but(
+        outcome=event.outcome, refusal=event.refusal, ended_at=event.occurred_at, devices=()
     )
 
 
@@ -257,8 +279,8 @@ def _asked_to_telephone(
 def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
     """What changes by what was said; what a facility says that was left counts no more."""
     match event:
-        case TriageDecided():
-            new = {"level": event.worst, "centres": _needed(event.centres)}
+        case TriageDecided() | TriagePaused() | TriageResumed():
+            new = _by_triage(encounter, event)
             return {k: v for k, v in new.items() if v != getattr(encounter, k)}
         case AdmissionOpened():
             return {"admission_number": event.admission.admission_number}
@@ -270,6 +292,20 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
                 answer["unanswered"] = None
             return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
     return {}
+
+
+def _by_triage(
+    encounter: Encounter, event: TriageDecided | TriagePaused | TriageResumed
+) -> dict[str, object]:
+    """What triage says. A mere refresh of values is no news: most decisions are one, and whatever
+    changes the encounter is stored."""
+    if not isinstance(event, TriageDecided):
+        return {"triage": halted(encounter.triage, event)}
+    new: dict[str, object] = {"level": event.worst, "centres": _needed(event.centres)}
+    known = encounter.triage
+    if event.changed or known is None:
+        return new | {"triage": judged(event)}
+    return new | {"triage": known.but(paused=False)} if known.paused else new
 
 
 def _answers(event: Event, unanswered: Owed | None) -> bool:
@@ -299,6 +335,6 @@ def _answer(event: Event) -> dict[str, object]:
             return {"direct_to": event}
         case DirectToRevoked():
             return {"direct_to": None}
-        case RedirectRequested():
-            return {"redirect": event}
+        case RedirectRequested() | RedirectWithdrawn():
+            return {"redirect": event if isinstance(event, RedirectRequested) else None}
     return {}

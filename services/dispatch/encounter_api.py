@@ -147,8 +147,9 @@ async def end_encounter(
     caller: BedsideStaff,
     idempotency_key: IdempotencyKey = None,
 ) -> Encounter:
-    """End the encounter with its outcome."""
-    return await act(request, body, idempotency_key, caller, EncounterEnded, outcome=body.outcome)
+    """End the encounter with its outcome; of who refused, with who has signed that."""
+    told = {"outcome": body.outcome, "refusal": body.refusal}
+    return await act(request, body, idempotency_key, caller, EncounterEnded, **told)
 
 
 @router.post("/{encounter_id}/handed-to-unit", response_model_exclude=OURS)

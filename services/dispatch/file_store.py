@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from schemas.clinical import Attachment
+from schemas.attachment import Attachment
 from services.kit.errors import Rejected
 from services.kit.postgres import Connection
 
@@ -31,6 +31,7 @@ _GROW = """
        AND received + $4 <= size AND whole_at IS NULL
     RETURNING received
 """
+_PIECES = "SELECT bytes FROM pieces WHERE encounter_id = $1 AND sha256 = $2 ORDER BY start"
 _WHOLE = """
     UPDATE files SET whole_at = now() WHERE encounter_id = $1 AND sha256 = $2 RETURNING whole_at
 """
@@ -91,14 +92,19 @@ async def check(connection: Connection, encounter_id: str, sha256: str) -> datet
     """Since when it is whole, now that all bytes are there. None where they are not those that were
     announced: then nothing is kept of them."""
     hashed = hashlib.sha256()
-    pieces = "SELECT bytes FROM pieces WHERE encounter_id = $1 AND sha256 = $2 ORDER BY start"
-    async for row in connection.cursor(pieces, encounter_id, sha256, prefetch=4):
+    async for row in connection.cursor(_PIECES, encounter_id, sha256, prefetch=4):
         hashed.update(row["bytes"])
     if hashed.hexdigest() != sha256:
         await drop(connection, encounter_id, sha256)
         return None
     found: datetime = await connection.fetchval(_WHOLE, encounter_id, sha256)
     return found
+
+
+async def content(connection: Connection, encounter_id: str, sha256: str) -> bytes:
+    """The bytes that are there."""
+    pieces = await connection.fetch(_PIECES, encounter_id, sha256)
+    return b"".join(piece["bytes"] for piece in pieces)
 
 
 async def drop(connection: Connection, encounter_id: str, sha256: str) -> None:

@@ -42,6 +42,15 @@ class Needs(Value):
         return frozenset(e for each in complaints for e in self.by_complaint.get(each, ()))
 
 
+class SameEvent(Value):
+    """How near to an open call, and how soon after it, a new one is offered for merging."""
+
+    within_m: Annotated[float, Field(gt=0)]
+    within_s: Annotated[float, Field(gt=0)]
+    source: Sourced
+    evidence: Evidence
+
+
 class Fleet(Value):
     """What a site decides of its fleet."""
 
@@ -49,6 +58,7 @@ class Fleet(Value):
     equipment: Needs
     place_known_for_s: Annotated[float, Field(gt=0)]
     capacity_known_for_s: Annotated[float, Field(gt=0)]
+    same_event: SameEvent | None = None
 
     @property
     def place_known_for(self) -> timedelta:

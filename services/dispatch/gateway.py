@@ -14,8 +14,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from schemas.attachment import LARGEST
 from schemas.clinical import (
-    LARGEST,
+    BackgroundTold,
     ExaminationDone,
     FindingRecorded,
     LevelOverridden,
@@ -31,6 +32,7 @@ from services.dispatch import bedside, upload_api
 from services.dispatch.bedside import Bedside, Crew, known, publish
 from services.dispatch.bodies import (
     NDJSON,
+    BackgroundReport,
     Delivery,
     DeviceSample,
     Doubt,
@@ -48,6 +50,7 @@ from services.dispatch.bodies import (
     UnitFix,
     VitalsLine,
     VitalsTaken,
+    WornMonitor,
 )
 from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
@@ -102,6 +105,7 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     refused = [line for _, line in lines if isinstance(line, Refusal)] + unknown
     refused.sort(key=lambda refusal: refusal.line)
     await publish(request.app.state.producer, [*fixes, *vitals])
+    _hear(directory, vitals)
     seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
     homeless = {refusal.line for refusal in unknown}
     doubted = [
@@ -137,6 +141,7 @@ async def take_sample(
     if unknown:
         raise Rejected(404, "Unknown device", UNKNOWN_DEVICE)
     await publish(request.app.state.producer, events)
+    _hear(directory, events)
     return VitalsTaken(event_id=event_id, invalid=body.vitals.invalid)
 
 
@@ -168,6 +173,25 @@ async def take_reading(
         request, body, idempotency_key, caller, VitalSignsRecorded, method="reading"
     )
     return VitalsTaken(event_id=taken.event_id, invalid=body.vitals.invalid)
+
+
+@router.get("/encounters/{encounter_id}/devices")
+async def read_monitors(
+    request: Request, encounter_id: Identifier, caller: Crew
+) -> list[WornMonitor]:
+    """The monitors that the patient wears, and when each was last heard: one of which nothing comes
+    may have another number than was typed."""
+    await known(request, encounter_id, caller)
+    directory: Directory = request.app.state.directory
+    return [
+        WornMonitor(
+            device_id=each.device_id,
+            attached_at=each.attached_at,
+            heard_at=each.last and each.last.occurred_at,
+            vitals=each.last and each.last.vitals,
+        )
+        for each in directory.monitors.worn(encounter_id, datetime.now(UTC))
+    ]
 
 
 @router.post("/encounters/{encounter_id}/findings", status_code=202)
@@ -218,6 +242,19 @@ async def take_treatment(
     return await _enter(request, body, idempotency_key, caller, TreatmentGiven)
 
 
+@router.post("/encounters/{encounter_id}/background", status_code=202)
+async def take_background(
+    request: Request,
+    encounter_id: Identifier,
+    body: BackgroundReport,
+    caller: Bedside,
+    idempotency_key: IdempotencyKey = None,
+) -> Taken:
+    """Allergies, medication, history and what else a handover asks for: a field that is there
+    replaces what was told before in it."""
+    return await _enter(request, body, idempotency_key, caller, BackgroundTold)
+
+
 @router.post("/encounters/{encounter_id}/level", status_code=202)
 async def take_level(
     request: Request,
@@ -264,6 +301,12 @@ async def take_reattribution(
         await publish(request.app.state.producer, theirs)
     told = {"reported_by": caller.name}
     return await _enter(request, body, idempotency_key, caller, ObservationReattributed, **told)
+
+
+def _hear(directory: Directory, events: Sequence[Event]) -> None:
+    for event in events:
+        if isinstance(event, VitalSignsRecorded):
+            directory.monitors.hear(event)
 
 
 def _given(body: Body) -> dict[str, Any]:

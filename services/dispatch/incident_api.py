@@ -94,7 +94,7 @@ async def locate_incident(
     event = _event(request, body, idempotency_key, IncidentLocated, **told)
 
     async def tell(connection: Connection, after: incident.Incident) -> None:
-        await director.to_scene(connection, event)
+        await director.to_scene(connection, after, event)
 
     return await _change(request, event, incident.correct, tell)
 
@@ -163,7 +163,8 @@ async def merge_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """Two calls, one event: this one goes on as ``into``. 409 when a crew has reached a patient."""
+    """Two calls, one event: this one goes on as ``into``, and so do its units. 409 when a crew has
+    reached a patient."""
     event = _event(request, body, idempotency_key, IncidentMerged, into=body.into)
     async with transaction(request.app.state.pool) as connection:
         # Both are locked, the lesser number first, so that two merges never wait for each other.
@@ -174,6 +175,8 @@ async def merge_incident(
         if events:
             row = Row(after, rows[incident_id].version)
             await _save(connection, row, ended, events, patients)
+            await director.to_go_on(connection, incident_id)
+            await director.to_scene(connection, into, event)
     return after
 
 
@@ -186,17 +189,24 @@ async def unmerge_incident(
     caller: Dispatcher,
     idempotency_key: IdempotencyKey = None,
 ) -> incident.Incident:
-    """It was another call after all: open again, its patients expected under new numbers."""
+    """It was another call after all: open again, with its units, its patients expected under new
+    numbers."""
     told = {"out_of": body.out_of, "reason": body.reason}
     event = _event(request, body, idempotency_key, IncidentUnmerged, **told)
     async with transaction(request.app.state.pool) as connection:
         row, patients = await _with_patients(connection, incident_id)
+        holder = (await store.going_on(connection, [incident_id])).get(incident_id)
         after, again, events = incident.unmerge(
             store.known(row), _states(patients), event, datetime.now(UTC)
         )
         if events:
             await _save(connection, Row(after, row.version), again, events, patients)
-            await _arm(request, connection, after, event)
+            assert holder is not None  # noqa: S101 (it was merged into one that there is)
+            await director.to_go_on(connection, holder)
+            await director.to_scene(connection, after, event)
+            # A unit of the one is none of the other any more.
+            for call in (after, await store.incident(connection, holder)):
+                await _arm(request, connection, call, event)
     return after
 
 

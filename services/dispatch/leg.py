@@ -60,8 +60,11 @@ class Leg(Value):
     """One dispatch of one unit, from notification until it is free again."""
 
     leg_id: Identifier
+    #: The call that it is for: of two that were merged, the one that goes on.
     incident_id: Identifier
     unit_id: Identifier
+    #: The call that it was sent to, where that goes on as another.
+    sent_to: Identifier | None = None
     #: Told while it was on the road already.
     is_rolling: bool = False
     #: The dispatch of another unit, in whose place this one goes.
@@ -82,6 +85,16 @@ class Leg(Value):
     #: When it will be where it drives to, as last told.
     eta: EtaUpdated | None = None
     silence: Silence | None = None
+
+    def going_on_as(self, incident_id: str) -> Leg:
+        """The same for another call: its own goes on as that one, or is itself again."""
+        first = self.first_call
+        return self.but(incident_id=incident_id, sent_to=None if first == incident_id else first)
+
+    @property
+    def first_call(self) -> str:
+        """The call that it was sent to."""
+        return self.sent_to or self.incident_id
 
     @property
     def standing(self) -> tuple[Stamp, ...]:
@@ -151,15 +164,20 @@ class Leg(Value):
         return stamp.occurred_at if stamp.occurred_at - stamp.not_before <= SURE else None
 
     @property
+    def goes(self) -> bool:
+        """Whether its unit is neither free again nor out of service."""
+        ends = (S.AVAILABLE, S.STOOD_DOWN, S.OUT_OF_SERVICE)
+        return all(self.at(status, REPORTED) is None for status in ends)
+
+    @property
     def was_lost(self) -> bool:
-        """Whether it was called back, or broke down, before it was there: its call waits as if
-        nobody had been sent."""
-        if any(stamp.status in _THERE for stamp in self.standing):
-            return False
+        """Whether it was called back before it was there, or broke down before it was at a
+        hospital: who waits there waits as if nobody had been sent."""
+        been = {stamp.status for stamp in self.standing}
         broken, free = self.at(S.OUT_OF_SERVICE, REPORTED), self.at(S.AVAILABLE, REPORTED)
         if broken is not None and (free is None or broken <= free):
-            return True
-        return self.at(S.STOOD_DOWN, REPORTED) is not None
+            return S.AT_DESTINATION not in been
+        return S.STOOD_DOWN in been and not been & _THERE
 
     @property
     def _not_before(self) -> datetime | None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from schemas.clinical import VitalSignsRecorded
 from schemas.encounter import (
     DeviceAttached,
     DeviceDetached,
@@ -31,6 +32,15 @@ class Wearing:
         return self.since <= at and (self.until is None or at < self.until)
 
 
+@dataclass(frozen=True)
+class Worn:
+    """A monitor that a patient wears now, and the last that was heard of it as theirs."""
+
+    device_id: str
+    attached_at: datetime
+    last: VitalSignsRecorded | None
+
+
 @dataclass
 class Monitors:
     """Who wore what and when, and every encounter; folded from events in any number.
@@ -41,6 +51,8 @@ class Monitors:
 
     _by_device: dict[str, list[Wearing]] = field(default_factory=lambda: defaultdict(list))
     _by_encounter: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    #: The newest sample by patient and device; nobody else heard it here, so a start forgets it.
+    _heard: dict[tuple[str, str], VitalSignsRecorded] = field(default_factory=dict)
     #: Senders number for themselves: an id is one within an encounter and a kind of event.
     _taken: set[tuple[str, type[Event], str]] = field(default_factory=set)
     #: Who exists, each with the clinic that opened the encounter, if one did.
@@ -64,6 +76,33 @@ class Monitors:
         else:
             for device_id in self._by_encounter.pop(event.encounter_id, ()):
                 self._close(device_id, event.encounter_id, event.occurred_at)
+                self._heard.pop((event.encounter_id, device_id), None)
+
+    def hear(self, sample: VitalSignsRecorded) -> None:
+        """A sample came, and was this patient's."""
+        device_id, who = sample.device_id, sample.encounter_id
+        if device_id is None or device_id not in self._by_encounter.get(who, ()):
+            return
+        last = self._heard.get((who, device_id))
+        if last is None or last.occurred_at <= sample.occurred_at:
+            self._heard[who, device_id] = sample
+
+    def worn(self, encounter_id: str, now: datetime) -> list[Worn]:
+        """What the patient wears now."""
+        return [
+            Worn(
+                device_id,
+                self._since(device_id, encounter_id),
+                self._heard.get((encounter_id, device_id)),
+            )
+            for device_id in sorted(self._by_encounter.get(encounter_id, ()))
+            if self.holder(device_id, now) == encounter_id
+        ]
+
+    def _since(self, device_id: str, encounter_id: str) -> datetime:
+        """Since when it is this patient's."""
+        theirs = (w.since for w in self._by_device[device_id] if w.encounter_id == encounter_id)
+        return max(theirs)
 
     def _attach(self, event: DeviceAttached) -> None:
         """Whoever had the device until now loses it at this moment."""

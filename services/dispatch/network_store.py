@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from services.dispatch.deadline import is_waiting
 from services.dispatch.encounter import Encounter
 from services.dispatch.incident import Incident
 from services.dispatch.recommendation import Candidate, Task, may_go
 from services.dispatch.register import Hospital, Station
 from services.dispatch.severity import Case
-from services.dispatch.store import ENCOUNTERS, INCIDENTS, legs_of
+from services.dispatch.store import ENCOUNTERS, INCIDENTS, about
 from services.dispatch.unit import ASSIGNABLE, Unit
 from services.kit.postgres import Connection
 
-#: One whose patients all have their outcome waits to be closed, and for nobody.
 _WORKED_ON = """
-    SELECT i.state FROM incidents i
-     WHERE i.standing IN ('open', 'held') AND i.state ->> 'classification' = $1
-       AND EXISTS (
-           SELECT FROM json_array_elements_text(i.state -> 'encounter_ids') AS of_call (id)
-             JOIN encounters e ON e.id = of_call.id
-            WHERE e.state ->> 'outcome' IS NULL)
+    SELECT id FROM incidents
+     WHERE standing IN ('open', 'held') AND state ->> 'classification' = $1
 """
 #: What is as it was at first is not written down.
 _UNITS = """
@@ -92,10 +88,8 @@ async def cases_of(connection: Connection, incident_ids: Collection[str]) -> dic
 async def waiting(connection: Connection, classification: str) -> list[Case]:
     """The calls of a class to which nobody is sent, or nobody who was not lost on the way."""
     rows = await connection.fetch(_WORKED_ON, classification)
-    known = [Incident.model_validate_json(row["state"]) for row in rows]
-    legs = await legs_of(connection, [each.incident_id for each in known])
-    waiting = [each for each in known if all(leg.was_lost for leg in legs[each.incident_id])]
-    return await _with_patients(connection, waiting)
+    calls = await about(connection, [row["id"] for row in rows])
+    return [Case(c.incident, tuple(c.encounters)) for c in calls.values() if is_waiting(c)]
 
 
 async def _with_patients(connection: Connection, incidents: Sequence[Incident]) -> list[Case]:

@@ -118,6 +118,7 @@ class RawReader:
             event = vitals_event(candidate.line, candidate.offset, self._directory.monitors.holder)
             if event is not None:
                 messages.append(encode(event, "greenchannel/gateway"))
+                self._directory.monitors.hear(event)
                 seen.SAMPLES.labels("raw", "accepted").inc()
             elif time.monotonic() > candidate.until or len(self._waiting) >= WAITING:
                 messages.append(self._dead(candidate.record, "unknown", "nobody has this device"))

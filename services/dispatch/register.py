@@ -10,11 +10,17 @@ from typing import Literal
 from pydantic import AwareDatetime, model_validator
 
 from schemas.capacity import CapacityReported
-from schemas.event import Event, Identifier, Text, Value
+from schemas.event import Event, Identifier, Phone, Text, Value
 from schemas.incident import Point
 from schemas.repeats import digest_of, name_of
 from schemas.triage import Bilingual, Centre
-from schemas.unit import ReadinessReported, UnitMobilised, UnitRegistered, UnitReleased
+from schemas.unit import (
+    ReadinessReported,
+    UnitKind,
+    UnitMobilised,
+    UnitRegistered,
+    UnitReleased,
+)
 from services.dispatch.unit import Decision, Unit
 from services.kit.errors import Rejected
 from services.kit.idempotency import is_repeat
@@ -61,7 +67,24 @@ class Hospital(Value):
     name: Bilingual
     point: Point
     centres: tuple[Centre, ...] = ()
+    #: What dispatch telephones, where the hospital itself names no other.
+    phone: Phone | None = None
     capacity: CapacityReported | None = None
+
+
+class FacilityName(Value):
+    """How a hospital is called."""
+
+    facility_id: Identifier
+    name: Bilingual
+
+
+class UnitName(Value):
+    """A unit that a crew may sign on with, and where it is stationed."""
+
+    unit_id: Identifier
+    kind: UnitKind
+    station_id: Identifier
 
 
 class Enrolment(Value):

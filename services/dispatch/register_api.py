@@ -11,8 +11,15 @@ from schemas.envelope import derived_id
 from schemas.event import Identifier, Value
 from schemas.unit import ReadinessReported, UnitMobilised, UnitRegistered, UnitReleased
 from services.dispatch import network_store, register, store
-from services.dispatch.callers import OURS, Dispatcher, FieldStaff, Viewer
-from services.dispatch.register import Enrolment, Hospital, Station, UnitEvent
+from services.dispatch.callers import OURS, Anybody, Dispatcher, FieldStaff, Viewer
+from services.dispatch.register import (
+    Enrolment,
+    FacilityName,
+    Hospital,
+    Station,
+    UnitEvent,
+    UnitName,
+)
 from services.dispatch.requests import (
     Mobilise,
     RegisterHospital,
@@ -68,6 +75,27 @@ async def read_hospitals(request: Request, caller: Viewer) -> list[Hospital]:
         return await network_store.hospitals(connection)
 
 
+@router.get("/facility-names")
+async def read_facility_names(request: Request, caller: Anybody) -> list[FacilityName]:
+    """How the hospitals are called, and nothing else of them: for whoever shows a number."""
+    async with transaction(request.app.state.pool) as connection:
+        known = await network_store.hospitals(connection)
+    return [FacilityName(facility_id=each.facility_id, name=each.name) for each in known]
+
+
+@router.get("/unit-names")
+async def read_unit_names(request: Request, caller: FieldStaff) -> list[UnitName]:
+    """The units that the register knows, and nothing of what they do: for a crew that signs on."""
+    async with transaction(request.app.state.pool) as connection:
+        known = await network_store.units(connection)
+    told = ((unit.unit_id, unit.registered) for unit in known)
+    return [
+        UnitName(unit_id=unit_id, kind=entered.kind, station_id=entered.station_id)
+        for unit_id, entered in sorted(told, key=lambda each: each[0])
+        if entered is not None
+    ]
+
+
 @router.put("/facilities/{facility_id}")
 @retrying
 async def register_hospital(
@@ -81,6 +109,7 @@ async def register_hospital(
             name=body.name,
             point=body.location.point,
             centres=body.centres,
+            phone=body.phone,
             capacity=row.state.capacity if row.state else None,
         )
         await store.HOSPITALS.save(connection, {facility_id: Row(hospital, row.version)})

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from schemas.encounter import Outcome, Patient
+from schemas.encounter import REFUSED, Outcome, Patient, SignedRefusal
 from schemas.event import Identifier, Moment, Phone, Text
 from schemas.incident import (
     Call,
@@ -168,12 +168,15 @@ class AddPatient(Body):
 class AssignUnit(Body):
     """A unit is told to go, from its station; that may be left out where the register knows it.
     ``replaces``: the unit in whose place it goes, which is called back by the same act, unless it
-    has ended its own dispatch. ``divert``: it is taken from a less severe call."""
+    has ended its own dispatch. ``divert``: it is taken from a less severe call. ``seen_legs``: the
+    dispatches of the call that the sender knows; left out, another that they do not know is none
+    of their matter."""
 
     unit_id: Identifier
     station: Exactly[Point] | None = None
     replaces: Identifier | None = None
     divert: bool = False
+    seen_legs: tuple[Identifier, ...] | None = None
 
     @model_validator(mode="after")
     def _is_another(self) -> Self:
@@ -214,6 +217,8 @@ class RegisterHospital(Registration):
     name: Exactly[Bilingual]
     location: GivenLocation
     centres: tuple[Centre, ...] = ()
+    #: Of its emergency department, never of a person.
+    phone: Phone | None = None
 
 
 class RegisterUnit(Body):
@@ -315,6 +320,7 @@ class EndEncounter(Body):
     """How it ended."""
 
     outcome: Outcome
+    refusal: Exactly[SignedRefusal] | None = None
 
     @field_validator("outcome")
     @classmethod
@@ -322,6 +328,20 @@ class EndEncounter(Body):
         if outcome is Outcome.HANDED_TO_UNIT:
             raise ValueError("the encounter goes on with the other unit: use …/handed-to-unit")
         return outcome
+
+    @model_validator(mode="after")
+    def _is_refused(self) -> Self:
+        if self.refusal is not None and self.outcome not in REFUSED:
+            raise ValueError(f"a refusal goes with {' or '.join(sorted(REFUSED))}")
+        if self.refusal and self.refusal.signed_by == "nobody" and self.refusal.signature:
+            raise ValueError("say who signed, or leave out the signature")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_it_was(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a key it is known again by its content: nothing signed is written as before."""
+        said: dict[str, Any] = write(self)
+        return said if self.refusal else {k: v for k, v in said.items() if k != "refusal"}
 
 
 class OpenEncounter(Body):

@@ -22,9 +22,11 @@ from services.kit.errors import Rejected
 from services.kit.postgres import Connection, Row, State, Table
 from services.kit.work import Received
 
-INCIDENTS = Table("incidents", Incident)
-ENCOUNTERS = Table("encounters", Encounter)
-UNITS = Table("units", Unit)
+#: Boards ask again and again, and most of what is told of a patient changes nothing: a state that
+#: is known here is not read again.
+INCIDENTS = Table("incidents", Incident, remember=1024)
+ENCOUNTERS = Table("encounters", Encounter, remember=2048)
+UNITS = Table("units", Unit, remember=1024)
 STATIONS = Table("stations", Station)
 HOSPITALS = Table("facilities", Hospital)
 
@@ -43,7 +45,7 @@ _SAVE_LEGS = f"""
     ", ".join(f"${n}::{_KINDS.get(name, 'timestamptz')}[]" for n, name in enumerate(_COLUMNS, 1))
 }, ${len(_COLUMNS) + 1}::json[])
     ON CONFLICT (id) DO UPDATE SET state = excluded.state, {
-    ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[3:])
+    ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS[1:])
 }
 """  # noqa: S608 (names of columns)
 _LEG = ", ".join(f"l.{name}" for name in _COLUMNS)
@@ -85,9 +87,27 @@ _JOURNEYS = """
        AND i.state ->> 'classification' = 'emergency'
        AND e.state ->> 'outcome' IS DISTINCT FROM 'merged'
 """
+#: Each of some calls, and as which it goes on: itself, where it was not merged.
+_GOES_ON = """
+    WITH RECURSIVE goes_on (asked, id) AS (
+        SELECT asked, asked FROM unnest($1::text[]) AS asked
+         UNION
+        SELECT asked, i.state ->> 'merged_into' FROM goes_on JOIN incidents i USING (id)
+         WHERE i.state ->> 'merged_into' IS NOT NULL)
+    SELECT asked, id FROM goes_on JOIN incidents i USING (id)
+     WHERE i.state ->> 'merged_into' IS NULL
+"""
 _ALARMS = "SELECT state, raised_at, acknowledged_at, acknowledged_by FROM alarms"
-#: What was raised longer ago than this alarms nobody any more, whatever was never stamped.
-_SHOWN = "1 day"
+#: What was raised longer ago than a day alarms nobody any more, whatever was never stamped; and of
+#: a call that has ended only what is about a unit that is not free yet.
+_OPEN_ALARMS = """
+    SELECT a.state, a.raised_at, a.acknowledged_at, a.acknowledged_by
+      FROM alarms a JOIN incidents i ON i.id = a.incident_id LEFT JOIN legs l ON l.id = a.leg_id
+     WHERE a.raised_at > now() - interval '1 day'
+       AND (i.standing NOT IN ('closed', 'merged')
+            OR l.id IS NOT NULL AND l.available IS NULL AND l.stood_down IS NULL)
+     ORDER BY a.raised_at, a.id
+"""
 
 
 def known(row: Row[State]) -> State:
@@ -365,16 +385,29 @@ async def about(connection: Connection, incident_ids: Collection[str]) -> dict[s
     }
 
 
+async def going_on(connection: Connection, incident_ids: Collection[str]) -> dict[str, str]:
+    """As which each of some calls goes on: itself, where it was not merged."""
+    rows = await connection.fetch(_GOES_ON, list(incident_ids))
+    return {row["asked"]: row["id"] for row in rows}
+
+
+async def about_what_goes_on(
+    connection: Connection, incident_ids: Collection[str]
+) -> dict[str, About]:
+    """Calls by these numbers; of one that was merged, the call as which it goes on."""
+    names = await going_on(connection, incident_ids)
+    calls = await about(connection, set(names.values()))
+    return {asked: calls[name] for asked, name in names.items()}
+
+
 async def open_alarms(connection: Connection) -> list[Alarm]:
     """The alarms of the last day whose cause still stands, the oldest first. One that was raised
     anew is told once."""
-    rows = await connection.fetch(
-        f"{_ALARMS} WHERE raised_at > now() - interval '{_SHOWN}' ORDER BY raised_at, id"
-    )
+    rows = await connection.fetch(_OPEN_ALARMS)
     alarms = [_alarm(row) for row in rows]
-    calls = await about(connection, {alarm.incident_id for alarm in alarms})
+    calls = await about_what_goes_on(connection, {alarm.incident_id for alarm in alarms})
     return deadline.newest(
-        alarm
+        alarm.but(incident_id=call.incident.incident_id)
         for alarm in alarms
         if (call := calls.get(alarm.incident_id)) and is_missed(alarm, call)
     )

@@ -30,7 +30,7 @@ class Timekeeper:
             due = await store.take_due(connection, many, none_is_free=none_is_free)
             if not due:
                 return 0
-            calls = await store.about(connection, {each.incident_id for each in due})
+            calls = await store.about_what_goes_on(connection, {each.incident_id for each in due})
             missed = deadline.last_steps(
                 each.as_missed(now)
                 for each in due

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -43,7 +43,8 @@ async def assign_unit(
     idempotency_key: IdempotencyKey = None,
 ) -> unit.Unit:
     """Send a unit; the three minutes begin. 409 when the unit is not free, or the call is over;
-    and where a transfer that is no emergency would take what is kept for emergencies."""
+    where another was sent whom ``seen_legs`` does not name; and where a transfer that is no
+    emergency would take what is kept for emergencies."""
     event_id = event_id_for(request, body, idempotency_key)
     async with transaction(request.app.state.pool) as connection:
         # Calls are locked before units, and of two the lesser name first: two orders never wait
@@ -54,7 +55,7 @@ async def assign_unit(
         names = sorted({body.unit_id, body.replaces or body.unit_id})
         rows = await store.UNITS.load(connection, names)
         order = await _order(connection, body, caller, call, rows[body.unit_id], event_id)
-        sending = Sending(request, connection, call_row, rows, order)
+        sending = Sending(request, connection, call_row, rows, order, body.seen_legs)
         return await (_divert(sending) if body.divert else _assign(sending))
 
 
@@ -66,6 +67,8 @@ class Sending(NamedTuple):
     call: Row[incident.Incident]
     rows: Mapping[str, Row[unit.Unit]]
     order: unit.Assignment
+    #: The dispatches of the call that the sender knows, if they say so.
+    seen_legs: Collection[str] | None
 
     @property
     def scene(self) -> unit.Scene:
@@ -113,6 +116,7 @@ async def _assign(sending: Sending) -> unit.Unit:
     other = sending.rows[order.replaces].state if order.replaces else None
     after, events = unit.assign(sending.before, order, sending.scene, now, other)
     if after is not sending.before:
+        await _must_be_seen(sending)
         await _keep_reserve(sending, now)
         await _take_up(sending, now)
         await _save(connection, sending.rows[order.unit_id], after, events)
@@ -129,6 +133,7 @@ async def _divert(sending: Sending) -> unit.Unit:
     order, connection, now = sending.order, sending.connection, datetime.now(UTC)
     after, left, events = unit.divert(sending.before, order, sending.scene, now)
     if left is not None:
+        await _must_be_seen(sending)
         cases = await network_store.cases_of(connection, {order.incident_id, left.incident_id})
         severity.must_be_worse(cases[order.incident_id], cases[left.incident_id])
         await _take_up(sending, now)
@@ -139,6 +144,18 @@ async def _divert(sending: Sending) -> unit.Unit:
         await _arm(sending, after, now)
     failpoint.reach("request.decided")
     return after
+
+
+async def _must_be_seen(sending: Sending) -> None:
+    """Raises ``Rejected`` 409 where a unit goes to the call that the sender knows nothing of."""
+    if sending.seen_legs is None:
+        return
+    incident_id = sending.order.incident_id
+    legs = (await store.legs_of(sending.connection, [incident_id]))[incident_id]
+    unseen = sorted(leg.unit_id for leg in legs if leg.goes and leg.leg_id not in sending.seen_legs)
+    if unseen:
+        wanted = f"{', '.join(unseen)} goes to this call. Name its dispatch to send one more."
+        raise Rejected(409, "Another was sent", wanted)
 
 
 async def _keep_reserve(sending: Sending, now: datetime) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
-from schemas.clinical import LARGEST, Attachment
+from schemas.attachment import LARGEST, Attachment
 from services.kit.errors import Rejected
 
 #: The version that is spoken, and how its pieces are called.

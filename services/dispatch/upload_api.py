@@ -9,22 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from aiokafka import AIOKafkaProducer
 from fastapi import APIRouter, Header, Path, Request, Response
 from starlette.requests import ClientDisconnect
 
-from schemas.clinical import AttachmentReceived, Sha256
+from schemas.attachment import MediaType, Sha256
+from schemas.clinical import AttachmentReceived
 from schemas.envelope import derived_id
 from schemas.event import Identifier
 from services.dispatch import file_store
-from services.dispatch.bedside import Bedside, known, publish
+from services.dispatch.bedside import Bedside, Desk, known, publish
 from services.dispatch.file_store import Progress
 from services.dispatch.upload import PIECE, VERSION, announced, begins_well
 from services.kit import observability as seen
 from services.kit.errors import Rejected, TransientFailure, nothing_here
-from services.kit.openapi import OTHER_VERSION
+from services.kit.http import NOTHING_RUNS
+from services.kit.openapi import OTHER_VERSION, file_of
 from services.kit.postgres import Pool, transaction
 from services.kit.problems import problem
 
@@ -109,6 +111,23 @@ async def take_piece(
     if there.whole_at is not None and not there.is_told:
         await _tell(request.app.state.pool, request.app.state.producer, encounter_id, there)
     return _answer(204, there)
+
+
+@router.get(
+    "/{sha256}",
+    response_class=Response,
+    responses={200: file_of(get_args(MediaType))},
+)
+async def read_file(
+    request: Request, encounter_id: Identifier, sha256: Hash, caller: Desk
+) -> Response:
+    """A file that has arrived whole: who signed a refusal, the picture of an ECG."""
+    async with transaction(request.app.state.pool) as connection:
+        there = await file_store.find(connection, encounter_id, sha256)
+        if there is None or there.whole_at is None:
+            raise nothing_here()
+        content = await file_store.content(connection, encounter_id, sha256)
+    return Response(content, media_type=there.file.media_type, headers=NOTHING_RUNS)
 
 
 async def _take(request: Request, encounter_id: str, there: Progress) -> Progress:

@@ -1,6 +1,7 @@
 """Who is asking, and what they may do: denied unless allowed.
 
-A bearer is a JSON Web Token (verified against a key set) or a client key (stored hashed).
+A bearer is a JSON Web Token (verified against a key set), a client key or the key of a crew's phone
+(stored hashed). Who is on duty with a unit says so in a header, and acts for that unit alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import logging
 import secrets
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.event import Identifier
+from services.kit.duty import Duty
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.postgres import Pool, transaction
 from services.kit.role import CONFINED, Role
@@ -36,6 +38,19 @@ REREAD_S = 10.0
 KEY_CACHE_S = 30.0
 #: While the database is away, a key seen this recently still opens the door.
 KEY_GRACE_S = 600.0
+#: Names the duty of a crew that asks with a token or with its phone's key.
+DUTY_HEADER = "green-channel-duty"
+#: With what a phone's key begins, and a client's.
+HANDSET, CLIENT = "gch_", "gck_"
+_CLIENT = """
+    SELECT name, role, facility FROM access.clients WHERE hash = $1 AND revoked_at IS NULL
+"""
+_ON_DUTY = """
+    SELECT d.duty_id, d.unit_id, d.name, d.began_at, coalesce(d.ended_at, d.ends_at) AS until,
+           h.hash
+      FROM access.duties d JOIN access.handsets h USING (handset_id)
+     WHERE d.duty_id = $1 AND h.revoked_at IS NULL
+"""
 _IDENTIFIER = TypeAdapter(Identifier)
 
 
@@ -48,6 +63,10 @@ class Principal:
     facility: str | None = None
     #: When this person last showed who they are; none for software.
     signed_in_at: datetime | None = field(default=None, compare=False)
+    #: The unit that a crew has signed on with; none binds it to no unit.
+    unit: str | None = None
+    #: By which duty a phone acts: the moment of an act is held against it.
+    duty: Duty | None = field(default=None, compare=False)
 
     def is_of(self, facility: str | None) -> bool:
         """Whether the caller belongs to this facility. Who names none belongs to none."""
@@ -130,16 +149,25 @@ class Gate:
         self._settings = settings
         self._keys = KeySet(settings.jwks)
         self._pool = pool
-        self._clients: dict[str, tuple[float, Principal | None]] = {}
+        self._known: dict[tuple[str, ...], tuple[float, Any]] = {}
 
     async def principal(self, request: Request) -> Principal:
         """Who asks. Raises ``Rejected`` 401 without a valid bearer."""
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not bearer:
             raise unauthorised("Send the header 'Authorization: Bearer TOKEN'.")
-        if bearer.startswith("gck_"):
+        if bearer.startswith(CLIENT):
             return await self._client(bearer)
-        return await self._token(bearer)
+        duty_id = request.headers.get(DUTY_HEADER)
+        if bearer.startswith(HANDSET):
+            return await self._handset(bearer, duty_id)
+        caller = await self._token(bearer)
+        if caller.role is Role.CREW and duty_id is not None:
+            duty, _ = await self._duty(duty_id)
+            if duty is None or duty.name != caller.name:
+                raise unauthorised("This is no duty of yours: sign on with your unit again.")
+            return replace(caller, unit=duty.unit_id, duty=duty)
+        return caller
 
     async def _token(self, bearer: str) -> Principal:
         try:
@@ -164,30 +192,40 @@ class Gate:
             raise unauthorised(f"The token is not valid here: {wanted}.") from error
 
     async def _client(self, bearer: str) -> Principal:
-        hashed = hash_of(bearer)
-        seen_at, principal = self._clients.get(hashed, (-KEY_GRACE_S, None))
+        row = await self._look_up(_CLIENT, hash_of(bearer))
+        if row is None:
+            raise unauthorised("The client key is unknown or was revoked.")
+        return Principal(row["name"], Role(row["role"]), row["facility"])
+
+    async def _handset(self, bearer: str, duty_id: str | None) -> Principal:
+        duty, hashed = await self._duty(duty_id or "")
+        if duty is None or hashed != hash_of(bearer):
+            raise unauthorised("The phone is not enrolled, or nobody is on duty with it: sign on.")
+        return Principal(duty.name, Role.CREW, unit=duty.unit_id, duty=duty)
+
+    async def _duty(self, duty_id: str) -> tuple[Duty | None, str | None]:
+        """A duty, and the hash of the phone that it was begun with."""
+        row = await self._look_up(_ON_DUTY, duty_id)
+        if row is None:
+            return None, None
+        told = dict(row)
+        return Duty(**{n: told[n] for n in told if n != "hash"}), told["hash"]
+
+    async def _look_up(self, query: str, asked: str) -> Any:
+        """What the operator's tables say, as of half a minute ago at the most."""
+        seen_at, row = self._known.get((query, asked), (-KEY_GRACE_S, None))
         age = time.monotonic() - seen_at
         if age > KEY_CACHE_S:
             try:
-                principal = await self._look_up(hashed)
-                self._clients[hashed] = (time.monotonic(), principal)
+                if len(self._known) > 10_000:
+                    self._known.clear()
+                async with transaction(self._pool) as connection:
+                    row = await connection.fetchrow(query, asked)
+                self._known[query, asked] = (time.monotonic(), row)
             except TransientFailure:
                 if age > KEY_GRACE_S:
                     raise
-        if principal is None:
-            raise unauthorised("The client key is unknown or was revoked.")
-        return principal
-
-    async def _look_up(self, hashed: str) -> Principal | None:
-        if len(self._clients) > 10_000:
-            self._clients.clear()
-        async with transaction(self._pool) as connection:
-            row = await connection.fetchrow(
-                "SELECT name, role, facility FROM access.clients"
-                " WHERE hash = $1 AND revoked_at IS NULL",
-                hashed,
-            )
-        return Principal(row["name"], Role(row["role"]), row["facility"]) if row else None
+        return row
 
 
 def hash_of(key: str) -> str:

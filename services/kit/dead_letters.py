@@ -25,7 +25,7 @@ def letter(consumer: str, record: ConsumerRecord[bytes, bytes], kind: Kind, reas
         "dead_partition": str(record.partition),
         "dead_offset": str(record.offset),
         "dead_kind": kind,
-        "dead_reason": reason[:500],
+        "dead_reason": reason[:1000],
     }
     size = sum(len(name.encode()) + len(raw or b"") for name, raw in headers)
     if max(len(value) - ROOM, len(key) - MARGIN, size - MARGIN) > 0:

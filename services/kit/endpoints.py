@@ -34,11 +34,16 @@ def passwords(file: Path) -> dict[str, str]:
     return {**fresh, **kept}
 
 
-def tokens(jwks: Path, facilities: Iterable[str], clinics: Sequence[str]) -> dict[str, Any]:
+def tokens(
+    jwks: Path,
+    facilities: Iterable[str],
+    clinics: Sequence[str],
+    key: SigningKey | None = None,
+) -> dict[str, Any]:
     """A token for each role, and for who belongs to a facility one for each; ``primary_care`` is
-    that of the first clinic. The key that verifies them goes into ``jwks``, the one that signs is
-    forgotten."""
-    key, settings = SigningKey(), Settings()
+    that of the first clinic. What verifies them goes into ``jwks``. They are signed by ``key``,
+    or without one by a key that is forgotten."""
+    key, settings = key or SigningKey(), Settings()
     write_whole(jwks, key.key_set())
     plain = {role.value: key.token(settings, role) for role in Role if role not in CONFINED}
     centre = {name: key.token(settings, Role.CENTRE, name) for name in facilities}

@@ -13,6 +13,7 @@ __all__ = [
     "PositionMoved",
     "Rejected",
     "SourcesFailing",
+    "TookTooLong",
     "TransientFailure",
     "nothing_here",
 ]
@@ -20,6 +21,10 @@ __all__ = [
 
 class TransientFailure(Exception):
     """The broker, the database or another system is out of reach: the same will be tried again."""
+
+
+class TookTooLong(TransientFailure):
+    """A statement ran for longer than it may: less at once may not."""
 
 
 class Rejected(Exception):

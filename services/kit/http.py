@@ -5,18 +5,21 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from schemas.envelope import event_id_of
-from schemas.event import Identifier
+from schemas.event import Identifier, Moment
 from services.kit import failpoint
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
+from services.kit.duty import Duty
 from services.kit.errors import Rejected, TransientFailure, nothing_here
 from services.kit.openapi import UNREADY, VERSION, describe
 from services.kit.patience import pause
@@ -28,6 +31,8 @@ T = TypeVar("T")
 
 RETRIES = 3
 BODY_LIMIT = 256 * 1024
+#: A piece of a file (tus): it says nothing of a moment.
+PIECE = "application/offset+octet-stream"
 OPEN_PATHS = {"/livez", "/readyz", "/metrics"}
 
 IdempotencyKey = Annotated[
@@ -64,6 +69,25 @@ def retrying(endpoint: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     return repeated
 
 
+#: A file of somebody else's is shown, and does nothing; no browser keeps it.
+NOTHING_RUNS = {
+    "Cache-Control": "no-store",
+    "Content-Disposition": "inline",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def unless_known(request: Request, tag: str, content: bytes) -> Response:
+    """This content; or 304 without any, where the caller says that they have what bears this tag
+    (RFC 9110, If-None-Match). No browser keeps it: whoever asks again does."""
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-store"}
+    known = request.headers.get("if-none-match", "").split(",")
+    if any(each.strip().removeprefix("W/").strip('"') == tag for each in known):
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type="application/json", headers=headers)
+
+
 class Access:
     """Opens a route to some roles. With ``{facility_id}`` in its path, to that facility alone."""
 
@@ -81,7 +105,41 @@ class Access:
         confined = facility is not None and principal.role in CONFINED
         if confined and not principal.is_of(facility):
             raise nothing_here()
+        if principal.duty is not None:
+            await _must_have_been_on_duty(request, principal.duty)
         return principal
+
+
+async def _must_have_been_on_duty(request: Request, duty: Duty) -> None:
+    """Acts are judged by the authority of their own time, whenever they are sent; who reads has to
+    be on duty now. Raises ``Rejected`` 403."""
+    now = datetime.now(UTC)
+    moment = now
+    if request.method not in ("GET", "HEAD"):
+        # However a body is called, what it says counts; a piece of a file is not waited for.
+        kind = request.headers.get("content-type", "").lower()
+        told = None if kind.startswith(PIECE) else _moment_of(await request.body())
+        moment = told or min(now, duty.until)
+    if not duty.covers(moment, now):
+        wanted = "Nobody was on duty with this phone then, or it comes too late: sign on, or report"
+        raise Rejected(403, "Not on duty", f"{wanted} it to dispatch.")
+
+
+def _moment_of(body: bytes) -> datetime | None:
+    """When it happened; none where that is not said, as with a piece of a file."""
+    try:
+        return _WHEN.validate_json(body).occurred_at
+    except ValidationError:  # the route says what is wrong with it
+        return None
+
+
+class _When(BaseModel):
+    """What every act says."""
+
+    occurred_at: Moment
+
+
+_WHEN = TypeAdapter(_When)
 
 
 def routes_of(app: FastAPI) -> Iterator[APIRoute]:

@@ -21,7 +21,7 @@ from schemas.event import Event
 from services.kit import failpoint, kafka, outbox
 from services.kit import observability as seen
 from services.kit.aside import Aside
-from services.kit.errors import PositionMoved, TransientFailure
+from services.kit.errors import PositionMoved, TookTooLong, TransientFailure
 from services.kit.intake import Intake
 from services.kit.patience import patiently, pause
 from services.kit.positions import Positions, moves_of
@@ -39,6 +39,9 @@ FOLLOW_S = 1.0
 SLICE = 50
 #: A record that fails for an unforeseen reason is tried this often before its key is set aside.
 TRIES = 3
+#: A batch that was thought about for longer, and failed, is not tried again whole: the database
+#: ends a transaction that is idle for ten seconds.
+LONG_S = 5.0
 
 
 class Loop(Generic[State]):
@@ -61,6 +64,8 @@ class Loop(Generic[State]):
         #: Counts how often partitions were given out anew.
         self._term = 0
         self._consumer: AIOKafkaConsumer
+        #: How long the last batch was thought about.
+        self._thought_s = 0.0
         self.fault: Exception | None = None
         self.ready = False
 
@@ -132,9 +137,10 @@ class Loop(Generic[State]):
             failpoint.reach("loop.offsets_followed")
 
     async def _apply(self, records: Sequence[Record], good: Sequence[Received]) -> None:
-        """Bring about the effects; on a bug, split the batch until the one record is found."""
+        """Bring about the effects; on a bug, split the batch until the one record is found, and
+        where all of it takes too long, until its parts do not."""
         try:
-            await self._patiently(lambda: self._transact(records, good))
+            await self._patiently(lambda: self._attempt(records, good))
         except (PositionMoved, TransientFailure):
             raise
         except Exception as bug:
@@ -145,6 +151,19 @@ class Loop(Generic[State]):
             for half in (records[:middle], records[middle:]):
                 places = {place_of(record) for record in half}
                 await self._apply(half, [g for g in good if g.place in places])
+
+    async def _attempt(self, records: Sequence[Record], good: Sequence[Received]) -> None:
+        """One transaction. Raises ``_TooLong`` where the same would end the same way again, by the
+        time that deciding took or that a statement did."""
+        self._thought_s = 0.0
+        try:
+            await self._transact(records, good)
+        except TransientFailure as failure:
+            is_long = isinstance(failure, TookTooLong) or self._thought_s > LONG_S
+            if is_long and len(records) > 1:
+                log.warning("a batch takes too long", extra={"action": "split"})
+                raise _TooLong from failure
+            raise
 
     async def _transact(
         self,
@@ -178,7 +197,9 @@ class Loop(Generic[State]):
         if not by_key:
             return
         rows = await self._work.store.load(connection, by_key)
+        began = time.monotonic()
         changed, emitted = await self._decide_keys(by_key, rows)
+        self._thought_s = time.monotonic() - began
         await self._work.store.save(connection, changed, emitted)
         await outbox.append(connection, self._work.service, emitted)
         newest = max(g.recorded_at for g in good)
@@ -250,6 +271,10 @@ class Loop(Generic[State]):
             self.ready = False
             self._term += 1
             self._untold = {}
+
+
+class _TooLong(Exception):
+    """A batch cannot be brought about whole in the time that a transaction has."""
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -63,6 +63,14 @@ CLOCK_CORRECTIONS = Counter(
     "greenchannel_device_clock_corrections_total", "Samples whose device clock was corrected"
 )
 SUBSCRIBERS = Gauge("greenchannel_feed_subscribers", "Open feeds of a facility", ["facility"])
+SOUNDS = Counter(
+    "greenchannel_board_sounds_total",
+    "Sounds that boards of a facility have made, by what they were for",
+    ["facility", "because"],
+)
+ARRIVALS = Counter(
+    "greenchannel_arrivals_total", "Patients at the door of a facility", ["facility"]
+)
 ESCALATIONS = Counter(
     "greenchannel_escalations_total",
     "What a facility owed and was late, by who was told",

@@ -86,8 +86,15 @@ def _refusal(description: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
+def file_of(kinds: Iterable[str]) -> dict[str, Any]:
+    """How an answer is described that is a file of one of these media types."""
+    return {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}}
+
+
 #: What a service answers until all of it runs.
 UNREADY = _refusal("Not all parts of this service run yet.")
+#: What is answered to who has what would be answered already.
+UNCHANGED = {"description": "As it was: `If-None-Match` names its `ETag`. There is no body."}
 #: What is answered to who has as many open as one may have.
 TOO_MANY = _refusal("You have as many of these open as one caller may.")
 #: What is answered to who speaks a protocol by another version.

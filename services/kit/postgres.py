@@ -16,7 +16,7 @@ from typing import Generic, TypeAlias, TypeVar
 import asyncpg
 from pydantic import BaseModel
 
-from services.kit.errors import TransientFailure
+from services.kit.errors import TookTooLong, TransientFailure
 from services.kit.settings import Settings
 
 Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
@@ -95,7 +95,9 @@ async def acquired(pool: Pool) -> AsyncIterator[Connection]:
             raise
         if is_found:
             await pool.expire_connections()
-        raise TransientFailure(type(error).__name__) from error
+        # The client's time is up a little before the server's.
+        is_long = is_found and isinstance(error, TimeoutError | asyncpg.QueryCanceledError)
+        raise (TookTooLong if is_long else TransientFailure)(type(error).__name__) from error
 
 
 @asynccontextmanager
@@ -111,6 +113,14 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
                 do()
     finally:
         _AFTERWARDS.reset(before)
+
+
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """A transaction in which all is as it stood at one moment, and nothing is written."""
+    async with acquired(pool) as connection:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
 
 
 def after_commit(do: Callable[[], None]) -> None:

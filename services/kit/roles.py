@@ -18,9 +18,8 @@ import asyncpg
 from services.kit.postgres import Connection, Pool, migrate
 
 DATABASE = "greenchannel"
-#: Services with a role ``greenchannel_<service>``; an owner has a schema of its own name.
-SERVICES = ("bridge", "dispatch", "gateway", "triage")
-OWNERS = ("bridge", "dispatch", "gateway", "triage")
+#: Services with a role ``greenchannel_<service>``; each has a schema of its own name.
+SERVICES = OWNERS = ("boards", "bridge", "dispatch", "gateway", "triage")
 #: Those and one who may read their tables and change nothing.
 ROLES = (*SERVICES, "observer")
 #: With which nobody signs in: a service takes it on for requests that may see less than it does.
@@ -133,13 +132,17 @@ async def _apply_schema(connection: Connection, name: str, owner: str) -> list[s
 
 
 async def _let_read_access(pool: Pool) -> None:
-    """Every service knows the clients' keys by their hashes; the operator alone writes them."""
+    """Every service knows the keys by their hashes; the operator alone writes those of clients."""
     readers = ", ".join(f"greenchannel_{service}" for service in SERVICES)
     await pool.execute(f"GRANT USAGE ON SCHEMA access TO {readers}")
     await pool.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA access TO {readers}")
     await pool.execute(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA access GRANT SELECT ON TABLES TO {readers}"
     )
+    # The boards enrol phones and sign crews on.
+    await pool.execute("GRANT INSERT, UPDATE ON access.handsets TO greenchannel_boards")
+    await pool.execute("GRANT UPDATE (used_at) ON access.enrolments TO greenchannel_boards")
+    await pool.execute("GRANT INSERT, UPDATE (ended_at) ON access.duties TO greenchannel_boards")
 
 
 async def _let_observe(pool: Pool) -> None:

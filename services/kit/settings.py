@@ -99,6 +99,32 @@ class Settings(BaseSettings):
     """A set that sees the same and is published beside it; nobody acts on it."""
     triage_site: Path | None = None
     """A YAML file with what this site sets otherwise: ages, altitude, response times."""
+    boards_url: str = "http://127.0.0.1:8121"
+    """Where people open the boards: https, or http on the loopback, without a path."""
+    boards_issuer: str | None = None
+    """Where people sign in: an OpenID Connect provider that gives access tokens as above."""
+    boards_client_id: str = "boards"
+    """What the provider calls the boards,"""
+    boards_client_secret: SecretStr | None = None
+    """and their secret there [none: a public client with PKCE]."""
+    boards_scope: str = "openid profile offline_access"
+    """What they ask it for."""
+    boards_dispatch: str = "http://127.0.0.1:8001"
+    """Where dispatch answers to HTTP,"""
+    boards_gateway: str = "http://127.0.0.1:8002"
+    """the gateway,"""
+    boards_bridge: str = "http://127.0.0.1:8003"
+    """and the bridge."""
+    boards_session_s: PositiveFloat = 12 * 3600.0
+    """How many seconds after a sign-in it ends at the latest,"""
+    boards_idle_s: PositiveFloat = 1800.0
+    """and after how many without an open page."""
+    boards_tiles: str | None = None
+    """Where map tiles in WGS 84 are, as https://HOST/{z}/{x}/{y}.png [a map without streets]."""
+    boards_tiles_credit: str | None = None
+    """Whose the tiles are, as their owner wants it written on the map [nothing]."""
+    boards_codes: str | None = None
+    """Where codes for phones of crews are given out: the page that asks for one leads there."""
     patience: PositiveFloat = 60.0
     """How many seconds broker or database may be away before the process stops."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -11,6 +11,7 @@ from services.kit.jars import Unavailable, java
 from services.kit.process import is_free, listens
 
 _FREE_MB = 2048
+_LAST_PORT = 65535
 
 
 def lacks(data: Path, port: int, kafka: str | None, postgres: str | None) -> list[str]:
@@ -32,10 +33,15 @@ def lacks(data: Path, port: int, kafka: str | None, postgres: str | None) -> lis
          f"database of {data} is gone: bring back {link} -> its target, or take another --data"),
         (free_mb < _FREE_MB, f"磁盘只剩 {free_mb} MB · the disk of {data} is nearly full: free "
          f"{_FREE_MB} MB, or --data DIR elsewhere"),
-        (port != 0 and not is_free(port), f"端口 {port} 被占用 · port {port} is taken: end what "
-         "listens there, or --port 0 for a free one"),
+        *((not is_free(taken), f"端口 {taken} 被占用 · port {taken} is taken: end what listens "
+           "there, or --port 0 for a free one") for taken in (port, boards_port(port)) if taken),
     )  # fmt: skip
     return [line for lacking, line in looked_at if lacking]
+
+
+def boards_port(port: int) -> int:
+    """Where the boards are, beside the page at ``port``; 0 where any free port will do."""
+    return port + 1 if 0 < port < _LAST_PORT else 0
 
 
 def _has_java() -> bool:

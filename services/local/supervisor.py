@@ -16,30 +16,38 @@ from typing import Any
 
 import click
 import httpx
-import yaml
 from asyncpg import PostgresError
+from pydantic import SecretStr
 
-from services.kit import endpoints, programs
+from services.boards.cli import LIFE, new_code
+from services.boards.store import make_enrolment
+from services.kit import endpoints, postgres, programs
 from services.kit.admin import CannotApply, apply_broker
 from services.kit.broker import broker_answers
+from services.kit.errors import TransientFailure
 from services.kit.fleet import CannotStart, Fleet, readiness, side_by_side
 from services.kit.jars import Unavailable
-from services.kit.process import ROOT, Child, free_port, hold, write_whole
+from services.kit.process import Child, free_port, hold, write_whole
 from services.kit.roles import apply_database, database_answers, server_version
 from services.kit.runtime import cancel_on_signal, on_signal, serve
 from services.kit.settings import Settings
-from services.kit.tokens import LIFE_S
+from services.kit.tokens import LIFE_S, SigningKey
+from services.local.issuer import create_issuer
 from services.local.kafka import Kafka
+from services.local.people import people_of
 from services.local.postgres import Postgres
-from services.local.preflight import lacks
+from services.local.preflight import boards_port, lacks
+from simulator import city
 from web.app import create_app
 
-SERVICES = ("dispatch", "gateway", "tracker", "triage", "bridge")
+SERVICES = ("dispatch", "gateway", "tracker", "triage", "bridge", "boards")
+#: Who looks in may speak to these.
+OPEN = ("dispatch", "gateway", "bridge", "boards", "web", "issuer")
 PARTS = ("kafka", "postgres", *SERVICES, "simulator", "judge")
 #: The broker recovers from a kill in 7 s with these, in 9-12 s with the registry's 12.
 PARTITIONS = 4
 NAMES = {"dispatch": "调度", "gateway": "遥测", "tracker": "车辆", "triage": "分诊",
-         "bridge": "衔接", "simulator": "模拟", "judge": "裁判"}  # fmt: skip
+         "bridge": "衔接", "boards": "看板", "simulator": "模拟", "judge": "裁判"}  # fmt: skip
 UNHURT = "✓ 无丢失、无重复、无差错 · nothing lost, doubled or wrong"
 PROGRAM = (sys.executable, "-m", "services.cli")
 WAYS_ROUND = "另可 · or: --kafka HOST:PORT, or GREENCHANNEL_KAFKA_HOME=an unpacked Apache Kafka"
@@ -107,13 +115,16 @@ class Run:
         theirs = Settings(kafka_bootstrap_servers=options.kafka or "")
         self.broker = self.kafka.settings() if self.kafka else theirs
         self.dsn = self.postgres.dsn if self.postgres else str(options.postgres)
-        self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge")}
+        self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge", "issuer")}
         self.ports["web"] = options.port or free_port()
-        places = yaml.safe_load((ROOT / "simulator/places.yaml").read_text("utf-8"))
-        facilities = [place["id"] for place in places["facilities"]]
+        self.ports["boards"] = boards_port(options.port) or free_port()
+        places, key = city.load(), SigningKey()
+        facilities = [place.id for place in places.facilities]
         # A clinic sends its patients on, and so may any hospital.
-        clinics = [place["id"] for place in places["clinics"]] + facilities
-        self.tokens = endpoints.tokens(data / "jwks.json", facilities, clinics)
+        clinics = [place.id for place in places.clinics] + facilities
+        self.tokens = endpoints.tokens(data / "jwks.json", facilities, clinics, key)
+        there = self.url("issuer"), [f"{self.url('boards')}/signed-in"]
+        self.issuer = create_issuer(key, Settings(), people_of(places), *there)
         self.fleet, self.versions = Fleet(self.publish, click.echo), endpoints.versions()
         self.private = data / "endpoints.internal.json"
         self.operators = data / "endpoints.operator.json"
@@ -121,7 +132,7 @@ class Run:
         self.truth, self.judged = data / "truth.ndjson", data / "judge.json"
         self.http = httpx.AsyncClient(timeout=2, trust_env=False)
         looks = partial(self.endpoints, "judge"), lambda: self.has_input
-        self.page = create_app(*looks, self.fleet.kill, self.fleet.recoveries)
+        self.page = create_app(*looks, self.fleet.kill, self.fleet.recoveries, self.phone)
 
     async def whole(self) -> int:
         """Until input has ended and was counted, or a signal comes; then nothing is left."""
@@ -158,10 +169,11 @@ class Run:
         (self.data / "tmp").mkdir(mode=0o700)
         await side_by_side(click.echo, [self.postgres_up], [self.kafka_up])
         self.publish()
-        clear = Settings(
-            host="127.0.0.1", port=self.ports["web"], tls_certificate=None, tls_key=None
-        )
-        self.fleet.watch("web", serve(self.page, clear)())
+        for name, app in (("web", self.page), ("issuer", self.issuer)):
+            clear = Settings(
+                host="127.0.0.1", port=self.ports[name], tls_certificate=None, tls_key=None
+            )
+            self.fleet.watch(name, serve(app, clear)())
         services = [[partial(self.up, name)] for name in SERVICES]
         city = [partial(self.up, name) for name in ("judge", "simulator")]
         if self.options.recording:  # is said once, and to those who are there
@@ -171,8 +183,11 @@ class Run:
             await side_by_side(click.echo, city, *services)
         self.has_input = True
         self.publish()
-        line = f"绿色通道 Green Channel  {self.url('web')}/  ·  Ctrl-C 结束 ends"
-        click.echo(f"┏{'━' * 64}\n┃ {line}\n┗{'━' * 64}")
+        lines = (
+            f"绿色通道 Green Channel  {self.url('web')}/  ·  Ctrl-C 结束 ends",
+            (f"看板 boards             {self.url('boards')}/  ·  一键登录 sign in by one click"),
+        )
+        click.echo("\n".join([f"┏{'━' * 64}", *(f"┃ {line}" for line in lines), f"┗{'━' * 64}"]))
 
     async def postgres_up(self) -> str:
         if self.postgres:
@@ -210,11 +225,30 @@ class Run:
             "TMPDIR": str(self.data / "tmp"),
             "GREENCHANNEL_HOST": "127.0.0.1",
             "GREENCHANNEL_PORT": str(self.ports[name]),
+            **(self.for_boards() if name == "boards" else {}),
         }
         child = Child(name, [*PROGRAM, *words], self.data / f"logs/{name}.log", environ)
         ready = readiness(self.http, self.ports[name])
         await self.fleet.add(child, ready, may_end=name not in SERVICES)
         return f"{NAMES[name]} {name}"
+
+    def for_boards(self) -> dict[str, str]:
+        """Where people open them and sign in, and where the services are."""
+        theirs = {f"GREENCHANNEL_BOARDS_{name.upper()}": self.url(name)
+                  for name in ("issuer", "dispatch", "gateway", "bridge")}  # fmt: skip
+        codes = f"{self.url('web')}/phone"
+        return {**theirs, "GREENCHANNEL_BOARDS_URL": self.url("boards"),
+                "GREENCHANNEL_BOARDS_CODES": codes}  # fmt: skip
+
+    async def phone(self) -> str | None:
+        """Where a crew's phone is enrolled, with a code of its own; none without the database."""
+        code, settings = new_code(), Settings(postgres_dsn=SecretStr(self.dsn))
+        try:
+            async with await postgres.connect(settings, "access", size=1) as pool:
+                await make_enrolment(pool, code, "run", LIFE)
+        except TransientFailure:
+            return None
+        return f"{self.url('boards')}/crew/#code={code}"
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -223,7 +257,7 @@ class Run:
         """What lets anyone look in, send their own, and pull a plug; and ``more`` addresses."""
         return {
             **endpoints.observed(self.broker, self.dsn, self.passwords),
-            "http": {n: self.url(n) for n in ("dispatch", "gateway", "bridge", "web", *more)},
+            "http": {name: self.url(name) for name in (*OPEN, *more)},
             "pids": {name: self.fleet.pid(name) for name in PARTS},
             "tokens": self.tokens,
         }

@@ -1,7 +1,8 @@
-"""Writes the OpenAPI documents and their page: ``python -m services.reference.generate [--check]``.
+"""Writes the OpenAPI documents, their page, and the words of our codes:
+``python -m services.reference.generate [--check]``.
 
-Both follow from the routes and their models alone. A service serves the same document to whoever
-is signed in.
+They follow from the routes, their models and the terminology alone. A service serves the same
+document to whoever is signed in.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.dispatch import api as dispatch
 from services.dispatch import gateway
 from services.kit.documents import read_yaml
 from services.kit.http import create_app, interface_of
+from services.reference.codes import catalogues
 from services.reference.interface import Interface
 from services.reference.page import page
 from services.reference.words import Words
@@ -53,7 +55,8 @@ def documents() -> dict[str, str]:
     described = [Interface(service, document(service)) for service in ROUTERS]
     style = (files("services.reference") / "style.css").read_text("utf-8")
     return {f"schemas/openapi/{each.service}.json": _json(each.document) for each in described} | {
-        "docs/api.html": page(described, words(), style)
+        "docs/api.html": page(described, words(), style),
+        **catalogues(read_yaml(files("services.bridge") / "terminology.yaml")),
     }
 
 

@@ -39,6 +39,11 @@ class Band(Rule):
         return inf if self.through is None else nextafter(self.through, inf)
 
     @property
+    def edge(self) -> float | None:
+        """The number that its end is written with."""
+        return self.below if self.below is not None else self.through
+
+    @property
     def end_text(self) -> str:
         """The end as it is written."""
         if self.below is not None:
@@ -75,6 +80,11 @@ class Bands(Rule, Generic[BandT]):
         """The number of the band that holds ``value``."""
         return bisect_right(self.ends, value)
 
+    def span(self, number: int) -> tuple[float | None, float | None]:
+        """Where the band begins and ends, none where it is open."""
+        band, before = self.bands[number], self.bands[number - 1] if number else None
+        return before.edge if before else None, band.edge
+
     def range_text(self, number: int) -> str:
         """The band in mathematical signs, such as ``< 40`` or ``40–50``."""
         return range_text(self.bands, number)
@@ -83,10 +93,10 @@ class Bands(Rule, Generic[BandT]):
 def range_text(bands: Sequence[Band], number: int) -> str:
     """A band in mathematical signs."""
     band, before = bands[number], bands[number - 1] if number else None
-    high = band.below if band.below is not None else band.through
+    high = band.edge
     if before is None:
         return f"{'<' if band.below is not None else '≤'} {high:g}"
-    low = before.below if before.below is not None else before.through
+    low = before.edge
     if high is None:
         return f"{'≥' if before.below is not None else '>'} {low:g}"
     return f"{low:g}–{high:g}"

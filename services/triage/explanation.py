@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.triage import Bilingual, LostSignal, Reason
+from schemas.triage import Bilingual, LostSignal, Reason, Span
 from services.triage.assessment import Firing
 from services.triage.facts import Facts
 from services.triage.frame import Frame
@@ -39,8 +39,18 @@ def reason_of(firing: Firing, frame: Frame) -> Reason:
         source=source,
         evidence=evidence,
         at=firing.at,
+        band=_band(firing),
         marks=firing.marks,
     )
+
+
+def _band(firing: Firing) -> Span | None:
+    """The band that the value fell in; None where it is no number."""
+    by = firing.by
+    if not isinstance(by, Indicator) or firing.band is None:
+        return None
+    low, high = by.span(firing.band)
+    return Span.made(name=firing.rule.rpartition(".")[0], low=low, high=high)
 
 
 def _of_number(firing: Firing, by: Indicator, frame: Frame) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from schemas.clinical import (
+    BackgroundTold,
     ExaminationDone,
     FindingRecorded,
     LevelOverridden,
@@ -28,6 +29,7 @@ CLINICAL = (
     ExaminationDone,
     ScaleScored,
     TreatmentGiven,
+    BackgroundTold,
     ObservationRetracted,
     ObservationReattributed,
     LevelOverridden,

@@ -97,10 +97,10 @@ class Picture(Value):
     impossible: Mapping[str, Input] = {}
     #: Findings and what examinations showed: the last few words on each, oldest first.
     signs: Mapping[str, tuple[Word, ...]] = {}
-    #: Items of scales, as ``lams.face``.
-    points: Mapping[str, Points] = {}
-    #: What was examined, with the event that said so.
-    examinations: Mapping[str, Identifier] = {}
+    #: Items of scales, as ``lams.face``: the last few scorings, oldest first.
+    points: Mapping[str, tuple[Points, ...]] = {}
+    #: What was examined: the last few times that somebody could read it, oldest first.
+    examinations: Mapping[str, tuple[Word, ...]] = {}
     #: The last level that a clinician set.
     override: Override | None = None
     memory: Memory = Memory()

@@ -91,7 +91,7 @@ def _of_letter(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | 
 
 def _of_scale(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | None:
     scored = facts.picture.points.get(item.scale or "")
-    return (float(scored.points), float(scored.points)) if scored else None
+    return (float(scored[-1].points), float(scored[-1].points)) if scored else None
 
 
 def _first_known(facts: Facts, scores: Scores, item: Item, sign: float) -> Span | None:
@@ -209,7 +209,7 @@ def _said_by(facts: Facts, scores: Scores, item: Item) -> Iterator[str]:
         if word := picture.word(sign):
             yield word.said_by
     if item.scale is not None and item.scale in picture.points:
-        yield picture.points[item.scale].said_by
+        yield picture.points[item.scale][-1].said_by
     parts = (item.with_oxygen, item.on_air, *item.first_known, *(item.greatest_of or {}).values())
     for part in parts:
         if part is not None:

@@ -140,12 +140,13 @@ def _asked(verdict: Verdict) -> tuple[Bilingual, ...]:
     """The most valuable first: what the monitor has lost, what rests on one reading, then what the
     centres need."""
     view = verdict.view
-    found: list[Bilingual] = [] if view.protocol else [NO_PROTOCOL]
-    frame = view.edition.frame
+    frame, found = view.edition.frame, list[Bilingual]()
     for lost in verdict.said.lost:
         question = frame.vitals[lost.name].lost
         if question is not None:
             found.append(question)
+    if view.protocol is None:
+        found.append(NO_PROTOCOL)
     found += _repeats(view.facts, verdict.reasons)
     found += [question.text for question in verdict.questions]
     return tuple(dict.fromkeys(found))

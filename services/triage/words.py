@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from schemas.clinical import (
+    BackgroundTold,
     ExaminationDone,
     FindingRecorded,
     LevelOverridden,
@@ -48,34 +49,37 @@ def _treated(picture: Picture, event: TreatmentGiven, at: datetime) -> dict[str,
     return {"readings": {**picture.readings, "on_oxygen": given}}
 
 
+def _told(picture: Picture, event: BackgroundTold, at: datetime) -> dict[str, Any]:
+    """No rule reads it: that an anticoagulant is taken, a finding says."""
+    return {}
+
+
 def _found(picture: Picture, event: FindingRecorded, at: datetime) -> dict[str, Any]:
     word = Word(event.present, at, event.event_id)
-    return {"signs": _signed(picture.signs, (event.finding.value,), word)}
+    return {"signs": _with(picture.signs, {event.finding.value: word})}
 
 
 def _examined(picture: Picture, event: ExaminationDone, at: datetime) -> dict[str, Any]:
-    signs = _signed(picture.signs, event.shows, Word(True, at, event.event_id))
+    word = Word(True, at, event.event_id)
+    signs = _with(picture.signs, dict.fromkeys(event.shows, word))
     if not set(event.shows) - {"not_readable"}:  # one that nobody can read is asked for again
         return {"signs": signs}
-    return {
-        "signs": signs,
-        "examinations": {**picture.examinations, event.examination: event.event_id},
-    }
-
-
-def _signed(
-    signs: Mapping[str, tuple[Word, ...]], names: Iterable[str], word: Word
-) -> dict[str, tuple[Word, ...]]:
-    return {**signs, **{name: among(signs.get(name, ()), word) for name in names}}
+    examinations = _with(picture.examinations, {event.examination: word})
+    return {"signs": signs, "examinations": examinations}
 
 
 def _scored(picture: Picture, event: ScaleScored, at: datetime) -> dict[str, Any]:
-    points = dict(picture.points)
-    for scored in event.items:
-        name = f"{event.scale}.{scored.item}"
-        if name not in points or points[name].at <= at:
-            points[name] = Points(scored.points, at, event.event_id)
-    return {"points": points}
+    scored = {
+        f"{event.scale}.{each.item}": Points(each.points, at, event.event_id)
+        for each in event.items
+    }
+    return {"points": _with(picture.points, scored)}
+
+
+def _with(
+    rings: Mapping[str, tuple[Any, ...]], new: Mapping[str, Any]
+) -> dict[str, tuple[Any, ...]]:
+    return {**rings, **{name: among(rings.get(name, ()), each) for name, each in new.items()}}
 
 
 def _retracted(picture: Picture, event: ObservationRetracted, at: datetime) -> dict[str, Any]:
@@ -88,8 +92,8 @@ def _retracted(picture: Picture, event: ObservationRetracted, at: datetime) -> d
         }
     return {
         "signs": without(picture.signs, lambda w: w.said_by == gone),
-        "points": {n: p for n, p in picture.points.items() if p.said_by != gone},
-        "examinations": {n: by for n, by in picture.examinations.items() if by != gone},
+        "points": without(picture.points, lambda p: p.said_by == gone),
+        "examinations": without(picture.examinations, lambda w: w.said_by == gone),
     }
 
 
@@ -139,6 +143,7 @@ CHANGES: Mapping[type[Event], Callable[[Picture, Any, datetime], dict[str, Any]]
     ExaminationDone: _examined,
     ScaleScored: _scored,
     TreatmentGiven: _treated,
+    BackgroundTold: _told,
     ObservationRetracted: _retracted,
     ObservationReattributed: _reattributed,
     LevelOverridden: _overridden,

@@ -15,6 +15,7 @@ from services.kit.tokens import SigningKey
 from tests.platform import Platform
 from tests.services import Caller, Service, Watcher, now, running, until
 
+UNIT = "U-one-patient"
 STATION = {"latitude": 34.20, "longitude": 117.28}
 TOPICS = (
     "dispatch-units",
@@ -57,12 +58,12 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         await desk.do(
             "POST",
             f"/v1/incidents/{opened['incident_id']}/units",
-            {"unit_id": "U-01", "station": STATION, "occurred_at": now()},
+            {"unit_id": UNIT, "station": STATION, "occurred_at": now()},
         )
-        await monitor.do("POST", "/v1/units/U-01/positions", {**STATION, "occurred_at": now()})
+        await monitor.do("POST", f"/v1/units/{UNIT}/positions", {**STATION, "occurred_at": now()})
         fix = {"latitude": 34.205, "longitude": 117.28}
         while not seen.of(UnitDeparted):
-            await monitor.do("POST", "/v1/units/U-01/positions", {**fix, "occurred_at": now()})
+            await monitor.do("POST", f"/v1/units/{UNIT}/positions", {**fix, "occurred_at": now()})
             await asyncio.sleep(0.2)
         await until(lambda: [s for s in seen.of(UnitStatusChanged) if s.source == "gps"])
 
@@ -90,7 +91,7 @@ async def test_a_patient_is_called_for_carried_admitted_and_handed_over(
         await until(lambda: worst(seen, encounter) is TriageLevel.CRITICAL)
 
         boarded_at = now()
-        await crew.do("POST", f"{path}/boarding", {"unit_id": "U-01", "occurred_at": boarded_at})
+        await crew.do("POST", f"{path}/boarding", {"unit_id": UNIT, "occurred_at": boarded_at})
         (admitted,) = await until(lambda: seen.of(AdmissionOpened, encounter))
         assert admitted.admission.admitted_at.isoformat() == boarded_at
         assert admitted.facility_id == "F-e2e-1"

@@ -19,9 +19,12 @@ import httpx
 import pytest
 from tusclient.client import TusClient
 
-from schemas.clinical import LARGEST, AttachmentReceived
+from schemas.attachment import LARGEST
+from schemas.clinical import AttachmentReceived
+from schemas.encounter import EncounterEnded
 from services.dispatch.upload import PIECE
 from services.dispatch.upload_api import PIECE_BYTES
+from services.kit.http import NOTHING_RUNS
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
@@ -359,6 +362,38 @@ async def test_without_a_database_telemetry_goes_on_and_files_wait(
             return (await crew.http.patch(where, content=ecg, headers=headers)).status_code == 204
 
         await until(is_taken)
+
+
+async def test_the_signature_under_a_refusal_is_read_by_dispatch_alone(
+    road: Road, platform: Platform
+) -> None:
+    """It may come after the outcome, and in pieces; until it is there whole there is nothing."""
+    patient, signature = await road.patient(), picture(30_000, 9)
+    refusal = {"signed_by": "relative", "told_of": "心脏骤停", "conscious": True,
+               "understands": False, "signature": described(signature)}  # fmt: skip
+    body = {"outcome": "refused_transport", "refusal": refusal, "occurred_at": now()}
+    path = f"/v1/encounters/{patient}/outcome"
+    async with Watcher(platform, "dispatch-encounters") as watcher:
+        answer = await road.dispatcher.do("POST", path, body)
+        assert answer["refusal"] == refusal
+        (told,) = await until(lambda: watcher.of(EncounterEnded, patient))
+    assert told.refusal is not None
+    assert told.refusal.model_dump(mode="json") == refusal
+    desk = Caller(road.gateway, Role.DISPATCHER)
+    where = await road.announced(patient, signature)
+    await road.piece(where, 0, signature[:500])
+    assert (await desk.http.get(where)).status_code == 404, "it is not there whole"
+    await road.piece(where, 500, signature[500:])
+    found = await desk.http.get(where)
+    assert (found.status_code, found.content) == (200, signature)
+    assert found.headers["content-type"] == "image/png"
+    assert NOTHING_RUNS.items() <= {k: found.headers.get(k) for k in NOTHING_RUNS}.items()
+    elsewhere = where.replace(patient, await road.patient())
+    assert (await desk.http.get(elsewhere)).status_code == 404, "another's file is not theirs"
+    assert (await road.crew.http.get(where)).status_code == 403
+    assert (
+        await road.board(HERE, patient, where.removeprefix(f"/v1/encounters/{patient}"))
+    ).status_code == 404, "no examination names it"
 
 
 async def test_what_never_arrives_is_let_go_of(road: Road, platform: Platform) -> None:

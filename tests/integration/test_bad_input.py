@@ -860,6 +860,11 @@ async def test_the_same_request_again_is_the_same_answer_and_one_event(
     encounter = opened["encounter_ids"][0]
     device = f"M-{uuid.uuid4().hex[:12]}"
     path = f"/v1/encounters/{encounter}"
+
+    async def is_judged() -> bool:
+        return (await house.desk.http.get(path)).json()["triage"] is not None
+
+    await until(is_judged)  # an answer shows the patient as they stand, and that comes by itself
     await twice(house.desk, f"{path}/devices", {"device_id": device, "occurred_at": now()})
     body = {"occurred_at": now(), "vitals": {"heart_rate": 88}}
     sampled = await twice(house.crew, f"/v1/devices/{device}/vitals", body)

@@ -79,8 +79,9 @@ class Hospital:
 
     async def take_over(self, patient: str) -> None:
         """The crew signs, and then the facility."""
-        await self.do("POST", f"encounters/{patient}/handover", by=Role.CREW)
-        await self.do("POST", f"encounters/{patient}/transfer")
+        why = {"not_aboard_reason": "家属驾车送来"}
+        await self.do("POST", f"encounters/{patient}/handover", by=Role.CREW, **why)
+        await self.do("POST", f"encounters/{patient}/transfer", **why)
 
     async def count(self, department: str, free: int, emergency: int, **more: Any) -> Any:
         said = {"free": free, "emergency": emergency, **more}

@@ -254,6 +254,9 @@ async def _dispatch(whole: Whole, incident: str, encounter: str) -> None:
     await ask(f"encounters/{encounter}/boarding", unit_id=unit)
     nuisance = (await ask("incidents", location=PLACE))["incident_id"]
     await ask(f"incidents/{nuisance}/dismissed", **why("dismissed"))
+    (refuses,) = (await ask("incidents", location=PLACE))["encounter_ids"]
+    told = {"signed_by": "witness", "told_of": str(whole.puts("risk of a refusal"))}
+    await ask(f"encounters/{refuses}/outcome", outcome="refused_transport", refusal=told)
     one, two = [(await ask("incidents", location=PLACE))["incident_id"] for _ in range(2)]
     await ask(f"incidents/{one}/merge", into=two)
     await ask(f"incidents/{one}/unmerge", out_of=two, **why("unmerged"))
@@ -282,6 +285,12 @@ async def _gateway(whole: Whole, encounter: str) -> None:
     shows = {"examination": "ecg_12_lead", "shows": ["st_elevation"]}
     await enter("examinations", **shows, note=str(puts("note of an examination")))
     await enter("level", level="critical", reason=str(puts("level of the crew")))
+    told: dict[str, Any] = {
+        name: [str(puts(name))]
+        for name in ("allergies", "medications", "history", "skin", "belongings")
+    }
+    told["lines"] = [{"line": "peripheral_iv", "where": str(puts("where a line is"))}]
+    await enter("background", background=told)
 
 
 async def _files(whole: Whole, encounter: str) -> None:
@@ -332,9 +341,21 @@ async def _bridge(whole: Whole, encounter: str) -> None:
     await act(f"{of}/identity", reference=right)
     await act(f"{of}/identity/merged", reference=right, merged=more)
     await act(f"{of}/arrival")
-    await act(f"{of}/handover", reason=str(puts("signed for the crew")))
+    await act(f"{of}/arrival/revoked", reason=str(puts("arrival by mistake")))
+    await act(f"{of}/arrival")
+    await act(
+        f"{of}/handover",
+        reason=str(puts("signed for the crew")),
+        wristband=puts("wristband that was given").number,
+        wristband_reason=str(puts("another wristband that was given")),
+        not_aboard_reason=str(puts("never aboard and given")),
+    )
     path = f"/v1/facilities/{HOME}/{of}/transfer"
-    await whole.colleague.do("POST", path, {"occurred_at": now()})
+    why = {
+        "wristband_reason": str(puts("another wristband that was received")),
+        "not_aboard_reason": str(puts("never aboard and received")),
+    }
+    await whole.colleague.do("POST", path, {**why, "occurred_at": now()})
     await act(f"{of}/addenda", text=str(puts("addendum")))
     await act(f"{of}/outcome", outcome="admitted", diagnosis=puts("diagnosis").latin)
 

@@ -7,7 +7,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven, VitalSigns
+from schemas.clinical import (
+    BackgroundTold,
+    ExaminationDone,
+    FindingRecorded,
+    TreatmentGiven,
+    VitalSigns,
+)
 from schemas.encounter import EncounterEnded, EncounterUpdated, PatientBoarded
 from schemas.handoff import (
     Admission,
@@ -22,7 +28,7 @@ from schemas.handoff import (
 from services.bridge import hl7
 from tests.hapi import parse_hl7
 from tests.unit.test_bridge_acts import at, made
-from tests.unit.test_hl7 import segment, taken, trigger, with_inputs
+from tests.unit.test_hl7 import segment, segments, taken, trigger, with_inputs
 from tests.unit.test_promise import Ward, bound, concern
 
 pytestmark = pytest.mark.timeout(600)  # the first run on a machine fetches the judge
@@ -32,6 +38,15 @@ STRUCTURES = {"A04": "ADT_A01", "A05": "ADT_A05", "A08": "ADT_A01", "A11": "ADT_
               "A38": "ADT_A38", "A40": "ADT_A39"}  # fmt: skip
 #: What ends a field, a segment or a message, and what looks like an escape.
 NASTY = "胸痛|^&~\\ \\F\\ \\X0D\\\r\nMSH|^~\\&\x0b\x1c\r\x01\x85 \u2028 😀 é" + "长" * 400
+
+
+def background(text: str) -> dict[str, object]:
+    """All of it, with a text wherever there is one."""
+    lines = [{"line": "chest_drain", "where": text}, {"line": "splint"}]
+    return {
+        **{name: [text, "青霉素"] for name in ("allergies", "medications", "skin")},
+        **{"history": [], "lines": lines, "last_meal_at": at(1)},
+    }
 
 
 def full(text: str = NASTY) -> Ward:
@@ -68,6 +83,7 @@ def full(text: str = NASTY) -> Ward:
         made(ExaminationDone, "y", 44, examination="ultrasound_fast", shows=[]),
         made(TreatmentGiven, "t", 45, treatment="norepinephrine", dose=0.05, unit="mg"),
         made(TreatmentGiven, "s", 46, treatment="dressing"),
+        made(BackgroundTold, "g", 46, background=background(text[:120])),
         made(EncounterEnded, "end", 47, outcome="died_en_route"),
     ):
         ward.hears(event, 47)
@@ -132,4 +148,6 @@ def test_hapi_reads_what_was_escaped_as_it_was_written(tmp_path: Path) -> None:
     (read,) = parse_hl7([tmp_path / "m.hl7"])
     assert read.error is None
     assert read.fields["PV2-3"] == segment(message, "PV2")[3]
+    first = next(each for each in segments(message) if each[0] == "AL1")
+    assert read.fields["AL1-3"] == first[3]
     assert r"\F\\S\\T\\R\\E\ \E\F\E\ " in read.fields["PV2-3"]

@@ -291,7 +291,8 @@ async def test_a_unit_of_a_call_that_goes_on_as_another_is_still_waited_for(desk
     await desk.send(call, f"alarm-{next(NUMBERS)}", now - timedelta(seconds=185))
     await desk.post(f"incidents/{call}/merge", now, into=other)
     await desk.timekeeper.look()
-    assert await desk.alarms(call) == [(DEPARTURE, "breach", None)]
+    assert await desk.alarms(call) == []
+    assert await desk.alarms(other) == [(DEPARTURE, "breach", None)]
 
 
 async def test_after_an_outage_one_alarm_tells_of_each_unit(desk: Desk) -> None:
@@ -348,14 +349,17 @@ async def test_a_call_that_loses_its_only_unit_waits_and_alarms_again(
     assert (await desk.told(call)).count("DeadlineMissed") == 2
 
 
-async def test_a_unit_that_breaks_down_on_scene_was_there(desk: Desk) -> None:
+async def test_whose_unit_breaks_down_on_scene_waits_for_another(desk: Desk) -> None:
     now = datetime.now(UTC)
     call, unit = await desk.call(now - timedelta(seconds=300)), f"alarm-{next(NUMBERS)}"
     await desk.send(call, unit, now)
     for status in ("on_scene", "out_of_service"):
         await desk.stamp(unit, status, now)
     await desk.timekeeper.look()
-    assert (await desk.alarms(call), await waits(desk, call)) == ([], False)
+    assert await desk.alarms(call) == [(NOTIFICATION, "breach", None)]
+    assert await waits(desk, call)
+    await desk.stamp(unit, "available", now)
+    assert await waits(desk, call), "it is free again, and the patient is not away"
 
 
 async def waits(desk: Desk, call: str) -> bool:
@@ -440,7 +444,11 @@ async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> Non
         leg = '{"leg_id": "I-1.U.a-1.2", "incident_id": "I-1", "stamps": []}'
         unit = '{"unit_id": "U.a-1", "status": "departed", "legs": 2, "leg": %s}'
         await opened.execute("INSERT INTO units VALUES ('U.a-1', 3, $1)", unit % leg)
+        leg, unit = leg.replace("I-1.U.a-1.2", "I-2.U.b.1"), unit.replace("U.a-1", "U.b")
+        of_merged = unit % leg.replace("I-1", "I-2")
+        await opened.execute("INSERT INTO units VALUES ('U.b', 3, $1)", of_merged)
         for name, status, source, second in (
+            ("I-2.U.b.1", "notified", "dispatcher", 0),
             ("I-1.U.a-1.1", "notified", "dispatcher", 0),
             ("I-1.U.a-1.2", "notified", "dispatcher", 9),
             ("I-1.U.a-1.2", "departed", "crew", 90), ("I-1.U.a-1.2", "departed", "gps", 99),
@@ -449,10 +457,14 @@ async def test_what_an_earlier_version_stored_goes_on(platform: Platform) -> Non
             await opened.execute(
                 "INSERT INTO stamps VALUES ($1, $2, $3, $4)", name, status, source, at
             )
-        for later in ("0003_dispatches", "0004_movements", "0005_register", "0006_restated"):
+        for later in ("0003_dispatches", "0004_movements", "0005_register", "0006_restated",
+                      "0007_board", "0008_merged"):  # fmt: skip
             await opened.execute((folder / f"{later}.sql").read_text("utf-8"))
-        (row,) = await opened.fetch("SELECT state FROM units")
-        known = Unit.model_validate_json(row["state"])
+        row, other = await opened.fetch("SELECT state FROM units ORDER BY id")
+        known, merged = (Unit.model_validate_json(each["state"]) for each in (row, other))
+        assert merged.leg is not None
+        assert (merged.leg.incident_id, merged.leg.sent_to) == ("I-1", "I-2")
+        assert [*(await store.legs_by_id(opened, ["I-2.U.b.1"])).values()] == [merged.leg]
         assert known.leg is not None
         assert [s.status for s in known.leg.stamps] == ["notified", "departed", "departed"]
         legs = await store.legs_by_id(opened, ["I-1.U.a-1.1", "I-1.U.a-1.2"])

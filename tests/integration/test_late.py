@@ -334,3 +334,17 @@ async def test_one_of_whom_nothing_can_be_told_holds_up_no_other(ward: Ward) -> 
     await ward.pool.execute("UPDATE wakings SET due_at = now() WHERE encounter_id = $1", bad)
     assert not await lookout.once()
     assert len(await ward.told(bad)) == 2
+
+
+async def test_a_board_asks_of_its_own_house_and_of_no_other(ward: Ward) -> None:
+    house = (await ward.http.get(f"/v1/facilities/{FACILITY}")).json()
+    assert house["facility_id"] == FACILITY
+    owed = {each["owed"]: each for each in house["owed"]}
+    assert owed["acknowledged"]["within_s"] == {
+        "critical": 60, "severe": 120, "urgent": 300, "not_yet": 300,
+    }  # fmt: skip
+    assert house["arrival"] == {
+        "revocable_for_s": 600, "evidence": "design",
+        "source": "no public number was found; the choice is ours",
+    }  # fmt: skip
+    assert (await ward.http.get("/v1/facilities/H-other")).status_code == 404

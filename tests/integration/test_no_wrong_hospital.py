@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as some
 
-from schemas.clinical import ExaminationDone, FindingRecorded, ObservationRetracted
+from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, ObservationRetracted
 from schemas.encounter import (
     ArrivalExpected,
     DestinationSelected,
@@ -55,6 +55,7 @@ Step = tuple[str, int, int, int]
 STEP = some.tuples(
     some.sampled_from(
         ["select"] * 7 + ["board", "board", "end", "update", "find", "examine", "retract", "triage"]
+        + ["tell"]
         + ["triage", "pause", "reach", "relay", "expect", "send on", "take", "die"] + ["again"] * 3
         + ["act"] * 9 + ["bed"] * 3 + ["sign", "sign", "receive", "sit down", "peek", "fail"]
         + ["fail", "kill", "race", "race"]
@@ -94,6 +95,7 @@ ACTS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "redirect-request": says(
         reason=one("other", "no_bed"), note=words, alternative_facility_id=words
     ),
+    "redirect-request/withdrawn": says(),
     "activation": says(centre=one("trauma", "stroke"), activation=one("activate", "alert")),
     "departments/imaging/answer": says(answer=one("coming", "cannot")),
     "direct-to": says(direct_to=one("ct", "theatre"), gate=words),
@@ -107,9 +109,11 @@ ACTS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "death": says(),
     "level": says(level=one("critical", "urgent"), reason=words),
     "arrival": says(place=one("ct", "resus")),
+    "arrival/revoked": says(reason=words),
     "milestones": says(milestone=one("first_doctor", "ct_done")),
-    "handover": says(reason=words),
-    "transfer": says(),
+    "milestones/ct_done/revoked": says(),
+    "handover": says(reason=words, wristband_reason=words, not_aboard_reason=words),
+    "transfer": says(wristband=words, wristband_reason=words, not_aboard_reason=words),
     "addenda": says(text=words),
     "outcome": says(outcome=one("admitted", "died"), diagnosis=words),
 }
@@ -133,14 +137,15 @@ async def region(
 
 def test_every_act_that_there_is_is_tried(region: Region) -> None:
     assert {*FACILITY_ACTS, "handover"} == {
-        path.replace("imaging", "{department}") for path in ACTS
+        path.replace("imaging", "{department}").replace("ct_done", "{milestone}") for path in ACTS
     }
     begin = "/v1/facilities/{facility_id}/"
     reads = {r.path.removeprefix(begin) for r in routes_of(region.workers[0].app)
              if r.methods == {"GET"} and r.path.startswith(begin)}  # fmt: skip
-    of_one = ("", "/timeline", "/attachments/{sha256}")
+    of_one = ("", "/timeline", "/vitals", "/attachments/{sha256}")
     one_patient = {f"encounters/{{encounter_id}}{of}" for of in of_one}
-    assert reads == {"queue", "feed", "reads", "beds", "indicators", *one_patient}
+    of_all = {"queue", "feed", "handed-over", "vitals", "reads", "beds", "indicators"}
+    assert reads == {*of_all, *one_patient}
 
 
 class Story:
@@ -238,6 +243,9 @@ class Story:
             "examine": lambda: ExaminationDone.model_validate(
                 {**common, "examination": "ecg_12_lead", "shows": ["st_elevation"], "note": mark()}
             ),
+            "tell": lambda: BackgroundTold.model_validate(
+                {**common, "background": {"allergies": [mark()], "belongings": [mark()]}}
+            ),
             "retract": lambda: self._retracted(common, name),
             "triage": lambda: self._decided(common, name, choice),
             "pause": lambda: TriagePaused.model_validate(
@@ -289,6 +297,7 @@ class Story:
               for by in range(times))
         )  # fmt: skip
         assert len({each.status for each in answers}) == 1
+        await self.region.told()  # a centre that is activated is sent a version, which they show
         for each in answers:
             self.answered(name, facility, each)
         if path == "redirect-request":
@@ -305,9 +314,10 @@ class Story:
 
     async def sign(self, name: str, facility: str) -> None:
         """Crew and doctor sign, wherever the crew believes to be."""
-        crew = await self.region.act(facility, name, "handover", {}, who="crew", role=Role.CREW)
+        why = {"not_aboard_reason": "walked in"}
+        crew = await self.region.act(facility, name, "handover", why, who="crew", role=Role.CREW)
         self.answered(name, facility, crew)
-        doctor = await self.region.act(facility, name, "transfer", {}, who="doctor")
+        doctor = await self.region.act(facility, name, "transfer", why, who="doctor")
         self.answered(name, facility, doctor)
         TRIED["handed over"] += doctor.is_good
 
@@ -336,9 +346,9 @@ class Story:
         """By a path of another one, and by the cursor of another one's feed."""
         other = HOSPITALS[(HOSPITALS.index(facility) + 1 + choice % 2) % 3]
         name = self.region.patients[choice % 4]
-        for path in ("queue", "feed", "beds", "indicators", f"encounters/{name}",
-                     f"encounters/{name}/timeline",
-                     f"encounters/{name}/attachments/{'0' * 64}"):  # fmt: skip
+        for path in ("queue", "feed", "handed-over", "vitals", "beds", "indicators",
+                     *(f"encounters/{name}{of}" for of in
+                       ("", "/timeline", "/vitals", f"/attachments/{'0' * 64}"))):  # fmt: skip
             self.is_nothing(await self.region.ask(facility, "GET", path, of=other))
         for path in ACTS:
             said = await self.region.ask(
@@ -371,7 +381,7 @@ class Story:
         answers = await asyncio.gather(
             self.region.ask(here, "POST", f"{path}/milestones", body, by=1),
             *(self.region.ask(here, "GET", each, by=choice % 2)
-              for each in (path, "queue", f"{path}/timeline")),
+              for each in (path, "queue", "vitals", f"{path}/timeline", f"{path}/vitals")),
         )  # fmt: skip
         await taking
         for answer in answers:
@@ -387,13 +397,19 @@ class Story:
         self.region.look()
         for facility in facilities:
             paths = ["queue", *(f"encounters/{name}{of}" for name in names
-                                for of in ("", "/timeline"))]  # fmt: skip
+                                for of in ("", "/timeline", "/vitals"))]  # fmt: skip
             queue, *items = await asyncio.gather(
                 *(self.region.ask(facility, "GET", path, by=n % 2) for n, path in enumerate(paths))
             )
             ids = {each["encounter_id"] for each in queue.json()["items"]}
             assert ids == self.region.onlooker.at(facility, open_only=True)
             self.region.judge(facility, "queue", queue.text)
+            over = await self.region.ask(facility, "GET", "handed-over")
+            here = self.region.onlooker
+            assert {each["encounter_id"] for each in over.json()["patients"]} == (
+                here.at(facility) - here.at(facility, open_only=True)
+            )
+            self.region.judge(facility, "queue", over.text)
             for answer in items:
                 (name,) = NAME.findall(answer.path)
                 self.answered(name, facility, answer)

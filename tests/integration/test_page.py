@@ -42,11 +42,13 @@ class Page:
         self.endpoints: dict[str, Any] = {}
         self.recoveries: dict[str, list[float]] = {}
         self.pulled: list[str] = []
+        self.phone_at: str | None = "http://127.0.0.1:9/crew/#code=ABCD"
         self.app = create_app(
             lambda: self.endpoints,
             lambda: bool(self.endpoints),
             self.pull,
             lambda: self.recoveries,
+            self.phone,
         )
         self.show = self.app.state.show
         self.listening = socket.create_server(("127.0.0.1", 0))
@@ -55,6 +57,9 @@ class Page:
 
     async def pull(self, service: str) -> None:
         self.pulled.append(service)
+
+    async def phone(self) -> str | None:
+        return self.phone_at
 
     def client(self, **headers: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=10, trust_env=False)
@@ -90,8 +95,8 @@ async def test_the_page_and_its_files_are_served_with_a_policy(page: Page) -> No
     async with page.client() as client:
         for path, kind in [
             ("/", "text/html"),
-            ("/static/page.js", "javascript"),
-            ("/static/page.css", "text/css"),
+            ("/static/first/page.js", "javascript"),
+            ("/static/first/page.css", "text/css"),
             ("/static/vendor/preact.mjs", "javascript"),
             ("/livez", "json"),
         ]:
@@ -102,10 +107,20 @@ async def test_the_page_and_its_files_are_served_with_a_policy(page: Page) -> No
             assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_a_phone_is_led_to_where_it_is_enrolled(page: Page) -> None:
+    """With a code of its own, which nobody keeps."""
+    async with page.client() as client:
+        answer = await client.get("/phone")
+        page.phone_at = None
+        assert (await client.get("/phone")).status_code == 503
+    assert (answer.status_code, answer.headers["cache-control"]) == (303, "no-store")
+    assert answer.headers["location"] == "http://127.0.0.1:9/crew/#code=ABCD"
+
+
 def test_the_vendored_files_are_what_their_page_says() -> None:
     told = (STATIC / "vendor/README.md").read_text("utf-8")
-    listed = re.findall(r"\| `(\w+\.mjs)` \|.*`([0-9a-f]{64})`", told)
-    files = {file.name for file in (STATIC / "vendor").glob("*.mjs")}
+    listed = re.findall(r"\| `([\w.-]+)` \|.*`([0-9a-f]{64})`", told)
+    files = {file.name for file in (STATIC / "vendor").glob("*.*") if file.suffix != ".md"}
     assert {name for name, _ in listed} == files
     for name, digest in listed:
         assert hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == digest

@@ -245,13 +245,17 @@ async def test_a_second_call_is_merged_into_the_first_with_its_placeholders(hous
         assert await house.refused(Role.DISPATCHER, route, {"into": into}) == said
 
 
-async def test_a_unit_that_was_sent_before_the_merge_is_answered_as_before(house: House) -> None:
+async def test_who_sends_a_unit_again_that_was_sent_before_the_merge_is_answered(
+    house: House,
+) -> None:
     first, second = await house.call(), await house.call()
     path, unit = f"/v1/incidents/{second['incident_id']}", f"U-{next(NUMBERS)}"
     sent = {"unit_id": unit, "station": WHERE}
     before = await house.do(Role.DISPATCHER, f"POST {path}/units", sent, "send")
     await house.do(Role.DISPATCHER, f"POST {path}/merge", {"into": first["incident_id"]})
-    assert await house.do(Role.DISPATCHER, f"POST {path}/units", sent, "send") == before
+    again = await house.do(Role.DISPATCHER, f"POST {path}/units", sent, "send")
+    goes_on = {"incident_id": first["incident_id"], "sent_to": second["incident_id"]}
+    assert again == before | {"leg": before["leg"] | goes_on}
 
 
 async def test_a_call_whose_patient_was_reached_is_merged_the_other_way(house: House) -> None:
@@ -380,6 +384,7 @@ DONE: Mapping[str, Told] = {
     "acknowledgement": {},
     "acceptance": {},
     "redirect-request": {"reason": "no_bed"},
+    "redirect-request/withdrawn": {},
     "activation": {"centre": "stroke", "activation": "activate"},
     "departments/imaging/answer": {"answer": "coming"},
     "direct-to": {"direct_to": "ct", "phone": "555-0142", "gate": "北门"},
@@ -393,7 +398,7 @@ DONE: Mapping[str, Told] = {
     "level": {"level": "severe", "reason": "looks worse"},
     "arrival": {"place": "ct"},
     "milestones": {"milestone": "ct_done"},
-    "transfer": {},
+    "transfer": {"not_aboard_reason": "家属驾车送来"},
     "outcome": {"outcome": "intensive_care", "confirmed": ["stroke"], "diagnosis": "I63.9"},
 }
 
@@ -402,7 +407,8 @@ async def test_every_act_of_a_facility_is_kept_for_good_whatever_its_keys(house:
     """One key for all of them: each kind is an act of its own."""
     number = await house.patient()
     path = f"/v1/facilities/{FACILITY}/encounters/{number}"
-    given = await house.door.post(f"{path}/handover", json=AT)
+    why = {**AT, "not_aboard_reason": "家属驾车送来"}
+    given = await house.door.post(f"{path}/handover", json=why)
     assert (given.status_code, given.json()["transferred_at"]) == (200, None)
     for act, body in DONE.items():
         told = await house.do(Role.CENTRE, f"POST {path}/{act}", body, "shift-7")
@@ -581,13 +587,14 @@ async def test_another_patient_gets_each_sample_under_its_own_id(door: Door) -> 
 async def test_what_a_crew_corrects_goes_to_the_topic_of_what_it_is_about(door: Door) -> None:
     path = "/v1/encounters/E-history"
     await door.send(f"{path}/level", {"level": "urgent", "reason": "looks well"}, "level")
-    for observation in ("finding", "vitals"):
+    for observation in ("finding", "scale", "vitals"):
         gone = {"observation": observation, "observation_id": "x", "reason": "artefact"}
         answer = await door.send(f"{path}/retractions", gone, f"no-{observation}")
         assert answer.status_code == 202
-    level, finding = await door.read("ambulance-findings", "E-history")
+    level, finding, scale = await door.read("ambulance-findings", "E-history")
     reading = (await door.read("ambulance-vitals", "E-history"))[-1]
     assert isinstance(level, LevelOverridden)
     assert (level.event_id, level.role, level.overridden_by) == ("level", "crew", "crew")
-    assert [type(e) for e in (finding, reading)] == [ObservationRetracted] * 2
-    assert (finding.event_id, reading.event_id) == ("no-finding", "no-vitals")
+    taken_back = (finding, scale, reading)
+    assert [type(e) for e in taken_back] == [ObservationRetracted] * 3
+    assert [e.event_id for e in taken_back] == ["no-finding", "no-scale", "no-vitals"]

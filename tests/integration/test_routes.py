@@ -66,10 +66,11 @@ ENCOUNTER = "/v1/encounters/{encounter_id}"
 FACILITY = "/v1/facilities/{facility_id}"
 #: What a facility does about a patient that is bound for it.
 FACILITY_ACTS = (
-    "acknowledgement", "acceptance", "redirect-request", "activation", "direct-to",
+    "acknowledgement", "acceptance", "redirect-request", "redirect-request/withdrawn", "activation",
+    "direct-to",
     "direct-to/revoked", "bed", "bed/released", "identity", "level", "arrival", "milestones",
     "transfer", "outcome", "departments/{department}/answer", "identity/merged", "identity/split",
-    "formalities", "death", "addenda",
+    "formalities", "death", "addenda", "arrival/revoked", "milestones/{milestone}/revoked",
 )  # fmt: skip
 #: The access matrix: who is let in where. A route that is not here fails the tests.
 TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
@@ -113,11 +114,15 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         "GET /v1/stations": VIEWERS,
         "PUT /v1/stations/{station_id}": DISPATCHER,
         "GET /v1/facilities": VIEWERS,
+        "GET /v1/facility-names": SIGNED_IN,
+        "GET /v1/unit-names": FIELD,
         f"PUT {FACILITY}": DISPATCHER,
         "GET /v1/units": VIEWERS,
         "PUT /v1/units/{unit_id}": DISPATCHER,
         "PUT /v1/units/{unit_id}/readiness": FIELD,
         "GET /v1/units/{unit_id}/alarms": FIELD,
+        "GET /v1/units/{unit_id}/mission": FIELD,
+        "GET /v1/overview": DISPATCHER,
         "POST /v1/mobile-force/mobilised": DISPATCHER,
         "POST /v1/mobile-force/released": DISPATCHER,
         "GET /v1/alarms": DISPATCHER,
@@ -135,17 +140,24 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {ENCOUNTER}/examinations": ENTERING,
         f"POST {ENCOUNTER}/scales": ENTERING,
         f"POST {ENCOUNTER}/treatments": ENTERING,
+        f"POST {ENCOUNTER}/background": ENTERING,
         f"POST {ENCOUNTER}/level": CREW,
+        f"GET {ENCOUNTER}/devices": CREW,
         f"POST {ENCOUNTER}/retractions": ENTERING,
         f"POST {ENCOUNTER}/reattributions": ENTERING,
         f"POST {ENCOUNTER}/attachments": ENTERING,
         f"HEAD {ENCOUNTER}/attachments/{{sha256}}": ENTERING,
         f"PATCH {ENCOUNTER}/attachments/{{sha256}}": ENTERING,
+        f"GET {ENCOUNTER}/attachments/{{sha256}}": DISPATCHER,
     },
     "bridge": {
         **ALWAYS,
+        f"GET {FACILITY}": CENTRE,
         f"GET {FACILITY}/queue": CENTRE,
+        f"GET {FACILITY}/handed-over": CENTRE,
         f"GET {FACILITY}/feed": CENTRE,
+        f"GET {FACILITY}/vitals": CENTRE,
+        f"GET {FACILITY}/encounters/{{encounter_id}}/vitals": CENTRE,
         f"GET {FACILITY}/encounters/{{encounter_id}}": CENTRE,
         f"GET {FACILITY}/encounters/{{encounter_id}}/timeline": CENTRE,
         f"GET {FACILITY}/encounters/{{encounter_id}}/attachments/{{sha256}}": CENTRE,
@@ -189,6 +201,7 @@ NOBODY = {
     "encounter_id": "E-none",
     "device_id": "M-none",
     "department": "icu",
+    "milestone": "wire",
     "facility_id": OWN,
     "sha256": "0" * 64,
 }
@@ -205,11 +218,13 @@ TOLD = {
         "Content-Type": "application/offset+octet-stream",
     },
 }
-#: Who is let in here sees nothing of a patient that is not theirs.
+#: Who is let in here sees nothing of a patient that is not theirs, nor a file that is not there.
 HIDING = {
+    (Role.DISPATCHER, f"GET {ENCOUNTER}/attachments/{{sha256}}"),
     (Role.PRIMARY_CARE, f"GET {ENCOUNTER}"),
     (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}"),
     (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/timeline"),
+    (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/vitals"),
     (Role.CENTRE, f"GET {FACILITY}/encounters/{{encounter_id}}/attachments/{{sha256}}"),
 }
 
@@ -515,6 +530,7 @@ BEDSIDE_BODIES: Mapping[str, dict[str, Any] | None] = {
     f"POST {ENCOUNTER}/examinations": {"examination": "ecg_12_lead", "shows": ["not_readable"]},
     f"POST {ENCOUNTER}/scales": {"scale": "lams", "items": [{"item": "grip", "points": 2}]},
     f"POST {ENCOUNTER}/treatments": {"treatment": "oxygen"},
+    f"POST {ENCOUNTER}/background": {"background": {"allergies": []}},
     f"POST {ENCOUNTER}/retractions": {
         "observation": "finding", "observation_id": "x", "reason": "artefact",
     },

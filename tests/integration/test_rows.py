@@ -19,6 +19,7 @@ import pytest
 
 from schemas.encounter import DestinationSelected
 from schemas.event import Event
+from schemas.triage import Input
 from services.bridge import feed as feed_module
 from services.bridge import journal, reading_api
 from services.bridge.feed import MOST_OPEN, Feeds
@@ -40,7 +41,7 @@ HERE, THERE = "H-rows-1", "H-rows-2"
 #: They hold nothing of a patient or a facility: counters, and which files were applied.
 OPEN_TO_THE_SERVICE = {"migrations", "positions", "admission_numbers"}
 #: Of these a facility reads its own; of the others of the schema nothing at all.
-OWN_ROWS = {"cases", "queue", "facilities", "wakings", "acts", "reads", "beds"}
+OWN_ROWS = {"cases", "queue", "facilities", "wakings", "acts", "reads", "beds", "vitals"}
 NUMBERS = itertools.count(1)
 NURSE = Principal("nurse-1", Role.CENTRE, HERE)
 
@@ -84,7 +85,8 @@ class House:
         async with transaction(self.service) as connection:
             row = (await CASES.load(connection, [name]))[name]
             case, told = row.state, list[Event]()
-            for event in (decided("critical", 1, 0), chosen):
+            pulse = Input(name="heart_rate", value=120, occurred_at=now, method="streamed")
+            for event in (decided("critical", 1, 0).but(inputs=(pulse,)), chosen):
                 case, more = hear(case, name, event, now)
                 told += more
             assert case is not None
@@ -198,6 +200,8 @@ FOREIGN = {
                 VALUES ('x', 'E-x', 'Accepted', now(), '{{"facility_id": "{THERE}"}}')""",
     "reads": f"""INSERT INTO reads (facility_id, name, role, way, encounter_ids)
                  VALUES ('{THERE}', 'x', 'centre', 'queue', '{{}}')""",
+    "vitals": f"""INSERT INTO vitals
+                  VALUES ('{THERE}', 'E-x', 'spo2', now(), '97', 'reading', false)""",
     "outbox": f"""INSERT INTO outbox (topic, key, value, headers)
                   VALUES ('bridge-handoffs', 'E-x', '{{"facility_id": "{THERE}"}}', '{{}}')""",
 }
@@ -246,6 +250,7 @@ async def test_a_facility_changes_no_row_of_another_and_gives_none_away(
     [
         "DELETE FROM acts", "UPDATE acts SET type = 'x'", "TRUNCATE acts",
         "DELETE FROM reads", "UPDATE reads SET way = 'x'", "TRUNCATE reads",
+        "DELETE FROM vitals", "UPDATE vitals SET value = '0'", "TRUNCATE vitals",
     ],
 )  # fmt: skip
 async def test_what_is_kept_for_good_the_service_itself_cannot_change(

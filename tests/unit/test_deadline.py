@@ -107,25 +107,27 @@ def test_only_who_was_sent_and_has_not_left_is_late(
     statuses: tuple[UnitStatus, ...], missed: bool
 ) -> None:
     leg = leg_of(stamped(sent(), *statuses))
-    assert is_missed(due(leg)[Step.BREACH], About(CALL, [leg])) is missed
+    assert is_missed(due(leg)[Step.BREACH], About(CALL, [leg], [ENCOUNTER])) is missed
 
 
 def test_a_departure_that_satellites_saw_is_one() -> None:
     leg = leg_of(stamp(sent(), stamp_of(S.DEPARTED, "gps", name="gps-1"))[0])
-    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg]))
+    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg], [ENCOUNTER]))
 
 
 @pytest.mark.parametrize("kind", ["drill", "standby", "non_emergency_transfer"])
 def test_only_emergencies_are_waited_for(kind: Any) -> None:
     leg = leg_of(sent())
-    assert not is_missed(due(leg)[Step.BREACH], About(CALL.but(classification=kind), [leg]))
+    assert not is_missed(
+        due(leg)[Step.BREACH], About(CALL.but(classification=kind), [leg], [ENCOUNTER])
+    )
 
 
 def test_a_call_must_have_a_unit_a_minute_after_it_was_accepted() -> None:
     (each,) = of_call(CALL, CLOCKS, at(0))
     assert (each.clock, each.step, each.due_at) == (NOTIFICATION, Step.BREACH, at(55))
-    assert is_missed(each, About(CALL, []))
-    assert not is_missed(each, About(CALL, [leg_of(sent())]))
+    assert is_missed(each, About(CALL, [], [ENCOUNTER]))
+    assert not is_missed(each, About(CALL, [leg_of(sent())], [ENCOUNTER]))
 
 
 def test_a_call_of_which_nobody_says_when_it_was_accepted_waits_since_it_was_opened() -> None:
@@ -140,23 +142,28 @@ def test_a_call_of_which_nobody_says_when_it_was_accepted_waits_since_it_was_ope
 )
 def test_a_call_that_nobody_works_on_waits_for_no_unit(standing: Standing, missed: bool) -> None:
     (each,) = of_call(CALL, CLOCKS, at(0))
-    assert is_missed(each, About(CALL.but(standing=standing), [])) is missed
+    assert is_missed(each, About(CALL.but(standing=standing), [], [ENCOUNTER])) is missed
 
 
 def test_that_none_is_free_is_due_at_once_and_each_time_anew() -> None:
     first, second = (at_once("I-1", cause, at(20)) for cause in ("hold-1", "hold-2"))
     assert (first.due_at, first.clock, first.step) == (at(20), NOTIFICATION, Step.BREACH)
     assert first.deadline_id != second.deadline_id
-    assert is_missed(first, About(CALL.but(standing=Standing.HELD), []))
+    assert is_missed(first, About(CALL.but(standing=Standing.HELD), [], [ENCOUNTER]))
 
 
 def test_a_call_whose_only_unit_was_called_back_waits_and_one_that_was_served_does_not() -> None:
     waits = at_once("I-1", "diverted", at(20))
     back = leg_of(stamped(sent(), S.DEPARTED, S.STOOD_DOWN))
-    assert is_missed(waits, About(CALL, [back]))
-    assert not is_missed(waits, About(CALL, [back, leg_of(sent())]))
+    assert is_missed(waits, About(CALL, [back], [ENCOUNTER]))
+    ended = ENCOUNTER.but(outcome=Outcome.NO_PATIENT)
+    assert not is_missed(waits, About(CALL, [back], [ended])), "nobody is there any more"
+    elsewhere = ENCOUNTER.but(unit_id="U-9")
+    assert not is_missed(waits, About(CALL, [back], [elsewhere])), "another unit has them"
+    assert is_missed(waits, About(CALL, [back], [elsewhere, ENCOUNTER]))
+    assert not is_missed(waits, About(CALL, [back, leg_of(sent())], [ENCOUNTER]))
     served = leg_of(stamped(sent(), S.ON_SCENE, S.AVAILABLE))
-    assert not is_missed(waits, About(CALL, [served]))
+    assert not is_missed(waits, About(CALL, [served], [ENCOUNTER]))
 
 
 @pytest.mark.parametrize(
@@ -165,29 +172,30 @@ def test_a_call_whose_only_unit_was_called_back_waits_and_one_that_was_served_do
         ((S.STOOD_DOWN,), True),
         ((S.DEPARTED, S.OUT_OF_SERVICE), True),
         ((S.ON_SCENE, S.STOOD_DOWN), False),
-        ((S.ON_SCENE, S.OUT_OF_SERVICE), False),
-        ((S.LEFT_SCENE, S.OUT_OF_SERVICE), False),
+        ((S.ON_SCENE, S.OUT_OF_SERVICE), True),
+        ((S.LEFT_SCENE, S.OUT_OF_SERVICE), True),
+        ((S.AT_DESTINATION, S.OUT_OF_SERVICE), False),
         ((S.DEPARTED,), False),
         ((S.DEPARTED, S.AVAILABLE), False),
         ((S.STOOD_DOWN, S.OUT_OF_SERVICE), False),
     ],
 )
-def test_a_call_loses_its_unit_by_what_ends_it_before_it_was_there(
+def test_a_call_loses_its_unit_by_what_ends_it_before_it_is_served(
     statuses: tuple[UnitStatus, ...], lost: bool
 ) -> None:
     leg = leg_of(stamped(sent(), *statuses))
     assert is_lost_by(leg, leg.stamps[-1]) is lost
     if lost:
-        assert is_missed(at_once("I-1", "x", at(20)), About(CALL, [leg]))
+        assert is_missed(at_once("I-1", "x", at(20)), About(CALL, [leg], [ENCOUNTER]))
 
 
 def test_a_unit_that_broke_down_on_its_way_and_is_free_again_was_lost_all_the_same() -> None:
     waits = at_once("I-1", "x", at(20))
     broken = stamped(sent(), S.DEPARTED, S.OUT_OF_SERVICE, S.AVAILABLE)
-    assert is_missed(waits, About(CALL, [leg_of(broken)]))
+    assert is_missed(waits, About(CALL, [leg_of(broken)], [ENCOUNTER]))
     free = stamped(sent(), S.DEPARTED, S.AVAILABLE)
     later, _ = stamp(free, stamp_of(S.OUT_OF_SERVICE, second=9000, name="next-shift"))
-    assert not is_missed(waits, About(CALL, [leg_of(later)]))
+    assert not is_missed(waits, About(CALL, [leg_of(later)], [ENCOUNTER]))
 
 
 @pytest.mark.parametrize(("second", "expected"), [(10, 55), (600, 600), (9000, 9000)])
@@ -379,5 +387,5 @@ def test_the_event_names_the_limit_the_dispatch_and_when_it_passed() -> None:
 def test_a_stamp_that_is_entered_late_ends_the_wait() -> None:
     unit = sent()
     unit, leg, _ = enter(unit, leg_of(unit), stamp_of(S.DEPARTED, second=50, name="late"))
-    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg]))
+    assert not is_missed(due(leg)[Step.BREACH], About(CALL, [leg], [PATIENT]))
     assert timedelta(seconds=50) == leg.dispatch().reading(leg.dispatch().departed).took

@@ -12,21 +12,25 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from schemas import clinical, encounter, handoff, incident, triage, unit
+from schemas import background, clinical, encounter, handoff, incident, triage, unit
 from schemas.capacity import PatientsWaiting
 from services.bridge import requests as bridge
 from services.bridge.capacity import DivertView, Overview, WardView
-from services.bridge.case import Handoff
+from services.bridge.case import Handoff, Promise
+from services.bridge.course import Course, Courses, Measured, QueueCourses, Series
+from services.bridge.house import House, HouseClock, HouseTerm
 from services.bridge.item import Item, Queue
 from services.bridge.ward import Reservation
 from services.cli import main, run
-from services.dispatch import bodies
+from services.dispatch import bodies, judgement, overview
 from services.dispatch import requests as dispatch
 from services.dispatch.clock import Rate
 from services.dispatch.deadline import Alarm
 from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import EarlierCall, Incident, Located
+from services.dispatch.judgement import Judgement
 from services.dispatch.leg import Correction, Leg, Stamp
+from services.dispatch.register import FacilityName
 from services.dispatch.unit import Unit
 from services.kit.body import Body
 from services.kit.settings import Misconfigured, Settings, described, from_environment
@@ -36,7 +40,7 @@ from simulator.verdict import Verdict
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 HTTP, RUNNING = ((DOCS / name).read_text("utf-8") for name in ("http.md", "running.md"))
-WORDS = (DOCS.parent / "web/static/words.js").read_text("utf-8")
+WORDS = (DOCS.parent / "web/static/first/words.js").read_text("utf-8")
 BODIES = tuple(
     each
     for module in (dispatch, bridge, bodies)
@@ -45,12 +49,18 @@ BODIES = tuple(
 )
 MODELS = (
     *BODIES, bodies.Delivery, bodies.Refusal, bodies.Doubt, bodies.Taken, bodies.VitalsTaken,
+    background.Background, background.LineInPlace, background.Consent,
+    background.KnownBackground, background.LastWord,
     clinical.VitalSigns, encounter.Patient, encounter.Age, incident.Call, incident.Location,
     Incident, EarlierCall, Located, Encounter, Answers, Unit, Leg, Stamp, Correction, Rate, Alarm,
-    Item, Queue, Handoff,
+    Item, Queue, Handoff, Promise, House, HouseClock, HouseTerm,
+    Course, Courses, Measured, QueueCourses, Series,
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
     Overview, WardView, DivertView, Reservation, PatientsWaiting, handoff.BedReserved,
     handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
+    encounter.SignedRefusal, Judgement, judgement.Ground, judgement.CentreAsked, FacilityName,
+    overview.Overview, overview.BoardCall, overview.BoardPatient, overview.BoardUnit,
+    overview.Countdown, overview.Mission, overview.MissionCall, overview.OtherUnit,
 )  # fmt: skip
 UNITS = {"mm[Hg]": "mmHg", "Cel": "°C", "{score}": "points"}
 #: Fields with few words, by their row.
@@ -64,6 +74,7 @@ CODES: Mapping[str, Any] = {
     "pregnant": encounter.Patient.model_fields["pregnant"].annotation,
     "identity": encounter.Patient.model_fields["identity"].annotation,
     "complaint": encounter.Complaint,
+    "signed_by": encounter.SignedRefusal.model_fields["signed_by"].annotation,
     "consent": dispatch.RequestTransfer.model_fields["consent"].annotation,
     "`reason` of a hand-over to a unit": dispatch.HandToUnit.model_fields["reason"].annotation,
     "outcome": encounter.Outcome,
@@ -74,6 +85,10 @@ CODES: Mapping[str, Any] = {
     "shows": clinical.Shown,
     "treatment": bodies.Treatment.model_fields["treatment"].annotation,
     "observation": bodies.Retraction.model_fields["observation"].annotation,
+    "line": background.LineCode,
+    "a consent's `to`": background.Consent.model_fields["to"].annotation,
+    "a consent's `by`": background.Consent.model_fields["by"].annotation,
+    "told_by": background.Teller,
     "`reason` of a retraction": bodies.Retraction.model_fields["reason"].annotation,
     "status": set(unit.UnitStatus),
     "source": unit.StampSource,

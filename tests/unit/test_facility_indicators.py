@@ -151,7 +151,7 @@ def test_where_they_were_brought_of_those_who_were_to_go_straight_there() -> Non
 def test_where_who_was_handed_over_without_an_arrival_was_brought_nobody_has_said() -> None:
     ward = bound("critical", concern("stroke"))
     ward.does(DirectToConfirmed, 10, direct_to="ct")
-    ward.does(HandoverSigned, 900, side="gave")
+    ward.does(HandoverSigned, 900, side="gave", not_aboard_reason="by taxi")
     ward.case, told = act(ward.case, signed("received", "doctor-3", 910), at(911))
     ward.case = keep(ward.case, ward.facility, at(911))
     assert [type(each) for each in told] == [HandoverSigned, PatientArrived, CareTransferred]

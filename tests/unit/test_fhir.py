@@ -11,8 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from schemas.attachment import Attachment
+from schemas.background import Background, LineCode
 from schemas.clinical import (
-    Attachment,
+    BackgroundTold,
     DoseUnit,
     ExaminationCode,
     ExaminationDone,
@@ -122,6 +124,15 @@ ECG = Attachment(sha256="a" * 64, media_type="image/png", size=214_870)
 ON_ITS_WAY = Attachment(sha256="b" * 64, media_type="application/pdf", size=90_000)
 
 
+BACKGROUND = Background.model_validate({
+    "allergies": ["青霉素", "海鲜"], "medications": ["华法林"], "history": [],
+    "last_meal_at": BEGIN,
+    "lines": [{"line": code, "where": "左" * (n % 2) or None}
+              for n, code in enumerate(get_args(LineCode))],
+    "skin": [], "belongings": ["手机"], "consents": [{"to": "treatment", "by": "refused"}],
+})  # fmt: skip
+
+
 def everything() -> Case:
     """A case with every code there is."""
     vitals: dict[str, Any] = dict.fromkeys(VitalSigns.model_fields, 3.0)
@@ -171,6 +182,7 @@ def everything() -> Case:
                            dose=n / 2 or None, unit=units[n % len(units)])
             for n, code in enumerate(get_args(TreatmentCode))
         ),
+        backgrounds=(BackgroundTold(**COMMON, background=BACKGROUND, told_by="relative"),),
         triage_paused=True,
         arrives_at=BEGIN,
         handoff=Handoff(identity=IdentityBound(**BY_STAFF, reference="MRN-7", provisional=True)),
@@ -559,6 +571,42 @@ def test_the_last_word_on_a_finding_stands_and_one_taken_back_does_not() -> None
     assert f"version {case.version}" in record["title"]
 
 
+def asked(**fields: Any) -> Case:
+    told = BackgroundTold.model_validate({**COMMON, "background": fields})
+    return BOUND.but(backgrounds=(told,))
+
+
+def test_an_allergy_is_told_in_words_and_none_never_stands_beside_one() -> None:
+    none = resources(asked(allergies=[]), "AllergyIntolerance")
+    penicillin, food = resources(asked(allergies=["青霉素", "海鲜"]), "AllergyIntolerance")
+    assert [each["code"] for each in (penicillin, food)] == [{"text": "青霉素"}, {"text": "海鲜"}]
+    assert penicillin["verificationStatus"]["coding"][0]["code"] == "unconfirmed"
+    assert penicillin["recordedDate"] == "2026-03-01T08:00:00Z"
+    assert [c["code"] for c in none[0]["code"]["coding"]] == ["716186003", "no_known_allergy"]
+    assert [each["identifier"] for each in none] == [penicillin["identifier"]], "it takes its place"
+    assert resources(asked(skin=[]), "AllergyIntolerance") == [], "nobody was asked"
+
+
+def test_what_else_is_told_of_the_background_is_observed_with_its_time_and_none_is_said() -> None:
+    lines = [{"line": "splint", "where": "右腿"}, {"line": "gastric_tube"}]
+    case = asked(
+        medications=["华法林", "二甲双胍"], history=[], lines=lines, last_meal_at=LATER,
+        belongings=["手机"], consents=[{"to": "records", "by": "patient"}],
+    )  # fmt: skip
+    found = observations(case)
+    assert found.keys() == {"triage_level", "medications", "history", "lines", "last_meal_at"}
+    assert [c["valueString"] for c in found["medications"]["component"]] == ["华法林", "二甲双胍"]
+    assert found["history"]["valueCodeableConcept"]["coding"][0]["code"] == "none"
+    assert found["last_meal_at"]["valueDateTime"] == "2026-03-01T08:20:00Z"
+    assert found["medications"]["effectiveDateTime"] == "2026-03-01T08:00:00Z"
+    splint, tube = (c["valueCodeableConcept"] for c in found["lines"]["component"])
+    assert (splint["coding"][0]["code"], splint["text"]) == ("splint", "夹板 · splint (右腿)")
+    assert tube["text"] == "胃管 · gastric tube"
+    (record,) = resources(case, "Composition")
+    named = {s["title"]: len(s["entry"]) for s in record["section"]}
+    assert named["背景情况 · background"] == 4
+
+
 def given(treatment: Any, dose: float | None, unit: Any) -> Case:
     event = TreatmentGiven(**COMMON, treatment=treatment, dose=dose, unit=unit)
     return BOUND.but(treatments=(event,))
@@ -630,6 +678,8 @@ def test_what_triage_says_is_final_once_care_was_handed_over() -> None:
         ("findings", set(FindingCode)),
         ("examinations", set(get_args(ExaminationCode))),
         ("shown", set(get_args(Shown))),
+        ("lines", set(get_args(LineCode))),
+        ("background", {*Background.model_fields, "no_known_allergy", "none"}),
     ],
 )
 def test_every_code_has_its_meaning_and_none_is_left_over(kind: Kind, wanted: set[str]) -> None:

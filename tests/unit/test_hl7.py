@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
+from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, TreatmentGiven
 from schemas.encounter import (
     ArrivalExpected,
     EncounterEnded,
@@ -290,6 +290,46 @@ def test_what_was_found_examined_and_given_is_told_with_its_dose_and_time() -> N
     assert rows(message, "treatment_aspirin") == [["NM", "1", "300", "mg^^UCUM", seconds[50]]]
     assert rows(message, "treatment_oxytocin")[0][3] == "[iU]^^UCUM"
     assert rows(message, "treatment_dressing")[0][:3] == ["CE", "3", "Y^^HL70136"]
+
+
+def test_allergies_have_segments_of_their_own_and_the_rest_is_observed() -> None:
+    ward = bound()
+    lines = [{"line": "peripheral_iv", "where": "左前臂|18G"}, {"line": "splint"}]
+    first = {
+        **{"allergies": ["青霉素", "海鲜^贝类"], "medications": ["华法林", "a~b"]},
+        **{"history": [], "lines": lines, "last_meal_at": at(-3600)},
+        **{"belongings": ["手机"], "consents": [{"to": "records", "by": "patient"}]},
+    }
+    ward.hears(made(BackgroundTold, "b", 10, background=first), 10)
+    message = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert [each[1:] for each in segments(message) if each[0] == "AL1"] == [
+        ["1", "", "^青霉素"], ["2", "", r"^海鲜\S\贝类"],
+    ]  # fmt: skip
+    assert segments(message)[-1][0] == "AL1", "behind what is observed"
+    when = "20260301160010+0800"
+    assert rows(message, "background_medications") == [["TX", "", r"华法林~a\R\b", "", when]]
+    assert rows(message, "background_history") == [["CE", "", "none^无 · none^99GC", "", when]]
+    arm = r"peripheral_iv^外周静脉通路 · peripheral intravenous line (左前臂\F\18G)^99GC"
+    (line,) = rows(message, "background_lines")
+    assert line[2] == f"{arm}~splint^夹板 · splint^99GC"
+    assert rows(message, "background_last_meal_at")[0][::2] == ["TS", "20260301150000+0800", when]
+    assert "手机" not in message
+    assert "records" not in message
+    assert not rows(message, "background_skin"), "nobody has looked"
+    ward.hears(made(BackgroundTold, "c", 20, background={"lines": []}), 20)
+    later = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert rows(later, "background_lines")[0][:3] == ["CE", "", "none^无 · none^99GC"]
+
+
+def test_no_known_allergy_is_said_and_what_nobody_was_asked_is_not() -> None:
+    ward = bound()
+    ward.hears(made(BackgroundTold, "b", 10, background={"skin": []}), 10)
+    unasked = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    assert "AL1" not in {each[0] for each in segments(unasked)}
+    ward.hears(made(BackgroundTold, "c", 20, background={"allergies": []}), 20)
+    known = hl7.message(told(ward, PreArrivalNotified)[-1], ward.case, CHINA)
+    code = "no_known_allergy^无已知过敏 · no known allergy^99GC"
+    assert segments(known)[-1] == ["AL1", "1", "", code]
 
 
 def test_the_wristband_is_a_number_of_the_patient() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from schemas import handoff, triage
+from schemas.clinical import BackgroundTold
 from schemas.triage import Centre, TriageLevel
 from simulator import truth
 from simulator.reading import read_item
@@ -30,6 +31,7 @@ from tests.good_run import (
     later,
     lowered,
     prearrival,
+    told_act,
     with_fields,
     without,
 )
@@ -220,6 +222,23 @@ def test_a_refused_line_is_waited_for_until_it_is_accepted() -> None:
     assert count(run)["ground_truth"] == NOTHING
     accepted = Told(truth.Acknowledged(t=BASE + 51, ids=[f"{HANDLE}.7"]))
     assert count([*run, accepted])["ground_truth"] == {**NOTHING, "lost": 1}
+
+
+def test_a_background_must_be_in_exactly_one_decision() -> None:
+    told = {"event_id": f"{HANDLE}.asked", "occurred_at": at(30), "encounter_id": ENCOUNTER}
+    event = BackgroundTold.model_validate({**told, "background": {"allergies": []}})
+    asked = [*told_act(30, "asked", "background"), Read("asked", 30.05, event, 30.01)]
+    known = good_run()
+    place = next(n for n, h in enumerate(known) if isinstance(h, Read) and h.name == "decision 4")
+    run = [*known[:place], *asked, *known[place:]]
+    assert count(run)["ground_truth"] == NOTHING | {"lost": 1}, "in none"
+    both = (f"{HANDLE}.aspirin", event.event_id)
+    once = changed("decision 4", with_fields(folded=both), run)
+    assert count(once)["ground_truth"] == NOTHING
+    assert count(without("asked", once))["ground_truth"] == NOTHING | {"lost": 1}, "on no topic"
+    again_in = (f"{HANDLE}.3", f"{HANDLE}.4", event.event_id)
+    twice = changed("decision 5", with_fields(folded=again_in), once)
+    assert count(twice)["ground_truth"] == NOTHING | {"duplicated": 1}
 
 
 def test_a_refusal_is_not_owed_and_is_reported() -> None:

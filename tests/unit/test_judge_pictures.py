@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from schemas import encounter
-from schemas.clinical import Attachment, AttachmentReceived, ExaminationDone
+from schemas.attachment import Attachment
+from schemas.clinical import AttachmentReceived, ExaminationDone
 from simulator import truth
 from simulator.case import Case
 from tests.good_run import (

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.encounter import EncounterOpened, Patient
 from services.kit import loop as loop_module
-from services.kit.errors import PositionMoved, TransientFailure
+from services.kit.errors import PositionMoved, TookTooLong, TransientFailure
 from services.kit.loop import TRIES, Loop
 from services.kit.settings import Settings
 from services.kit.work import Consumption, Received
@@ -121,6 +121,37 @@ async def test_a_partition_lost_on_the_way_ends_it_there() -> None:
         await apply(loop, 8)
     assert loop.took == [0, 1, 2]
     assert loop.set_aside == [(3, "ZeroDivisionError")]
+
+
+class Laborious(Rigged):
+    """Deciding takes a second for each record, and the database waits for ten."""
+
+    async def _transact(
+        self,
+        records: Sequence[Any],
+        good: Sequence[Received],
+        instead: Callable[[Any], Awaitable[None]] | None = None,
+    ) -> None:
+        self._thought_s = float(len(records))
+        if len(records) > 10:
+            raise TransientFailure("InterfaceError")
+        await super()._transact(records, good, instead)
+
+
+async def test_a_batch_that_takes_longer_than_the_database_waits_is_taken_in_parts() -> None:
+    loop = Laborious(lambda *_: None)
+    await asyncio.wait_for(apply(loop, 100), 5)
+    assert loop.took == list(range(100))
+    assert loop.set_aside == []
+
+
+async def test_a_statement_that_the_database_has_ended_is_not_repeated_whole() -> None:
+    def fails(offset: int, _: int) -> Exception | None:
+        return TookTooLong("TimeoutError") if offset == 3 and len(loop.took) < 3 else None
+
+    loop = Rigged(fails)
+    await asyncio.wait_for(apply(loop, 8), 5)
+    assert loop.took == list(range(8))
 
 
 class Broker:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.clinical import VitalSigns, VitalSignsRecorded
 from schemas.encounter import (
     DeviceAttached,
     DeviceDetached,
@@ -165,3 +166,31 @@ def test_it_does_not_matter_which_patient_is_heard_of_first(
     mixed = [next(queues[turn]) for turn in turns]
     seconds = range(-10, 320, 5)
     assert holders(mixed, *seconds) == holders(in_time, *seconds)
+
+
+def sample(who: str, second: float, device: str = "M-1", rate: int = 80) -> VitalSignsRecorded:
+    return VitalSignsRecorded(
+        event_id=f"{device}-{second}",
+        occurred_at=at(second),
+        encounter_id=who,
+        method="streamed",
+        vitals=VitalSigns(heart_rate=rate),
+        device_id=device,
+    )
+
+
+def test_what_was_last_heard_is_told_of_the_monitors_that_a_patient_wears_now() -> None:
+    known = Monitors()
+    for event in (attached("E-1", 0), attached("E-1", 1, "M-2"), attached("E-2", 5, "M-3")):
+        known.take(event)
+    for heard in (sample("E-1", 9), sample("E-1", 7, rate=60), sample("E-9", 9, "M-2")):
+        known.hear(heard)
+    first, silent = known.worn("E-1", at(10))
+    assert (first.device_id, first.attached_at, first.last) == ("M-1", at(0), sample("E-1", 9))
+    assert (silent.device_id, silent.attached_at, silent.last) == ("M-2", at(1), None)
+    # It goes on to another, or is taken off: it speaks for this patient no more.
+    known.take(attached("E-2", 12))
+    known.take(detached("E-1", 13, "M-2"))
+    assert known.worn("E-1", at(20)) == []
+    assert [each.device_id for each in known.worn("E-2", at(20))] == ["M-1", "M-3"]
+    assert known.worn("E-3", at(20)) == []

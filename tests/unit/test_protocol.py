@@ -484,17 +484,23 @@ def test_the_last_band_has_no_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ends", "texts"),
+    ("ends", "texts", "spans"),
     [
-        ([{"below": 40}, {"through": 50}, {}], ["< 40", "40–50", "> 50"]),
-        ([{"through": 41}, {}], ["≤ 41", "> 41"]),
-        ([{"below": 3.33}, {"through": 41}, {}], ["< 3.33", "3.33–41", "> 41"]),
-        ([{"below": 4}, {"below": 7}, {}], ["< 4", "4–7", "≥ 7"]),
+        ([{"below": 40}, {"through": 50}, {}], ["< 40", "40–50", "> 50"],
+         [(None, 40), (40, 50), (50, None)]),
+        ([{"through": 41}, {}], ["≤ 41", "> 41"], [(None, 41), (41, None)]),
+        ([{"below": 3.33}, {"through": 41}, {}], ["< 3.33", "3.33–41", "> 41"],
+         [(None, 3.33), (3.33, 41), (41, None)]),
+        ([{"below": 4}, {"below": 7}, {}], ["< 4", "4–7", "≥ 7"], [(None, 4), (4, 7), (7, None)]),
+        ([{"below": 0}, {}], ["< 0", "≥ 0"], [(None, 0), (0, None)]),
     ],
-)
-def test_a_band_is_told_in_mathematical_signs(ends: list[Document], texts: list[str]) -> None:
+)  # fmt: skip
+def test_a_band_is_told_in_mathematical_signs_and_drawn_between_its_ends(
+    ends: list[Document], texts: list[str], spans: list[tuple[float | None, float | None]]
+) -> None:
     made = indicator(*({**end, "level": "urgent"} for end in ends))
     assert [made.range_text(number) for number in range(len(ends))] == texts
+    assert [made.span(number) for number in range(len(ends))] == spans
 
 
 def test_the_most_urgent_band_of_an_indicator_is_known_wherever_it_stands() -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from schemas.clinical import (
+    BackgroundTold,
     ExaminationDone,
     FindingRecorded,
     LevelOverridden,
@@ -44,6 +45,7 @@ KINDS: dict[str, type[Event]] = {
     "finding": FindingRecorded,
     "examination": ExaminationDone,
     "treatment": TreatmentGiven,
+    "background": BackgroundTold,
     "reading": VitalSignsRecorded,
     "level": LevelOverridden,
 }

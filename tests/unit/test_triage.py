@@ -26,6 +26,8 @@ from schemas.clinical import (
     ExaminationDone,
     FindingRecorded,
     Invalid,
+    ObservationRetracted,
+    ScaleScored,
     TreatmentGiven,
     VitalSignsRecorded,
 )
@@ -42,7 +44,7 @@ from schemas.encounter import (
 )
 from schemas.envelope import derived_id
 from schemas.event import Event
-from schemas.triage import TriageDecided, TriageLevel
+from schemas.triage import Span, TriageDecided, TriageLevel
 from services.kit.work import Received
 from services.triage.app import paused
 from services.triage.decide import REFRESH_S, SPREAD_S, State, spread, step
@@ -324,7 +326,8 @@ def test_in_every_order_the_last_picture_of_what_humans_said_is_the_same(
     one, other = (tell(arrivals) for arrivals in both)
     assert one.picture.readings == other.picture.readings
     assert one.picture.signs == other.picture.signs
-    assert one.picture.examinations.keys() == other.picture.examinations.keys()
+    assert one.picture.examinations == other.picture.examinations
+    assert one.picture.points == other.picture.points
     assert one.decisions[-1].current is other.decisions[-1].current
 
 
@@ -334,6 +337,31 @@ def test_the_last_word_of_the_same_second_stands() -> None:
     told = tell([Arrival(event, 10) for event in (*said, *measured_twice)])
     assert told.decisions[-1].reasons == ()
     assert told.picture.readings["pain"][-1].value == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "observation", "first", "second"),
+    [
+        (FindingRecorded, "finding", {"finding": "shock", "present": True},
+         {"finding": "shock", "present": False}),
+        (ScaleScored, "scale", {"scale": "lams", "items": [{"item": "grip", "points": 2}]},
+         {"scale": "lams", "items": [{"item": "grip", "points": 0}]}),
+        (ExaminationDone, "examination", {"examination": "ecg_12_lead", "shows": ["st_elevation"]},
+         {"examination": "ecg_12_lead", "shows": ["no_st_elevation"]}),
+    ],
+    ids=lambda of: getattr(of, "__name__", ""),
+)  # fmt: skip
+@pytest.mark.parametrize("is_last_told_first", [False, True])
+def test_what_is_taken_back_leaves_what_it_had_replaced(
+    kind: type[Event], observation: str, first: Any, second: Any, is_last_told_first: bool
+) -> None:
+    right, wrong = made(kind, 1, 5, **first), made(kind, 2, 6, **second)
+    said = [wrong, right] if is_last_told_first else [right, wrong]
+    told = {"observation": observation, "observation_id": wrong.event_id}
+    back = made(ObservationRetracted, 3, 7, **told, reason="wrong_patient", retracted_by="c")
+    left, alone = (tell([Arrival(e, 10) for e in events]) for events in ([*said, back], [right]))
+    for kept in ("signs", "points", "examinations"):
+        assert getattr(left.picture, kept) == getattr(alone.picture, kept)
 
 
 # -- what monitors send ---------------------------------------------------------------------------
@@ -701,6 +729,7 @@ def test_a_reason_tells_the_value_the_band_and_the_source_in_both_languages() ->
         "heart rate 39 /min (< 40)",
     )
     assert (reason.source, reason.evidence) == ("CONS2018", "V2")
+    assert reason.band == Span(name="heart_rate", low=None, high=40)
 
 
 def test_reasons_without_a_number_speak_both_languages_too() -> None:
@@ -724,6 +753,7 @@ def test_reasons_without_a_number_speak_both_languages_too() -> None:
         ),
         ("cardiac_arrest", "心搏呼吸停止", "cardiac or respiratory arrest", "CONS2018", "V2"),
     ]
+    assert [r.band for r in last.reasons] == [None, None, None]
 
 
 def test_a_decision_carries_the_time_of_the_record_that_completed_it() -> None:

@@ -1,0 +1,207 @@
+"""How a patient leaves a crew: handed to another unit, by a refusal, to the hospital."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from services.kit.role import Role
+from tests.crew_phone import CHEST_PAIN, HOSPITAL, Phone, phone_in, vehicle
+from tests.journey import Traveller, called
+from tests.services import Caller, now, until
+
+pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
+
+
+async def aboard(phone: Phone, one: Traveller) -> str:
+    """The patient boards by the page; the number of their admission."""
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await expect(phone.page.locator(".admission")).to_contain_text("GC-")
+    return str((await phone.patient(one))["admission_number"])
+
+
+async def test_a_patient_is_handed_to_another_unit_and_stays_admitted(
+    phone: Phone, chrome: Browser
+) -> None:
+    (one,) = await phone.goes_to()
+    page, tab = phone.page, f"[data-tab='{one.encounter}']"
+    number = await aboard(phone, one)
+    async with phone_in(chrome, phone.site) as other:
+        unit = await vehicle(phone.site)
+        await other.begin(unit, "nurse-2")
+        order = {"unit_id": unit, "occurred_at": now()}
+        await phone.desk.do("POST", f"/v1/incidents/{one.incident}/units", order)
+        await other.take()
+        await expect(other.page.locator(tab)).to_have_count(0)  # not theirs yet
+        sheet = await phone.open("more", "handon")
+        give = sheet.get_by_role("button", name="移交", exact=True)
+        await sheet.locator("[data-of=to] button", has_text=unit).click()
+        await expect(give).to_be_disabled()  # nobody has said why
+        await sheet.get_by_role("button", name="接力转运").click()
+        await phone.shot("hand-on")
+        await give.click()
+        await page.locator("[data-held=handed] .undo").click()
+        await expect(page.locator(".held")).to_have_count(0)
+        assert (await phone.patient(one))["unit_id"] == one.unit
+        sheet = await phone.open("more", "handon")
+        await sheet.locator("[data-of=to] button", has_text=unit).click()
+        await sheet.get_by_role("button", name="接力转运").click()
+        await give.click()
+        await phone.send_now("handed")
+        # It goes from the one phone to the other.
+        await expect(page.locator(tab)).to_have_count(0)
+        await expect(page.locator(".of-patient .nothing")).to_contain_text("尚无患者")
+        await phone.none_waits()
+        await other.show(one.encounter)
+        await expect(other.page.locator(".admission")).to_contain_text(number)
+        record = await phone.record(one, lambda record: record["unit_id"] == unit)
+        assert record["admission"]["admission_number"] == number
+        assert record["boarded_at"] == (await phone.patient(one))["boarded_at"]
+        await other.arrest()
+        await phone.found(one, cardiac_arrest=True)
+        assert (await phone.patient(one))["units"] == [one.unit, unit]
+
+
+async def test_a_patient_is_handed_to_a_unit_whose_number_is_typed(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    unit = await vehicle(phone.site)
+    await aboard(phone, one)
+    sheet = await phone.open("more", "handon")
+    await sheet.locator("input").fill(f" {unit} ")
+    await sheet.get_by_role("button", name="车辆故障").click()
+    await sheet.get_by_role("button", name="移交", exact=True).click()
+    await phone.send_now("handed")
+    await phone.record(one, lambda record: record["unit_id"] == unit)
+    await phone.none_waits()
+
+
+async def test_a_refusal_is_signed_and_its_picture_follows(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.open("more", "outcome")
+    await phone.option("outcome", 1).click()
+    await phone.option("signed_by", 0).click()
+    save = page.locator("dialog .grave.huge")
+    await expect(save).to_be_disabled()
+    canvas, alert = page.locator("canvas"), page.locator("dialog .wrong")
+    await expect(alert).to_contain_text("请先回答以上两问")
+    await expect(canvas).to_have_count(0)
+    await phone.option("conscious", 0).click()
+    await phone.option("understands", 0).click()
+    await expect(alert).to_have_count(0)
+    await canvas.scroll_into_view_if_needed()
+    box = await canvas.bounding_box()
+    assert box is not None
+    await page.mouse.move(box["x"] + 20, box["y"] + 40)
+    await page.mouse.down()
+    for step in range(8):
+        await page.mouse.move(box["x"] + 20 + 30 * step, box["y"] + 40 + 30 * (step % 2))
+    await page.mouse.up()
+    await expect(save).to_be_enabled()
+    await phone.shot("refusal")
+    await save.click()
+    await phone.send_now("outcome")
+    await until(partial(phone.fact, one, "outcome"))
+    told = await phone.patient(one)
+    assert (told["outcome"], told["refusal"]["signed_by"]) == ("refused_transport", "patient")
+    assert (told["refusal"]["conscious"], told["refusal"]["understands"]) == (True, True)
+    picture = told["refusal"]["signature"]["sha256"]
+    reader = Caller(phone.site["gateway"], Role.DISPATCHER)
+    path = f"{one.path}/attachments/{picture}"
+
+    async def there() -> bool:
+        answer = await reader.http.get(path)
+        return answer.status_code == 200 and answer.content.startswith(b"\x89PNG")
+
+    await until(there)
+
+
+async def test_who_does_not_understand_refuses_nothing_by_themselves(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.arrest()
+    await phone.found(one, cardiac_arrest=True)
+    await expect(page.locator(".patient-head.critical")).to_be_visible()
+    sheet = await phone.open("more", "outcome")
+    await phone.option("outcome", 1).click()
+    against = sheet.locator(".against")
+    await expect(against).to_contain_text("曾记录心脏骤停")
+    await expect(against).to_contain_text("Ⅰ 濒危")
+    await phone.option("conscious", 1).click()
+    await phone.option("signed_by", 0).click()
+    await expect(sheet.locator(".wrong")).to_contain_text("可由家属或见证人签名")
+    await expect(sheet.locator("canvas")).to_have_count(0)
+    await expect(sheet.locator(".grave.huge")).to_be_disabled()
+    await against.scroll_into_view_if_needed()
+    await phone.shot("refusal-against")
+    await phone.option("signed_by", 1).click()
+    await expect(sheet.locator("canvas")).to_be_visible()
+
+
+async def on_scene(phone: Phone) -> Traveller:
+    """On duty by a sign-in of a moment ago, and sent to somebody who is bound for nowhere yet."""
+    unit = await vehicle(phone.site)
+    await phone.come("medic-1")
+    await phone.enrol()
+    await phone.sign_on(unit)
+    (one,) = await called(phone.site, CHEST_PAIN, unit=unit)
+    await phone.take()
+    await phone.show(one.encounter)
+    return one
+
+
+async def signature(phone: Phone, one: Traveller) -> Any:
+    """The one signature under the handover."""
+    (signed,) = (await phone.item(one))["handoff"]["signatures"]
+    assert (signed["side"], signed["staff_id"]) == ("gave", "medic-1")
+    return signed
+
+
+async def test_who_gives_signs_and_says_why_where_the_wristband_is_another(phone: Phone) -> None:
+    one = await on_scene(phone)
+    sheet = await phone.open("more")
+    await expect(sheet.locator("[data-sheet=sign]")).to_have_count(0)  # to whom?
+    await phone.close()
+    await one.bound_for(HOSPITAL)
+    await aboard(phone, one)
+    await phone.open("more", "sign")
+    await expect(sheet).to_contain_text("市一院")
+    await sheet.get_by_label("腕带号").fill("GC-ANOTHER")
+    await sheet.get_by_role("button", name="签名交出").click()
+    await expect(sheet.get_by_role("alert")).to_contain_text("腕带不是此患者的")
+    assert (await phone.item(one))["handoff"]["signatures"] == []
+    anyway = sheet.get_by_role("button", name="说明理由，仍然签名")
+    await expect(anyway).to_be_disabled()
+    await sheet.get_by_label("仍然签名的理由").fill("腕带被血迹浸湿，已两人核对")
+    await phone.shot("sign")
+    await anyway.click()
+    await expect(sheet).to_contain_text("已签名")
+    signed = await signature(phone, one)
+    assert (signed["wristband"], signed["wristband_reason"]) == (
+        "GC-ANOTHER", "腕带被血迹浸湿，已两人核对",
+    )  # fmt: skip
+
+
+async def test_what_was_typed_is_there_after_the_sign_in_that_a_signature_asks_for(
+    phone: Phone,
+) -> None:
+    one = await on_scene(phone)
+    page = phone.page
+    await one.bound_for(HOSPITAL)
+    await aboard(phone, one)
+    wristband = (await phone.item(one))["record"]["admission"]["wristband"]
+    # The shift has gone on for hours since they signed in.
+    await phone.sit("medic-1", signed_in_ago=timedelta(hours=2))
+    sheet = await phone.open("more", "sign")
+    await sheet.get_by_label("腕带号").fill(wristband.lower())
+    await sheet.get_by_role("button", name="签名交出").click()
+    await page.locator("button[value='medic-1']").click()
+    await expect(sheet.get_by_label("腕带号")).to_have_value(wristband.lower())
+    await sheet.get_by_role("button", name="签名交出").click()
+    await expect(sheet).to_contain_text("已签名")
+    assert (await signature(phone, one))["wristband"].casefold() == wristband.casefold()

@@ -1,0 +1,124 @@
+"""A mission on a crew's phone: told, stamped, undone."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from playwright.async_api import expect
+
+from tests.crew_phone import CHEST_PAIN, STROKE, Phone, vehicle
+from tests.journey import called
+from tests.services import until
+
+pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
+
+
+async def test_a_mission_arrives_and_is_stamped(phone: Phone) -> None:
+    unit, page = await vehicle(phone.site), phone.page
+    await phone.begin(unit)
+    await called(phone.site, CHEST_PAIN, unit=unit)
+    await expect(page.locator(".new-mission")).to_be_visible(timeout=15_000)
+    await phone.shot("new-mission")
+    await page.locator(".new-mission button").click()
+    await expect(page.locator(".new-mission")).to_have_count(0)
+    assert await phone.stamped(unit, "acknowledged") is None, "it can still be undone"
+    await phone.shot("undo")
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, unit, "acknowledged"))
+    # A slip: undone, and never sent. Then in earnest, but two minutes ago.
+    await phone.stamp("departed").click()
+    await page.locator("[data-held=stamp] .undo").click()
+    await expect(page.locator(".held")).to_have_count(0)
+    await phone.stamp("departed").click()
+    tapped = datetime.now(UTC)
+    held = page.locator("[data-held=stamp]")
+    await held.get_by_role("button", name="更早…").click()
+    await held.locator(".when button").nth(2).click()
+    await phone.send_now("stamp")
+    stamp = await until(partial(phone.stamped, unit, "departed"))
+    before = tapped - datetime.fromisoformat(stamp["occurred_at"])
+    assert timedelta(seconds=110) < before < timedelta(seconds=130)
+    # One that was skipped is entered later, with its own time.
+    await page.locator(".ahead button").first.click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, unit, "left_scene"))
+    await page.locator(".skipped button").first.click()
+    await page.locator("dialog .when button").nth(1).click()
+    await page.locator("dialog .huge").click()
+    await phone.send_now("stamp")
+    late = await until(partial(phone.stamped, unit, "on_scene"))
+    left = await phone.stamped(unit, "left_scene")
+    assert late["occurred_at"] < left["occurred_at"]
+    await phone.shot("driver")
+
+
+async def test_what_satellites_saw_makes_no_stamp_one_that_was_skipped(phone: Phone) -> None:
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { stampsOf } = await import("/static/crew/mission.js");
+      const seen = { status: "departed", source: "gps", occurred_at: "2026-03-01T08:00:00Z" };
+      const { next, skipped, later } = stampsOf({ leg: { leg_id: "L-1", stamps: [seen] } }, []);
+      return { next, skipped, later: later.length }; }""")
+    assert told == {"next": "acknowledged", "skipped": [], "later": 6}
+
+
+async def test_who_is_available_with_somebody_aboard_is_asked(phone: Phone) -> None:
+    """And a patient of the call before is not shown as one of the next."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await until(partial(phone.fact, one, "boarded_at"))
+    await page.locator("[role=tab].of-unit").click()
+    free = page.locator(".times li", has_text="待命").get_by_role("button")
+    await free.click()
+    sheet = page.locator("dialog.sheet")
+    await expect(sheet).to_contain_text("车上还有患者")
+    await expect(sheet).to_contain_text("男 58 岁")
+    await phone.shot("still-aboard")
+    await sheet.get_by_role("button", name="返回").click()
+    await expect(page.locator(".held")).to_have_count(0)
+    await free.click()
+    await sheet.get_by_role("button", name="仍然待命").click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, one.unit, "available"))
+    (second,) = await called(phone.site, STROKE, unit=one.unit)
+    new = page.locator(".new-mission")
+    await expect(new).to_be_visible(timeout=15_000)
+    await expect(new.locator("li")).to_have_count(1)
+    await expect(new.locator("li")).to_contain_text("卒中")
+    await expect(new.locator("p.guard")).to_contain_text("上一呼救的患者，尚未交接：男 58 岁")
+    await phone.shot("new-mission-aboard")
+    await phone.take()
+    await expect(page.locator(".place.scene")).not_to_contain_text("胸痛")
+    await phone.show(second.encounter)
+    await phone.show(one.encounter)
+    await expect(page.locator(".over")).to_contain_text("不属于目前的任务")
+    await expect(page.locator(f"[data-tab='{one.encounter}']")).to_contain_text("上一呼救")
+    await phone.shot("earlier-call")
+
+
+async def test_a_boarding_that_is_undone_is_never_sent(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    boardings: list[str] = []
+    page.on("request", lambda r: boardings.append(r.url) if "/boarding" in r.url else None)
+    await phone.stamp("reached").click()
+    await phone.send_now("reached")
+    await until(partial(phone.fact, one, "reached_at"))
+    await phone.stamp("boarding").click()
+    await page.locator("[data-held=boarding] .undo").click()
+    await asyncio.sleep(11)  # so long it would have been held
+    assert boardings == []
+    assert (await phone.patient(one))["boarded_at"] is None
+    await phone.stamp("boarding").click()
+    await phone.shot("boarding")
+    tapped = datetime.now(UTC)
+    aboard = await until(partial(phone.fact, one, "boarded_at"), 25)
+    boarded = datetime.fromisoformat(aboard)
+    assert abs(boarded - tapped) < timedelta(seconds=3), "the time is that of the tap"
+    await expect(page.locator(".admission")).to_contain_text("GC-")
+    await phone.shot("admitted")

@@ -1,0 +1,254 @@
+"""The emergency board in a browser: who comes, who is told, and what a broken line does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Locator, Page, expect
+
+from services.kit.role import Role
+from tests.boards import Site, seated, sign_in, somebody
+from tests.journey import CRITICAL, WELL, Traveller, called
+from tests.platform import Platform
+from tests.screens import picture
+from tests.services import until
+
+pytestmark = pytest.mark.needs_chromium
+
+OURS, OTHERS = "F-board-1", "F-board-2"
+PEOPLE = (
+    somebody("nurse-1", Role.CENTRE, OURS),
+    somebody("doctor-1", Role.CENTRE, OURS),
+    somebody("nurse-9", Role.CENTRE, OTHERS),
+)
+BOARD = "/hospital/board"
+#: A card that flashes, then has a frame.
+LOUD = re.compile(r"\bcritical\b.*\bloud\b")
+CHEST_PAIN = {"age": {"years": 58}, "sex": "male", "complaint": "chest_pain",
+              "complaint_text": "压榨性胸痛 40 分钟"}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
+    made = Site(platform, tmp_path_factory.mktemp("board"), PEOPLE)
+    async with made.open("dispatch", "gateway", "triage", "bridge"):
+        yield made
+
+
+def card(page: Page, one: Traveller) -> Locator:
+    return page.locator(f"[data-encounter='{one.encounter}']")
+
+
+async def coming(site: Site, *, critical: bool = False, boards: bool = True) -> Traveller:
+    """Somebody with chest pain who is bound for our hospital."""
+    (one,) = await called(site, CHEST_PAIN)
+    await one.reading(CRITICAL if critical else WELL)
+    await one.bound_for(OURS)
+    if boards:
+        await one.boards()
+    return one
+
+
+async def test_a_board_without_anybody_says_so(site: Site, chrome: Browser) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await page.goto(f"{site.url}{BOARD}")
+        await expect(page.get_by_role("button", name="登录")).to_be_visible()
+        await picture(page, "sign-in-zh-1280")
+        await sign_in(page, site, "nurse-9", BOARD)
+        await expect(page.get_by_text("此刻没有患者前来")).to_be_visible()
+        await picture(page, "board-empty-zh-1280")
+
+
+async def test_a_patient_comes_up_is_acknowledged_and_another_hospital_never_sees_them(
+    site: Site, chrome: Browser
+) -> None:
+    async with (
+        seated(chrome, site) as (page, _, _),
+        seated(chrome, site) as (other, _, _),
+    ):
+        await sign_in(page, site, "nurse-1", BOARD)
+        await sign_in(other, site, "nurse-9", BOARD)
+        await expect(other.get_by_text("此刻没有患者前来")).to_be_visible()
+        one = await coming(site, critical=True, boards=False)
+        shown = card(page, one)
+        await expect(shown).to_contain_text("男 58 岁")
+        await expect(shown).to_contain_text("压榨性胸痛 40 分钟")
+        await expect(shown).to_contain_text("未上车")
+        await expect(shown).to_contain_text("62/38")
+        await expect(shown.get_by_role("img", name="Ⅰ 濒危")).to_be_visible()
+        await expect(shown).to_have_class(LOUD)
+        await one.boards()
+        await expect(shown).to_contain_text("已入院")
+        await expect(shown).to_contain_text("GC-")
+        await picture(page, "board-critical-zh-1280")
+        await shown.get_by_role("button", name="确认收到").click()
+        await expect(shown).to_contain_text("nurse-1 已确认")
+        await expect(shown).not_to_have_class(LOUD)
+        assert await other.locator(".card").count() == 0
+        # Another hospital is chosen: the patient goes over, and is here no more.
+        await one.bound_for(OTHERS)
+        await expect(card(other, one)).to_be_visible()
+        await expect(shown).to_have_count(0)
+        await expect(page.locator("aside")).to_contain_text("已改送或取消")
+
+
+async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_is_told(
+    site: Site, chrome: Browser
+) -> None:
+    async with (
+        seated(chrome, site) as (first, _, _),
+        seated(chrome, site) as (second, _, _),
+    ):
+        await sign_in(first, site, "nurse-1", BOARD)
+        await sign_in(second, site, "doctor-1", BOARD)
+        one = await coming(site)
+        buttons = [card(p, one).get_by_role("button", name="确认收到") for p in (first, second)]
+        for button in buttons:
+            await expect(button).to_be_visible()
+        # In the same moment: neither page hears of the other before it has pressed.
+        await asyncio.gather(*(button.evaluate("(button) => button.click()") for button in buttons))
+        notices = [p.locator(".notice") for p in (first, second)]
+        for page in (first, second):
+            await expect(card(page, one)).to_contain_text("已确认")
+
+        async def told() -> list[str]:
+            return [text for each in notices for text in await each.all_inner_texts()]
+
+        (only,) = await until(told)
+        assert "先确认" in only
+
+
+async def test_a_stream_that_is_cut_for_half_a_minute_is_said_within_seconds_and_misses_nothing(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        before, worded = await coming(site), await coming(site)
+        await worded.tell("level", level="critical", reason="车组判断")
+        await expect(card(page, before)).to_be_visible()
+        await expect(card(page, worded)).to_contain_text("车组判断")
+        site.boards.kill(signal.SIGSTOP)
+        try:
+            await expect(page.locator(".live.cut")).to_be_visible(timeout=6_000)
+            await expect(page.locator(".live.cut")).to_contain_text("数据截至")
+            await picture(page, "board-cut-off-zh-1280")
+            after = await coming(site, critical=True)
+            await asyncio.sleep(24)
+        finally:
+            site.boards.kill(signal.SIGCONT)
+        await expect(card(page, after)).to_be_visible()
+        await expect(card(page, before)).to_be_visible()
+        await expect(page.locator(".live.cut")).to_have_count(0)
+        # And over the death of the process: what came meanwhile is there afterwards.
+        site.boards.kill()
+        await site.boards.died()
+        meanwhile = await coming(site)
+        await expect(page.locator(".live.cut")).to_be_visible(timeout=8_000)
+        site.boards.start()
+        await site.boards.ready()
+        await expect(card(page, meanwhile)).to_be_visible()
+
+
+async def test_sound_asks_for_one_tap_and_is_made_for_who_is_critical_alone(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site, width=1920) as (page, _, _):
+        await page.add_init_script(
+            "window.tones = []; const start = OscillatorNode.prototype.start;"
+            "OscillatorNode.prototype.start = function (...at) {"
+            " window.tones.push(this.frequency.value); return start.apply(this, at); };"
+        )
+        await sign_in(page, site, "nurse-1", f"{BOARD}?wall")
+        await picture(page, "wall-asks-for-sound-zh-1920")
+        await page.get_by_role("button", name="点按一次，开启声音").click()
+        await expect(page.get_by_role("button", name="声音已开")).to_be_visible()
+        await page.evaluate("window.tones = []")
+        quiet = await coming(site)
+        await expect(card(page, quiet)).to_be_visible()
+        await page.wait_for_timeout(1500)
+        others = await page.locator(".card.loud").count()
+        if not others:
+            assert await page.evaluate("window.tones") == []
+        loud = await coming(site, critical=True)
+        await expect(card(page, loud)).to_have_class(LOUD)
+        await until(lambda: page.evaluate("window.tones.length >= 2"))
+        await picture(page, "wall-critical-zh-1920")
+        small = await page.evaluate(
+            "[...document.querySelectorAll('.card *, .head *')].filter((e) => e.childElementCount"
+            " === 0 && e.textContent.trim() && e.getClientRects().length"
+            " && !e.closest('.unseen, .shape') && parseFloat(getComputedStyle(e).fontSize) < 28)"
+            ".map((e) => `${e.className} ${e.textContent.trim().slice(0, 20)}`)"
+        )
+        assert small == []
+        await card(page, loud).get_by_role("button", name="确认收到").click()
+        await expect(card(page, loud)).not_to_have_class(LOUD)
+
+
+async def test_a_team_is_activated_a_way_confirmed_a_bed_kept_and_the_arrival_told(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "doctor-1", BOARD)
+        one = await coming(site)
+        await one.ecg("st_elevation")
+        shown = card(page, one)
+        await expect(shown).to_contain_text("建议直达 导管室")
+        await shown.get_by_role("button", name="启动胸痛团队").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog).to_contain_text("心内科")
+        await picture(page, "board-activate-zh-1280", whole=False)
+        await dialog.get_by_role("button", name="启动胸痛团队").click()
+        await expect(shown).to_contain_text("已启动")
+        await expect(shown).to_contain_text("导管室 未应答")
+        await shown.get_by_role("button", name="确认直达导管室").click()
+        await dialog.get_by_label("联系电话").fill("8440")
+        await dialog.get_by_label("入口").fill("3 号门")
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await expect(shown).to_contain_text("直达 导管室 ✓")
+        await expect(shown).to_contain_text("3 号门")
+        await shown.get_by_role("button", name="留床").click()
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await expect(dialog).to_contain_text("请选择")
+        await dialog.get_by_role("button", name="CCU").click()
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await expect(shown).to_contain_text("已留床：CCU")
+        await shown.get_by_role("button", name="已到达").click()
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await expect(shown).to_contain_text("已到")
+        await expect(shown.get_by_role("button", name="交接签名")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_board_is_drawn_in_both_languages_at_each_width(
+    site: Site, chrome: Browser, width: int, language: str
+) -> None:
+    await coming(site, critical=True)
+    async with seated(chrome, site, width=width, language=language) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        await expect(page.locator(".card").first).to_be_visible()
+        await picture(page, f"board-{language}-{width}", whole=width != 390)
+        text = await page.locator("#page").inner_text()
+        assert "undefined" not in text
+        assert "NaN" not in text
+
+
+async def test_the_downtime_copy_is_kept_and_opens_without_a_connection(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, context, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site)
+        await expect(card(page, one)).to_be_visible()
+        await until(lambda: page.evaluate("navigator.serviceWorker.controller !== null"))
+        await page.wait_for_timeout(6000)  # a board that was just opened keeps one after 5 s
+        await context.set_offline(True)
+        await page.goto(f"{site.url}/hospital/copy")
+        await expect(page.locator("table")).to_contain_text("压榨性胸痛 40 分钟")
+        await expect(page.locator("header")).to_contain_text("截至")
+        await picture(page, "copy-zh-1280")
+        await context.set_offline(False)

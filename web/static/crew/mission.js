@@ -1,0 +1,118 @@
+// What a crew's phone shows, and which stamp comes next: no drawing, no asking.
+
+import { ms } from "../kit/clock.js";
+
+// The stamps of a dispatch in their order; any may be skipped.
+export const STAMPS = ["acknowledged", "departed", "on_scene", "left_scene", "at_destination", "returning", "available"];
+
+const given = (leg, acts) => {
+  const found = new Map();
+  const last = new Map((leg?.corrections ?? []).map((one) => [one.stamp_id, one.occurred_at]));
+  for (const stamp of leg?.stamps ?? []) {
+    const at = last.has(stamp.stamp_id) ? last.get(stamp.stamp_id) : stamp.occurred_at;
+    if (at && stamp.source !== "gps" && (!found.has(stamp.status) || ms(at) < ms(found.get(stamp.status).at))) found.set(stamp.status, { at, source: stamp.source });
+  }
+  for (const act of acts) {
+    if (act.kind === "stamp" && act.leg === leg?.leg_id && act.state !== "refused") found.set(act.code, { at: act.at, source: "phone", act });
+  }
+  return found;
+};
+
+// {done: status → {at, source, act}, next, skipped}: by the word of people; what satellites saw is no button.
+export function stampsOf(mission, acts) {
+  if (!mission?.leg) return { done: new Map(), next: null, skipped: [] };
+  const done = given(mission.leg, acts);
+  const furthest = Math.max(-1, ...[...done.keys()].map((status) => STAMPS.indexOf(status)));
+  const over = done.has("available") || done.has("stood_down");
+  return {
+    done,
+    next: over ? null : STAMPS[furthest + 1] ?? null,
+    skipped: STAMPS.slice(0, Math.max(0, furthest)).filter((status) => !done.has(status)),
+    later: over ? [] : STAMPS.slice(furthest + 2),
+  };
+}
+
+// A mission that nobody on this phone, nor in dispatch, has taken notice of.
+export const isNew = (mission, acts) => Boolean(mission?.leg) && mission.unit.status === "notified"
+  && !acts.some((act) => act.kind === "stamp" && act.leg === mission.leg.leg_id && act.state !== "refused");
+
+// Who was just entered may not be in the next answer yet.
+const ON_ITS_WAY_MS = 10_000;
+
+const own = (acts, id, kind) => acts.find((act) => act.lane === id && act.kind === kind && act.state !== "refused");
+
+// The patients of the unit, those too whom nobody but this phone knows yet. Who is still here from another
+// call than that of the mission is marked, so that nobody takes them for its own.
+export function patientsOf(mission, acts) {
+  const known = (mission?.patients ?? []).filter((one) => !one.outcome || one.outcome === "transported" || one.unit_id === mission.unit.unit_id);
+  const there = new Set(known.map((one) => one.encounter_id));
+  const isOpen = (act) => act.state !== "done" || Date.now() - act.doneAt < ON_ITS_WAY_MS;
+  const made = acts.filter((act) => act.makes && act.leg === (mission?.leg?.leg_id ?? null) && isOpen(act) && !there.has(act.lane))
+    .map((act) => ({ encounter_id: act.lane, patient: act.body.patient ?? {}, mother_id: act.body.mother_id, level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true }));
+  const call = mission?.incident?.incident_id;
+  return [...known, ...made].map((one) => ({
+    ...one,
+    isEarlier: Boolean(call && one.incident_id && one.incident_id !== call),
+    reached: own(acts, one.encounter_id, "reached") ?? null,
+    boarding: own(acts, one.encounter_id, "boarding") ?? null,
+    ending: own(acts, one.encounter_id, "outcome") ?? null,
+  }));
+}
+
+// Which stamp of the patient comes next: at the patient, then boarding, then none.
+export function nextOf(patient) {
+  if (patient.outcome || patient.ending) return null;
+  if (!patient.boarded_at && !patient.boarding) return patient.reached_at || patient.reached ? "boarding" : "reached";
+  return null;
+}
+// Boarding was inferred by satellites, and nobody has said when it was.
+export const isInferred = (patient) => Boolean(patient.boarded_at && patient.boarding_inferred && !patient.boarding);
+
+// What is asked of this patient by item, the service's own order; what it asks in words alone comes apart,
+// and of that first what a monitor has lost: [{text, lost}].
+export function asked(patient) {
+  const { triage } = patient;
+  if (!triage) return { items: [], words: [] };
+  const needs = [...new Set((triage.centres ?? []).flatMap((one) => one.missing))];
+  const items = [...new Set([...needs, ...(triage.missing ?? [])])];
+  const words = (triage.questions ?? []).slice(0, Math.max(0, triage.questions.length - needs.length))
+    .map((text, n) => ({ text, lost: triage.lost?.[n] ?? null }));
+  return { items, words };
+}
+
+// What was entered here of something and not taken back, in its order.
+function told(acts, id, match) {
+  const back = new Set(acts.filter((act) => act.kind === "retraction").map((act) => act.code));
+  return acts.filter((act) => act.lane === id && act.state !== "refused" && !back.has(act.key) && match(act))
+    .sort((a, b) => ms(a.at) - ms(b.at));
+}
+// The last of it: {act} or null.
+export const entered = (acts, id, match) => told(acts, id, match).pop() ?? null;
+export const findingOf = (acts, id, name) => {
+  const found = entered(acts, id, (act) => act.kind === "finding" && act.code === name);
+  return found ? found.body.present : null;
+};
+
+// The arrest as it was told here: {run, rosc}. `run` are the acts that say it, the onset first: said once
+// more it goes on, and does not begin anew. A heart that stops again after a ROSC is in a new one.
+export function arrestOf(acts, id) {
+  let run = [];
+  let rosc = null;
+  for (const act of told(acts, id, (one) => one.kind === "finding" && (one.code === "cardiac_arrest" || one.code === "rosc"))) {
+    if (act.code === "rosc" ? act.body.present : !act.body.present) [run, rosc] = [[], act.code === "rosc" ? act : null];
+    else if (act.code === "cardiac_arrest") [run, rosc] = [[...run, act], null];
+  }
+  return { run, rosc };
+}
+
+// Who is aboard, by what is told or by this phone, and whom nobody has taken over.
+export const aboard = (patients) => patients.filter((one) => !one.outcome && !one.ending && (one.boarded_at || one.boarding));
+
+// The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
+export function measured(acts, id) {
+  const found = {};
+  for (const { body, at, answer } of told(acts, id, (act) => act.kind === "vitals")) {
+    for (const [name, value] of Object.entries(body.vitals)) if (typeof value === "number" && !answer?.invalid?.includes(name)) found[name] = { value, at };
+  }
+  return found;
+}

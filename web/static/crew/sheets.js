@@ -1,0 +1,40 @@
+// The sheets of a patient, by their names; and what stands behind "more".
+
+import { html } from "../kit/html.js";
+import { say } from "../kit/language.js";
+import { personOf, problemOf } from "../kit/person.js";
+import { ArrestOn } from "./arrest.js";
+import { Background } from "./background.js";
+import { Drugs } from "./drugs.js";
+import { Ecg } from "./ecg.js";
+import { HandOn, Level, Outcome } from "./ends.js";
+import { Entered } from "./entered.js";
+import { Fast, Findings, Mechanism, Obstetric, Scale } from "./findings.js";
+import { Monitor } from "./monitor.js";
+import { Sheet } from "./parts.js";
+import { Another, Person, Well } from "./people.js";
+import { Sign } from "./sign.js";
+import { Vitals } from "./vitals.js";
+
+const MORE = ["entered", "person", "another", "level", "handon", "outcome", "sign"];
+
+function More({ patient, onSheet, onClose }) {
+  const can = { sign: Boolean(patient.destination && patient.boarded_at) };
+  return html`<${Sheet} title=${say("pad.more")} onClose=${onClose}><div class="stack">
+    ${MORE.filter((name) => can[name] !== false).map((name) => html`<button class="huge" key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>${say(`more.${name}`)}</button>`)}
+  </div></${Sheet}>`;
+}
+
+// Whose sheet it is: the number of the tab where there are several, who, why; of which unit where several
+// are at the call.
+export function whoseOf(patient, patients, mission) {
+  const number = patients.length > 1 ? say("patient_n", { n: patients.findIndex((one) => one.encounter_id === patient.encounter_id) + 1 }) : "";
+  const unit = mission?.other_units?.length ? patient.unit_id ?? mission.unit.unit_id : "";
+  return { level: patient.level, text: [number, personOf(patient.patient), problemOf(patient.patient), unit].filter(Boolean).join(" · ") };
+}
+
+export const SHEETS = {
+  vitals: Vitals, ecg: Ecg, fast: Fast, drugs: Drugs, findings: Findings, mechanism: Mechanism, obstetric: Obstetric, background: Background, monitor: Monitor,
+  lams: (given) => html`<${Scale} ...${given} scale="lams" />`,
+  person: Person, well: Well, another: Another, entered: Entered, level: Level, handon: HandOn, outcome: Outcome, sign: Sign, more: More, arrest: ArrestOn,
+};
