@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import socket
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import uvicorn
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -42,6 +40,7 @@ from tests.closing import chromium
 from tests.platform import Platform
 from tests.screens import is_of_page
 from tests.services import Service, running
+from tests.serving import serving
 
 WIDTHS = {390: 844, 1280: 900, 1920: 1080}
 DESKS = {Role.CENTRE: "hospital", Role.DISPATCHER: "dispatch", Role.CREW: "crew"}
@@ -98,16 +97,9 @@ class Site:
         """These services, the boards and the sign-in, until the end."""
         back = [f"{self.url}/signed-in"]
         app = create_issuer(self.key, Settings(), self.people, self.issuer, back)
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
-        server = uvicorn.Server(config)
-        serving = asyncio.create_task(server.serve([self.listening]))
-        try:
-            async with running(*(self.services[name] for name in names), self.boards):
-                yield self
-        finally:
-            server.should_exit = True
-            await serving
-            self.listening.close()
+        services = (*(self.services[name] for name in names), self.boards)
+        async with serving(app, self.listening), running(*services):
+            yield self
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,12 @@ async def platform() -> AsyncIterator[Platform]:
             yield made
         finally:
             made.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leaves_signals_as_they_were() -> Iterator[None]:
+    """A handler that is left behind acts in the next file, which may run in the same process."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    assert [signal.getsignal(number) for number in numbers] == before

@@ -3,15 +3,13 @@ they do not come."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import math
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Response
 from PIL import Image, ImageDraw
 from playwright.async_api import Browser, Page, expect
@@ -23,6 +21,7 @@ from tests.journey import STATION
 from tests.platform import Platform
 from tests.screens import picture
 from tests.services import Caller, now, until
+from tests.serving import serving
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -60,8 +59,7 @@ class Served:
 
     site: Site
     tiles: Tiles
-    server: uvicorn.Server
-    serving: asyncio.Task[None]
+    end_tiles: Callable[[], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +73,8 @@ async def served(
         anybody = {"access-control-allow-origin": "*"}
         return Response(tiles.drawn(z, x, y), headers=anybody, media_type="image/png")
 
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off"))
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(server.serve([listening]))
+    listening = socket.create_server(("127.0.0.1", 0))
+    async with serving(app, listening) as end_tiles:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/{{z}}/{{x}}/{{y}}.png"
         extra = {
             "GREENCHANNEL_BOARDS_TILES": address,
@@ -98,9 +95,7 @@ async def served(
             await desk.do("PUT", "/v1/facilities/F-map", told)
             unit = {"station_id": "S-map", "kind": "monitoring", "occurred_at": now()}
             await desk.do("PUT", "/v1/units/U-map", unit)
-            yield Served(site, tiles, server, serving)
-        server.should_exit = True
-        await serving
+            yield Served(site, tiles, end_tiles)
 
 
 async def colour(page: Page, x: float, y: float) -> tuple[int, int, int]:
@@ -143,8 +138,7 @@ async def test_streets_lie_where_things_stand(served: Served, chrome: Browser) -
 
 
 async def test_without_its_tiles_the_map_is_as_it_was(served: Served, chrome: Browser) -> None:
-    served.server.should_exit = True
-    await served.serving
+    await served.end_tiles()
     async with seated(chrome, served.site, width=1280) as (page, _, _):
         await sign_in(page, served.site, "dispatcher-m", "/dispatch/board")
         await expect(page.locator(".map .station").first).to_be_visible()

@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import jwt
 import pytest
-import uvicorn
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -36,6 +35,7 @@ from services.local.people import people_of
 from simulator import city
 from tests.closing import chromium
 from tests.premises import is_ready
+from tests.serving import serving
 
 Caller = Annotated[Principal, Depends(Access(Role.CENTRE))]
 ROUTE = "/v1/facilities/F-001/who"
@@ -134,13 +134,9 @@ def _router() -> APIRouter:
 
 @asynccontextmanager
 async def served(app: FastAPI, url: str) -> AsyncIterator[None]:
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
-    server = uvicorn.Server(config)
-    with socket.create_server(("127.0.0.1", urlsplit(url).port or 0)) as listening:
-        serving = asyncio.create_task(server.serve([listening]))
+    listening = socket.create_server(("127.0.0.1", urlsplit(url).port or 0))
+    async with serving(app, listening):
         yield
-        server.should_exit = True
-        await serving
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from urllib.parse import SplitResult, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from aiokafka import AIOKafkaProducer
 from playwright.async_api import Browser, ConsoleMessage, async_playwright, expect
 from playwright.async_api import Page as BrowserPage
@@ -25,6 +24,7 @@ from schemas.envelope import encode
 from tests.closing import chromium
 from tests.platform import Platform
 from tests.services import until
+from tests.serving import serving
 from web.app import STATIC, create_app
 from web.audience import QUEUE, event
 from web.fold import Record, take
@@ -68,14 +68,9 @@ class Page:
 @pytest.fixture
 async def page() -> AsyncIterator[Page]:
     made = Page()
-    config = uvicorn.Config(made.app, log_config=None, access_log=False, lifespan="off")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve([made.listening]))
-    yield made
-    await made.show.end()
-    server.should_exit = True
-    await serving
-    made.listening.close()
+    async with serving(made.app, made.listening):
+        yield made
+        await made.show.end()
 
 
 async def read(page: Page, name: str) -> dict[str, Any]:
