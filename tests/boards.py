@@ -23,6 +23,7 @@ from playwright.async_api import (
     async_playwright,
     expect,
 )
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from schemas.triage import Bilingual
 from services.boards import store
@@ -216,4 +217,9 @@ async def sign_in(page: Page, site: Site, person: str, to: str) -> None:
     desk = to.split("/")[1]
     await page.goto(f"{site.url}/{desk}/sign-in?to={to}")
     await page.locator(f"button[value='{person}']").click()
-    await page.wait_for_url(f"{site.url}{to}*")
+    try:
+        await page.wait_for_url(f"{site.url}{to}*")
+    except PlaywrightTimeout as error:
+        shown = await page.locator("body").inner_text()
+        said = site.boards.child.last_words(10)
+        raise AssertionError(f"{person} waits at {page.url}: {shown}\n{said}") from error
