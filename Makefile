@@ -22,6 +22,7 @@ run: $(RUNS) ## everything on this machine, and the page that shows it
 check: $(TESTS) ## format, lint, types, imports; generated files and locks up to date
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
+	.venv/bin/oxlint --deny-warnings web/static
 	$(IN_VENV) mypy
 	.venv/bin/lint-imports --no-cache
 	$(IN_VENV) yamllint --strict .

@@ -53,7 +53,7 @@ class FacilityIndicators(Value):
     #: By what is owed. Who arrived before anybody had to answer stands apart.
     promises: Mapping[Owed, Kept]
     arrived_before: int
-    #: Other hospitals that it proposed, by reason.
+    #: Other hospitals that it proposed and did not take back, by reason.
     redirects: Mapping[str, int]
     #: 直通率: brought to where it was confirmed, by destination.
     direct: Mapping[DirectTo, Part]

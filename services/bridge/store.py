@@ -140,10 +140,16 @@ _STAYED = """
        AND (item -> 'handoff' ->> 'notified_at')::timestamptz >= $2
        AND (item -> 'handoff' ->> 'notified_at')::timestamptz < $3
 """
+#: One that was taken back was no proposal: what follows it on a patient is its withdrawal.
 _REDIRECTS = """
-    SELECT event ->> 'reason' AS reason FROM acts
-     WHERE facility_id = $1 AND type = 'RedirectRequested'
-       AND occurred_at >= $2 AND occurred_at < $3
+    SELECT reason FROM (
+        SELECT type, occurred_at, event ->> 'reason' AS reason,
+               lead(type) OVER (PARTITION BY encounter_id ORDER BY recorded_at) AS following
+          FROM acts
+         WHERE facility_id = $1 AND type IN ('RedirectRequested', 'RedirectWithdrawn')
+    ) AS told
+     WHERE type = 'RedirectRequested' AND occurred_at >= $2 AND occurred_at < $3
+       AND following IS DISTINCT FROM 'RedirectWithdrawn'
 """
 
 

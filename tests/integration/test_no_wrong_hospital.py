@@ -300,8 +300,9 @@ class Story:
         await self.region.told()  # a centre that is activated is sent a version, which they show
         for each in answers:
             self.answered(name, facility, each)
-        if path == "redirect-request":
-            self.redirects[facility] += answers[0].is_good
+        if path.startswith("redirect-request"):
+            one = -1 if path.endswith("withdrawn") else 1
+            self.redirects[facility] += answers[0].is_good and one
 
     def _number(self, name: str, facility: str) -> str | None:
         """By which number the hospital calls the patient, as its board shows."""

@@ -7,6 +7,7 @@ import { code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { Tabs } from "../kit/tabs.js";
+import { calledOf } from "./duty.js";
 import { nameOf, refused, waiting } from "./entered.js";
 import { giveUp, moveTo, sendNow } from "./line.js";
 import { aboard } from "./mission.js";
@@ -16,11 +17,11 @@ export function Top({ duty, duties, acts, onDuties, onSwitch, onPending }) {
   const waits = waiting(acts).length;
   const no = refused(acts).length;
   return html`<header class="top"><h1 class="unseen">${say("page_name")}</h1>
-    ${duty && html`<button class="who" onClick=${onDuties}><b>${duty.unit_id}</b><small>${duty.name}</small><span class="unseen">${say("who_is")}</span></button>`}
+    ${duty && html`<button class="who" onClick=${onDuties}><b>${duty.unit_id}</b><small>${calledOf(duty)}</small><span class="unseen">${say("who_is")}</span></button>`}
     ${(waits > 0 || no > 0) && html`<button class=${`pending ${no ? "is-refused" : ""}`} onClick=${onPending}>${no > 0 ? html`<b>${say("refused_n", { n: no })}</b>` : null}${waits > 0 ? html`<span>${say("waiting_n", { n: waits })}</span>` : null}</button>`}
     <${LanguageSwitch} />
     <${Ticking} kind="clock" of=${(t) => secondOf(t).slice(0, 5)} label=${say("clock")} />
-    ${duties.length > 1 && html`<div class="people" role="group" aria-label=${say("who_acts")}>${duties.map((one) => html`<button key=${one.duty_id} aria-pressed=${one.duty_id === duty.duty_id ? "true" : "false"} onClick=${() => onSwitch(one.duty_id)}>${one.name}</button>`)}</div>`}
+    ${duties.length > 1 && html`<div class="people" role="group" aria-label=${say("who_acts")}>${duties.map((one) => html`<button key=${one.duty_id} aria-pressed=${one.duty_id === duty.duty_id ? "true" : "false"} onClick=${() => onSwitch(one.duty_id)}>${calledOf(one)}</button>`)}</div>`}
   </header>`;
 }
 

@@ -12,7 +12,7 @@ import { actsFor } from "./acts.js";
 import { sound } from "./alarm.js";
 import { LineBar, NewMission, Subjects, Top, Undo } from "./bars.js";
 import { Driver } from "./driver.js";
-import { actingOf, recall, recallClock, refresh, settle, signsOn, switchTo } from "./duty.js";
+import { actingOf, begun, recall, recallClock, refresh, signsOn, switchTo } from "./duty.js";
 import { Pending } from "./entered.js";
 import { line, onLine, reopen, tidy, wake } from "./line.js";
 import { isNew, patientsOf } from "./mission.js";
@@ -111,7 +111,7 @@ class Crew extends Component {
   }
 
   switchTo = async (acting) => { this.setState({ known: await switchTo(this.state.known, acting), bar: null }, () => this.follow()); };
-  began = async () => { history.replaceState(null, "", "/crew/"); const known = await refresh(this.state.known); this.setState({ known: await settle({ ...known, acting: known.duties[known.duties.length - 1]?.duty_id }), adds: false }, () => this.follow()); };
+  began = async (who) => { history.replaceState(null, "", "/crew/"); this.setState({ known: await begun(await refresh(this.state.known), who), adds: false }, () => this.follow()); };
 
   // The patient that is looked at; who had a number of this phone's keeps their tab.
   shownOf(patients) {

@@ -3,6 +3,7 @@
 import { ask, own } from "../kit/api.js";
 import { setClock } from "../kit/clock.js";
 import { keep, kept } from "../kit/keep.js";
+import { both } from "../kit/language.js";
 
 // {enrolled, duties, acting}: as last known here, so that the page opens in a dead zone.
 export async function recall() {
@@ -29,10 +30,17 @@ export async function recallClock() {
   if (offset != null) setClock(Date.now() + offset);
 }
 
+// By spoken names a crew know each other: this phone alone keeps them, while they are on duty.
 export function settle(known) {
   const acting = known.duties.some((one) => one.duty_id === known.acting) ? known.acting : known.duties[known.duties.length - 1]?.duty_id ?? null;
-  return remember({ ...known, acting });
+  const names = Object.fromEntries(known.duties.map(({ name }) => [name, known.names?.[name] ?? {}]));
+  return remember({ ...known, acting, names, duties: known.duties.map((one) => ({ ...one, spoken: names[one.name] })) });
 }
+
+// Whoever has just signed on with this phone acts.
+export const begun = (known, who) =>
+  settle({ ...known, names: { ...known.names, [who.name]: who.spoken }, acting: known.duties[known.duties.length - 1]?.duty_id });
+export const calledOf = (duty) => both(duty.spoken) || duty.name;
 
 export const enrol = (code) => own("POST", "handset", { code });
 export const signOn = (unit) => own("POST", "duties", { unit_id: unit });

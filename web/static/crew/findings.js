@@ -56,7 +56,7 @@ export function Fast({ patient, acts, act, onClose }) {
 const SCALES = { lams: ["face", "arm", "grip"] };
 const POINTS = { "lams.face": 2, "lams.arm": 3, "lams.grip": 3 };
 
-export function Scale({ scale, patient, acts, act, onClose }) {
+export function Scale({ scale, patient, act, onClose }) {
   const [picked, setPicked] = useState({});
   const [at, setAt] = useState(null);
   const items = Object.entries(picked).map(([item, points]) => ({ item, points }));

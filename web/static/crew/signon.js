@@ -5,7 +5,7 @@ import { timeOf } from "../kit/clock.js";
 import { explain, Foot, LanguageSwitch } from "../kit/frame.js";
 import { html, useEffect, useState } from "../kit/html.js";
 import { both, say } from "../kit/language.js";
-import { enrol, session, signOff, signOn, signOut, unitNames } from "./duty.js";
+import { calledOf, enrol, session, signOff, signOn, signOut, unitNames } from "./duty.js";
 import { Sheet } from "./parts.js";
 
 const Frame = ({ title, children }) => html`<main class="begin">
@@ -70,7 +70,7 @@ export function SignOn({ duties, last, onDone, onCancel }) {
   useEffect(() => { session().then(setWho).catch((problem) => { setWho(null); if (problem.status !== 401) setWrong(explain(problem)); }); }, []);
   const pick = async (unit) => {
     setBusy(true);
-    try { await signOn(unit); onDone(); } catch (problem) {
+    try { await signOn(unit); onDone(who); } catch (problem) {
       setWrong(explain(problem));
       setBusy(false);
       if (problem.status === 401) setWho(null);
@@ -99,7 +99,7 @@ export function Duties({ known, onSwitch, onAdd, onEnded, onClose }) {
   return html`<${Sheet} title=${say("who_acts")} onClose=${onClose}>
     <ul class="duties">${known.duties.map((one) => html`<li key=${one.duty_id}>
       <button class="huge" aria-pressed=${one.duty_id === known.acting ? "true" : "false"} onClick=${() => onSwitch(one.duty_id)}>
-        <b>${one.name}</b><small>${one.unit_id} · ${say("since", { at: timeOf(one.began_at) })}</small></button>
+        <b>${calledOf(one)}</b><small>${one.unit_id} · ${say("since", { at: timeOf(one.began_at) })}</small></button>
       ${sure === one.duty_id ? html`<button class="grave" onClick=${() => end(one)}>${say("sign_off_sure")}</button>`
         : html`<button onClick=${() => setSure(one.duty_id)}>${say("sign_off")}</button>`}</li>`)}</ul>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}

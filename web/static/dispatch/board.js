@@ -80,7 +80,7 @@ class Board extends Component {
   take(board) {
     if (board) this.tellSeen(board.alarms);
     const heard = board ? Math.max(ms(board.as_of), this.state.heard ?? 0) : now();
-    this.setState({ ...(board ?? {}), ...(board ? { hasBoard: true } : {}), heard });
+    this.setState({ ...board, ...(board && { hasBoard: true }), heard });
     this.look();
   }
 

@@ -1,7 +1,7 @@
 // What is loud is seen and heard on every page of a hospital, whoever is looked at there.
 
 import { html, useEffect, useState } from "../kit/html.js";
-import { code, say } from "../kit/language.js";
+import { say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { Sounder } from "../kit/sound.js";
