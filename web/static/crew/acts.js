@@ -9,41 +9,62 @@ import { store } from "./files.js";
 export function actsFor(of) {
   const about = () => { const { duty, leg } = of(); return { duty, leg }; };
   const gateway = (patient, path, kind, code, body, more = {}) => act({
-    ...about(), lane: patient.encounter_id, service: "gateway", method: "POST", path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
+    ...about(), lane: patient.encounter_id, service: "gateway", method: "POST",
+    path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
   });
   const dispatch = (patient, path, kind, code, body, more = {}) => act({
-    ...about(), lane: patient.encounter_id, service: "dispatch", method: "POST", path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
+    ...about(), lane: patient.encounter_id, service: "dispatch", method: "POST",
+    path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
   });
   const upload = (patient, file, after) => act({
-    ...about(), lane: `file:${file.sha256}`, service: "gateway", path: `encounters/${patient.encounter_id}/attachments`, kind: "file", code: file.media_type, of: patient.encounter_id, file, after, body: null,
+    ...about(), lane: `file:${file.sha256}`, service: "gateway",
+    path: `encounters/${patient.encounter_id}/attachments`, kind: "file", code: file.media_type,
+    of: patient.encounter_id, file, after, body: null,
   });
 
   return {
     unit: (status, at) => act({
-      ...about(), lane: `unit:${of().unit}`, service: "dispatch", method: "POST", path: at === null ? `units/${of().unit}/stamps` : `legs/${of().leg}/stamps`,
-      late: `legs/${of().leg}/stamps`, kind: "stamp", code: status, body: { status }, undo: true, ...(at === null ? {} : { at }),
+      ...about(), lane: `unit:${of().unit}`, service: "dispatch", method: "POST",
+      path: at === null ? `units/${of().unit}/stamps` : `legs/${of().leg}/stamps`,
+      late: `legs/${of().leg}/stamps`, kind: "stamp", code: status, body: { status }, undo: true,
+      ...(at === null ? {} : { at }),
     }),
-    stamp: (patient, kind, at) => dispatch(patient, kind, kind, kind, { unit_id: of().unit }, { undo: true, ...(at ? { at } : {}) }),
-    finding: (patient, finding, present, at, more = {}) => gateway(patient, "findings", "finding", finding, { finding, present }, { ...(at ? { at } : {}), ...more }),
-    scale: (patient, scale, items, at) => gateway(patient, "scales", "scale", scale, { scale, items }, at ? { at } : {}),
-    vitals: (patient, vitals, at) => gateway(patient, "vitals", "vitals", "vitals", { vitals }, at ? { at } : {}),
-    treatment: (patient, treatment, dose, unit, at) => gateway(patient, "treatments", "treatment", treatment, { treatment, ...(dose == null ? {} : { dose, unit }) }, at ? { at } : {}),
-    background: (patient, background, teller, at) => gateway(patient, "background", "background", "background", { background, ...(teller ? { told_by: teller } : {}) }, at ? { at } : {}),
+    stamp: (patient, kind, at) => dispatch(
+      patient, kind, kind, kind, { unit_id: of().unit }, { undo: true, ...(at ? { at } : {}) }),
+    finding: (patient, finding, present, at, more = {}) => gateway(
+      patient, "findings", "finding", finding, { finding, present }, { ...(at ? { at } : {}), ...more }),
+    scale: (patient, scale, items, at) => gateway(
+      patient, "scales", "scale", scale, { scale, items }, at ? { at } : {}),
+    vitals: (patient, vitals, at) => gateway(
+      patient, "vitals", "vitals", "vitals", { vitals }, at ? { at } : {}),
+    treatment: (patient, treatment, dose, unit, at) => gateway(
+      patient, "treatments", "treatment", treatment,
+      { treatment, ...(dose == null ? {} : { dose, unit }) }, at ? { at } : {}),
+    background: (patient, background, teller, at) => gateway(
+      patient, "background", "background", "background",
+      { background, ...(teller ? { told_by: teller } : {}) }, at ? { at } : {}),
     level: (patient, level, reason) => gateway(patient, "level", "level", level, { level, reason }),
     // What it shows goes ahead, its picture follows under a lane of its own and holds nothing up.
     examination: async (patient, examination, shows, picture, at) => {
       const file = picture ? await store(picture) : null;
       const key = newKey();
-      await gateway(patient, "examinations", "examination", examination, { examination, shows: [shows], ...(file ? { attachments: [file] } : {}) }, { key, ...(at ? { at } : {}) });
+      await gateway(
+        patient, "examinations", "examination", examination,
+        { examination, shows: [shows], ...(file ? { attachments: [file] } : {}) },
+        { key, ...(at ? { at } : {}) });
       if (file) await upload(patient, file, key);
     },
-    retract: (patient, one, reason) => gateway(patient, "retractions", "retraction", one.key, { observation: one.kind, observation_id: one.key, reason }),
+    retract: (patient, one, reason) => gateway(
+      patient, "retractions", "retraction", one.key, { observation: one.kind, observation_id: one.key, reason }),
     attach: (patient, device) => dispatch(patient, "devices", "attach", device, { device_id: device }),
     detach: (patient, device) => dispatch(patient, `devices/${device}/detached`, "detach", device, {}),
     // No act: which monitors the gateway hears, and what they last said.
-    heard: (patient) => ask("gateway", "GET", `encounters/${patient.encounter_id}/devices`, undefined, { headers: { "green-channel-duty": of().duty } }),
-    person: (patient, told) => dispatch(patient, "patient", "person", "person", { patient: told }, { method: "PUT" }),
-    handOn: (patient, to, reason) => dispatch(patient, "handed-to-unit", "handed", to, { unit_id: of().unit, to_unit_id: to, reason }, { undo: true }),
+    heard: (patient) => ask("gateway", "GET", `encounters/${patient.encounter_id}/devices`, undefined,
+      { headers: { "green-channel-duty": of().duty } }),
+    person: (patient, told) => dispatch(
+      patient, "patient", "person", "person", { patient: told }, { method: "PUT" }),
+    handOn: (patient, to, reason) => dispatch(
+      patient, "handed-to-unit", "handed", to, { unit_id: of().unit, to_unit_id: to, reason }, { undo: true }),
     outcome: async (patient, outcome, refusal, signature) => {
       const file = signature ? await store(signature) : null;
       const key = newKey();
@@ -55,12 +76,15 @@ export function actsFor(of) {
     another: (incident, patient, mother) => {
       const made = `new-${newKey()}`;
       return act({
-        ...about(), lane: made, makes: made, service: "dispatch", method: "POST", path: `incidents/${incident}/encounters`, kind: "another", code: mother ? "newborn" : "found",
+        ...about(), lane: made, makes: made, service: "dispatch", method: "POST",
+        path: `incidents/${incident}/encounters`, kind: "another", code: mother ? "newborn" : "found",
         body: { patient, ...(mother ? { mother_id: mother } : {}) },
       }).then(() => made);
     },
     cannot: (patient, name) => note({ lane: patient.encounter_id, kind: "cannot", code: name, path: "", body: {} }),
-    reopen: (patient, name) => line.acts().filter((one) => one.lane === patient.encounter_id && one.kind === "cannot" && one.code === name).forEach(unnote),
+    reopen: (patient, name) => line.acts()
+      .filter((one) => one.lane === patient.encounter_id && one.kind === "cannot" && one.code === name)
+      .forEach(unnote),
     now: isoNow,
   };
 }

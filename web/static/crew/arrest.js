@@ -16,8 +16,13 @@ export function Arrest({ patient, acts, act, onSheet }) {
   // A caller may have told of it before anybody was there.
   const wasTold = began || (patient.patient?.complaint === "cardiac_arrest" && !back);
   return html`<div class="arrest">
-    ${began ? html`<button class="arrest-on" onClick=${() => onSheet("arrest")}><b>${say("arrest_on")} <${Since} at=${began.at} /></b><small>${say("since", { at: secondOf(began.at) })}</small></button>`
-      : html`<${Twice} text=${say("arrest")} armed=${say("arrest_again")} onDone=${() => act.finding(patient, "cardiac_arrest", true)} />`}
+    ${began
+      ? html`<button class="arrest-on" onClick=${() => onSheet("arrest")}>
+          <b>${say("arrest_on")} <${Since} at=${began.at} /></b>
+          <small>${say("since", { at: secondOf(began.at) })}</small>
+        </button>`
+      : html`<${Twice} text=${say("arrest")} armed=${say("arrest_again")}
+          onDone=${() => act.finding(patient, "cardiac_arrest", true)} />`}
     ${wasTold && html`<button class="rosc" onClick=${() => rosc(patient, act)}>${say("rosc")}</button>`}
     ${back && html`<p class="is-known" role="status"><b>ROSC ✓</b> ${secondOf(back.at)}</p>`}
   </div>`;
@@ -33,9 +38,12 @@ export function ArrestOn({ patient, acts, act, onSheet, onClose }) {
     onClose();
   };
   return html`<${Sheet} title=${say("arrest_on")} onClose=${onClose}>
-    <p class="over"><b><${Since} at=${run[0].at} /></b> · ${say("since", { at: secondOf(run[0].at) })} · ${say("arrest_goes_on")}</p>
+    <p class="over">
+      <b><${Since} at=${run[0].at} /></b> · ${say("since", { at: secondOf(run[0].at) })} · ${say("arrest_goes_on")}
+    </p>
     <button class="primary huge" onClick=${done}>${say("rosc")}</button>
     <button class="huge" onClick=${() => onSheet("outcome")}>${say("arrest_outcome")}</button>
-    <${Choice} name="why" label=${say("arrest_was_none")} options=${REASONS_BACK.map((why) => [why, say(`back.${why}`)])} onPick=${takeBack} />
+    <${Choice} name="why" label=${say("arrest_was_none")}
+      options=${REASONS_BACK.map((why) => [why, say(`back.${why}`)])} onPick=${takeBack} />
   </${Sheet}>`;
 }

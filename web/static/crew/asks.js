@@ -7,7 +7,10 @@ import { asked, entered, findingOf } from "./mission.js";
 import { Choice } from "./parts.js";
 
 // How an item is answered. What stands in none of these is a finding.
-const VITALS = ["heart_rate", "respiratory_rate", "spo2", "blood_pressure", "systolic_bp", "diastolic_bp", "temperature", "blood_glucose", "potassium", "fetal_heart_rate", "pain", "gcs_eye", "gcs_verbal", "gcs_motor", "gcs"];
+const VITALS = [
+  "heart_rate", "respiratory_rate", "spo2", "blood_pressure", "systolic_bp", "diastolic_bp", "temperature",
+  "blood_glucose", "potassium", "fetal_heart_rate", "pain", "gcs_eye", "gcs_verbal", "gcs_motor", "gcs"
+];
 const SCALES = ["lams", "race", "fast_ed", "pews"];
 const FAST = ["facial_droop", "arm_drift", "abnormal_speech"];
 const PEOPLE = ["age", "gestation", "pregnancy", "birth_time"];
@@ -19,42 +22,80 @@ const named = (name) => (isNamed(name) ? item(name) : say(`item.${name}`));
 
 function Fast({ patient, acts, act }) {
   const yes = (name) => findingOf(acts, patient.encounter_id, name);
-  return html`<section class="ask fast"><h3>${say("ask.fast")}</h3>
+  return html`<section class="ask fast">
+    <h3>${say("ask.fast")}</h3>
     ${FAST.map((name) => html`<${Choice} key=${name} name=${name} label=${say(`fast.${name}`)} is=${yes(name)}
-      options=${[[true, say(`fast.${name}.yes`)], [false, say(`fast.${name}.no`)]]} onPick=${(present) => act.finding(patient, name, present)} />`)}</section>`;
+      options=${[[true, say(`fast.${name}.yes`)], [false, say(`fast.${name}.no`)]]}
+      onPick=${(present) => act.finding(patient, name, present)} />`)}
+  </section>`;
 }
 
 function One({ name, patient, acts, act, onSheet }) {
   const pass = () => act.cannot(patient, name);
   const cannot = [null, say("cannot")];
   if (name === "ecg_12_lead") {
-    return html`<section class="ask" data-ask=${name}><${Choice} name=${name} label=${say("ask.ecg")} onPick=${(shows) => (shows === null ? pass() : shows === "photo" ? onSheet("ecg") : act.examination(patient, "ecg_12_lead", shows))}
-      options=${[["st_elevation", say("ecg.up")], ["no_st_elevation", say("ecg.none")], ["not_readable", say("ecg.unreadable")], ["photo", say("ecg.photo")], cannot]} /></section>`;
+    return html`<section class="ask" data-ask=${name}>
+      <${Choice} name=${name} label=${say("ask.ecg")}
+        onPick=${(shows) => (shows === null ? pass()
+          : shows === "photo" ? onSheet("ecg") : act.examination(patient, "ecg_12_lead", shows))}
+        options=${[
+          ["st_elevation", say("ecg.up")],
+          ["no_st_elevation", say("ecg.none")],
+          ["not_readable", say("ecg.unreadable")],
+          ["photo", say("ecg.photo")],
+          cannot
+        ]} />
+    </section>`;
   }
   if (name === "on_oxygen" || name === "oxygen") {
-    return html`<section class="ask" data-ask=${name}><${Choice} name=${name} label=${say("ask.oxygen")} onPick=${(is) => (is === null ? pass() : act.vitals(patient, { on_oxygen: is }))}
-      options=${[[true, say("oxygen_yes")], [false, say("oxygen_no")], cannot]} /></section>`;
+    return html`<section class="ask" data-ask=${name}>
+      <${Choice} name=${name} label=${say("ask.oxygen")}
+        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { on_oxygen: is }))}
+        options=${[[true, say("oxygen_yes")], [false, say("oxygen_no")], cannot]} />
+    </section>`;
   }
   if (name === "consciousness") {
-    return html`<section class="ask" data-ask=${name}><${Choice} name=${name} label=${say("ask.consciousness")} onPick=${(is) => (is === null ? pass() : act.vitals(patient, { consciousness: is }))}
-      options=${[..."ACVPU"].map((word) => [word, `${word} ${say(`acvpu.${word}`)}`]).concat([cannot])} /></section>`;
+    return html`<section class="ask" data-ask=${name}>
+      <${Choice} name=${name} label=${say("ask.consciousness")}
+        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { consciousness: is }))}
+        options=${[..."ACVPU"].map((word) => [word, `${word} ${say(`acvpu.${word}`)}`]).concat([cannot])} />
+    </section>`;
   }
-  const sheet = SCALES.includes(name) ? name : name === "last_known_well" ? "well" : PEOPLE.includes(name) ? "person" : null;
+  const sheet = SCALES.includes(name) ? name
+    : name === "last_known_well" ? "well" : PEOPLE.includes(name) ? "person" : null;
   if (sheet) {
-    return html`<section class="ask" data-ask=${name}><${Choice} name=${name} label=${say(name === "last_known_well" ? "ask.well" : "ask.measure", { what: named(name) })} onPick=${(what) => (what ? onSheet(sheet) : pass())}
-      options=${[["enter", say("enter_value"), "primary"], [null, say("not_known")]]} /></section>`;
+    return html`<section class="ask" data-ask=${name}>
+      <${Choice} name=${name}
+        label=${say(name === "last_known_well" ? "ask.well" : "ask.measure", { what: named(name) })}
+        onPick=${(what) => (what ? onSheet(sheet) : pass())}
+        options=${[["enter", say("enter_value"), "primary"], [null, say("not_known")]]} />
+    </section>`;
   }
-  return html`<section class="ask" data-ask=${name}><${Choice} name=${name} label=${say("ask.finding", { what: named(name) })} is=${findingOf(acts, patient.encounter_id, name)}
-    onPick=${(is) => (is === null ? pass() : act.finding(patient, name, is))} options=${[[true, say("there_is")], [false, say("there_is_not")], [null, say("not_known")]]} /></section>`;
+  return html`<section class="ask" data-ask=${name}>
+    <${Choice} name=${name} label=${say("ask.finding", { what: named(name) })}
+      is=${findingOf(acts, patient.encounter_id, name)}
+      onPick=${(is) => (is === null ? pass() : act.finding(patient, name, is))}
+      options=${[[true, say("there_is")], [false, say("there_is_not")], [null, say("not_known")]]} />
+  </section>`;
 }
 
 // What has to be measured, in one card: each is typed in one sheet, or said to be unmeasurable in one tap.
 function Measure({ names, patient, act, onSheet }) {
   const of = names.flatMap((name) => NUMBERS[name] ?? [name]);
   const each = Object.fromEntries(of.map((name) => [name, "unmeasurable"]));
-  return html`<section class="ask" data-ask="measure"><${Choice} name="measure" label=${say("ask.measures", { what: names.map(named).join(say("comma")) })}
-    onPick=${(what) => { if (what === "enter") onSheet("vitals", of[0]); else if (what === "unmeasurable") act.vitals(patient, each); else for (const name of names) act.cannot(patient, name); }}
-    options=${[["enter", say("enter_value"), "primary"], ...(names.length === 1 ? [["unmeasurable", say("unmeasurable")]] : []), [null, say("not_possible")]]} /></section>`;
+  return html`<section class="ask" data-ask="measure">
+    <${Choice} name="measure" label=${say("ask.measures", { what: names.map(named).join(say("comma")) })}
+      onPick=${(what) => {
+        if (what === "enter") onSheet("vitals", of[0]);
+        else if (what === "unmeasurable") act.vitals(patient, each);
+        else for (const name of names) act.cannot(patient, name);
+      }}
+      options=${[
+        ["enter", say("enter_value"), "primary"],
+        ...(names.length === 1 ? [["unmeasurable", say("unmeasurable")]] : []),
+        [null, say("not_possible")]
+      ]} />
+  </section>`;
 }
 
 // What the monitor has lost, and what has to be measured or looked at: the service's own words. That
@@ -67,11 +108,14 @@ function Words({ text, lost, patient, act, onSheet }) {
     ...(lost ? [] : [["ecg", say("pad.ecg")], ["findings", say("pad.findings")]]),
     [null, say("not_possible")],
   ];
-  return html`<section class=${lost ? "ask lost" : "ask"} data-ask="words"><${Choice} label=${both(text)} name="words" options=${options} onPick=${(what) => {
-    if (what === "off") act.finding(patient, "cardiac_arrest", false);
-    else if (what) onSheet(what);
-    else act.cannot(patient, `words:${text.en}`);
-  }} /></section>`;
+  return html`<section class=${lost ? "ask lost" : "ask"} data-ask="words">
+    <${Choice} label=${both(text)} name="words" options=${options}
+      onPick=${(what) => {
+        if (what === "off") act.finding(patient, "cardiac_arrest", false);
+        else if (what) onSheet(what);
+        else act.cannot(patient, `words:${text.en}`);
+      }} />
+  </section>`;
 }
 
 // What was answered here since the service last asked is asked no more, also while nothing can be sent.
@@ -81,7 +125,8 @@ function isAnswered(patient, acts, name) {
   const of = NUMBERS[name] ?? [name === "oxygen" ? "on_oxygen" : name];
   // A value that the service does not use is no answer.
   const says = (one) => of.some((each) => each in one.body.vitals && !one.answer?.invalid?.includes(each));
-  const found = entered(acts, id, (one) => (one.code === name && one.kind !== "cannot") || (one.kind === "vitals" && says(one)));
+  const found = entered(acts, id, (one) => (one.code === name && one.kind !== "cannot")
+    || (one.kind === "vitals" && says(one)));
   return found && (found.state !== "done" || ms(found.at) >= after - 60_000);
 }
 
@@ -96,10 +141,16 @@ export function Asks({ patient, acts, act, onSheet }) {
   const unknown = items.filter((name) => passed(name));
   if (!open.length && !loud.length && !isFast && !unknown.length) return null;
   return html`<section class="asks" aria-label=${say("asked")} lang=${language() === "zh" ? "zh-CN" : "en"}>
-    ${loud.map(({ text, lost }) => html`<${Words} key=${text.en} text=${text} lost=${lost} patient=${patient} act=${act} onSheet=${onSheet} />`)}
+    ${loud.map(({ text, lost }) => html`<${Words} key=${text.en} text=${text} lost=${lost}
+      patient=${patient} act=${act} onSheet=${onSheet} />`)}
     ${isFast && html`<${Fast} patient=${patient} acts=${acts} act=${act} />`}
-    ${open.some(isMeasured) && html`<${Measure} names=${open.filter(isMeasured)} patient=${patient} act=${act} onSheet=${onSheet} />`}
-    ${open.filter((name) => !isMeasured(name)).map((name) => html`<${One} key=${name} name=${name} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />`)}
-    ${unknown.length > 0 && html`<p class="unknowns">${say("asked_unknown")}: ${unknown.map((name) => html`<button key=${name} class="quiet" onClick=${() => act.reopen(patient, name)}>${named(name)}</button>`)}</p>`}
+    ${open.some(isMeasured) && html`<${Measure} names=${open.filter(isMeasured)}
+      patient=${patient} act=${act} onSheet=${onSheet} />`}
+    ${open.filter((name) => !isMeasured(name)).map((name) => html`<${One} key=${name} name=${name}
+      patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />`)}
+    ${unknown.length > 0 && html`<p class="unknowns">
+      ${say("asked_unknown")}: ${unknown.map((name) => html`
+        <button key=${name} class="quiet" onClick=${() => act.reopen(patient, name)}>${named(name)}</button>`)}
+    </p>`}
   </section>`;
 }

@@ -17,11 +17,22 @@ export function Top({ duty, duties, acts, onDuties, onSwitch, onPending }) {
   const waits = waiting(acts).length;
   const no = refused(acts).length;
   return html`<header class="top"><h1 class="unseen">${say("page_name")}</h1>
-    ${duty && html`<button class="who" onClick=${onDuties}><b>${duty.unit_id}</b><small>${calledOf(duty)}</small><span class="unseen">${say("who_is")}</span></button>`}
-    ${(waits > 0 || no > 0) && html`<button class=${`pending ${no ? "is-refused" : ""}`} onClick=${onPending}>${no > 0 ? html`<b>${say("refused_n", { n: no })}</b>` : null}${waits > 0 ? html`<span>${say("waiting_n", { n: waits })}</span>` : null}</button>`}
+    ${duty && html`<button class="who" onClick=${onDuties}>
+      <b>${duty.unit_id}</b>
+      <small>${calledOf(duty)}</small>
+      <span class="unseen">${say("who_is")}</span>
+    </button>`}
+    ${(waits > 0 || no > 0) && html`<button class=${`pending ${no ? "is-refused" : ""}`} onClick=${onPending}>
+      ${no > 0 ? html`<b>${say("refused_n", { n: no })}</b>` : null}
+      ${waits > 0 ? html`<span>${say("waiting_n", { n: waits })}</span>` : null}
+    </button>`}
     <${LanguageSwitch} />
     <${Ticking} kind="clock" of=${(t) => secondOf(t).slice(0, 5)} label=${say("clock")} />
-    ${duties.length > 1 && html`<div class="people" role="group" aria-label=${say("who_acts")}>${duties.map((one) => html`<button key=${one.duty_id} aria-pressed=${one.duty_id === duty.duty_id ? "true" : "false"} onClick=${() => onSwitch(one.duty_id)}>${calledOf(one)}</button>`)}</div>`}
+    ${duties.length > 1 && html`<div class="people" role="group" aria-label=${say("who_acts")}>
+      ${duties.map((one) => html`<button key=${one.duty_id}
+        aria-pressed=${one.duty_id === duty.duty_id ? "true" : "false"}
+        onClick=${() => onSwitch(one.duty_id)}>${calledOf(one)}</button>`)}
+    </div>`}
   </header>`;
 }
 
@@ -29,25 +40,39 @@ export function Top({ duty, duties, acts, onDuties, onSwitch, onPending }) {
 export function LineBar({ isCut, at, problem }) {
   if (!isCut && !problem) return null;
   const text = (t) => (at ? say("cut", { at: secondOf(at), span: span(t - at) }) : say("cut_never"));
-  return html`<div class="line-bar" role="alert">${problem ? html`<b>${problem}</b>` : html`<${Ticking} of=${text} />`}<small>${say("cut_keeps")}</small></div>`;
+  return html`<div class="line-bar" role="alert">
+    ${problem ? html`<b>${problem}</b>` : html`<${Ticking} of=${text} />`}
+    <small>${say("cut_keeps")}</small>
+  </div>`;
 }
 
 const EDGE = 10;
 
 // A tab for the unit, and one for each patient.
 export function Subjects({ patients, shown, onShow, onAnother }) {
-  const tabs = [["unit", say("vehicle"), { class: "of-unit" }], ...patients.map((one, n) => [one.encounter_id,
-    html`<${Shape} level=${one.level} size=${28} /><span>${patients.length > 1 ? `${n + 1} · ` : ""}${personOf(one.patient)}<small>${one.isEarlier ? `${say("earlier_call")} · ` : ""}${problemOf(one.patient)}</small></span>`,
-    { class: one.level, "data-tab": one.encounter_id }])];
+  const tabs = [
+    ["unit", say("vehicle"), { class: "of-unit" }],
+    ...patients.map((one, n) => [
+      one.encounter_id,
+      html`<${Shape} level=${one.level} size=${28} />
+        <span>
+          ${patients.length > 1 ? `${n + 1} · ` : ""}${personOf(one.patient)}
+          <small>${one.isEarlier ? `${say("earlier_call")} · ` : ""}${problemOf(one.patient)}</small>
+        </span>`,
+      { class: one.level, "data-tab": one.encounter_id }
+    ])
+  ];
   const strip = useRef();
   // The chosen tab is seen, also where there are more than fit.
   useEffect(() => {
     const tab = strip.current.querySelector("[aria-selected=true]");
     const list = tab?.parentNode.getBoundingClientRect();
     const box = tab?.getBoundingClientRect();
-    if (tab && (box.left < list.left || box.right > list.right)) tab.parentNode.scrollLeft += box.left - list.left - EDGE;
+    if (tab && (box.left < list.left || box.right > list.right))
+      tab.parentNode.scrollLeft += box.left - list.left - EDGE;
   }, [shown, patients.length]);
-  return html`<nav ref=${strip} class="main-tabs" aria-label=${say("patients")}><${Tabs} of="subject" label=${say("patients")} tabs=${tabs} chosen=${shown} onChoose=${onShow} />
+  return html`<nav ref=${strip} class="main-tabs" aria-label=${say("patients")}>
+    <${Tabs} of="subject" label=${say("patients")} tabs=${tabs} chosen=${shown} onChoose=${onShow} />
     ${onAnother && html`<button class="plus" aria-label=${say("another")} onClick=${onAnother}>＋</button>`}
   </nav>`;
 }
@@ -56,15 +81,30 @@ function Held({ one }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
   return html`<div class="held" data-held=${one.kind} role="status">
-    <p><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time> <small><${Ticking} of=${() => say("sends_in", { n: Math.max(0, Math.ceil((one.until - Date.now()) / 1000)) })} /></small></p>
-    <div class="row-of"><button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
-      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>${say("earlier")}</button>
-      <button onClick=${() => sendNow(one)}>${say("send_now")}</button></div>
-    ${isOpen && html`<${When} at=${at} onAt=${(next) => { setAt(next); moveTo(one, next ?? new Date(now()).toISOString()); }} />`}
+    <p>
+      <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time> <small>
+        <${Ticking} of=${() => say("sends_in", {
+          n: Math.max(0, Math.ceil((one.until - Date.now()) / 1000))
+        })} />
+      </small>
+    </p>
+    <div class="row-of">
+      <button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
+      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
+        ${say("earlier")}
+      </button>
+      <button onClick=${() => sendNow(one)}>${say("send_now")}</button>
+    </div>
+    ${isOpen && html`<${When} at=${at} onAt=${(next) => {
+      setAt(next);
+      moveTo(one, next ?? new Date(now()).toISOString());
+    }} />`}
   </div>`;
 }
 
-export const Undo = ({ acts }) => html`<div class="undo-bar">${acts.filter((one) => one.state === "held").slice(-2).map((one) => html`<${Held} key=${one.place} one=${one} />`)}</div>`;
+export const Undo = ({ acts }) => html`<div class="undo-bar">
+  ${acts.filter((one) => one.state === "held").slice(-2).map((one) => html`<${Held} key=${one.place} one=${one} />`)}
+</div>`;
 
 // A new mission, over everything else.
 export function NewMission({ mission, patients, onTake }) {
@@ -77,11 +117,26 @@ export function NewMission({ mission, patients, onTake }) {
   }, []);
   const where = mission.incident?.location;
   const still = aboard(patients).filter((one) => one.isEarlier);
-  return html`<dialog ref=${box} class="new-mission" role="alertdialog" aria-label=${say("new_mission")} onCancel=${(event) => event.preventDefault()}>
+  return html`<dialog ref=${box} class="new-mission" role="alertdialog" aria-label=${say("new_mission")}
+    onCancel=${(event) => event.preventDefault()}>
     <h1>${say("new_mission")}</h1>
     <p class="where">${where?.address || (where ? `${where.latitude}, ${where.longitude}` : say("place_unknown"))}</p>
-    <ul>${patients.filter((one) => !one.isEarlier).map((one) => html`<li key=${one.encounter_id}><${Shape} level=${one.level} size=${40} /><span>${problemOf(one.patient)} · ${personOf(one.patient)}${one.patient.precautions?.length ? html`<b class="guard">${one.patient.precautions.map((each) => code("precautions", each)).join(say("comma"))}</b>` : null}</span></li>`)}</ul>
-    ${still.length > 0 && html`<p class="guard">${say("earlier_aboard", { who: still.map((one) => personOf(one.patient)).join(say("comma")) })}</p>`}
+    <ul>
+      ${patients.filter((one) => !one.isEarlier).map((one) => html`<li key=${one.encounter_id}>
+        <${Shape} level=${one.level} size=${40} />
+        <span>
+          ${problemOf(one.patient)} · ${personOf(one.patient)}
+          ${one.patient.precautions?.length
+            ? html`<b class="guard">
+                ${one.patient.precautions.map((each) => code("precautions", each)).join(say("comma"))}
+              </b>`
+            : null}
+        </span>
+      </li>`)}
+    </ul>
+    ${still.length > 0 && html`<p class="guard">
+      ${say("earlier_aboard", { who: still.map((one) => personOf(one.patient)).join(say("comma")) })}
+    </p>`}
     <button class="primary huge" data-stamp="acknowledged" onClick=${onTake}>${say("take_mission")}</button>
   </dialog>`;
 }

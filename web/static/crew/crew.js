@@ -30,9 +30,16 @@ const DUTIES_MS = 60_000;
 class Crew extends Component {
   constructor() {
     super();
-    this.state = { known: null, mission: null, at: null, isCut: false, problem: "", acts: [], names: {}, shown: null, sheet: null, bar: null, adds: signsOn() };
+    this.state = {
+      known: null, mission: null, at: null, isCut: false, problem: "", acts: [], names: {},
+      shown: null, sheet: null, bar: null, adds: signsOn()
+    };
     line.heard = () => (this.isFresh() ? { leg: this.state.mission?.leg?.leg_id ?? null, at: this.state.at } : null);
-    this.act = actsFor(() => ({ duty: this.state.known.acting, unit: actingOf(this.state.known).unit_id, leg: this.state.mission?.leg?.leg_id ?? null }));
+    this.act = actsFor(() => ({
+      duty: this.state.known.acting,
+      unit: actingOf(this.state.known).unit_id,
+      leg: this.state.mission?.leg?.leg_id ?? null
+    }));
   }
 
   async componentDidMount() {
@@ -58,7 +65,10 @@ class Crew extends Component {
       this.setState({ known }, () => this.follow());
     } catch (problem) {
       if (!problem.isAway) this.setState({ problem: explain(problem) });
-      else this.setState(({ known }) => ({ isCut: true, known: known.enrolled === null ? { ...known, enrolled: undefined } : known }));
+      else this.setState(({ known }) => ({
+        isCut: true,
+        known: known.enrolled === null ? { ...known, enrolled: undefined } : known
+      }));
     }
   }
 
@@ -77,11 +87,14 @@ class Crew extends Component {
       return;
     }
     // Another unit has other patients: those of the one before are not shown as its own.
-    if (this.state.mission && this.state.mission.unit.unit_id !== duty.unit_id) this.setState({ mission: null, at: null, sheet: null, problem: "" });
+    if (this.state.mission && this.state.mission.unit.unit_id !== duty.unit_id) this.setState({
+      mission: null, at: null, sheet: null, problem: ""
+    });
     const copy = await kept("copies", "mission");
     if (copy?.unit === duty.unit_id && !this.state.mission) this.setState({ mission: copy.mission, at: copy.at });
     const headers = { "green-channel-duty": duty.duty_id };
-    this.end = poll("dispatch", `units/${duty.unit_id}/mission`, MISSION_MS, (mission) => this.take(duty, mission), (problem) => this.lose(problem), headers);
+    this.end = poll("dispatch", `units/${duty.unit_id}/mission`, MISSION_MS,
+      (mission) => this.take(duty, mission), (problem) => this.lose(problem), headers);
     ask("dispatch", "GET", "facility-names", undefined, { headers }).then((list) => {
       const names = Object.fromEntries(list.map((one) => [one.facility_id, one.name]));
       this.setState({ names });
@@ -98,11 +111,15 @@ class Crew extends Component {
 
   // A phone that slept, or a line that hangs: what is shown grows old without anybody saying so.
   isFresh = () => this.state.at !== null && now() - this.state.at < OLD_MS;
-  grow() { if (this.end && this.state.at !== null && !this.isFresh() && !this.state.isCut) this.setState({ isCut: true }); }
+  grow() {
+    if (this.end && this.state.at !== null && !this.isFresh() && !this.state.isCut) this.setState({ isCut: true });
+  }
 
   lose(problem) {
     if (problem.isAway) this.setState({ isCut: true });
-    else if (problem.status === 404) this.setState({ problem: say("unit_unknown"), mission: null, at: null, sheet: null, isCut: false });
+    else if (problem.status === 404) this.setState({
+      problem: say("unit_unknown"), mission: null, at: null, sheet: null, isCut: false
+    });
     else if (problem.status === 401 || problem.status === 403) {
       this.setState({ problem: say("duty_over") });
       this.look();
@@ -110,8 +127,13 @@ class Crew extends Component {
     else this.setState({ problem: explain(problem) });
   }
 
-  switchTo = async (acting) => { this.setState({ known: await switchTo(this.state.known, acting), bar: null }, () => this.follow()); };
-  began = async (who) => { history.replaceState(null, "", "/crew/"); this.setState({ known: await begun(await refresh(this.state.known), who), adds: false }, () => this.follow()); };
+  switchTo = async (acting) => {
+    this.setState({ known: await switchTo(this.state.known, acting), bar: null }, () => this.follow());
+  };
+  began = async (who) => {
+    history.replaceState(null, "", "/crew/");
+    this.setState({ known: await begun(await refresh(this.state.known), who), adds: false }, () => this.follow());
+  };
 
   // The patient that is looked at; who had a number of this phone's keeps their tab.
   shownOf(patients) {
@@ -125,11 +147,23 @@ class Crew extends Component {
 
   render(_, { known, mission, at, isCut, problem, acts, names, sheet, bar, adds }) {
     if (known === null) return html`<main class="begin"><p>${say("loading")}</p></main>`;
-    if (known.enrolled === undefined) return html`<main class="begin"><h1>${say("green_channel")}</h1><p role="alert">${say("first_line")}</p><button class="huge" onClick=${() => this.look()}>${say("try_again")}</button></main>`;
+    if (known.enrolled === undefined) return html`<main class="begin">
+      <h1>${say("green_channel")}</h1>
+      <p role="alert">${say("first_line")}</p>
+      <button class="huge" onClick=${() => this.look()}>${say("try_again")}</button>
+    </main>`;
     if (known.enrolled === null) return html`<main class="begin"><p>${say("loading")}</p></main>`;
     if (!known.enrolled) return html`<${Enrol} onDone=${() => this.look()} />`;
     const duty = actingOf(known);
-    if (!duty || adds) return html`${acts.some((one) => one.state !== "done") && html`<${Top} duties=${[]} acts=${acts} onPending=${() => this.setState({ bar: "pending" })} />${bar === "pending" && html`<${Pending} acts=${acts} onClose=${() => this.setState({ bar: null })} />`}`}<${SignOn} duties=${known.duties} last=${mission?.unit?.unit_id} onDone=${this.began} onCancel=${duty ? () => { history.replaceState(null, "", "/crew/"); this.setState({ adds: false }); } : null} />`;
+    if (!duty || adds) return html`
+      ${acts.some((one) => one.state !== "done") && html`
+        <${Top} duties=${[]} acts=${acts} onPending=${() => this.setState({ bar: "pending" })} />
+        ${bar === "pending" && html`<${Pending} acts=${acts} onClose=${() => this.setState({ bar: null })} />`}`}
+      <${SignOn} duties=${known.duties} last=${mission?.unit?.unit_id} onDone=${this.began}
+        onCancel=${duty ? () => {
+          history.replaceState(null, "", "/crew/");
+          this.setState({ adds: false });
+        } : null} />`;
     const patients = patientsOf(mission, acts);
     const shown = this.shownOf(patients);
     const selected = patients.find((one) => one.encounter_id === shown) ?? patients[0];
@@ -140,21 +174,41 @@ class Crew extends Component {
     const Asked = sheet && SHEETS[sheet.name];
     const whose = sheet && selected && sheet.name !== "another" ? whoseOf(selected, patients, mission) : null;
     return html`
-      <div class="above"><${Top} duty=${duty} duties=${known.duties} onSwitch=${this.switchTo} acts=${acts} onDuties=${() => this.setState({ bar: "duties" })} onPending=${() => this.setState({ bar: "pending" })} />
-      <${LineBar} isCut=${isCut} at=${at} problem=${problem} /></div>
-      ${mission && html`<${Subjects} patients=${patients} shown=${shown} onShow=${(id) => this.setState({ shown: id })} onAnother=${mission.incident ? () => open("another") : null} />`}
+      <div class="above">
+        <${Top} duty=${duty} duties=${known.duties} onSwitch=${this.switchTo} acts=${acts}
+          onDuties=${() => this.setState({ bar: "duties" })} onPending=${() => this.setState({ bar: "pending" })} />
+        <${LineBar} isCut=${isCut} at=${at} problem=${problem} />
+      </div>
+      ${mission && html`<${Subjects} patients=${patients} shown=${shown}
+        onShow=${(id) => this.setState({ shown: id })}
+        onAnother=${mission.incident ? () => open("another") : null} />`}
       <main class=${`crew ${shown === "unit" ? "shows-unit" : "shows-patient"}`}>
-        <div class="of-unit">${mission ? html`<${Driver} mission=${mission} acts=${acts} patients=${patients.filter((one) => !one.outcome)} names=${names} onStamp=${(status, when) => this.act.unit(status, when)} />`
-          : html`<section class="nothing"><h2>${say(problem ? "no_mission" : "loading")}</h2></section>`}</div>
-        <div class="of-patient">${selected ? html`<${Patient} key=${selected.encounter_id} patient=${selected} acts=${acts} names=${names} eta=${eta} act=${this.act} onSheet=${open} />`
-          : html`<section class="nothing"><p>${say("no_patient")}</p></section>`}</div>
+        <div class="of-unit">
+          ${mission
+            ? html`<${Driver} mission=${mission} acts=${acts} patients=${patients.filter((one) => !one.outcome)}
+                names=${names} onStamp=${(status, when) => this.act.unit(status, when)} />`
+            : html`<section class="nothing"><h2>${say(problem ? "no_mission" : "loading")}</h2></section>`}
+        </div>
+        <div class="of-patient">
+          ${selected
+            ? html`<${Patient} key=${selected.encounter_id} patient=${selected} acts=${acts} names=${names}
+                eta=${eta} act=${this.act} onSheet=${open} />`
+            : html`<section class="nothing"><p>${say("no_patient")}</p></section>`}
+        </div>
       </main>
       <${Foot} />
       <${Undo} acts=${acts} />
-      ${Asked && (selected || sheet.name === "another") && html`<${Whose.Provider} value=${whose}><${Asked} key=${sheet.name} patient=${selected} patients=${patients} mission=${mission} names=${names} duties=${known.duties} acts=${acts} act=${this.act} about=${sheet.about} onSheet=${open} onMade=${(made) => this.setState({ shown: made })} onClose=${() => this.setState({ sheet: null })} /></${Whose.Provider}>`}
-      ${bar === "duties" && html`<${Duties} known=${known} onSwitch=${this.switchTo} onAdd=${() => this.setState({ bar: null, adds: true })} onEnded=${() => this.look()} onClose=${() => this.setState({ bar: null })} />`}
+      ${Asked && (selected || sheet.name === "another") && html`<${Whose.Provider} value=${whose}>
+        <${Asked} key=${sheet.name} patient=${selected} patients=${patients} mission=${mission} names=${names}
+          duties=${known.duties} acts=${acts} act=${this.act} about=${sheet.about} onSheet=${open}
+          onMade=${(made) => this.setState({ shown: made })} onClose=${() => this.setState({ sheet: null })} />
+      </${Whose.Provider}>`}
+      ${bar === "duties" && html`<${Duties} known=${known} onSwitch=${this.switchTo}
+        onAdd=${() => this.setState({ bar: null, adds: true })} onEnded=${() => this.look()}
+        onClose=${() => this.setState({ bar: null })} />`}
       ${bar === "pending" && html`<${Pending} acts=${acts} onClose=${() => this.setState({ bar: null })} />`}
-      ${isCalled && html`<${NewMission} mission=${mission} patients=${patients} onTake=${() => this.act.unit("acknowledged", null)} />`}
+      ${isCalled && html`<${NewMission} mission=${mission} patients=${patients}
+        onTake=${() => this.act.unit("acknowledged", null)} />`}
       <${Notices} />`;
   }
 }

@@ -10,7 +10,8 @@ import { aboard, stampsOf } from "./mission.js";
 import { Sheet, Until, When } from "./parts.js";
 
 // A place that the phone's own maps open.
-const geo = ({ latitude, longitude, address }) => `geo:${latitude},${longitude}?q=${latitude},${longitude}${address ? `(${encodeURIComponent(address)})` : ""}`;
+const geo = ({ latitude, longitude, address }) =>
+  `geo:${latitude},${longitude}?q=${latitude},${longitude}${address ? `(${encodeURIComponent(address)})` : ""}`;
 
 function Skipped({ status, onStamp, onClose }) {
   const [at, setAt] = useState(null);
@@ -23,7 +24,12 @@ function Skipped({ status, onStamp, onClose }) {
 // Available with somebody aboard whom nobody has taken over: is that so?
 function StillAboard({ patients, onYes, onClose }) {
   return html`<${Sheet} title=${say("still_aboard")} onClose=${onClose}>
-    <ul class="acts still">${patients.map((one) => html`<li key=${one.encounter_id}><${Shape} level=${one.level} size=${32} /><div><b>${personOf(one.patient)}</b> · ${problemOf(one.patient)}</div></li>`)}</ul>
+    <ul class="acts still">
+      ${patients.map((one) => html`<li key=${one.encounter_id}>
+        <${Shape} level=${one.level} size=${32} />
+        <div><b>${personOf(one.patient)}</b> · ${problemOf(one.patient)}</div>
+      </li>`)}
+    </ul>
     <p>${say("still_aboard_why")}</p>
     <button class="primary huge" onClick=${onClose}>${say("back")}</button>
     <button class="grave huge" onClick=${() => { onYes(); onClose(); }}>${say("available_anyway")}</button>
@@ -34,19 +40,35 @@ function StillAboard({ patients, onYes, onClose }) {
 function Times({ stamps, onStamp }) {
   const [late, setLate] = useState(null);
   const { done, skipped, later } = stamps;
-  return html`<section class="times"><h2>${say("times")}</h2><ul>
-    ${[...done].filter(([status]) => status !== "notified").map(([status, { at, act }]) => html`<li key=${status}><span>${say(`status.${status}`)}</span>
-      <b>${secondOf(at)}</b>${act && act.state !== "done" && html`<small class="waits">${say(act.state === "held" ? "held" : "waiting")}</small>`}</li>`)}
-    ${skipped.map((status) => html`<li key=${status} class="skipped"><span>${say(`status.${status}`)}</span>
-      <button onClick=${() => setLate(status)}>${say("enter_later")}</button></li>`)}
-    ${later.map((status) => html`<li key=${status} class="ahead"><span>${say(`status.${status}`)}</span><button onClick=${() => onStamp(status, null)}>${say("stamp_this")}</button></li>`)}
-  </ul>${late && html`<${Skipped} status=${late} onStamp=${onStamp} onClose=${() => setLate(null)} />`}</section>`;
+  return html`<section class="times">
+    <h2>${say("times")}</h2>
+    <ul>
+      ${[...done].filter(([status]) => status !== "notified").map(([status, { at, act }]) => html`<li key=${status}>
+        <span>${say(`status.${status}`)}</span>
+        <b>${secondOf(at)}</b>
+        ${act && act.state !== "done" && html`
+          <small class="waits">${say(act.state === "held" ? "held" : "waiting")}</small>`}
+      </li>`)}
+      ${skipped.map((status) => html`<li key=${status} class="skipped">
+        <span>${say(`status.${status}`)}</span>
+        <button onClick=${() => setLate(status)}>${say("enter_later")}</button>
+      </li>`)}
+      ${later.map((status) => html`<li key=${status} class="ahead">
+        <span>${say(`status.${status}`)}</span>
+        <button onClick=${() => onStamp(status, null)}>${say("stamp_this")}</button>
+      </li>`)}
+    </ul>
+    ${late && html`<${Skipped} status=${late} onStamp=${onStamp} onClose=${() => setLate(null)} />`}
+  </section>`;
 }
 
 // A hospital that was chosen: its name, where to drive up, whom to call.
 export function Destination({ patient, names, eta }) {
   const { destination, answers } = patient;
-  if (!destination) return html`<section class="place none"><h2>${say("destination")}</h2><p><b>${say("no_destination")}</b></p></section>`;
+  if (!destination) return html`<section class="place none">
+    <h2>${say("destination")}</h2>
+    <p><b>${say("no_destination")}</b></p>
+  </section>`;
   const way = answers?.direct_to;
   const phone = way?.phone ?? answers?.unanswered?.phone;
   return html`<section class="place"><h2>${say("destination")}</h2>
@@ -61,27 +83,49 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
   const stamps = stampsOf(mission, acts);
   const [asks, setAsks] = useState(false);
   const still = aboard(patients);
-  const stamp = (status, at) => { if (status === "available" && still.length) setAsks(true); else onStamp(status, at); };
+  const stamp = (status, at) => {
+    if (status === "available" && still.length) setAsks(true);
+    else onStamp(status, at);
+  };
   const { leg, incident, other_units: others } = mission;
-  if (!leg) return html`<section class="nothing"><h2>${say("no_mission")}</h2><p>${say("no_mission_why", { unit: mission.unit.unit_id, status: say(`status.${mission.unit.status}`) })}</p></section>`;
+  if (!leg) return html`<section class="nothing">
+    <h2>${say("no_mission")}</h2>
+    <p>${say("no_mission_why", { unit: mission.unit.unit_id, status: say(`status.${mission.unit.status}`) })}</p>
+  </section>`;
   const eta = leg.eta?.arrives_at;
   const goesTo = leg.eta?.place;
   const where = incident?.location;
   // Two patients for one hospital are one place to drive to; who has a way of their own has their own card.
-  const boarded = [...new Map(patients.filter((one) => one.destination).map((one) => [`${one.destination} ${one.answers?.direct_to?.event_id ?? ""}`, one])).values()];
+  const boarded = [...new Map(patients.filter((one) => one.destination)
+    .map((one) => [`${one.destination} ${one.answers?.direct_to?.event_id ?? ""}`, one])).values()];
   return html`<div class="driver">
-    ${stamps.next ? html`<button class="primary next" data-stamp=${stamps.next} onClick=${() => stamp(stamps.next, null)}>
-        <b>${say(`do_status.${stamps.next}`)}</b><small>${say("stamp_next")}</small></button>`
+    ${stamps.next
+      ? html`<button class="primary next" data-stamp=${stamps.next} onClick=${() => stamp(stamps.next, null)}>
+          <b>${say(`do_status.${stamps.next}`)}</b>
+          <small>${say("stamp_next")}</small>
+        </button>`
       : html`<p class="nothing">${say("leg_over")}</p>`}
-    ${where && html`<section class="place scene"><h2>${say("scene")}</h2>
+    ${where && html`<section class="place scene">
+      <h2>${say("scene")}</h2>
       <p><b>${where.address || `${where.latitude}, ${where.longitude}`}</b></p>
-      <p>${patients.filter((one) => !one.isEarlier).map((one) => problemOf(one.patient)).join(say("comma")) || say("problem_unknown")}</p>
+      <p>
+        ${patients.filter((one) => !one.isEarlier).map((one) => problemOf(one.patient)).join(say("comma"))
+          || say("problem_unknown")}
+      </p>
       ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}
-      <a class="button call" href=${geo(where)}>${say("navigate")}</a></section>`}
-    ${boarded.length ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names} eta=${goesTo === "destination" ? eta : null} />`)
+      <a class="button call" href=${geo(where)}>${say("navigate")}</a>
+    </section>`}
+    ${boarded.length
+      ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
+          eta=${goesTo === "destination" ? eta : null} />`)
       : html`<${Destination} patient=${{}} names=${names} />`}
-    ${others?.length > 0 && html`<p class="others">${say("others", { units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma")) })}</p>`}
+    ${others?.length > 0 && html`<p class="others">
+      ${say("others", {
+        units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))
+      })}
+    </p>`}
     <${Times} stamps=${stamps} onStamp=${stamp} />
-    ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)} onClose=${() => setAsks(false)} />`}
+    ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)}
+      onClose=${() => setAsks(false)} />`}
   </div>`;
 }

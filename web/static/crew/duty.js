@@ -32,14 +32,21 @@ export async function recallClock() {
 
 // By spoken names a crew know each other: this phone alone keeps them, while they are on duty.
 export function settle(known) {
-  const acting = known.duties.some((one) => one.duty_id === known.acting) ? known.acting : known.duties[known.duties.length - 1]?.duty_id ?? null;
+  const acting = known.duties.some((one) => one.duty_id === known.acting)
+    ? known.acting
+    : known.duties[known.duties.length - 1]?.duty_id ?? null;
   const names = Object.fromEntries(known.duties.map(({ name }) => [name, known.names?.[name] ?? {}]));
-  return remember({ ...known, acting, names, duties: known.duties.map((one) => ({ ...one, spoken: names[one.name] })) });
+  return remember({
+    ...known, acting, names, duties: known.duties.map((one) => ({ ...one, spoken: names[one.name] }))
+  });
 }
 
 // Whoever has just signed on with this phone acts.
-export const begun = (known, who) =>
-  settle({ ...known, names: { ...known.names, [who.name]: who.spoken }, acting: known.duties[known.duties.length - 1]?.duty_id });
+export const begun = (known, who) => settle({
+  ...known,
+  names: { ...known.names, [who.name]: who.spoken },
+  acting: known.duties[known.duties.length - 1]?.duty_id
+});
 export const calledOf = (duty) => both(duty.spoken) || duty.name;
 
 export const enrol = (code) => own("POST", "handset", { code });

@@ -23,10 +23,17 @@ export function Ecg({ patient, act, onClose }) {
     await act.examination(patient, "ecg_12_lead", shows, picture, at);
     onClose();
   };
-  return html`<${Sheet} title=${say("ask.ecg")} onClose=${onClose}><${When} at=${at} onAt=${setAt} />
-    <label class="button photo"><input type="file" accept="image/*" capture="environment" class="unseen" onChange=${take} />${picture ? say("picture_taken", { kb: Math.round(picture.size / 1024) }) : say("take_picture")}</label>
+  return html`<${Sheet} title=${say("ask.ecg")} onClose=${onClose}>
+    <${When} at=${at} onAt=${setAt} />
+    <label class="button photo">
+      <input type="file" accept="image/*" capture="environment" class="unseen" onChange=${take} />
+      ${picture ? say("picture_taken", { kb: Math.round(picture.size / 1024) }) : say("take_picture")}
+    </label>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     <h3>${say("ecg_shows")}</h3>
-    <div class="stack">${SHOWS.map(([shows, key]) => html`<button class="huge" key=${shows} data-shows=${shows} onClick=${() => save(shows)}>${say(key)}</button>`)}</div>
+    <div class="stack">
+      ${SHOWS.map(([shows, key]) => html`<button class="huge" key=${shows} data-shows=${shows}
+        onClick=${() => save(shows)}>${say(key)}</button>`)}
+    </div>
   </${Sheet}>`;
 }

@@ -6,7 +6,10 @@ import { both, code, say } from "../kit/language.js";
 import { entered } from "./mission.js";
 import { Choice, Sheet } from "./parts.js";
 
-const OUTCOMES = ["refused_treatment", "refused_transport", "treated_not_transported", "dead_on_scene", "died_en_route", "no_patient", "left_by_other_means", "handed_to_other"];
+const OUTCOMES = [
+  "refused_treatment", "refused_transport", "treated_not_transported", "dead_on_scene", "died_en_route",
+  "no_patient", "left_by_other_means", "handed_to_other"
+];
 const REFUSALS = new Set(["refused_treatment", "refused_transport"]);
 const SIGNERS = ["patient", "relative", "witness", "nobody"];
 
@@ -27,7 +30,10 @@ function Signature({ onDrawn }) {
   useEffect(paper, []);
   const where = (event) => {
     const box = canvas.current.getBoundingClientRect();
-    return [(event.clientX - box.left) * (canvas.current.width / box.width), (event.clientY - box.top) * (canvas.current.height / box.height)];
+    return [
+      (event.clientX - box.left) * (canvas.current.width / box.width),
+      (event.clientY - box.top) * (canvas.current.height / box.height)
+    ];
   };
   const draw = (event) => {
     if (!last.current) return;
@@ -44,25 +50,42 @@ function Signature({ onDrawn }) {
     setEmpty(false);
     canvas.current.toBlob(onDrawn, "image/png");
   };
-  return html`<div class="signature"><canvas ref=${canvas} width="640" height="280" role="img" aria-label=${say("sign_here")}
-      onPointerDown=${(event) => { event.target.setPointerCapture(event.pointerId); last.current = where(event); }} onPointerMove=${draw} onPointerUp=${end} onPointerCancel=${end}></canvas>
-    <p><span>${isEmpty ? say("sign_here") : say("signed")}</span><button onClick=${paper}>${say("erase")}</button></p></div>`;
+  return html`<div class="signature">
+    <canvas ref=${canvas} width="640" height="280" role="img" aria-label=${say("sign_here")}
+      onPointerDown=${(event) => {
+        event.target.setPointerCapture(event.pointerId);
+        last.current = where(event);
+      }}
+      onPointerMove=${draw} onPointerUp=${end} onPointerCancel=${end}></canvas>
+    <p>
+      <span>${isEmpty ? say("sign_here") : say("signed")}</span>
+      <button onClick=${paper}>${say("erase")}</button>
+    </p>
+  </div>`;
 }
 
 // What is on record that speaks against a decision of the patient's own.
 function Against({ patient, acts }) {
   const id = patient.encounter_id;
-  const arrest = entered(acts, id, (one) => one.kind === "finding" && one.code === "cardiac_arrest" && one.body.present);
-  const mind = entered(acts, id, (one) => one.kind === "vitals" && one.body.vitals.consciousness)?.body.vitals.consciousness;
-  const told = ["cardiac_arrest", "unconscious", "altered_consciousness"].find((name) => name === patient.patient?.complaint);
-  const grave = patient.level === "critical" ? (patient.triage?.reasons ?? []).filter((reason) => reason.level === "critical").map((reason) => both(reason.text)) : null;
+  const arrest = entered(acts, id,
+    (one) => one.kind === "finding" && one.code === "cardiac_arrest" && one.body.present);
+  const mind = entered(acts, id,
+    (one) => one.kind === "vitals" && one.body.vitals.consciousness)?.body.vitals.consciousness;
+  const told = ["cardiac_arrest", "unconscious", "altered_consciousness"]
+    .find((name) => name === patient.patient?.complaint);
+  const grave = patient.level === "critical"
+    ? (patient.triage?.reasons ?? []).filter((reason) => reason.level === "critical").map((reason) => both(reason.text))
+    : null;
   const lines = [
     arrest && `${say("arrest_on_record")} ${timeOf(arrest.at)}`,
     mind && mind !== "A" && `${say("ask.consciousness")}: ${mind} ${code("consciousness", mind)}`,
     told && `${say("complaint")}: ${code("complaints", told)}`,
     grave && [code("levels", "critical"), ...grave].join(" · "),
   ].filter(Boolean);
-  return lines.length > 0 && html`<div class="against" role="alert"><b>${say("against_refusal")}</b><ul>${lines.map((line) => html`<li key=${line}>${line}</li>`)}</ul></div>`;
+  return lines.length > 0 && html`<div class="against" role="alert">
+    <b>${say("against_refusal")}</b>
+    <ul>${lines.map((line) => html`<li key=${line}>${line}</li>`)}</ul>
+  </div>`;
 }
 
 const YES_NO = () => [[true, say("yes")], [false, say("no")]];
@@ -80,21 +103,37 @@ export function Outcome({ patient, acts, act, onClose }) {
   const lacks = !outcome || (isRefusal && (!signer || (signer !== "nobody" && !(signs && picture))));
   const save = () => {
     const judged = Object.fromEntries(Object.entries(able).filter(([, is]) => is !== null));
-    const refusal = isRefusal ? { signed_by: signer, ...judged, ...(risk.trim() ? { told_of: risk.trim() } : {}) } : null;
+    const refusal = isRefusal
+      ? { signed_by: signer, ...judged, ...(risk.trim() ? { told_of: risk.trim() } : {}) }
+      : null;
     act.outcome(patient, outcome, refusal, signer === "nobody" ? null : picture);
     onClose();
   };
-  return html`<${Sheet} title=${say("more.outcome")} onClose=${onClose}><div class="rows">
-    <${Choice} name="outcome" label=${say("outcome_which")} is=${outcome} options=${OUTCOMES.map((name) => [name, say(`outcome.${name}`)])} onPick=${setOutcome} />
-    ${isRefusal && html`<${Against} patient=${patient} acts=${acts} />
-      ${Object.keys(able).map((name) => html`<${Choice} key=${name} name=${name} label=${say(`able.${name}`)} is=${able[name]} options=${YES_NO()} onPick=${(is) => setAble({ ...able, [name]: is })} />`)}
-      <label class="field"><span>${say("risk_told")}</span><textarea value=${risk} maxlength="500" onInput=${(event) => setRisk(event.target.value)}></textarea></label>
-      <${Choice} name="signed_by" label=${say("signed_by")} is=${signer} options=${SIGNERS.map((who) => [who, say(`signer.${who}`)])} onPick=${setSigner} />
-      ${signer === "patient" && !isAble && html`<p class="wrong" role="alert">${say(Object.values(able).includes(false) ? "not_able" : "able_first")}</p>`}
-      ${signs && html`<${Signature} key=${signer} onDrawn=${setPicture} />`}
-      <p class="dim">${say("signer_unnamed")}</p>`}
-  </div><p class="dim">${say("outcome_means")}</p>
-  <button class="grave huge" disabled=${lacks} onClick=${save}>${lacks && isRefusal ? say("signature_lacks") : say("outcome_record")}</button></${Sheet}>`;
+  return html`<${Sheet} title=${say("more.outcome")} onClose=${onClose}>
+    <div class="rows">
+      <${Choice} name="outcome" label=${say("outcome_which")} is=${outcome}
+        options=${OUTCOMES.map((name) => [name, say(`outcome.${name}`)])} onPick=${setOutcome} />
+      ${isRefusal && html`
+        <${Against} patient=${patient} acts=${acts} />
+        ${Object.keys(able).map((name) => html`<${Choice} key=${name} name=${name} label=${say(`able.${name}`)}
+          is=${able[name]} options=${YES_NO()} onPick=${(is) => setAble({ ...able, [name]: is })} />`)}
+        <label class="field">
+          <span>${say("risk_told")}</span>
+          <textarea value=${risk} maxlength="500" onInput=${(event) => setRisk(event.target.value)}></textarea>
+        </label>
+        <${Choice} name="signed_by" label=${say("signed_by")} is=${signer}
+          options=${SIGNERS.map((who) => [who, say(`signer.${who}`)])} onPick=${setSigner} />
+        ${signer === "patient" && !isAble && html`<p class="wrong" role="alert">
+          ${say(Object.values(able).includes(false) ? "not_able" : "able_first")}
+        </p>`}
+        ${signs && html`<${Signature} key=${signer} onDrawn=${setPicture} />`}
+        <p class="dim">${say("signer_unnamed")}</p>`}
+    </div>
+    <p class="dim">${say("outcome_means")}</p>
+    <button class="grave huge" disabled=${lacks} onClick=${save}>
+      ${lacks && isRefusal ? say("signature_lacks") : say("outcome_record")}
+    </button>
+  </${Sheet}>`;
 }
 
 const REASONS = ["breakdown", "relay", "capability"];
@@ -102,19 +141,43 @@ export function HandOn({ mission, patient, act, onClose }) {
   const [to, setTo] = useState("");
   const [reason, setReason] = useState(null);
   const others = mission.other_units ?? [];
-  return html`<${Sheet} title=${say("more.handon")} onClose=${onClose}><div class="rows">
-    ${others.length > 0 && html`<${Choice} name="to" label=${say("hand_to")} is=${to} options=${others.map((one) => [one.unit_id, `${one.unit_id} · ${say(`status.${one.status}`)}`])} onPick=${setTo} />`}
-    <label class="field"><span>${say("hand_to_typed")}</span><input value=${to} maxlength="64" onInput=${(event) => setTo(event.target.value)} autocomplete="off" spellcheck=${false} /></label>
-    <${Choice} name="reason" label=${say("reason")} is=${reason} options=${REASONS.map((name) => [name, say(`hand_reason.${name}`)])} onPick=${setReason} />
-  </div><button class="primary huge" disabled=${!to.trim() || !reason} onClick=${() => { act.handOn(patient, to.trim(), reason); onClose(); }}>${say("hand_on")}</button></${Sheet}>`;
+  return html`<${Sheet} title=${say("more.handon")} onClose=${onClose}>
+    <div class="rows">
+      ${others.length > 0 && html`<${Choice} name="to" label=${say("hand_to")} is=${to}
+        options=${others.map((one) => [one.unit_id, `${one.unit_id} · ${say(`status.${one.status}`)}`])}
+        onPick=${setTo} />`}
+      <label class="field">
+        <span>${say("hand_to_typed")}</span>
+        <input value=${to} maxlength="64" onInput=${(event) => setTo(event.target.value)}
+          autocomplete="off" spellcheck=${false} />
+      </label>
+      <${Choice} name="reason" label=${say("reason")} is=${reason}
+        options=${REASONS.map((name) => [name, say(`hand_reason.${name}`)])} onPick=${setReason} />
+    </div>
+    <button class="primary huge" disabled=${!to.trim() || !reason} onClick=${() => {
+      act.handOn(patient, to.trim(), reason);
+      onClose();
+    }}>${say("hand_on")}</button>
+  </${Sheet}>`;
 }
 
 const LEVELS = ["critical", "severe", "urgent", "non_urgent"];
 export function Level({ patient, act, onClose }) {
   const [level, setLevel] = useState(null);
   const [reason, setReason] = useState("");
-  return html`<${Sheet} title=${say("more.level")} onClose=${onClose}><p>${say("level_means", { level: code("levels", patient.level) })}</p><div class="rows">
-    <${Choice} name="level" label=${say("level_which")} is=${level} options=${LEVELS.map((name) => [name, code("levels", name), name])} onPick=${setLevel} />
-    <label class="field"><span>${say("reason")} · ${say("required")}</span><textarea value=${reason} maxlength="500" onInput=${(event) => setReason(event.target.value)}></textarea></label>
-  </div><button class="primary huge" disabled=${!level || !reason.trim()} onClick=${() => { act.level(patient, level, reason.trim()); onClose(); }}>${say("record")}</button></${Sheet}>`;
+  return html`<${Sheet} title=${say("more.level")} onClose=${onClose}>
+    <p>${say("level_means", { level: code("levels", patient.level) })}</p>
+    <div class="rows">
+      <${Choice} name="level" label=${say("level_which")} is=${level}
+        options=${LEVELS.map((name) => [name, code("levels", name), name])} onPick=${setLevel} />
+      <label class="field">
+        <span>${say("reason")} · ${say("required")}</span>
+        <textarea value=${reason} maxlength="500" onInput=${(event) => setReason(event.target.value)}></textarea>
+      </label>
+    </div>
+    <button class="primary huge" disabled=${!level || !reason.trim()} onClick=${() => {
+      act.level(patient, level, reason.trim());
+      onClose();
+    }}>${say("record")}</button>
+  </${Sheet}>`;
 }

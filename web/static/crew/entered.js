@@ -7,7 +7,8 @@ import { code, item, say } from "../kit/language.js";
 import { again, giveUp } from "./line.js";
 import { Choice, REASONS_BACK, Sheet, When } from "./parts.js";
 
-const vital = (name, value) => `${item(name)} ${value === "unmeasurable" ? say("unmeasurable") : value === true ? say("yes") : value === false ? say("no") : value}`;
+const vital = (name, value) => `${item(name)} ${value === "unmeasurable" ? say("unmeasurable")
+  : value === true ? say("yes") : value === false ? say("no") : value}`;
 
 // An act in words.
 export function nameOf(act) {
@@ -15,10 +16,14 @@ export function nameOf(act) {
   if (kind === "stamp") return say(`status.${what}`);
   if (kind === "reached" || kind === "boarding") return say(`do.${kind}`);
   if (kind === "finding") return `${code("findings", what)} · ${say(body.present ? "there_is" : "there_is_not")}`;
-  if (kind === "vitals") return Object.entries(body.vitals).map(([name, value]) => vital(name, value)).join(say("comma"));
-  if (kind === "treatment") return `${code("treatments", what)}${body.dose == null ? "" : ` ${body.dose} ${body.unit === "ug" ? "μg" : body.unit}`}`;
-  if (kind === "examination") return `${code("examinations", what)} · ${body.shows.map((one) => code("shown", one)).join(say("comma"))}`;
-  if (kind === "scale") return `${say(`pad.${what}`)} · ${body.items.map((one) => `${say(`${what}.${one.item}`)} ${one.points}`).join(say("comma"))}`;
+  if (kind === "vitals") return Object.entries(body.vitals)
+    .map(([name, value]) => vital(name, value)).join(say("comma"));
+  if (kind === "treatment") return `${code("treatments", what)}${body.dose == null ? ""
+    : ` ${body.dose} ${body.unit === "ug" ? "μg" : body.unit}`}`;
+  if (kind === "examination") return `${code("examinations", what)} · ${body.shows
+    .map((one) => code("shown", one)).join(say("comma"))}`;
+  if (kind === "scale") return `${say(`pad.${what}`)} · ${body.items
+    .map((one) => `${say(`${what}.${one.item}`)} ${one.points}`).join(say("comma"))}`;
   if (kind === "outcome") return `${say("more.outcome")} · ${say(`outcome.${what}`)}`;
   if (kind === "level") return `${say("more.level")} · ${code("levels", what)}`;
   if (kind === "attach" || kind === "detach" || kind === "handed") return `${say(`act.${kind}`)} ${what}`;
@@ -29,27 +34,47 @@ export function nameOf(act) {
 export const waiting = (acts) => acts.filter((one) => one.state === "waiting" || one.state === "held");
 export const refused = (acts) => acts.filter((one) => one.state === "refused");
 
-const whyOf = (problem) => (problem.status === 403 ? say("refused_duty") : problem.status === 410 ? say("refused_file") : explain(problem));
+const whyOf = (problem) => (problem.status === 403 ? say("refused_duty")
+  : problem.status === 410 ? say("refused_file") : explain(problem));
 
 function Refused({ one }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
-  return html`<li class="refused" data-refused=${one.kind}><div><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>
-      <p role="alert">${whyOf(one.problem)}${(one.problem.errors ?? []).map((each) => ` · ${each.field}: ${each.problem}`)}</p></div>
-    <div class="row-of"><button class="primary" onClick=${() => again(one, at ? { at } : {})}>${say("send_again")}</button>
-      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>${say("other_time")}</button>
-      <button class="grave" onClick=${() => giveUp(one)}>${say("give_up")}</button></div>
-    ${isOpen && html`<${When} at=${at} onAt=${setAt} />`}</li>`;
+  return html`<li class="refused" data-refused=${one.kind}>
+    <div>
+      <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>
+      <p role="alert">
+        ${whyOf(one.problem)}
+        ${(one.problem.errors ?? []).map((each) => ` · ${each.field}: ${each.problem}`)}
+      </p>
+    </div>
+    <div class="row-of">
+      <button class="primary" onClick=${() => again(one, at ? { at } : {})}>${say("send_again")}</button>
+      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
+        ${say("other_time")}
+      </button>
+      <button class="grave" onClick=${() => giveUp(one)}>${say("give_up")}</button>
+    </div>
+    ${isOpen && html`<${When} at=${at} onAt=${setAt} />`}
+  </li>`;
 }
 
 export function Pending({ acts, onClose }) {
   const waits = waiting(acts);
   const no = refused(acts);
   return html`<${Sheet} title=${say("pending_title")} onClose=${onClose}>
-    ${no.length > 0 && html`<h3>${say("refused_n", { n: no.length })}</h3><ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} />`)}</ul>`}
+    ${no.length > 0 && html`
+      <h3>${say("refused_n", { n: no.length })}</h3>
+      <ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} />`)}</ul>`}
     <h3>${say("waiting_n", { n: waits.length })}</h3>
-    <ul class="acts">${waits.map((one) => html`<li key=${one.place}><div><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time></div><button onClick=${() => giveUp(one)}>${say("not_send")}</button></li>`)}</ul>
-    <p class="dim">${say("pending_why")}</p></${Sheet}>`;
+    <ul class="acts">
+      ${waits.map((one) => html`<li key=${one.place}>
+        <div><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time></div>
+        <button onClick=${() => giveUp(one)}>${say("not_send")}</button>
+      </li>`)}
+    </ul>
+    <p class="dim">${say("pending_why")}</p>
+  </${Sheet}>`;
 }
 
 const BACK = new Set(["vitals", "finding", "examination", "scale", "treatment", "background"]);
@@ -57,14 +82,34 @@ const BACK = new Set(["vitals", "finding", "examination", "scale", "treatment", 
 export function Entered({ patient, acts, act, onClose }) {
   const [open, setOpen] = useState(null);
   const taken = new Set(acts.filter((one) => one.kind === "retraction").map((one) => one.code));
-  const mine = acts.filter((one) => one.lane === patient.encounter_id && !one.isLocal && one.kind !== "retraction").sort((a, b) => (a.at < b.at ? 1 : -1));
+  const mine = acts
+    .filter((one) => one.lane === patient.encounter_id && !one.isLocal && one.kind !== "retraction")
+    .sort((a, b) => (a.at < b.at ? 1 : -1));
   return html`<${Sheet} title=${say("more.entered")} onClose=${onClose}>
     ${!mine.length && html`<p>${say("nothing_entered")}</p>`}
-    <ul class="acts">${mine.map((one) => html`<li key=${one.place} class=${taken.has(one.key) ? "is-taken" : ""}>
-      <div><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>${one.state !== "done" ? html` <small class="waits">${say(one.state)}</small>` : null}${taken.has(one.key) ? html` <small>${say("taken_back")}</small>` : null}
-        ${one.answer?.invalid?.length ? html`<p class="wrong">${say("invalid_n", { what: one.answer.invalid.map(item).join(say("comma")) })}</p>` : null}</div>
-      ${BACK.has(one.kind) && one.state === "done" && !taken.has(one.key) && open !== one.key && html`<button onClick=${() => setOpen(one.key)}>${say("take_back")}</button>`}
-      ${(one.state === "waiting" || one.state === "held") && html`<button onClick=${() => giveUp(one)}>${say("not_send")}</button>`}
-      ${open === one.key && html`<${Choice} name="why" label=${say("take_back_why")} options=${REASONS_BACK.map((why) => [why, say(`back.${why}`)])} onPick=${(why) => { act.retract(patient, one, why); setOpen(null); }} />`}
-    </li>`)}</ul></${Sheet}>`;
+    <ul class="acts">
+      ${mine.map((one) => html`<li key=${one.place} class=${taken.has(one.key) ? "is-taken" : ""}>
+        <div>
+          <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>
+          ${one.state !== "done" ? html` <small class="waits">${say(one.state)}</small>` : null}
+          ${taken.has(one.key) ? html` <small>${say("taken_back")}</small>` : null}
+          ${one.answer?.invalid?.length
+            ? html`<p class="wrong">
+                ${say("invalid_n", { what: one.answer.invalid.map(item).join(say("comma")) })}
+              </p>`
+            : null}
+        </div>
+        ${BACK.has(one.kind) && one.state === "done" && !taken.has(one.key) && open !== one.key && html`
+          <button onClick=${() => setOpen(one.key)}>${say("take_back")}</button>`}
+        ${(one.state === "waiting" || one.state === "held") && html`
+          <button onClick=${() => giveUp(one)}>${say("not_send")}</button>`}
+        ${open === one.key && html`<${Choice} name="why" label=${say("take_back_why")}
+          options=${REASONS_BACK.map((why) => [why, say(`back.${why}`)])}
+          onPick=${(why) => {
+            act.retract(patient, one, why);
+            setOpen(null);
+          }} />`}
+      </li>`)}
+    </ul>
+  </${Sheet}>`;
 }

@@ -36,7 +36,9 @@ export async function sendFile({ path, file, duty }) {
   const base = `/crew/api/gateway/v1/${path}`;
   const headers = { ...TUS, "green-channel-duty": duty };
   const about = `sha256 ${btoa(file.sha256)},filetype ${btoa(file.media_type)}`;
-  let at = offsetOf(await fetchFrom(base, { method: "POST", headers: { ...headers, "upload-length": String(file.size), "upload-metadata": about } }));
+  let at = offsetOf(await fetchFrom(base, {
+    method: "POST", headers: { ...headers, "upload-length": String(file.size), "upload-metadata": about }
+  }));
   while (at < file.size) {
     const sent = await fetchFrom(`${base}/${file.sha256}`, {
       method: "PATCH", raw: true, body: blob.slice(at, at + PIECE), patience: 60_000,

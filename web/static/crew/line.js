@@ -44,7 +44,9 @@ export async function reopen() {
 
 async function put(act, change) {
   const after = { ...act, ...change };
-  acts = acts.some((one) => one.place === act.place) ? acts.map((one) => (one.place === act.place ? after : one)) : [...acts, after];
+  acts = acts.some((one) => one.place === act.place)
+    ? acts.map((one) => (one.place === act.place ? after : one))
+    : [...acts, after];
   await keep("acts", after.place, after);
   changed();
   return after;
@@ -60,14 +62,17 @@ async function drop(act) {
 // `undo`: it waits for a while in which it can be undone. `key`: so that others can name it before.
 export async function act({ undo = false, at = isoNow(), key = newKey(), ...told }) {
   const one = await put({
-    place: newPlace(), key, at, state: undo ? "held" : "waiting", until: undo ? Date.now() + UNDO_MS : null, tries: 0, ...told,
+    place: newPlace(), key, at, state: undo ? "held" : "waiting",
+    until: undo ? Date.now() + UNDO_MS : null, tries: 0, ...told,
   }, {});
   kick();
   return one;
 }
 
 // What stays on this phone: that something was asked, and nobody could say it.
-export const note = (told) => put({ place: newPlace(), key: newKey(), at: isoNow(), state: "done", isLocal: true, ...told }, {});
+export const note = (told) => put({
+  place: newPlace(), key: newKey(), at: isoNow(), state: "done", isLocal: true, ...told
+}, {});
 export const unnote = (one) => drop(one);
 
 // The shift is over: what was sent leaves the phone, what waits stays.
@@ -102,7 +107,9 @@ export async function sendNow(one) {
 // What was refused is put right: other words or another time, under a new key.
 export async function again(one, change = {}) {
   const known = fresh(one);
-  if (known?.state === "refused") await put(known, { ...change, key: newKey(), state: "waiting", tries: 0, problem: null });
+  if (known?.state === "refused") await put(known, {
+    ...change, key: newKey(), state: "waiting", tries: 0, problem: null
+  });
   kick();
 }
 
@@ -121,7 +128,10 @@ export function kick() {
     if (one.state !== "held") continue;
     const left = one.until - Date.now();
     if (left <= 0) put(one, { state: "waiting", until: null }).then(kick);
-    else if (!timers.has(one.place)) timers.set(one.place, setTimeout(() => { timers.delete(one.place); kick(); }, left + 20));
+    else if (!timers.has(one.place)) timers.set(one.place, setTimeout(() => {
+      timers.delete(one.place);
+      kick();
+    }, left + 20));
   }
   for (const lane of new Set(acts.filter((one) => one.state === "waiting").map((one) => one.lane))) {
     if (!busy.has(lane)) run(lane);
@@ -145,7 +155,11 @@ async function run(lane) {
     if (!await attempt(one)) {
       const tries = fresh(one)?.tries ?? 1;
       busy.set(lane, null);
-      resting.set(lane, setTimeout(() => { resting.delete(lane); busy.delete(lane); kick(); }, AGAIN_MS[Math.min(tries, AGAIN_MS.length) - 1]));
+      resting.set(lane, setTimeout(() => {
+        resting.delete(lane);
+        busy.delete(lane);
+        kick();
+      }, AGAIN_MS[Math.min(tries, AGAIN_MS.length) - 1]));
       return;
     }
   }
@@ -159,7 +173,9 @@ const waits = (problem, one) => problem.isAway || problem.status === 429 || prob
 async function attempt(one) {
   try {
     const answer = one.file ? await sendFile(one) : await send(one);
-    await put(fresh(one) ?? one, { state: "done", doneAt: Date.now(), problem: null, answer: answer && { invalid: answer.invalid } });
+    await put(fresh(one) ?? one, {
+      state: "done", doneAt: Date.now(), problem: null, answer: answer && { invalid: answer.invalid }
+    });
     if (one.makes) await rename(one.makes, answer.encounter_id);
     return true;
   } catch (problem) {
@@ -195,7 +211,11 @@ async function send(one) {
 // Somebody who was found without a line has a number of their own only now.
 async function rename(made, encounterId) {
   for (const one of acts.filter((other) => other.lane === made || other.path.includes(made))) {
-    await put(one, { lane: one.lane === made ? encounterId : one.lane, path: one.path.replace(made, encounterId), madeFor: one.makes ? made : one.madeFor });
+    await put(one, {
+      lane: one.lane === made ? encounterId : one.lane,
+      path: one.path.replace(made, encounterId),
+      madeFor: one.makes ? made : one.madeFor
+    });
   }
   kick();
 }

@@ -3,17 +3,21 @@
 import { ms } from "../kit/clock.js";
 
 // The stamps of a dispatch in their order; any may be skipped.
-export const STAMPS = ["acknowledged", "departed", "on_scene", "left_scene", "at_destination", "returning", "available"];
+export const STAMPS = [
+  "acknowledged", "departed", "on_scene", "left_scene", "at_destination", "returning", "available"
+];
 
 const given = (leg, acts) => {
   const found = new Map();
   const last = new Map((leg?.corrections ?? []).map((one) => [one.stamp_id, one.occurred_at]));
   for (const stamp of leg?.stamps ?? []) {
     const at = last.has(stamp.stamp_id) ? last.get(stamp.stamp_id) : stamp.occurred_at;
-    if (at && stamp.source !== "gps" && (!found.has(stamp.status) || ms(at) < ms(found.get(stamp.status).at))) found.set(stamp.status, { at, source: stamp.source });
+    if (at && stamp.source !== "gps" && (!found.has(stamp.status) || ms(at) < ms(found.get(stamp.status).at)))
+      found.set(stamp.status, { at, source: stamp.source });
   }
   for (const act of acts) {
-    if (act.kind === "stamp" && act.leg === leg?.leg_id && act.state !== "refused") found.set(act.code, { at: act.at, source: "phone", act });
+    if (act.kind === "stamp" && act.leg === leg?.leg_id && act.state !== "refused")
+      found.set(act.code, { at: act.at, source: "phone", act });
   }
   return found;
 };
@@ -44,11 +48,16 @@ const own = (acts, id, kind) => acts.find((act) => act.lane === id && act.kind =
 // The patients of the unit, those too whom nobody but this phone knows yet. Who is still here from another
 // call than that of the mission is marked, so that nobody takes them for its own.
 export function patientsOf(mission, acts) {
-  const known = (mission?.patients ?? []).filter((one) => !one.outcome || one.outcome === "transported" || one.unit_id === mission.unit.unit_id);
+  const known = (mission?.patients ?? [])
+    .filter((one) => !one.outcome || one.outcome === "transported" || one.unit_id === mission.unit.unit_id);
   const there = new Set(known.map((one) => one.encounter_id));
   const isOpen = (act) => act.state !== "done" || Date.now() - act.doneAt < ON_ITS_WAY_MS;
-  const made = acts.filter((act) => act.makes && act.leg === (mission?.leg?.leg_id ?? null) && isOpen(act) && !there.has(act.lane))
-    .map((act) => ({ encounter_id: act.lane, patient: act.body.patient ?? {}, mother_id: act.body.mother_id, level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true }));
+  const made = acts
+    .filter((act) => act.makes && act.leg === (mission?.leg?.leg_id ?? null) && isOpen(act) && !there.has(act.lane))
+    .map((act) => ({
+      encounter_id: act.lane, patient: act.body.patient ?? {}, mother_id: act.body.mother_id,
+      level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true
+    }));
   const call = mission?.incident?.incident_id;
   return [...known, ...made].map((one) => ({
     ...one,
@@ -98,21 +107,25 @@ export const findingOf = (acts, id, name) => {
 export function arrestOf(acts, id) {
   let run = [];
   let rosc = null;
-  for (const act of told(acts, id, (one) => one.kind === "finding" && (one.code === "cardiac_arrest" || one.code === "rosc"))) {
-    if (act.code === "rosc" ? act.body.present : !act.body.present) [run, rosc] = [[], act.code === "rosc" ? act : null];
+  for (const act of told(acts, id,
+    (one) => one.kind === "finding" && (one.code === "cardiac_arrest" || one.code === "rosc"))) {
+    if (act.code === "rosc" ? act.body.present : !act.body.present)
+      [run, rosc] = [[], act.code === "rosc" ? act : null];
     else if (act.code === "cardiac_arrest") [run, rosc] = [[...run, act], null];
   }
   return { run, rosc };
 }
 
 // Who is aboard, by what is told or by this phone, and whom nobody has taken over.
-export const aboard = (patients) => patients.filter((one) => !one.outcome && !one.ending && (one.boarded_at || one.boarding));
+export const aboard = (patients) => patients.filter((one) =>
+  !one.outcome && !one.ending && (one.boarded_at || one.boarding));
 
 // The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
 export function measured(acts, id) {
   const found = {};
   for (const { body, at, answer } of told(acts, id, (act) => act.kind === "vitals")) {
-    for (const [name, value] of Object.entries(body.vitals)) if (typeof value === "number" && !answer?.invalid?.includes(name)) found[name] = { value, at };
+    for (const [name, value] of Object.entries(body.vitals))
+      if (typeof value === "number" && !answer?.invalid?.includes(name)) found[name] = { value, at };
   }
   return found;
 }

@@ -19,27 +19,41 @@ export function Monitors({ patient, act, end }) {
   useEffect(() => {
     if (!devices.length || patient.isLocal) return undefined;
     let isOver = false;
-    const look = () => act.heard(patient).then((list) => { if (!isOver) setHeard(Object.fromEntries(list.map((one) => [one.device_id, one]))); }, () => {});
+    const look = () => act.heard(patient).then((list) => {
+      if (!isOver) setHeard(Object.fromEntries(list.map((one) => [one.device_id, one])));
+    }, () => {});
     look();
     const timer = setInterval(look, HEARD_MS);
     return () => { isOver = true; clearInterval(timer); };
   }, [patient.encounter_id, devices.join(" ")]);
-  return devices.map((device) => html`<div class="device" key=${device} data-device=${device}><p><b>${device}</b> <${Heard} one=${heard[device]} /></p>${end?.(device)}</div>`);
+  return devices.map((device) => html`<div class="device" key=${device} data-device=${device}>
+    <p><b>${device}</b> <${Heard} one=${heard[device]} /></p>
+    ${end?.(device)}
+  </div>`);
 }
 
 // What was measured by hand here, the newest of each, with its age.
 export function ByHand({ acts, id }) {
   const found = Object.entries(measured(acts, id));
   if (!found.length) return null;
-  return html`<p class="device by-hand"><b>${say("by_hand")}</b> ${found.map(([name, { value, at }], n) => html`${n ? say("comma") : " "}<span key=${name}>${item(name)} ${value} <small><${Ticking} of=${(t) => span(t - ms(at))} /></small></span>`)}</p>`;
+  return html`<p class="device by-hand">
+    <b>${say("by_hand")}</b> ${found.map(([name, { value, at }], n) => html`${n ? say("comma") : " "}
+      <span key=${name}>
+        ${item(name)} ${value} <small><${Ticking} of=${(t) => span(t - ms(at))} /></small>
+      </span>`)}
+  </p>`;
 }
 
 const SAID = ["heart_rate", "respiratory_rate", "spo2", "systolic_bp", "diastolic_bp", "temperature"];
 function Heard({ one }) {
   if (!one) return null;
-  if (!one.heard_at) return html`<span class="wrong" role="status">${say("monitor_silent", { at: secondOf(one.attached_at) })}</span>`;
-  const said = SAID.filter((name) => typeof one.vitals[name] === "number").map((name) => `${item(name)} ${one.vitals[name]}`).join(say("comma"));
-  return html`<${Ticking} of=${(t) => say("monitor_heard", { span: span(t - ms(one.heard_at)) })} /> <small>${said}</small>`;
+  if (!one.heard_at) return html`<span class="wrong" role="status">
+    ${say("monitor_silent", { at: secondOf(one.attached_at) })}
+  </span>`;
+  const said = SAID.filter((name) => typeof one.vitals[name] === "number")
+    .map((name) => `${item(name)} ${one.vitals[name]}`).join(say("comma"));
+  return html`
+    <${Ticking} of=${(t) => say("monitor_heard", { span: span(t - ms(one.heard_at)) })} /> <small>${said}</small>`;
 }
 
 // Looks until it has found one. `onWrong` is told why nothing will be found: without a camera, or
@@ -81,17 +95,38 @@ export function Monitor({ patient, patients, act, onClose }) {
     await keep("notes", "monitors", [device, ...known.filter((other) => other !== device)].slice(0, 6));
     onClose();
   };
-  const others = patients.filter((one) => one.encounter_id !== patient.encounter_id).flatMap((one) => one.devices ?? []);
+  const others = patients.filter((one) => one.encounter_id !== patient.encounter_id)
+    .flatMap((one) => one.devices ?? []);
   const free = known.filter((device) => !(patient.devices ?? []).includes(device));
   return html`<${Sheet} title=${say("pad.monitor")} onClose=${onClose}>
-    <${Monitors} patient=${patient} act=${act} end=${(device) => html`<button onClick=${() => { act.detach(patient, device); onClose(); }}>${say("detach")}</button>`} />
+    <${Monitors} patient=${patient} act=${act} end=${(device) => html`<button onClick=${() => {
+      act.detach(patient, device);
+      onClose();
+    }}>${say("detach")}</button>`} />
     ${!(patient.devices ?? []).length && html`<p>${say("no_monitor")}</p>`}
     ${canScan && !scans && html`<button class="huge" onClick=${() => setScans(true)}>${say("scan")}</button>`}
-    ${scans && html`<${Scanner} onFound=${attach} onWrong=${(why) => { setScans(false); setWrong(why); }} />`}
-    ${free.length > 0 && html`<div class="grid">${free.map((device) => html`<button key=${device} onClick=${() => attach(device)}>${device}${others.includes(device) ? html`<small>${say("others_monitor")}</small>` : null}</button>`)}</div>`}
-    <form onSubmit=${(event) => { event.preventDefault(); if (NAME.test(typed.trim())) attach(typed.trim()); else setWrong("not_a_number"); }}>
-      <label class="field"><span>${say("monitor_number")}</span><input value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" spellcheck=${false} maxlength="64" /></label>
-      <button class="primary huge" disabled=${!typed.trim()}>${say("attach")}</button></form>
+    ${scans && html`<${Scanner} onFound=${attach} onWrong=${(why) => {
+      setScans(false);
+      setWrong(why);
+    }} />`}
+    ${free.length > 0 && html`<div class="grid">
+      ${free.map((device) => html`<button key=${device} onClick=${() => attach(device)}>
+        ${device}
+        ${others.includes(device) ? html`<small>${say("others_monitor")}</small>` : null}
+      </button>`)}
+    </div>`}
+    <form onSubmit=${(event) => {
+      event.preventDefault();
+      if (NAME.test(typed.trim())) attach(typed.trim());
+      else setWrong("not_a_number");
+    }}>
+      <label class="field">
+        <span>${say("monitor_number")}</span>
+        <input value=${typed} onInput=${(event) => setTyped(event.target.value)}
+          autocomplete="off" spellcheck=${false} maxlength="64" />
+      </label>
+      <button class="primary huge" disabled=${!typed.trim()}>${say("attach")}</button>
+    </form>
     ${wrong && html`<p class="wrong" role="alert">${say(wrong)}</p>`}
   </${Sheet}>`;
 }

@@ -11,14 +11,19 @@ import { say } from "../kit/language.js";
 export const Whose = createContext(null);
 export function Sheet({ title, onClose, children, kind = "" }) {
   const whose = useContext(Whose);
-  return html`<${Dialog} title=${whose ? `${title}\n${whose.text}` : title} onClose=${onClose} kind=${`sheet ${kind} ${whose ? `is-whose ${whose.level}` : ""}`}>${children}</${Dialog}>`;
+  return html`<${Dialog} title=${whose ? `${title}\n${whose.text}` : title} onClose=${onClose}
+    kind=${`sheet ${kind} ${whose ? `is-whose ${whose.level}` : ""}`}>${children}</${Dialog}>`;
 }
 
 // One of a few; `is` is what is known, and nothing is when it is not.
 export function Choice({ label, options, is, onPick, name }) {
-  return html`<fieldset class="choice" data-of=${name}><legend>${label}</legend><div class="options">
-    ${options.map(([value, text, kind]) => html`<button key=${String(value)} class=${kind ?? ""} aria-pressed=${is != null && is === value ? "true" : "false"} onClick=${() => onPick(value)}>${text}</button>`)}
-  </div></fieldset>`;
+  return html`<fieldset class="choice" data-of=${name}>
+    <legend>${label}</legend>
+    <div class="options">
+      ${options.map(([value, text, kind]) => html`<button key=${String(value)} class=${kind ?? ""}
+        aria-pressed=${is != null && is === value ? "true" : "false"} onClick=${() => onPick(value)}>${text}</button>`)}
+    </div>
+  </fieldset>`;
 }
 
 const AGO_MIN = [1, 2, 5, 10];
@@ -39,13 +44,28 @@ export const REASONS_BACK = ["entered_in_error", "artefact", "wrong_patient"];
 export function When({ at, onAt }) {
   const [ago, setAgo] = useState(null);
   const [isExact, setExact] = useState(false);
-  const pick = (minutes) => { setAgo(minutes); onAt(minutes ? new Date(now() - minutes * 60_000).toISOString() : null); };
+  const pick = (minutes) => {
+    setAgo(minutes);
+    onAt(minutes ? new Date(now() - minutes * 60_000).toISOString() : null);
+  };
   return html`<div class="when" role="group" aria-label=${say("when")}>
     <button aria-pressed=${at === null ? "true" : "false"} onClick=${() => pick(0)}>${say("at_once")}</button>
-    ${AGO_MIN.map((n) => html`<button key=${n} aria-pressed=${at !== null && ago === n ? "true" : "false"} aria-label=${say("minutes_ago", { n })} onClick=${() => pick(n)}>−${n}<small>${say("minutes_unit")}</small></button>`)}
-    <button aria-expanded=${isExact ? "true" : "false"} aria-pressed=${at !== null && ago === null ? "true" : "false"} onClick=${() => setExact(!isExact)}>${say("exact_time")}</button>
-    ${isExact && html`<label class="exact"><span>${say("exact_time")}</span>
-      <input type="time" value=${at !== null && ago === null ? timeOf(at) : ""} onChange=${(event) => { if (event.target.value) { setAgo(null); onAt(momentOf(event.target.value)); } }} /></label>`}
+    ${AGO_MIN.map((n) => html`<button key=${n} aria-pressed=${at !== null && ago === n ? "true" : "false"}
+      aria-label=${say("minutes_ago", { n })} onClick=${() => pick(n)}>
+      −${n}<small>${say("minutes_unit")}</small>
+    </button>`)}
+    <button aria-expanded=${isExact ? "true" : "false"}
+      aria-pressed=${at !== null && ago === null ? "true" : "false"}
+      onClick=${() => setExact(!isExact)}>${say("exact_time")}</button>
+    ${isExact && html`<label class="exact">
+      <span>${say("exact_time")}</span>
+      <input type="time" value=${at !== null && ago === null ? timeOf(at) : ""} onChange=${(event) => {
+        if (event.target.value) {
+          setAgo(null);
+          onAt(momentOf(event.target.value));
+        }
+      }} />
+    </label>`}
     ${at !== null && html`<output>${secondOf(at)}</output>`}
   </div>`;
 }
@@ -54,14 +74,22 @@ export const moment = (at) => at ?? isoNow();
 // Digits for gloves. `value` is a text, "unmeasurable", or null for nothing.
 export function Keypad({ value, onValue, unit, unmeasurable = true, decimals = true }) {
   const text = value === "unmeasurable" || value == null ? "" : value;
-  const add = (digit) => { if (text.length < 6 && !(digit === "." && (text.includes(".") || !text))) onValue(text === "0" && digit !== "." ? digit : text + digit); };
+  const add = (digit) => {
+    if (text.length < 6 && !(digit === "." && (text.includes(".") || !text)))
+      onValue(text === "0" && digit !== "." ? digit : text + digit);
+  };
   return html`<div class="keypad">
-    <output class="typed" aria-live="polite">${value === "unmeasurable" ? say("unmeasurable") : text || "—"}<small>${value === "unmeasurable" ? "" : unit}</small></output>
-    ${["1", "2", "3", "4", "5", "6", "7", "8", "9"].map((digit) => html`<button key=${digit} onClick=${() => add(digit)}>${digit}</button>`)}
+    <output class="typed" aria-live="polite">
+      ${value === "unmeasurable" ? say("unmeasurable") : text || "—"}
+      <small>${value === "unmeasurable" ? "" : unit}</small>
+    </output>
+    ${["1", "2", "3", "4", "5", "6", "7", "8", "9"].map((digit) => html`
+      <button key=${digit} onClick=${() => add(digit)}>${digit}</button>`)}
     <button onClick=${() => add(".")} disabled=${!decimals} aria-label=${say("point")}>.</button>
     <button onClick=${() => add("0")}>0</button>
     <button aria-label=${say("erase")} onClick=${() => onValue(text.length > 1 ? text.slice(0, -1) : null)}>⌫</button>
-    ${unmeasurable && html`<button class="wide" aria-pressed=${value === "unmeasurable" ? "true" : "false"} onClick=${() => onValue(value === "unmeasurable" ? null : "unmeasurable")}>${say("unmeasurable")}</button>`}
+    ${unmeasurable && html`<button class="wide" aria-pressed=${value === "unmeasurable" ? "true" : "false"}
+      onClick=${() => onValue(value === "unmeasurable" ? null : "unmeasurable")}>${say("unmeasurable")}</button>`}
   </div>`;
 }
 

@@ -19,11 +19,26 @@ export function Header({ patient, names, eta }) {
   const more = [pregnancyOf(patient.patient), problemOf(patient.patient)].filter(Boolean).join(" · ");
   return html`<header class=${`patient-head ${level}`}>
     <${Shape} level=${level} size=${52} />
-    <div><h2>${code("levels", level)}${triage?.trend && triage.trend !== "same" ? html` <small class=${`trend ${triage.trend}`}>${code("trends", triage.trend)}</small>` : null}</h2>
+    <div>
+      <h2>
+        ${code("levels", level)}
+        ${triage?.trend && triage.trend !== "same"
+          ? html` <small class=${`trend ${triage.trend}`}>${code("trends", triage.trend)}</small>`
+          : null}
+      </h2>
       <p><b>${personOf(patient.patient)}</b> · ${more}</p>
-      ${first && html`<p class="ground">${both(first.text)}${triage.reasons.length > 1 ? html` <small>+${triage.reasons.length - 1}</small>` : null}</p>`}
-      <p>→ ${destination ? `${both(names[destination]) || destination} · ${code("places", answers?.direct_to?.direct_to ?? "resus")}` : say("no_destination")}</p>
-      ${patient.admission_number && html`<p class="admission">${say("admitted", { number: patient.admission_number, at: timeOf(patient.boarded_at) })}</p>`}
+      ${first && html`<p class="ground">
+        ${both(first.text)}
+        ${triage.reasons.length > 1 ? html` <small>+${triage.reasons.length - 1}</small>` : null}
+      </p>`}
+      <p>
+        → ${destination
+          ? `${both(names[destination]) || destination} · ${code("places", answers?.direct_to?.direct_to ?? "resus")}`
+          : say("no_destination")}
+      </p>
+      ${patient.admission_number && html`<p class="admission">
+        ${say("admitted", { number: patient.admission_number, at: timeOf(patient.boarded_at) })}
+      </p>`}
     </div>
     ${eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
   </header>`;
@@ -44,7 +59,11 @@ export function Answer({ patient, names }) {
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}
     ${said && html`<small>${secondOf(at)}${way ? "" : ` · ${say("until_then")}`}</small>`}
     ${answers.unanswered && html`<p class="silent"><b>${say("answer.silent", { name })}</b></p>`}
-    ${answers.redirect && html`<p><b>${say("answer.redirect")}</b>${answers.redirect.alternative_facility_id ? ` → ${both(names[answers.redirect.alternative_facility_id]) || answers.redirect.alternative_facility_id}` : ""} · ${say("still_theirs")}</p>`}
+    ${answers.redirect && html`<p>
+      <b>${say("answer.redirect")}</b>${answers.redirect.alternative_facility_id
+        ? ` → ${both(names[answers.redirect.alternative_facility_id]) || answers.redirect.alternative_facility_id}`
+        : ""} · ${say("still_theirs")}
+    </p>`}
     ${phone && html`<a class="button call" href=${dial(phone)}>${say("call", { phone })}</a>`}
   </section>`;
 }
@@ -52,13 +71,28 @@ export function Answer({ patient, names }) {
 // Why this level, in the words of the rules.
 function Why({ triage }) {
   if (!triage) return html`<p class="why dim">${say("no_level_yet")}</p>`;
-  return html`<details class="why" open=${triage.reasons.length > 0 && triage.reasons.length < 3}><summary>${say("why_level", { n: triage.reasons.length })}${triage.paused ? ` · ${say("paused")}` : ""}</summary>
-    <ul>${triage.reasons.map((reason) => html`<li key=${reason.text.zh} class=${reason.level}><${Shape} level=${reason.level} size=${20} /> ${both(reason.text)}${(reason.marks ?? []).includes("single_reading") ? html` <small>${say("single_reading")}</small>` : null}</li>`)}</ul>
-    ${triage.centres.length > 0 && html`<p>${triage.centres.map((one) => `${code("centres", one.centre)} · ${code("activations", one.activation)}${one.direct_to ? ` · ${code("places", one.direct_to)}` : ""}`).join(say("semicolon"))}</p>`}
+  return html`<details class="why" open=${triage.reasons.length > 0 && triage.reasons.length < 3}>
+    <summary>
+      ${say("why_level", { n: triage.reasons.length })}${triage.paused ? ` · ${say("paused")}` : ""}
+    </summary>
+    <ul>
+      ${triage.reasons.map((reason) => html`<li key=${reason.text.zh} class=${reason.level}>
+        <${Shape} level=${reason.level} size=${20} /> ${both(reason.text)}
+        ${(reason.marks ?? []).includes("single_reading")
+          ? html` <small>${say("single_reading")}</small>`
+          : null}
+      </li>`)}
+    </ul>
+    ${triage.centres.length > 0 && html`<p>
+      ${triage.centres.map((one) => `${code("centres", one.centre)} · ${code("activations", one.activation)}${
+        one.direct_to ? ` · ${code("places", one.direct_to)}` : ""}`).join(say("semicolon"))}
+    </p>`}
   </details>`;
 }
 
-const PAD = ["vitals", "ecg", "fast", "lams", "drugs", "findings", "mechanism", "obstetric", "background", "monitor", "more"];
+const PAD = [
+  "vitals", "ecg", "fast", "lams", "drugs", "findings", "mechanism", "obstetric", "background", "monitor", "more"
+];
 
 export function Patient({ patient, acts, names, eta, act, onSheet }) {
   const id = patient.encounter_id;
@@ -66,19 +100,38 @@ export function Patient({ patient, acts, names, eta, act, onSheet }) {
   return html`<article class="patient" data-encounter=${id}>
     <${Header} patient=${patient} names=${names} eta=${eta} />
     <div class="first-of">
-    ${patient.isLocal && html`<p class="local" role="status">${say("local_patient")}</p>`}
-    ${patient.isEarlier && html`<p class="over" role="status">${say("of_earlier_call")}</p>`}
-    ${patient.outcome && html`<p class="over" role="status">${say("ended", { outcome: say(`outcome.${patient.outcome}`), at: timeOf(patient.ended_at) })}</p>`}
-    <${Answer} patient=${patient} names=${names} />
-    ${next && html`<button class="primary next" data-stamp=${next} onClick=${() => act.stamp(patient, next)}><b>${say(`do.${next}`)}</b><small>${say(`do_sub.${next}`)}</small></button>`}
-    ${next === "reached" && html`<button class="also" data-stamp="boarding" onClick=${() => act.stamp(patient, "boarding")}><b>${say("do.boarding")}</b><small>${say("do_sub.boarding")}</small></button>`}
-    ${isInferred(patient) && html`<button class="also" data-stamp="boarding" onClick=${() => act.stamp(patient, "boarding")}><b>${say("boarding_inferred", { at: timeOf(patient.boarded_at) })}</b><small>${say("boarding_confirm")}</small></button>`}
-    <${Arrest} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
-    </div><div class="then-of">
-    <${Monitors} patient=${patient} act=${act} />
-    <${ByHand} acts=${acts} id=${id} />
-    <${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
-    <div class="pad" role="group" aria-label=${say("enter")}>${PAD.map((name) => html`<button key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>${say(`pad.${name}`)}</button>`)}</div>
-    <${Why} triage=${patient.triage} /></div>
+      ${patient.isLocal && html`<p class="local" role="status">${say("local_patient")}</p>`}
+      ${patient.isEarlier && html`<p class="over" role="status">${say("of_earlier_call")}</p>`}
+      ${patient.outcome && html`<p class="over" role="status">
+        ${say("ended", { outcome: say(`outcome.${patient.outcome}`), at: timeOf(patient.ended_at) })}
+      </p>`}
+      <${Answer} patient=${patient} names=${names} />
+      ${next && html`<button class="primary next" data-stamp=${next} onClick=${() => act.stamp(patient, next)}>
+        <b>${say(`do.${next}`)}</b>
+        <small>${say(`do_sub.${next}`)}</small>
+      </button>`}
+      ${next === "reached" && html`<button class="also" data-stamp="boarding"
+        onClick=${() => act.stamp(patient, "boarding")}>
+        <b>${say("do.boarding")}</b>
+        <small>${say("do_sub.boarding")}</small>
+      </button>`}
+      ${isInferred(patient) && html`<button class="also" data-stamp="boarding"
+        onClick=${() => act.stamp(patient, "boarding")}>
+        <b>${say("boarding_inferred", { at: timeOf(patient.boarded_at) })}</b>
+        <small>${say("boarding_confirm")}</small>
+      </button>`}
+      <${Arrest} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
+    </div>
+    <div class="then-of">
+      <${Monitors} patient=${patient} act=${act} />
+      <${ByHand} acts=${acts} id=${id} />
+      <${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
+      <div class="pad" role="group" aria-label=${say("enter")}>
+        ${PAD.map((name) => html`<button key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>
+          ${say(`pad.${name}`)}
+        </button>`)}
+      </div>
+      <${Why} triage=${patient.triage} />
+    </div>
   </article>`;
 }

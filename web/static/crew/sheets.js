@@ -20,21 +20,31 @@ const MORE = ["entered", "person", "another", "level", "handon", "outcome", "sig
 
 function More({ patient, onSheet, onClose }) {
   const can = { sign: Boolean(patient.destination && patient.boarded_at) };
-  return html`<${Sheet} title=${say("pad.more")} onClose=${onClose}><div class="stack">
-    ${MORE.filter((name) => can[name] !== false).map((name) => html`<button class="huge" key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>${say(`more.${name}`)}</button>`)}
-  </div></${Sheet}>`;
+  return html`<${Sheet} title=${say("pad.more")} onClose=${onClose}>
+    <div class="stack">
+      ${MORE.filter((name) => can[name] !== false).map((name) => html`<button class="huge" key=${name}
+        data-sheet=${name} onClick=${() => onSheet(name)}>${say(`more.${name}`)}</button>`)}
+    </div>
+  </${Sheet}>`;
 }
 
 // Whose sheet it is: the number of the tab where there are several, who, why; of which unit where several
 // are at the call.
 export function whoseOf(patient, patients, mission) {
-  const number = patients.length > 1 ? say("patient_n", { n: patients.findIndex((one) => one.encounter_id === patient.encounter_id) + 1 }) : "";
+  const number = patients.length > 1
+    ? say("patient_n", { n: patients.findIndex((one) => one.encounter_id === patient.encounter_id) + 1 })
+    : "";
   const unit = mission?.other_units?.length ? patient.unit_id ?? mission.unit.unit_id : "";
-  return { level: patient.level, text: [number, personOf(patient.patient), problemOf(patient.patient), unit].filter(Boolean).join(" · ") };
+  return {
+    level: patient.level,
+    text: [number, personOf(patient.patient), problemOf(patient.patient), unit].filter(Boolean).join(" · ")
+  };
 }
 
 export const SHEETS = {
-  vitals: Vitals, ecg: Ecg, fast: Fast, drugs: Drugs, findings: Findings, mechanism: Mechanism, obstetric: Obstetric, background: Background, monitor: Monitor,
+  vitals: Vitals, ecg: Ecg, fast: Fast, drugs: Drugs, findings: Findings, mechanism: Mechanism,
+  obstetric: Obstetric, background: Background, monitor: Monitor,
   lams: (given) => html`<${Scale} ...${given} scale="lams" />`,
-  person: Person, well: Well, another: Another, entered: Entered, level: Level, handon: HandOn, outcome: Outcome, sign: Sign, more: More, arrest: ArrestOn,
+  person: Person, well: Well, another: Another, entered: Entered, level: Level, handon: HandOn,
+  outcome: Outcome, sign: Sign, more: More, arrest: ArrestOn,
 };

@@ -36,7 +36,9 @@ export function Sign({ patient, names, duties, onClose }) {
     try {
       const me = await session();
       const duty = duties.find((one) => one.name === me.name);
-      await ask("bridge", "POST", `facilities/${patient.destination}/encounters/${patient.encounter_id}/handover`, { occurred_at: at, ...said },
+      await ask(
+        "bridge", "POST", `facilities/${patient.destination}/encounters/${patient.encounter_id}/handover`,
+        { occurred_at: at, ...said },
         { key, headers: { "as-signed-in": "true", ...(duty ? { "green-channel-duty": duty.duty_id } : {}) } });
       setDone(true);
       await forget("notes", place);
@@ -49,11 +51,26 @@ export function Sign({ patient, names, duties, onClose }) {
   };
   return html`<${Sheet} title=${say("more.sign")} onClose=${onClose}>
     <p>${say("sign_means", { name: both(names[patient.destination]) || patient.destination })}</p>
-    <label class="field"><span>${say("sign_wristband")}</span><input value=${draft.wristband ?? ""} onInput=${(event) => write({ wristband: event.target.value })} autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="64" aria-invalid=${isAnothers ? "true" : "false"} /></label>
-    ${isAnothers && !isDone && html`<p class="wrong" role="alert"><b>✕ ${say("another_wristband")}</b> ${say("another_wristband_means")}</p>
-      <label class="field"><span>${say("wristband_reason")} · ${say("no_names")}</span><input value=${draft.reason ?? ""} onInput=${(event) => write({ reason: event.target.value })} maxlength="200" /></label>`}
+    <label class="field">
+      <span>${say("sign_wristband")}</span>
+      <input value=${draft.wristband ?? ""} onInput=${(event) => write({ wristband: event.target.value })}
+        autocomplete="off" autocapitalize="characters" spellcheck=${false} maxlength="64"
+        aria-invalid=${isAnothers ? "true" : "false"} />
+    </label>
+    ${isAnothers && !isDone && html`
+      <p class="wrong" role="alert"><b>✕ ${say("another_wristband")}</b> ${say("another_wristband_means")}</p>
+      <label class="field">
+        <span>${say("wristband_reason")} · ${say("no_names")}</span>
+        <input value=${draft.reason ?? ""} onInput=${(event) => write({ reason: event.target.value })}
+          maxlength="200" />
+      </label>`}
     ${wrong.text && html`<p class="wrong" role="alert">${wrong.text}</p>`}
-    ${isDone ? html`<p role="status"><b>${say("signed_over")}</b></p>`
-      : html`<button class=${isAnothers ? "grave huge" : "primary huge"} disabled=${isAnothers && !reason} onClick=${sign}>${say(isAnothers ? "sign_all_the_same" : "sign_now")}</button><button onClick=${anew}>${say("sign_in_first")}</button>`}
+    ${isDone
+      ? html`<p role="status"><b>${say("signed_over")}</b></p>`
+      : html`
+          <button class=${isAnothers ? "grave huge" : "primary huge"} disabled=${isAnothers && !reason} onClick=${sign}>
+            ${say(isAnothers ? "sign_all_the_same" : "sign_now")}
+          </button>
+          <button onClick=${anew}>${say("sign_in_first")}</button>`}
   </${Sheet}>`;
 }

@@ -9,8 +9,14 @@ import { calledOf, enrol, session, signOff, signOn, signOut, unitNames } from ".
 import { Sheet } from "./parts.js";
 
 const Frame = ({ title, children }) => html`<main class="begin">
-  <div class="begin-head"><img src="/static/mark.svg" alt="" width="48" height="48" /><h1>${say("green_channel")}<small>${title}</small></h1><${LanguageSwitch} /></div>
-  ${children}<${Foot} /></main>`;
+  <div class="begin-head">
+    <img src="/static/mark.svg" alt="" width="48" height="48" />
+    <h1>${say("green_channel")}<small>${title}</small></h1>
+    <${LanguageSwitch} />
+  </div>
+  ${children}
+  <${Foot} />
+</main>`;
 
 // Who is led here with a code need not type it.
 const given = () => new URLSearchParams(location.hash.slice(1)).get("code") ?? "";
@@ -30,14 +36,20 @@ export function Enrol({ onDone }) {
       setBusy(false);
     }
   };
-  return html`<${Frame} title=${say("enrol_title")}><form onSubmit=${go}>
-    <p>${say("enrol_why")}</p>
-    <label class="field"><span>${say("enrol_code")}</span>
-      <input class="code" value=${typed} onInput=${(event) => setTyped(event.target.value)} autocomplete="off" autocapitalize="characters" spellcheck=${false} placeholder="XXXX-XXXX-XXXX" maxlength="32" required aria-invalid=${wrong ? "true" : "false"} /></label>
-    ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
-    <button class="primary huge" disabled=${isBusy || typed.trim().length < 4}>${say("enrol")}</button>
-    ${told.codes && !typed && html`<p><a href=${told.codes}>${say("code_there")}</a></p>`}
-  </form></${Frame}>`;
+  return html`<${Frame} title=${say("enrol_title")}>
+    <form onSubmit=${go}>
+      <p>${say("enrol_why")}</p>
+      <label class="field">
+        <span>${say("enrol_code")}</span>
+        <input class="code" value=${typed} onInput=${(event) => setTyped(event.target.value)}
+          autocomplete="off" autocapitalize="characters" spellcheck=${false} placeholder="XXXX-XXXX-XXXX"
+          maxlength="32" required aria-invalid=${wrong ? "true" : "false"} />
+      </label>
+      ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
+      <button class="primary huge" disabled=${isBusy || typed.trim().length < 4}>${say("enrol")}</button>
+      ${told.codes && !typed && html`<p><a href=${told.codes}>${say("code_there")}</a></p>`}
+    </form>
+  </${Frame}>`;
 }
 
 // Units that the register knows: with any other there would be no mission, and no patient.
@@ -45,20 +57,33 @@ function Units({ onPick, isBusy, last }) {
   const [names, setNames] = useState(null);
   const [typed, setTyped] = useState("");
   const [wrong, setWrong] = useState("");
-  const load = () => unitNames().then((found) => { setNames(found); setWrong(""); }, (problem) => setWrong(explain(problem)));
+  const load = () => unitNames().then((found) => {
+    setNames(found);
+    setWrong("");
+  }, (problem) => setWrong(explain(problem)));
   useEffect(() => { load(); }, []);
   const wanted = typed.trim().toLowerCase();
   const found = (names ?? []).filter((one) => !wanted || one.unit_id.toLowerCase().includes(wanted))
     .sort((a, b) => (b.unit_id === last) - (a.unit_id === last)).slice(0, 12);
-  return html`<label class="field"><span>${say("unit_which")}</span>
-      <input class="code" value=${typed} onInput=${(event) => setTyped(event.target.value)} placeholder=${last ?? ""} autocomplete="off" spellcheck=${false} maxlength="64" /></label>
+  return html`
+    <label class="field">
+      <span>${say("unit_which")}</span>
+      <input class="code" value=${typed} onInput=${(event) => setTyped(event.target.value)}
+        placeholder=${last ?? ""} autocomplete="off" spellcheck=${false} maxlength="64" />
+    </label>
     <div class="units" role="group" aria-label=${say("unit_which")}>
       ${found.map((one) => html`<button key=${one.unit_id} disabled=${isBusy} onClick=${() => onPick(one.unit_id)}>
-        <b>${one.unit_id}</b><small>${say(`kind.${one.kind}`)} · ${one.station_id}</small></button>`)}
+        <b>${one.unit_id}</b>
+        <small>${say(`kind.${one.kind}`)} · ${one.station_id}</small>
+      </button>`)}
     </div>
     ${names === null && !wrong && html`<p class="dim">${say("loading")}</p>`}
-    ${names !== null && !found.length && html`<p class="wrong" role="alert">${say("unit_not_known", { unit: typed.trim() })}</p>`}
-    ${wrong && html`<p class="wrong" role="alert">${wrong}</p><button onClick=${load}>${say("try_again")}</button>`}`;
+    ${names !== null && !found.length && html`<p class="wrong" role="alert">
+      ${say("unit_not_known", { unit: typed.trim() })}
+    </p>`}
+    ${wrong && html`
+      <p class="wrong" role="alert">${wrong}</p>
+      <button onClick=${load}>${say("try_again")}</button>`}`;
 }
 
 // Somebody signs in at the provider and comes back to this; then they say with which unit. Who is on duty
@@ -67,7 +92,12 @@ export function SignOn({ duties, last, onDone, onCancel }) {
   const [who, setWho] = useState(undefined);
   const [wrong, setWrong] = useState("");
   const [isBusy, setBusy] = useState(false);
-  useEffect(() => { session().then(setWho).catch((problem) => { setWho(null); if (problem.status !== 401) setWrong(explain(problem)); }); }, []);
+  useEffect(() => {
+    session().then(setWho).catch((problem) => {
+      setWho(null);
+      if (problem.status !== 401) setWrong(explain(problem));
+    });
+  }, []);
   const pick = async (unit) => {
     setBusy(true);
     try { await signOn(unit); onDone(who); } catch (problem) {
@@ -77,12 +107,24 @@ export function SignOn({ duties, last, onDone, onCancel }) {
     }
   };
   const duty = who && duties.find((one) => one.name === who.name);
-  const leave = () => signOut().catch((problem) => { setWho(null); setWrong(problem.isSignedOut ? "" : explain(problem)); });
+  const leave = () => signOut().catch((problem) => {
+    setWho(null);
+    setWrong(problem.isSignedOut ? "" : explain(problem));
+  });
   return html`<${Frame} title=${say("sign_on_title")}>
     ${who === undefined && html`<p>${say("loading")}</p>`}
-    ${who === null && html`<p>${say("sign_on_why")}</p><button class="primary huge" onClick=${() => goSignIn({ to: "/crew/#sign-on" })}>${say("sign_in")}</button>`}
-    ${who && html`<p class="signed-in"><b>${both(who.spoken) || who.name}</b>${!duty && html`<button class="quiet" onClick=${leave}>${say("sign_out")}</button>`}</p>
-      ${duty ? html`<p>${say("on_duty_already", { unit: duty.unit_id, at: timeOf(duty.began_at) })}</p><button class="primary huge" onClick=${leave}>${say("another_signs_in")}</button>`
+    ${who === null && html`
+      <p>${say("sign_on_why")}</p>
+      <button class="primary huge" onClick=${() => goSignIn({ to: "/crew/#sign-on" })}>${say("sign_in")}</button>`}
+    ${who && html`
+      <p class="signed-in">
+        <b>${both(who.spoken) || who.name}</b>
+        ${!duty && html`<button class="quiet" onClick=${leave}>${say("sign_out")}</button>`}
+      </p>
+      ${duty
+        ? html`
+            <p>${say("on_duty_already", { unit: duty.unit_id, at: timeOf(duty.began_at) })}</p>
+            <button class="primary huge" onClick=${leave}>${say("another_signs_in")}</button>`
         : html`<${Units} onPick=${pick} isBusy=${isBusy} last=${last} />`}`}
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     ${onCancel && html`<button onClick=${onCancel}>${say("back")}</button>`}
@@ -97,11 +139,18 @@ export function Duties({ known, onSwitch, onAdd, onEnded, onClose }) {
     try { await signOff(duty.duty_id); setSure(null); onEnded(); } catch (problem) { setWrong(explain(problem)); }
   };
   return html`<${Sheet} title=${say("who_acts")} onClose=${onClose}>
-    <ul class="duties">${known.duties.map((one) => html`<li key=${one.duty_id}>
-      <button class="huge" aria-pressed=${one.duty_id === known.acting ? "true" : "false"} onClick=${() => onSwitch(one.duty_id)}>
-        <b>${calledOf(one)}</b><small>${one.unit_id} · ${say("since", { at: timeOf(one.began_at) })}</small></button>
-      ${sure === one.duty_id ? html`<button class="grave" onClick=${() => end(one)}>${say("sign_off_sure")}</button>`
-        : html`<button onClick=${() => setSure(one.duty_id)}>${say("sign_off")}</button>`}</li>`)}</ul>
+    <ul class="duties">
+      ${known.duties.map((one) => html`<li key=${one.duty_id}>
+        <button class="huge" aria-pressed=${one.duty_id === known.acting ? "true" : "false"}
+          onClick=${() => onSwitch(one.duty_id)}>
+          <b>${calledOf(one)}</b>
+          <small>${one.unit_id} · ${say("since", { at: timeOf(one.began_at) })}</small>
+        </button>
+        ${sure === one.duty_id
+          ? html`<button class="grave" onClick=${() => end(one)}>${say("sign_off_sure")}</button>`
+          : html`<button onClick=${() => setSure(one.duty_id)}>${say("sign_off")}</button>`}
+      </li>`)}
+    </ul>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     <button class="huge" onClick=${onAdd}>${say("second_person")}</button>
     <p class="dim">${say("duty_means")}</p>
