@@ -294,7 +294,7 @@ def test_a_session_ends_by_its_time_and_when_nobody_is_there() -> None:
 
 def test_what_the_phone_of_a_crew_takes_for_impossible_is_what_the_services_do() -> None:
     script = (STATIC / "crew" / "vitals.js").read_text()
-    said = re.search(r"const LIMITS = \{(.*?)\};", script)
+    said = re.search(r"const LIMITS = \{(.*?)\};", script, re.DOTALL)
     assert said is not None
     limits = re.findall(r"(\w+): \[(\d+), (\d+)\]", said[1])
     fields = VitalSigns.model_json_schema()["properties"]

@@ -11,7 +11,10 @@ const UNITS = {
   temperature: "℃", blood_glucose: "mmol/L", potassium: "mmol/L", fetal_heart_rate: "/min", pain: "/10"
 };
 // What can be true, so that a slip is seen without a line: as `VitalSigns` has it, and a test holds them together.
-const LIMITS = { heart_rate: [0, 350], respiratory_rate: [0, 150], spo2: [0, 100], systolic_bp: [0, 350], diastolic_bp: [0, 300], temperature: [10, 50], blood_glucose: [0, 100], pain: [0, 10], potassium: [0, 15], fetal_heart_rate: [0, 300] };
+const LIMITS = {
+  heart_rate: [0, 350], respiratory_rate: [0, 150], spo2: [0, 100], systolic_bp: [0, 350], diastolic_bp: [0, 300],
+  temperature: [10, 50], blood_glucose: [0, 100], pain: [0, 10], potassium: [0, 15], fetal_heart_rate: [0, 300]
+};
 const NUMBERS = [
   "heart_rate", "respiratory_rate", "spo2", "systolic_bp", "diastolic_bp", "temperature", "blood_glucose", "pain",
   "potassium", "fetal_heart_rate"
