@@ -8,8 +8,12 @@ import { say } from "../kit/language.js";
 import { sorted } from "./calls.js";
 import { addressOf, nameOf } from "./row.js";
 
-const NAMED = ["dispatch_within_3min", "first_unit_notified_within_1min", "destination_chosen", "destination_known_on_leaving", "boarding_known_on_leaving", "unit_silent",
-  "hospital_delivered", "hospital_displayed", "hospital_acknowledged", "hospital_department_answered", "hospital_direct_to_confirmed", "hospital_first_doctor"];
+const NAMED = [
+  "dispatch_within_3min", "first_unit_notified_within_1min",
+  "destination_chosen", "destination_known_on_leaving", "boarding_known_on_leaving", "unit_silent",
+  "hospital_delivered", "hospital_displayed", "hospital_acknowledged",
+  "hospital_department_answered", "hospital_direct_to_confirmed", "hospital_first_doctor"
+];
 // More than these are not seen at one glance: it is said how many there are.
 const MANY = 6;
 const known = (alarm) => (NAMED.includes(alarm.clock) ? alarm.clock : "other");
@@ -21,18 +25,27 @@ const about = (alarm, calls) => {
 // What an alarm is called.
 export const titleOf = (alarm, names) => say(`alarm.${known(alarm)}`, { facility: nameOf(names, alarm.facility_id) });
 // What the hospital itself says it is telephoned by, else what the register has.
-const phoneOf = (alarm, hospitals) => alarm.phone ?? hospitals.find((one) => one.facility_id === alarm.facility_id)?.phone;
+const phoneOf = (alarm, hospitals) =>
+  alarm.phone ?? hospitals.find((one) => one.facility_id === alarm.facility_id)?.phone;
 
 function Open({ alarm, board, calls }) {
-  return calls.has(alarm.incident_id) && html`<button onClick=${() => board.open(alarm.incident_id)}>${say("open_call")}</button>`;
+  return calls.has(alarm.incident_id)
+    && html`<button onClick=${() => board.open(alarm.incident_id)}>${say("open_call")}</button>`;
 }
 
 function Telephone({ alarm, board, calls, names, hospitals }) {
   const phone = phoneOf(alarm, hospitals);
   return html`<li class="telephone" data-alarm=${alarm.alarm_id}>
-    <div><h3>${titleOf(alarm, names)}</h3>
-      <p class="about" title=${about(alarm, calls)}>${about(alarm, calls)} · ${say("since")} <${Age} at=${alarm.due_at} /></p></div>
-    ${phone ? html`<a class="phone" href=${dial(phone)} aria-label=${say("call_phone", { phone })}><span aria-hidden="true">☎</span> ${phone}</a>`
+    <div>
+      <h3>${titleOf(alarm, names)}</h3>
+      <p class="about" title=${about(alarm, calls)}>
+        ${about(alarm, calls)} · ${say("since")} <${Age} at=${alarm.due_at} />
+      </p>
+    </div>
+    ${phone
+      ? html`<a class="phone" href=${dial(phone)} aria-label=${say("call_phone", { phone })}>
+        <span aria-hidden="true">☎</span> ${phone}
+      </a>`
       : html`<p class="phone none">${say("no_phone")}</p>`}
     <p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>
     <span class="row-of"><${Open} alarm=${alarm} board=${board} calls=${calls} />
@@ -43,8 +56,15 @@ function Telephone({ alarm, board, calls, names, hospitals }) {
 function Line({ alarm, isFirst, board, calls }) {
   return html`<li class=${`alarm ${alarm.step} ${isFirst ? "is-first" : ""}`} data-alarm=${alarm.alarm_id}>
     <span class="step" aria-hidden="true">${alarm.step === "breach" ? "!" : "▲"}</span>
-    <div><h3>${say(`step.${alarm.step}`)} · ${say(`alarm.${known(alarm)}`, { facility: alarm.facility_id ?? "" })} <small><${Age} at=${alarm.raised_at} /></small></h3>
-      <p class="about" title=${about(alarm, calls)}>${about(alarm, calls)}</p>${isFirst && html`<p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>`}</div>
+    <div>
+      <h3>
+        ${say(`step.${alarm.step}`)} · ${say(`alarm.${known(alarm)}`, { facility: alarm.facility_id ?? "" })} <small>
+          <${Age} at=${alarm.raised_at} />
+        </small>
+      </h3>
+      <p class="about" title=${about(alarm, calls)}>${about(alarm, calls)}</p>
+      ${isFirst && html`<p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>`}
+    </div>
     <span class="row-of"><${Open} alarm=${alarm} board=${board} calls=${calls} />
       <button onClick=${() => board.acknowledge(alarm)}>${say("do.seen")}</button></span></li>`;
 }
@@ -57,11 +77,28 @@ export function Alarms({ alarms, calls, names, hospitals, board }) {
   const firsts = new Set(kinds.map((kind) => due.find((alarm) => alarm.clock === kind)));
   return html`<section class="alarms" aria-label=${say("alarms")}><h2 class="unseen">${say("alarms")}</h2>
     <p class="unseen" role="alert">${telephone.map((alarm) => titleOf(alarm, names)).join(" · ")}</p>
-    ${telephone.length > 0 && html`<ul class="telephones">${telephone.map((alarm) => html`<${Telephone} key=${alarm.alarm_id} alarm=${alarm} board=${board} calls=${calls} names=${names} hospitals=${hospitals} />`)}</ul>`}
+    ${telephone.length > 0 && html`<ul class="telephones">
+      ${telephone.map((alarm) => html`<${Telephone} key=${alarm.alarm_id} alarm=${alarm} board=${board} calls=${calls}
+        names=${names} hospitals=${hospitals} />`)}
+    </ul>`}
     ${others.length > MANY && html`<p class="how-many">${say("due_n", { n: others.length })}</p>`}
-    ${others.length > 0 && html`<ul class="lines">${others.map((alarm) => html`<${Line} key=${alarm.alarm_id} alarm=${alarm} isFirst=${firsts.has(alarm)} board=${board} calls=${calls} />`)}</ul>`}
-    ${seen.length > 0 && html`<details class="seen-alarms"><summary>${say("alarms_seen", { n: seen.length })}</summary><ul>${seen.map((alarm) => html`<li key=${alarm.alarm_id}>
-      <span>${titleOf(alarm, names)} · ${about(alarm, calls)}${phoneOf(alarm, hospitals) ? html` · <a href=${dial(phoneOf(alarm, hospitals))}>☎ ${phoneOf(alarm, hospitals)}</a>` : ""}</span>
-      <small>${say("seen_by", { who: alarm.acknowledged_by ?? "", at: timeOf(alarm.acknowledged_at) })}</small></li>`)}</ul></details>`}
+    ${others.length > 0 && html`<ul class="lines">
+      ${others.map((alarm) => html`<${Line} key=${alarm.alarm_id} alarm=${alarm} isFirst=${firsts.has(alarm)}
+        board=${board} calls=${calls} />`)}
+    </ul>`}
+    ${seen.length > 0 && html`<details class="seen-alarms">
+      <summary>${say("alarms_seen", { n: seen.length })}</summary>
+      <ul>${seen.map((alarm) => html`<li key=${alarm.alarm_id}>
+        <span>
+          ${titleOf(alarm, names)} · ${about(alarm, calls)}
+          ${phoneOf(alarm, hospitals)
+            ? html` · <a href=${dial(phoneOf(alarm, hospitals))}>☎ ${phoneOf(alarm, hospitals)}</a>`
+            : ""}
+        </span>
+        <small>
+          ${say("seen_by", { who: alarm.acknowledged_by ?? "", at: timeOf(alarm.acknowledged_at) })}
+        </small>
+      </li>`)}</ul>
+    </details>`}
   </section>`;
 }

@@ -38,8 +38,10 @@ class Board extends Component {
     super();
     this.sounder = new Sounder((isOn) => this.setState({ isOn }));
     this.state = {
-      incidents: [], units: [], alarms: [], heard: null, live: "connecting", hasBoard: false, tab: "emergency", opened: location.hash.slice(1) || null,
-      dialog: null, intake: false, names: {}, hospitals: [], stations: [], same_event: null, figures: null, isOn: false, at: now(), fresh: 0,
+      incidents: [], units: [], alarms: [], heard: null, live: "connecting", hasBoard: false,
+      tab: "emergency", opened: location.hash.slice(1) || null, dialog: null, intake: false,
+      names: {}, hospitals: [], stations: [], same_event: null, figures: null,
+      isOn: false, at: now(), fresh: 0,
     };
   }
 
@@ -50,8 +52,12 @@ class Board extends Component {
       poll("dispatch", "overview", BOARD_MS, (board) => this.take(board), () => this.look()),
       this.every(LOOK_MS, () => this.look()),
       this.every(FIGURES_MS, async () => this.setState({ figures: await ask("dispatch", "GET", "indicators") })),
-      this.every(REGISTER_MS, async () => { const hospitals = await ask("dispatch", "GET", "facilities"); this.setState({ hospitals, names: named(hospitals) }); }),
-      this.every(REGISTER_MS, async () => this.setState({ stations: (await ask("dispatch", "GET", "stations")).stations })),
+      this.every(REGISTER_MS, async () => {
+        const hospitals = await ask("dispatch", "GET", "facilities");
+        this.setState({ hospitals, names: named(hospitals) });
+      }),
+      this.every(REGISTER_MS, async () =>
+        this.setState({ stations: (await ask("dispatch", "GET", "stations")).stations })),
       this.every(10 * REGISTER_MS, whoami),
     ];
     addEventListener("hashchange", this.moved = () => this.setState({ opened: location.hash.slice(1) || null }));
@@ -90,7 +96,8 @@ class Board extends Component {
     const { names } = this.state;
     for (const alarm of alarms) {
       const who = alarm.acknowledged_by;
-      if (open.has(alarm.alarm_id) && alarm.acknowledged_at && who !== this.props.session.name) notify(say("seen_by_other", { who: who ?? "", what: titleOf(alarm, names) }));
+      if (open.has(alarm.alarm_id) && alarm.acknowledged_at && who !== this.props.session.name)
+        notify(say("seen_by_other", { who: who ?? "", what: titleOf(alarm, names) }));
     }
   }
 
@@ -138,12 +145,17 @@ class Board extends Component {
 
   // What was refused because of what another has done meanwhile is told as that, and looked at anew.
   wrong(problem) {
-    notify(problem.status === 409 ? `${say("somebody_else")} · ${refusal(problem)}` : refusal(problem), problem.status === 409 ? "told" : "wrong");
+    notify(
+      problem.status === 409 ? `${say("somebody_else")} · ${refusal(problem)}` : refusal(problem),
+      problem.status === 409 ? "told" : "wrong");
     this.refresh();
   }
 
   render({ session }, state) {
-    const { incidents, units, alarms, heard, live, hasBoard, tab, opened, dialog, intake, names, hospitals, stations, figures, isOn, at } = state;
+    const {
+      incidents, units, alarms, heard, live, hasBoard, tab, opened, dialog, intake,
+      names, hospitals, stations, figures, isOn, at
+    } = state;
     const all = order(incidents, at);
     const lists = { emergency: all.filter(isEmergency), transfer: all.filter((call) => !isEmergency(call)) };
     const shown = lists[tab] ?? [];
@@ -151,35 +163,66 @@ class Board extends Component {
     const byId = new Map(units.map((unit) => [unit.unit_id, unit]));
     const call = opened && calls.get(opened);
     const goesOn = (list) => list.filter((one) => !isOver(one));
-    const counted = { emergency: goesOn(lists.emergency).length, transfer: goesOn(lists.transfer).length, units: units.length };
-    const tabs = ["emergency", "transfer", "units", "figures"].map((key) => [key, html`${say(`tab.${key}`)}${key in counted && html` <b>${counted[key]}</b>`}`]);
+    const counted = {
+      emergency: goesOn(lists.emergency).length,
+      transfer: goesOn(lists.transfer).length,
+      units: units.length
+    };
+    const tabs = ["emergency", "transfer", "units", "figures"].map((key) =>
+      [key, html`${say(`tab.${key}`)}${key in counted && html` <b>${counted[key]}</b>`}`]);
     const Asking = dialog && DIALOGS[dialog.name];
     const known = { names, hospitals, stations, units: byId, calls };
-    const drawn = html`<${Plan} calls=${goesOn(all)} units=${units} hospitals=${hospitals} stations=${stations} opened=${opened} onOpen=${(id) => this.open(id)} />`;
+    const drawn = html`<${Plan} calls=${goesOn(all)} units=${units} hospitals=${hospitals} stations=${stations}
+      opened=${opened} onOpen=${(id) => this.open(id)} />`;
     return html`
       <${Head} title=${say("dispatch")} session=${session} live=${html`<${Live} state=${live} heard=${heard} />`}
-          sub=${hasBoard ? `${say("going_on", { n: goesOn(all).length })} · ${say("waiting_n", { n: goesOn(all).filter(waits).length })} · ${say("free_n", { n: units.filter((unit) => ASSIGNABLE.includes(unit.status)).length, of: units.length })}` : say("loading")}>
-        <${Tabs} of="view" label=${say("views")} tabs=${tabs} chosen=${tab} onChoose=${(key) => this.setState({ tab: key })} />
-        <button class=${`sound ${isOn ? "on" : "off"}`} aria-pressed=${isOn ? "true" : "false"} onClick=${() => this.sounder.turn(!isOn)}>${say(isOn ? "sound_on" : "sound_off")}</button>
+          sub=${hasBoard
+            ? `${say("going_on", { n: goesOn(all).length })} · ${
+              say("waiting_n", { n: goesOn(all).filter(waits).length })} · ${
+              say("free_n", {
+                n: units.filter((unit) => ASSIGNABLE.includes(unit.status)).length,
+                of: units.length
+              })}`
+            : say("loading")}>
+        <${Tabs} of="view" label=${say("views")} tabs=${tabs} chosen=${tab}
+          onChoose=${(key) => this.setState({ tab: key })} />
+        <button class=${`sound ${isOn ? "on" : "off"}`} aria-pressed=${isOn ? "true" : "false"}
+            onClick=${() => this.sounder.turn(!isOn)}>
+          ${say(isOn ? "sound_on" : "sound_off")}
+        </button>
         <button class="primary new-call" onClick=${() => this.setState({ intake: true })}>${say("new_call")}</button>
       </${Head}>
       ${live === "cut" && html`<p class="cut-off" role="alert">${say("cut_off", { at: secondOf(heard) })}</p>`}
       <main class=${`dispatch ${live === "cut" ? "is-cut" : ""} ${call ? "has-opened" : ""} on-${tab}`}>
         <${Alarms} alarms=${alarms} calls=${calls} names=${names} hospitals=${hospitals} board=${this} />
-        <${Panel} of="view" chosen=${tab}>${tab === "units" ? html`<${Units} units=${units} stations=${stations} calls=${calls} board=${this} />` : tab === "figures" ? html`<${Figures} figures=${figures} stations=${stations} />` : html`
-        <section class="calls" aria-label=${say(`tab.${tab}`)}><h2 class="unseen">${say(`tab.${tab}`)}</h2>
-          ${tab === "emergency" && shown.length > 0 && html`<p class="ring-heads" aria-hidden="true"><span>${say("ring.told")}</span><span>${say("ring.left_station")}</span></p>`}
-          <ul>${shown.map((one) => html`<${Row} key=${one.incident_id} call=${one} units=${byId} names=${names} isOpened=${one.incident_id === opened} board=${this} />`)}</ul>
-          ${shown.length === 0 && html`<p class="nobody">${say(hasBoard ? "no_calls" : "loading")}</p>`}
-        </section>
-        <section class="beside">
-          <h2 class="unseen">${say(call ? "this_call" : "tab.figures")}</h2>
-          ${call ? html`<${Opened} key=${call.incident_id} call=${call} known=${known} board=${this} />` : html`<${Strip} figures=${figures} />`}
-          ${drawn}
-        </section>`}</${Panel}>
+        <${Panel} of="view" chosen=${tab}>
+          ${tab === "units"
+            ? html`<${Units} units=${units} stations=${stations} calls=${calls} board=${this} />`
+            : tab === "figures"
+              ? html`<${Figures} figures=${figures} stations=${stations} />`
+              : html`
+                <section class="calls" aria-label=${say(`tab.${tab}`)}>
+                  <h2 class="unseen">${say(`tab.${tab}`)}</h2>
+                  ${tab === "emergency" && shown.length > 0 && html`<p class="ring-heads" aria-hidden="true">
+                    <span>${say("ring.told")}</span>
+                    <span>${say("ring.left_station")}</span>
+                  </p>`}
+                  <ul>${shown.map((one) => html`<${Row} key=${one.incident_id} call=${one} units=${byId} names=${names}
+                    isOpened=${one.incident_id === opened} board=${this} />`)}</ul>
+                  ${shown.length === 0 && html`<p class="nobody">${say(hasBoard ? "no_calls" : "loading")}</p>`}
+                </section>
+                <section class="beside">
+                  <h2 class="unseen">${say(call ? "this_call" : "tab.figures")}</h2>
+                  ${call
+                    ? html`<${Opened} key=${call.incident_id} call=${call} known=${known} board=${this} />`
+                    : html`<${Strip} figures=${figures} />`}
+                  ${drawn}
+                </section>`}
+        </${Panel}>
       </main>
       <${Foot} />
-      ${Asking && html`<${Asking} ...${dialog.about} known=${known} board=${this} onClose=${() => this.setState({ dialog: null })} />`}
+      ${Asking && html`<${Asking} ...${dialog.about} known=${known} board=${this}
+        onClose=${() => this.setState({ dialog: null })} />`}
       ${intake && html`<${Intake} known=${known} board=${this} onClose=${() => this.setState({ intake: false })} />`}
       <${Notices} />`;
   }

@@ -5,7 +5,9 @@ import { html, useState } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
-import { acceptedOf, answerOf, hasEnded, isEmergency, isOver, problemsOf, rings, sameEvent, stampsOf, statusOf, waits } from "./calls.js";
+import {
+  acceptedOf, answerOf, hasEnded, isEmergency, isOver, problemsOf, rings, sameEvent, stampsOf, statusOf, waits
+} from "./calls.js";
 import { likeOf } from "./dialogs.js";
 import { RecommendedHospitals, RecommendedUnits } from "./recommend.js";
 import { NoRing, Ring } from "./ring.js";
@@ -26,13 +28,25 @@ const NOT_THERE = ["notified", "acknowledged", "departed"];
 
 function Place({ call }) {
   const { location: { latitude, longitude, accuracy_m: accuracy, given } } = call;
-  return html`<p class="place">${latitude.toFixed(5)}, ${longitude.toFixed(5)}${accuracy != null ? ` ± ${figure(accuracy, 0)} m` : ""} · ${say(`source.${call.location_source}`)}${given ? ` · ${given.system} ${given.latitude.toFixed(5)}, ${given.longitude.toFixed(5)}` : ""}</p>`;
+  return html`<p class="place">
+    ${latitude.toFixed(5)}, ${longitude.toFixed(5)}
+    ${accuracy != null ? ` ± ${figure(accuracy, 0)} m` : ""} · ${say(`source.${call.location_source}`)}
+    ${given ? ` · ${given.system} ${given.latitude.toFixed(5)}, ${given.longitude.toFixed(5)}` : ""}
+  </p>`;
 }
 
 function Times({ call }) {
-  const told = [["received", call.call.received_at], ["answered", call.call.answered_at], ["accepted", call.call.accepted_at]];
-  return html`<p class="times">${told.map(([name, at]) => html`<span key=${name}>${say(`time.${name}`)} <b>${at ? secondOf(at) : say("unknown")}</b></span>`)}
-    ${call.external_number && html`<span>${say("external_number")} <b>${call.external_number}</b></span>`}</p>`;
+  const told = [
+    ["received", call.call.received_at],
+    ["answered", call.call.answered_at],
+    ["accepted", call.call.accepted_at]
+  ];
+  return html`<p class="times">
+    ${told.map(([name, at]) => html`<span key=${name}>
+      ${say(`time.${name}`)} <b>${at ? secondOf(at) : say("unknown")}</b>
+    </span>`)}
+    ${call.external_number && html`<span>${say("external_number")} <b>${call.external_number}</b></span>`}
+  </p>`;
 }
 
 function LegOf({ call, leg, unit, known, board }) {
@@ -43,13 +57,39 @@ function LegOf({ call, leg, unit, known, board }) {
   const replaced = call.legs.find((one) => one.leg_id === leg.replaces)?.unit_id ?? "";
   const canReplace = isNow && NOT_THERE.includes(status) && !isOver(call);
   return html`<li class="leg" data-leg=${leg.leg_id}>
-    <p class="leg-head"><${Sign} status=${status} isSilent=${isNow && unit.silence != null} size=${22} /><b>${leg.unit_id}</b> <span>${say(`status.${status}`)}</span> <small>${both(station?.name)}${leg.is_rolling ? ` · ${say("rolling")}` : ""}${leg.replaces ? ` · ${say("in_place_of", { unit: replaced })}` : ""}</small>
-      ${isNow && !hasEnded(leg) && html`<${Seen} unit=${unit} />`}<${Departed} leg=${leg} /></p>
-    <ol class="stamps">${stampsOf(leg).map((stamp) => html`<li key=${stamp.stamp_id} class=${`by-${stamp.source}`}><span>${say(`stamp.${stamp.status}`)}</span> <button class="quiet at" title=${say("do.stamp_time")} aria-label=${`${say("do.stamp_time")}: ${say(`stamp.${stamp.status}`)} ${secondOf(stamp.occurred_at)}`} onClick=${() => board.ask("stamp_time", { call, leg, stamp })}>${secondOf(stamp.occurred_at)}</button> <small>${say(`by.${stamp.source}`)}${stamp.isCorrected ? ` · ${say("corrected")}` : ""}</small></li>`)}</ol>
-    <span class="row-of"><button onClick=${() => board.ask("stamp", { call, leg, isNow })}>${say("do.stamp")}</button>
+    <p class="leg-head">
+      <${Sign} status=${status} isSilent=${isNow && unit.silence != null} size=${22} />
+      <b>${leg.unit_id}</b> <span>${say(`status.${status}`)}</span> <small>
+        ${both(station?.name)}
+        ${leg.is_rolling ? ` · ${say("rolling")}` : ""}
+        ${leg.replaces ? ` · ${say("in_place_of", { unit: replaced })}` : ""}
+      </small>
+      ${isNow && !hasEnded(leg) && html`<${Seen} unit=${unit} />`}
+      <${Departed} leg=${leg} />
+    </p>
+    <ol class="stamps">
+      ${stampsOf(leg).map((stamp) => html`<li key=${stamp.stamp_id} class=${`by-${stamp.source}`}>
+        <span>${say(`stamp.${stamp.status}`)}</span> <button class="quiet at" title=${say("do.stamp_time")}
+            aria-label=${`${say("do.stamp_time")}: ${say(`stamp.${stamp.status}`)} ${secondOf(stamp.occurred_at)}`}
+            onClick=${() => board.ask("stamp_time", { call, leg, stamp })}>
+          ${secondOf(stamp.occurred_at)}
+        </button> <small>
+          ${say(`by.${stamp.source}`)}
+          ${stamp.isCorrected ? ` · ${say("corrected")}` : ""}
+        </small>
+      </li>`)}
+    </ol>
+    <span class="row-of">
+      <button onClick=${() => board.ask("stamp", { call, leg, isNow })}>${say("do.stamp")}</button>
       <${Telephone} unit=${unit} />
-      ${canReplace && html`<button aria-expanded=${isReplacing ? "true" : "false"} onClick=${() => replace(!isReplacing)}>${say("do.replace_by")}</button>`}</span>
-    ${isReplacing && canReplace && html`<${RecommendedUnits} call=${call} known=${known} board=${board} replaces=${leg.unit_id} />`}</li>`;
+      ${canReplace && html`<button aria-expanded=${isReplacing ? "true" : "false"}
+          onClick=${() => replace(!isReplacing)}>
+        ${say("do.replace_by")}
+      </button>`}
+    </span>
+    ${isReplacing && canReplace && html`<${RecommendedUnits} call=${call} known=${known} board=${board}
+      replaces=${leg.unit_id} />`}
+  </li>`;
 }
 
 function Units({ call, known, board }) {
@@ -57,10 +97,21 @@ function Units({ call, known, board }) {
   const isWaiting = waits(call);
   const canSend = !isOver(call) && call.standing !== "nuisance";
   return html`<section><h3>${say("units")}</h3>
-    ${call.legs.length > 0 && html`<ul class="legs">${[...call.legs].reverse().map((leg) => html`<${LegOf} key=${leg.leg_id} call=${call} leg=${leg} unit=${known.units.get(leg.unit_id)} known=${known} board=${board} />`)}</ul>`}
-    ${isWaiting && html`<p class="nobody-sent" role="status">${say(call.legs.length ? "lost_again" : "nobody_sent")}</p>`}
-    ${canSend && !isWaiting && html`<button aria-expanded=${isMore ? "true" : "false"} onClick=${() => setMore(!isMore)}>${say("do.one_more_unit")}</button>`}
-    ${canSend && (isWaiting || isMore) && html`<h4>${say("fitting_units")}</h4><${RecommendedUnits} call=${call} known=${known} board=${board} />`}</section>`;
+    ${call.legs.length > 0 && html`<ul class="legs">
+      ${[...call.legs].reverse().map((leg) => html`<${LegOf} key=${leg.leg_id} call=${call} leg=${leg}
+        unit=${known.units.get(leg.unit_id)} known=${known} board=${board} />`)}
+    </ul>`}
+    ${isWaiting && html`<p class="nobody-sent" role="status">
+      ${say(call.legs.length ? "lost_again" : "nobody_sent")}
+    </p>`}
+    ${canSend && !isWaiting && html`<button aria-expanded=${isMore ? "true" : "false"}
+        onClick=${() => setMore(!isMore)}>
+      ${say("do.one_more_unit")}
+    </button>`}
+    ${canSend && (isWaiting || isMore) && html`
+      <h4>${say("fitting_units")}</h4>
+      <${RecommendedUnits} call=${call} known=${known} board=${board} />`}
+  </section>`;
 }
 
 function Patient({ call, patient, known, board }) {
@@ -70,21 +121,52 @@ function Patient({ call, patient, known, board }) {
   const asks = answerOf(patient) === "redirect" || (answerOf(patient) === "none" && patient.reached_at != null);
   return html`<li class=${`patient ${patient.level}`} data-encounter=${patient.encounter_id}>
     <${Shape} level=${patient.level} size=${34} />
-    <div><h4>${personOf(who)}${pregnancyOf(who) && ` · ${pregnancyOf(who)}`} · ${problemOf(who)}</h4>
-      <p>${code("levels", patient.level)}${patient.centres.length ? ` · ${patient.centres.map((one) => code("centres", one)).join(say("comma"))}` : ""}</p>
-      <p>${patient.unit_id ? `${patient.unit_id} · ` : ""}${patient.boarded_at ? say("boarded", { at: timeOf(patient.boarded_at) }) : patient.reached_at ? say("reached", { at: timeOf(patient.reached_at) }) : say("not_reached")}${patient.admission_number ? ` · ${patient.admission_number}` : ""}</p>
-      ${patient.outcome ? html`<p class="outcome">${say(`outcome.${patient.outcome}`)}</p>` : html`<p>${patient.destination ? html`<${Answer} patient=${patient} names=${known.names} />` : html`<span class=${asks ? "answer unanswered" : "none"}>${say("no_hospital_chosen")}</span>`}</p>`}
-      ${isOpen && !isOver(call) && html`<span class="row-of"><button class=${asks && !isChoosing ? "primary" : ""} aria-expanded=${isChoosing ? "true" : "false"} onClick=${() => choose(!isChoosing)}>${say(patient.destination ? "do.choose_another" : "do.choose_hospital")}</button>
-        <button onClick=${() => board.ask("outcome", { call, patient })}>${say("do.outcome")}</button></span>`}
-      ${isChoosing && isOpen && html`<${RecommendedHospitals} call=${call} patient=${patient} known=${known} board=${board} />`}</div></li>`;
+    <div>
+      <h4>${personOf(who)}${pregnancyOf(who) && ` · ${pregnancyOf(who)}`} · ${problemOf(who)}</h4>
+      <p>
+        ${code("levels", patient.level)}
+        ${patient.centres.length ? ` · ${patient.centres.map((one) => code("centres", one)).join(say("comma"))}` : ""}
+      </p>
+      <p>
+        ${patient.unit_id ? `${patient.unit_id} · ` : ""}
+        ${patient.boarded_at
+          ? say("boarded", { at: timeOf(patient.boarded_at) })
+          : patient.reached_at
+            ? say("reached", { at: timeOf(patient.reached_at) })
+            : say("not_reached")}
+        ${patient.admission_number ? ` · ${patient.admission_number}` : ""}
+      </p>
+      ${patient.outcome
+        ? html`<p class="outcome">${say(`outcome.${patient.outcome}`)}</p>`
+        : html`<p>
+          ${patient.destination
+            ? html`<${Answer} patient=${patient} names=${known.names} />`
+            : html`<span class=${asks ? "answer unanswered" : "none"}>${say("no_hospital_chosen")}</span>`}
+        </p>`}
+      ${isOpen && !isOver(call) && html`<span class="row-of">
+        <button class=${asks && !isChoosing ? "primary" : ""} aria-expanded=${isChoosing ? "true" : "false"}
+            onClick=${() => choose(!isChoosing)}>
+          ${say(patient.destination ? "do.choose_another" : "do.choose_hospital")}
+        </button>
+        <button onClick=${() => board.ask("outcome", { call, patient })}>${say("do.outcome")}</button>
+      </span>`}
+      ${isChoosing && isOpen && html`<${RecommendedHospitals} call=${call} patient=${patient} known=${known}
+        board=${board} />`}
+    </div>
+  </li>`;
 }
 
 // Other calls so near and so soon that they may be about the same.
 function Near({ call, known, board }) {
   if (!MAY[call.standing]?.includes("merge")) return null;
-  const near = sameEvent(call.location, acceptedOf(call), [...known.calls.values()], board.state.same_event, call.incident_id);
-  return near.map((one) => html`<p class="near" key=${one.call.incident_id}><span>${say("near_call")} ${likeOf(one)}</span>
-    <button onClick=${() => board.ask("merge", { call, into: one.call.incident_id })}>${say("do.merge_these")}</button></p>`);
+  const near = sameEvent(
+    call.location, acceptedOf(call), [...known.calls.values()], board.state.same_event, call.incident_id);
+  return near.map((one) => html`<p class="near" key=${one.call.incident_id}>
+    <span>${say("near_call")} ${likeOf(one)}</span>
+    <button onClick=${() => board.ask("merge", { call, into: one.call.incident_id })}>
+      ${say("do.merge_these")}
+    </button>
+  </p>`);
 }
 
 export function Opened({ call, known, board }) {
@@ -92,17 +174,57 @@ export function Opened({ call, known, board }) {
   const may = MAY[call.standing] ?? [];
   const into = known.calls.get(call.merged_into);
   return html`<article class="opened" aria-label=${addressOf(call)}>
-    <header><div><h2><${Levels} call=${call} size=${30} /> <span class=${`head-of ${addressOf(call).length > LONG ? "is-long" : ""}`} tabindex="-1">${addressOf(call)}</span></h2>
-        <p class="problem">${problemsOf(call).join(" · ")} <${Standing} call=${call} /></p><${Place} call=${call} /><${Times} call=${call} /></div>
-      <div class="rings">${isEmergency(call) && html`${told ? html`<${Ring} clock=${told} name=${say("ring.told")} size=${92} />` : html`<${NoRing} name=${say("ring.told")} size=${92} />`}
-        ${left ? html`<${Ring} clock=${left} name=${say("ring.left_station")} size=${92} />` : html`<${NoRing} name=${say("ring.left_station")} size=${92} />`}`}</div>
-      <button class="quiet close" aria-label=${say("close")} onClick=${() => board.open(call.incident_id)}>×</button></header>
-    ${call.standing === "merged" && html`<p class="merged"><span>${say("merged_into", { address: into ? addressOf(into) : call.merged_into })}</span> <button onClick=${() => board.ask("unmerge", { call })}>${say("do.unmerge")}</button></p>`}
+    <header>
+      <div>
+        <h2>
+          <${Levels} call=${call} size=${30} /> <span
+              class=${`head-of ${addressOf(call).length > LONG ? "is-long" : ""}`} tabindex="-1">
+            ${addressOf(call)}
+          </span>
+        </h2>
+        <p class="problem">${problemsOf(call).join(" · ")} <${Standing} call=${call} /></p>
+        <${Place} call=${call} />
+        <${Times} call=${call} />
+      </div>
+      <div class="rings">
+        ${isEmergency(call) && html`
+          ${told
+            ? html`<${Ring} clock=${told} name=${say("ring.told")} size=${92} />`
+            : html`<${NoRing} name=${say("ring.told")} size=${92} />`}
+          ${left
+            ? html`<${Ring} clock=${left} name=${say("ring.left_station")} size=${92} />`
+            : html`<${NoRing} name=${say("ring.left_station")} size=${92} />`}`}
+      </div>
+      <button class="quiet close" aria-label=${say("close")} onClick=${() => board.open(call.incident_id)}>
+        ×
+      </button>
+    </header>
+    ${call.standing === "merged" && html`<p class="merged">
+      <span>${say("merged_into", { address: into ? addressOf(into) : call.merged_into })}</span> <button
+          onClick=${() => board.ask("unmerge", { call })}>
+        ${say("do.unmerge")}
+      </button>
+    </p>`}
     <${Near} call=${call} known=${known} board=${board} />
     <${Units} call=${call} known=${known} board=${board} />
-    <section><h3>${say("patients")}</h3><ul class="patients">${call.patients.map((patient) => html`<${Patient} key=${patient.encounter_id} call=${call} patient=${patient} known=${known} board=${board} />`)}</ul></section>
-    ${!isOver(call) && html`<section><h3>${say("this_call")}</h3><div class="row-of">
-      ${["call_back", "patients", "location", "classification", "call_times"].map((name) => html`<button key=${name} onClick=${() => board.ask(name, { call })}>${say(`do.${name}`)}</button>`)}
-      ${may.map((name) => html`<button key=${name} class=${["dismissed", "abandoned"].includes(name) ? "grave" : ""} onClick=${() => board.ask(name, { call })}>${say(`do.${name}`)}</button>`)}</div></section>`}
+    <section>
+      <h3>${say("patients")}</h3>
+      <ul class="patients">
+        ${call.patients.map((patient) => html`<${Patient} key=${patient.encounter_id} call=${call} patient=${patient}
+          known=${known} board=${board} />`)}
+      </ul>
+    </section>
+    ${!isOver(call) && html`<section>
+      <h3>${say("this_call")}</h3>
+      <div class="row-of">
+        ${["call_back", "patients", "location", "classification", "call_times"].map((name) => html`
+          <button key=${name} onClick=${() => board.ask(name, { call })}>${say(`do.${name}`)}</button>`)}
+        ${may.map((name) => html`
+          <button key=${name} class=${["dismissed", "abandoned"].includes(name) ? "grave" : ""}
+              onClick=${() => board.ask(name, { call })}>
+            ${say(`do.${name}`)}
+          </button>`)}
+      </div>
+    </section>`}
   </article>`;
 }

@@ -15,8 +15,12 @@ export function standingOf(clock, t) {
   const [began, due, warn, ended] = [clock.began_at, clock.due_at, clock.warn_at, clock.ended_at].map(ms);
   const end = ended ?? t;
   const isLate = end > due;
-  const phase = ended != null ? (isLate ? "missed" : "kept") : isLate ? "late" : warn != null && t >= warn ? "near" : "runs";
-  return { phase, passed: Math.max(0, end - began), left: due - end, share: Math.min(1, Math.max(0, (end - began) / (due - began))) };
+  const phase = ended != null ? (isLate ? "missed" : "kept")
+    : isLate ? "late" : warn != null && t >= warn ? "near" : "runs";
+  return {
+    phase, passed: Math.max(0, end - began), left: due - end,
+    share: Math.min(1, Math.max(0, (end - began) / (due - began)))
+  };
 }
 
 const running = (call) => call.clocks.filter((clock) => clock.ended_at == null);
@@ -37,11 +41,14 @@ export const clockOf = (call, leg) => call.clocks.find((clock) => clock.leg_id =
 export const living = (call) => call.patients.filter((one) => one.outcome == null);
 export function worst(call) {
   const left = living(call);
-  return (left.length ? left : call.patients).map((one) => one.level).sort((a, b) => URGENCY[b] - URGENCY[a])[0] ?? "not_yet";
+  return (left.length ? left : call.patients)
+    .map((one) => one.level)
+    .sort((a, b) => URGENCY[b] - URGENCY[a])[0] ?? "not_yet";
 }
 
 // Nobody drives for it any more: its units are at a hospital, or free.
-const isBrought = (call) => call.legs.length > 0 && call.legs.every((leg) => hasEnded(leg) || statusOf(leg) === "at_destination");
+const isBrought = (call) => call.legs.length > 0
+  && call.legs.every((leg) => hasEnded(leg) || statusOf(leg) === "at_destination");
 
 // Overdue first, the longest before; then by how little is left; then the others by how severe they
 // are, those first for whom somebody is on the way; at the end what is over.
@@ -90,7 +97,9 @@ export const nearest = (call) => [...running(call)].sort((a, b) => ms(a.due_at) 
 export function stampsOf(leg) {
   const last = new Map(leg.corrections.map((one) => [one.stamp_id, one]));
   return leg.stamps
-    .map((stamp) => (last.has(stamp.stamp_id) ? { ...stamp, occurred_at: last.get(stamp.stamp_id).occurred_at, isCorrected: true } : stamp))
+    .map((stamp) => (last.has(stamp.stamp_id)
+      ? { ...stamp, occurred_at: last.get(stamp.stamp_id).occurred_at, isCorrected: true }
+      : stamp))
     .filter((stamp) => stamp.occurred_at != null)
     .sort((a, b) => ms(a.occurred_at) - ms(b.occurred_at));
 }
@@ -122,7 +131,8 @@ export function departureOf(leg) {
   const stamps = stampsOf(leg).filter((stamp) => stamp.status === "departed");
   const reported = stamps.find((stamp) => stamp.source !== "gps");
   const seen = stamps.find((stamp) => stamp.source === "gps");
-  if (reported && seen) return { by: "both", differs: ms(reported.occurred_at) - ms(seen.occurred_at), at: seen.occurred_at };
+  if (reported && seen)
+    return { by: "both", differs: ms(reported.occurred_at) - ms(seen.occurred_at), at: seen.occurred_at };
   if (seen) return { by: "gps", at: seen.occurred_at };
   return reported ? { by: "reported", at: reported.occurred_at } : null;
 }
@@ -172,7 +182,9 @@ export function sorted(all) {
 // What makes a sound: a clock of an emergency over its limit of which nobody has said that they have
 // seen it, and a telephone call that is asked for.
 export function loud({ incidents, alarms }, t) {
-  const seen = new Set(alarms.filter((alarm) => alarm.acknowledged_at && alarm.step === "breach").map((alarm) => `${alarm.clock} ${alarm.incident_id} ${alarm.leg_id ?? ""}`));
+  const seen = new Set(alarms
+    .filter((alarm) => alarm.acknowledged_at && alarm.step === "breach")
+    .map((alarm) => `${alarm.clock} ${alarm.incident_id} ${alarm.leg_id ?? ""}`));
   const wanted = new Map();
   for (const call of incidents.filter(isEmergency)) {
     for (const clock of overdue(call, t)) {

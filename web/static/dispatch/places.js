@@ -19,7 +19,8 @@ const MARGIN = 1.25;
 // Metres between two points, over the ground.
 export function metres(a, b) {
   const half = (angle) => Math.sin((angle * RAD) / 2) ** 2;
-  const square = half(b.latitude - a.latitude) + Math.cos(a.latitude * RAD) * Math.cos(b.latitude * RAD) * half(b.longitude - a.longitude);
+  const square = half(b.latitude - a.latitude)
+    + Math.cos(a.latitude * RAD) * Math.cos(b.latitude * RAD) * half(b.longitude - a.longitude);
   return (EARTH_M / Math.PI) * Math.asin(Math.min(1, Math.sqrt(square)));
 }
 
@@ -45,12 +46,17 @@ export const onView = (view, width, height) => (point) => {
   const { x, y } = flat(point);
   return { x: width / 2 + (x - view.x) / view.pixel, y: height / 2 + (y - view.y) / view.pixel };
 };
-export const fromView = (view, width, height) => (x, y) => round({ x: view.x + (x - width / 2) * view.pixel, y: view.y + (y - height / 2) * view.pixel });
+export const fromView = (view, width, height) => (x, y) =>
+  round({ x: view.x + (x - width / 2) * view.pixel, y: view.y + (y - height / 2) * view.pixel });
 
 // Nearer or farther by `factor`, what is at (x, y) stays there.
 export function zoomed(view, factor, x, y, width, height) {
   const pixel = Math.min(0.5 / width, Math.max(20 / EARTH_M / width, view.pixel * factor));
-  return { x: view.x + (x - width / 2) * (view.pixel - pixel), y: view.y + (y - height / 2) * (view.pixel - pixel), pixel };
+  return {
+    x: view.x + (x - width / 2) * (view.pixel - pixel),
+    y: view.y + (y - height / 2) * (view.pixel - pixel),
+    pixel
+  };
 }
 
 // A length that is written beside a bar: metres, and how many pixels it is.
@@ -67,7 +73,9 @@ export function grid(view, width, height, { pixels }) {
   const step = pixels * view.pixel;
   const lines = (middle, size, draw) => {
     const first = Math.ceil((middle - (size / 2) * view.pixel) / step);
-    return Array.from({ length: Math.min(200, Math.floor(size / pixels) + 1) }, (_, n) => draw((size / 2 + ((first + n) * step - middle) / view.pixel).toFixed(1))).join("");
+    return Array.from(
+      { length: Math.min(200, Math.floor(size / pixels) + 1) },
+      (_, n) => draw((size / 2 + ((first + n) * step - middle) / view.pixel).toFixed(1))).join("");
   };
   return lines(view.x, width, (x) => `M${x} 0V${height}`) + lines(view.y, height, (y) => `M0 ${y}H${width}`);
 }
@@ -79,7 +87,8 @@ export const bearing = (from, to) => (Math.atan2(to.x - from.x, from.y - to.y) /
 export function heaps(marks, apart = 18) {
   const found = [];
   for (const mark of marks) {
-    const heap = found.find((other) => other.kind === mark.kind && other.canHeap && mark.canHeap && Math.hypot(other.x - mark.x, other.y - mark.y) < apart);
+    const heap = found.find((other) => other.kind === mark.kind && other.canHeap && mark.canHeap
+      && Math.hypot(other.x - mark.x, other.y - mark.y) < apart);
     if (heap) heap.more.push(mark);
     else found.push({ ...mark, more: [] });
   }
@@ -87,7 +96,8 @@ export function heaps(marks, apart = 18) {
 }
 
 const meets = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
-const wide = (text, size) => [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) > 0x2e7f ? size : size * 0.6), 0);
+const wide = (text, size) =>
+  [...text].reduce((sum, letter) => sum + (letter.codePointAt(0) > 0x2e7f ? size : size * 0.6), 0);
 
 // A place for the name of each mark, the most important first: right, left, below or above of it, where no
 // other name, no mark and nothing `kept` free is; a name that finds none is left out.
@@ -99,7 +109,10 @@ export function named(marks, width, height, kept = [], size = 13) {
     const [w, h] = [wide(mark.name, size) + 6, size + 5];
     const { reach = 14 } = mark;
     const [right, left, low, high] = [reach, -reach - w, reach, -reach - h];
-    const tries = [[right, -h / 2], [left, -h / 2], [-w / 2, low], [-w / 2, high], [right, low - h / 2], [right, high + h / 2], [left, low - h / 2], [left, high + h / 2]].map(([dx, dy]) => ({ x: mark.x + dx, y: mark.y + dy, width: w, height: h }));
+    const tries = [
+      [right, -h / 2], [left, -h / 2], [-w / 2, low], [-w / 2, high],
+      [right, low - h / 2], [right, high + h / 2], [left, low - h / 2], [left, high + h / 2]
+    ].map(([dx, dy]) => ({ x: mark.x + dx, y: mark.y + dy, width: w, height: h }));
     const box = tries.find((one) => one.x >= 0 && one.y >= 0 && one.x + w <= width && one.y + h <= height
       && !taken.some((other) => other.of !== mark && meets(one, other)));
     if (!box) continue;

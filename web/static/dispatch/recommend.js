@@ -10,10 +10,14 @@ import { addressOf, nameOf } from "./row.js";
 const AGAIN_MS = 10_000;
 const MOST = 4;
 // Of these reasons the names are worth their place: what is lacking, who waits.
-const TOLD = new Set(["lacks_equipment", "lacks_centre", "others_wait", "taken_from_less_severe", "capable", "equipped"]);
+const TOLD = new Set([
+  "lacks_equipment", "lacks_centre", "others_wait", "taken_from_less_severe", "capable", "equipped"
+]);
 const MOST_NAMES = 4;
 
-const wordOf = (name) => ["levels", "centres", "equipment", "department"].map((kind) => code(kind, name)).find((word) => word !== name) ?? name;
+const wordOf = (name) => ["levels", "centres", "equipment", "department"]
+  .map((kind) => code(kind, name))
+  .find((word) => word !== name) ?? name;
 
 export function reasonOf(argument) {
   const names = TOLD.has(argument.why) ? [...new Set(argument.names)].map(wordOf) : [];
@@ -22,8 +26,15 @@ export function reasonOf(argument) {
 }
 
 export const Reasons = ({ advice }) => html`<ul class="reasons">
-  ${advice.con.map((one) => html`<li class="con" key=${one.why}><span aria-hidden="true">✕</span><span class="unseen">${say("against")}</span> ${reasonOf(one)}</li>`)}
-  ${advice.pro.map((one) => html`<li class="pro" key=${one.why}><span aria-hidden="true">✓</span><span class="unseen">${say("for_it")}</span> ${reasonOf(one)}</li>`)}</ul>`;
+  ${advice.con.map((one) => html`<li class="con" key=${one.why}>
+    <span aria-hidden="true">✕</span>
+    <span class="unseen">${say("against")}</span> ${reasonOf(one)}
+  </li>`)}
+  ${advice.pro.map((one) => html`<li class="pro" key=${one.why}>
+    <span aria-hidden="true">✓</span>
+    <span class="unseen">${say("for_it")}</span> ${reasonOf(one)}
+  </li>`)}
+</ul>`;
 
 export function minutes(seconds) {
   if (seconds == null) return say("eta_unknown");
@@ -53,29 +64,55 @@ function Advised({ list, problem, draw, none }) {
   const [isAll, setAll] = useState(false);
   if (!list) return html`<p class="none">${problem ? explain(problem) : say("loading")}</p>`;
   return html`${problem && html`<p class="wrong" role="alert">${explain(problem)}</p>`}
-    ${list.length === 0 ? html`<p class="none" role="status">${none}</p>` : html`<ul class="advised">${(isAll ? list : list.slice(0, MOST)).map(draw)}</ul>`}
-    ${list.length > MOST && !isAll && html`<button class="quiet" onClick=${() => setAll(true)}>${say("all_of_them", { n: list.length })}</button>`}`;
+    ${list.length === 0
+      ? html`<p class="none" role="status">${none}</p>`
+      : html`<ul class="advised">${(isAll ? list : list.slice(0, MOST)).map(draw)}</ul>`}
+    ${list.length > MOST && !isAll && html`<button class="quiet" onClick=${() => setAll(true)}>
+      ${say("all_of_them", { n: list.length })}
+    </button>`}`;
 }
 
 export function RecommendedUnits({ call, known, board, replaces }) {
   const { list, problem } = useAdvice(`incidents/${call.incident_id}/recommended-units`, board.state.fresh);
   const fits = list?.filter((one) => one.unit_id !== replaces && !(replaces && one.diverts)) ?? null;
-  const stationOf = (id) => both(known.stations.find((one) => one.station_id === known.units.get(id)?.station_id)?.name);
+  const stationOf = (id) =>
+    both(known.stations.find((one) => one.station_id === known.units.get(id)?.station_id)?.name);
   // Dispatch asks from where a unit goes that nobody has registered, and nobody here could say it.
   const isStationless = (id) => known.units.has(id) && known.units.get(id).station_id == null;
-  return html`<${Advised} list=${fits} problem=${problem} none=${say("no_unit_fits")} draw=${(advice) => html`<li key=${advice.unit_id} data-unit=${advice.unit_id}>
-    <b class="eta">${minutes(advice.eta_s)}</b>
-    <div><h4>${advice.unit_id} <small>${stationOf(advice.unit_id)}</small></h4><${Reasons} advice=${advice} />
-      ${advice.diverts && html`<p class="diverts">${say("taken_from", { address: known.calls.has(advice.diverts) ? addressOf(known.calls.get(advice.diverts)) : advice.diverts })}</p>`}</div>
-    ${isStationless(advice.unit_id) ? html`<span class="none">${say("no_station")}</span>`
-      : html`<button class=${advice.diverts ? "grave" : "primary"} onClick=${() => board.ask("send", { call, advice, replaces })}>${say(advice.diverts ? "do.divert" : replaces ? "do.replace" : "do.send")}</button>`}</li>`} />`;
+  return html`<${Advised} list=${fits} problem=${problem} none=${say("no_unit_fits")} draw=${(advice) => html`
+    <li key=${advice.unit_id} data-unit=${advice.unit_id}>
+      <b class="eta">${minutes(advice.eta_s)}</b>
+      <div>
+        <h4>${advice.unit_id} <small>${stationOf(advice.unit_id)}</small></h4>
+        <${Reasons} advice=${advice} />
+        ${advice.diverts && html`<p class="diverts">
+          ${say("taken_from", {
+            address: known.calls.has(advice.diverts) ? addressOf(known.calls.get(advice.diverts)) : advice.diverts
+          })}
+        </p>`}
+      </div>
+      ${isStationless(advice.unit_id)
+        ? html`<span class="none">${say("no_station")}</span>`
+        : html`<button class=${advice.diverts ? "grave" : "primary"}
+            onClick=${() => board.ask("send", { call, advice, replaces })}>
+          ${say(advice.diverts ? "do.divert" : replaces ? "do.replace" : "do.send")}
+        </button>`}
+    </li>`} />`;
 }
 
 export function RecommendedHospitals({ call, patient, known, board }) {
   const { list, problem } = useAdvice(`encounters/${patient.encounter_id}/recommended-destinations`, board.state.fresh);
-  return html`<${Advised} list=${list} problem=${problem} none=${say("no_hospital_known")} draw=${(advice) => html`<li key=${advice.facility_id} data-facility=${advice.facility_id}>
-    <b class="eta">${minutes(advice.eta_s)}</b>
-    <div><h4>${nameOf(known.names, advice.facility_id)}</h4><${Reasons} advice=${advice} /></div>
-    ${patient.destination === advice.facility_id ? html`<span class="chosen">✓ ${say("chosen")}</span>`
-      : html`<button class="primary" onClick=${() => board.ask("choose", { call, patient, advice })}>${say("do.choose")}</button>`}</li>`} />`;
+  return html`<${Advised} list=${list} problem=${problem} none=${say("no_hospital_known")} draw=${(advice) => html`
+    <li key=${advice.facility_id} data-facility=${advice.facility_id}>
+      <b class="eta">${minutes(advice.eta_s)}</b>
+      <div>
+        <h4>${nameOf(known.names, advice.facility_id)}</h4>
+        <${Reasons} advice=${advice} />
+      </div>
+      ${patient.destination === advice.facility_id
+        ? html`<span class="chosen">✓ ${say("chosen")}</span>`
+        : html`<button class="primary" onClick=${() => board.ask("choose", { call, patient, advice })}>
+          ${say("do.choose")}
+        </button>`}
+    </li>`} />`;
 }

@@ -23,15 +23,22 @@ export function Ring({ clock, name, size = 64 }) {
     time.textContent = text;
     time.setAttribute("font-size", Math.min(17, 70 / text.length)); // within the ring also where that is thick
     mark.textContent = { late: "!", missed: "!", near: "▲", kept: "✓" }[phase] ?? "";
-    const over = { runs: "ring.left", near: "ring.left", late: "ring.over", missed: "ring.missed", kept: "ring.kept" }[phase];
+    const over = {
+      runs: "ring.left", near: "ring.left", late: "ring.over", missed: "ring.missed", kept: "ring.kept"
+    }[phase];
     node.setAttribute("aria-label", `${name} ${text} ${say(over, { span: running(left) })}`);
   };
   useEffect(() => onTick(tell), []);
   useEffect(tell);
-  return html`<figure class="ring"><svg ref=${box} width=${size} height=${size} viewBox="0 0 64 64" role="img">
-    <circle class="round" cx="32" cy="32" r="27" /><circle class="arc" cx="32" cy="32" r="27" transform="rotate(-90 32 32)" />
-    <text x="32" y="36" text-anchor="middle" font-weight="700"></text><text class="mark" x="32" y="51" text-anchor="middle" font-size="12" font-weight="700"></text></svg>
-    <figcaption>${name}</figcaption></figure>`;
+  return html`<figure class="ring">
+    <svg ref=${box} width=${size} height=${size} viewBox="0 0 64 64" role="img">
+      <circle class="round" cx="32" cy="32" r="27" />
+      <circle class="arc" cx="32" cy="32" r="27" transform="rotate(-90 32 32)" />
+      <text x="32" y="36" text-anchor="middle" font-weight="700"></text>
+      <text class="mark" x="32" y="51" text-anchor="middle" font-size="12" font-weight="700"></text>
+    </svg>
+    <figcaption>${name}</figcaption>
+  </figure>`;
 }
 
 // The same as a figure, where there is no room for a ring.
@@ -41,5 +48,9 @@ export const Countdown = ({ clock, name }) => html`<${Ticking} kind="countdown" 
 }} />`;
 
 // Where there is none: a transfer, or nobody has been told yet.
-export const NoRing = ({ name, size = 64 }) => html`<figure class="ring none"><svg width=${size} height=${size} viewBox="0 0 64 64" aria-hidden="true">
-  <circle class="round" cx="32" cy="32" r="27" /></svg><figcaption>${name}</figcaption></figure>`;
+export const NoRing = ({ name, size = 64 }) => html`<figure class="ring none">
+  <svg width=${size} height=${size} viewBox="0 0 64 64" aria-hidden="true">
+    <circle class="round" cx="32" cy="32" r="27" />
+  </svg>
+  <figcaption>${name}</figcaption>
+</figure>`;

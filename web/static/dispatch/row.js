@@ -5,7 +5,8 @@ import { html } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import {
-  answerOf, byLevel, clockOf, departureOf, etaOf, hasEnded, isEmergency, isOver, nearest, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
+  answerOf, byLevel, clockOf, departureOf, etaOf, hasEnded, isEmergency, isOver,
+  nearest, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
 } from "./calls.js";
 import { Countdown, NoRing, Ring } from "./ring.js";
 import { Sign } from "./sign.js";
@@ -33,7 +34,10 @@ export function Seen({ unit }) {
   const seen = seenOf(unit);
   const isOdd = seen.how === "still" && DRIVES.includes(unit.status);
   if (seen.how === "unseen") return html`<span class="gps unseen-by">${say("seen.unseen")}</span>`;
-  return html`<span class=${`gps ${seen.how} ${seen.isOverdue ? "overdue" : ""} ${isOdd ? "odd" : ""}`}>${say(`seen.${seen.how}`)} <${Age} at=${seen.at} kind="" />${seen.how !== "silent" && say("seen.ago")}</span>`;
+  return html`<span class=${`gps ${seen.how} ${seen.isOverdue ? "overdue" : ""} ${isOdd ? "odd" : ""}`}>
+    ${say(`seen.${seen.how}`)} <${Age} at=${seen.at} kind="" />
+    ${seen.how !== "silent" && say("seen.ago")}
+  </span>`;
 }
 
 function UnitLine({ call, leg, unit }) {
@@ -41,7 +45,8 @@ function UnitLine({ call, leg, unit }) {
   const status = isNow ? unit.status : statusOf(leg);
   const eta = isNow && status !== "returning" ? etaOf(unit) : null;
   return html`<li class="unit-line">
-    <${Sign} status=${status} isSilent=${isNow && unit.silence != null} /><b>${leg.unit_id}</b> <span>${say(`status.${status}`)}</span>
+    <${Sign} status=${status} isSilent=${isNow && unit.silence != null} />
+    <b>${leg.unit_id}</b> <span>${say(`status.${status}`)}</span>
     ${isNow && !hasEnded(leg) && html`<${Seen} unit=${unit} />`}
     <${Departed} leg=${leg} />
     ${eta && html`<span class="eta">${say(`eta.${eta.place}`)} <${Ticking} of=${(t) => {
@@ -60,7 +65,11 @@ export function Answer({ patient, names }) {
     : how === "redirect" ? nameOf(names, answers.redirect.alternative_facility_id)
       : how === "unanswered" ? say(`owed.${answers.unanswered}`) : "";
   const at = how === "accepted" ? answers.accepted_at : how === "acknowledged" ? answers.acknowledged_at : null;
-  return html`<span class=${`answer ${how}`}>${nameOf(names, patient.destination)} · ${say(`answer.${how}`)}${more && ` ${more}`}${at && ` ${timeOf(at)}`}</span>`;
+  return html`<span class=${`answer ${how}`}>
+    ${nameOf(names, patient.destination)} · ${say(`answer.${how}`)}
+    ${more && ` ${more}`}
+    ${at && ` ${timeOf(at)}`}
+  </span>`;
 }
 
 // Where the call stands, where that is not simply open.
@@ -79,20 +88,44 @@ export function Row({ call, units, names, isOpened, board }) {
   const problems = problemsOf(call);
   const isLost = waits(call) && call.legs.length > 0;
   const least = nearest(call);
-  return html`<li class=${`call ${isOver(call) ? "is-over" : ""} ${waits(call) && isEmergency(call) ? "is-waiting" : ""} ${isOpened ? "is-opened" : ""}`} data-call=${call.incident_id}>
+  return html`<li class=${`call ${isOver(call) ? "is-over" : ""} ${
+      waits(call) && isEmergency(call) ? "is-waiting" : ""} ${isOpened ? "is-opened" : ""}`}
+      data-call=${call.incident_id}>
     <div class="rings">
       ${told ? html`<${Ring} clock=${told} name=${say("ring.told")} />` : html`<${NoRing} name=${say("ring.told")} />`}
-      ${left ? html`<${Ring} clock=${left} name=${say("ring.left_station")} />` : html`<${NoRing} name=${say("ring.left_station")} />`}</div>
-    <div class="what">
-      <h3><button class="open" aria-expanded=${isOpened ? "true" : "false"} onClick=${() => board.open(call.incident_id)}>
-        <${Levels} call=${call} /><span class=${call.location.address ? "" : "unknown"} title=${addressOf(call)}>${addressOf(call)}</span></button></h3>
-      ${least && html`<${Countdown} clock=${least} name=${say(least.leg_id == null ? "ring.told" : "ring.left_station")} />`}
-      <p class="problem" title=${problems.join(" · ")}>${problems.slice(0, 2).join(" · ")}${problems.length > 2 ? ` · +${problems.length - 2}` : ""} <${Standing} call=${call} /></p>
-      ${lines.length > 0 && html`<ul class="units-of">${lines.map((leg) => html`<${UnitLine} key=${leg.leg_id} call=${call} leg=${leg} unit=${units.get(leg.unit_id)} />`)}</ul>`}
-      ${waits(call) && html`<p class="nobody-sent">${say(isLost ? "lost_again" : "nobody_sent")}</p>`}
-      ${call.patients.some((one) => one.destination) && html`<p class="answers">${call.patients.filter((one) => one.destination && !one.outcome).map((one) => html`<${Answer} key=${one.encounter_id} patient=${one} names=${names} />`)}</p>`}
+      ${left
+        ? html`<${Ring} clock=${left} name=${say("ring.left_station")} />`
+        : html`<${NoRing} name=${say("ring.left_station")} />`}
     </div>
-    <div class="go">${waits(call) && html`<button class="primary" onClick=${() => board.open(call.incident_id)}>${say("do.send")}</button>`}</div>
+    <div class="what">
+      <h3>
+        <button class="open" aria-expanded=${isOpened ? "true" : "false"} onClick=${() => board.open(call.incident_id)}>
+          <${Levels} call=${call} />
+          <span class=${call.location.address ? "" : "unknown"} title=${addressOf(call)}>${addressOf(call)}</span>
+        </button>
+      </h3>
+      ${least && html`<${Countdown} clock=${least}
+        name=${say(least.leg_id == null ? "ring.told" : "ring.left_station")} />`}
+      <p class="problem" title=${problems.join(" · ")}>
+        ${problems.slice(0, 2).join(" · ")}
+        ${problems.length > 2 ? ` · +${problems.length - 2}` : ""} <${Standing} call=${call} />
+      </p>
+      ${lines.length > 0 && html`<ul class="units-of">
+        ${lines.map((leg) => html`<${UnitLine} key=${leg.leg_id} call=${call} leg=${leg}
+          unit=${units.get(leg.unit_id)} />`)}
+      </ul>`}
+      ${waits(call) && html`<p class="nobody-sent">${say(isLost ? "lost_again" : "nobody_sent")}</p>`}
+      ${call.patients.some((one) => one.destination) && html`<p class="answers">
+        ${call.patients
+          .filter((one) => one.destination && !one.outcome)
+          .map((one) => html`<${Answer} key=${one.encounter_id} patient=${one} names=${names} />`)}
+      </p>`}
+    </div>
+    <div class="go">
+      ${waits(call) && html`<button class="primary" onClick=${() => board.open(call.incident_id)}>
+        ${say("do.send")}
+      </button>`}
+    </div>
   </li>`;
 }
 

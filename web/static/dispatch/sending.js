@@ -8,11 +8,19 @@ import { ASSIGNABLE, problemsOf } from "./calls.js";
 import { addressOf } from "./row.js";
 
 export function Choice({ options, value, onPick, name }) {
-  return html`<div class="choice" role="group" aria-label=${name}>${options.map(([key, text]) => html`<button type="button" key=${key} aria-pressed=${value === key ? "true" : "false"} onClick=${() => onPick(key)}>${text}</button>`)}</div>`;
+  return html`<div class="choice" role="group" aria-label=${name}>
+    ${options.map(([key, text]) => html`<button type="button" key=${key}
+        aria-pressed=${value === key ? "true" : "false"} onClick=${() => onPick(key)}>
+      ${text}
+    </button>`)}
+  </div>`;
 }
 
 export const Field = ({ name, children }) => html`<label class="field"><span>${name}</span>${children}</label>`;
-export const Reason = ({ value, set, isNeeded = true }) => html`<${Field} name=${isNeeded ? `${say("reason")} (${say("required")})` : say("reason")}><input value=${value} onInput=${(e) => set(e.target.value)} maxlength="200" name="reason" /></${Field}>`;
+export const Reason = ({ value, set, isNeeded = true }) => html`
+  <${Field} name=${isNeeded ? `${say("reason")} (${say("required")})` : say("reason")}>
+    <input value=${value} onInput=${(e) => set(e.target.value)} maxlength="200" name="reason" />
+  </${Field}>`;
 
 // Why dispatch says no, in words of ours where we have them.
 export function refusal(problem) {
@@ -34,14 +42,18 @@ function told(problem, { unit_id: unit }, { call, diverts }, board) {
 // A dialog that sends one act: `body()` answers with what to send, null while something lacks, or with the
 // names of what lacks as a list, or with what is wrong with it. `doubt(body)`: what is asked before it is
 // sent all the same. `done`: what is said afterwards, or what makes it of the answer.
-export function Sending({ title, call, diverts, path, method = "POST", body, doubt, go, grave, done, board, onClose, children, kind, about = true, onCancel = onClose }) {
+export function Sending({
+  title, call, diverts, path, method = "POST", body, doubt, go, grave, done, board, onClose, children, kind,
+  about = true, onCancel = onClose
+}) {
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState(null);
   const [asked, ask] = useState(null);
   const attempt = useRef(new Attempt());
   const form = useRef();
   // Who works by keys begins at the first field; where there is none, at the act, unless it is grave.
-  useEffect(() => form.current.querySelector(`input, select, textarea, .choice button, .dialog-end ${grave ? "button" : ".primary"}`)?.focus(), []);
+  useEffect(() => form.current.querySelector(
+    `input, select, textarea, .choice button, .dialog-end ${grave ? "button" : ".primary"}`)?.focus(), []);
   const anew = () => { setWrong(null); ask(null); };
   const submit = async (event) => {
     event.preventDefault();
@@ -66,11 +78,18 @@ export function Sending({ title, call, diverts, path, method = "POST", body, dou
   };
   return html`<${Dialog} title=${title} onClose=${onClose} kind=${kind}>
     ${about && call && html`<p class="about">${addressOf(call)} · ${problemsOf(call).join(" · ")}</p>`}
-    <form ref=${form} onSubmit=${submit} onInput=${anew} onClick=${(event) => { if (event.target.closest(".choice, .map")) anew(); }}
-        onKeyDown=${(event) => { if (event.key === "Enter" && event.repeat) event.preventDefault(); }}>${children}
+    <form ref=${form} onSubmit=${submit} onInput=${anew}
+        onClick=${(event) => { if (event.target.closest(".choice, .map")) anew(); }}
+        onKeyDown=${(event) => { if (event.key === "Enter" && event.repeat) event.preventDefault(); }}>
+      ${children}
       ${asked && html`<p class="doubt" role="alert">${asked}</p>`}
       ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
-      <div class="dialog-end"><button type="button" onClick=${onCancel}>${say("cancel")}</button>
-        <button class=${grave ? "grave" : "primary"} disabled=${busy}>${asked ? say("do.all_the_same") : go ?? title}</button></div></form>
+      <div class="dialog-end">
+        <button type="button" onClick=${onCancel}>${say("cancel")}</button>
+        <button class=${grave ? "grave" : "primary"} disabled=${busy}>
+          ${asked ? say("do.all_the_same") : go ?? title}
+        </button>
+      </div>
+    </form>
   </${Dialog}>`;
 }

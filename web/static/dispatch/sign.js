@@ -20,8 +20,11 @@ const PATHS = {
 const OPEN = new Set(["available", "notified", "returning", "stood_down", "out_of_service"]);
 export const ROTATES = new Set(["departed", "left_scene", "returning"]);
 
-export const Mark = ({ status, isSilent, turn = 0 }) => html`<path class=${`sign ${OPEN.has(status) ? "hollow" : ""} of-${status} ${isSilent ? "silent" : ""}`}
+export const Mark = ({ status, isSilent, turn = 0 }) => html`<path
+  class=${`sign ${OPEN.has(status) ? "hollow" : ""} of-${status} ${isSilent ? "silent" : ""}`}
   d=${PATHS[status] ?? PATHS.available} transform=${turn ? `rotate(${turn})` : undefined} />`;
 
-export const Sign = ({ status, isSilent, size = 18 }) => html`<svg class="sign-of" width=${size} height=${size} viewBox="-12 -12 24 24" role="img" aria-label=${say(`status.${status}`)}>
-  <${Mark} status=${status} isSilent=${isSilent} /></svg>`;
+export const Sign = ({ status, isSilent, size = 18 }) => html`<svg class="sign-of" width=${size} height=${size}
+    viewBox="-12 -12 24 24" role="img" aria-label=${say(`status.${status}`)}>
+  <${Mark} status=${status} isSilent=${isSilent} />
+</svg>`;

@@ -29,7 +29,11 @@ export class Streets extends Component {
     const source = { type: "raster", tiles: [told.tiles], tileSize: 256, maxzoom: 18 };
     this.map = new library.Map({
       container: this.box.current, interactive: false, attributionControl: false, trackResize: false,
-      style: { version: 8, sources: { tiles: source }, layers: [{ id: "tiles", type: "raster", source: "tiles", paint: PAINT }] },
+      style: {
+        version: 8,
+        sources: { tiles: source },
+        layers: [{ id: "tiles", type: "raster", source: "tiles", paint: PAINT }]
+      },
       ...camera(this.props.view),
     });
     this.map.on("error", () => { /* said in the browser's own tools; the next tile may come */ });

@@ -46,7 +46,8 @@ export const outline = (level) => OUTLINE[level] || OUTLINE.not_yet;
 
 // Octagon, triangle, square, circle: the level can be told without its colour.
 export function Shape({ level, size = 40, bare = false }) {
-  return html`<svg class=${`shape ${level}`} width=${size} height=${size} viewBox="0 0 40 40" role="img" aria-label=${say(level)}>
+  return html`<svg class=${`shape ${level}`} width=${size} height=${size} viewBox="0 0 40 40" role="img"
+      aria-label=${say(level)}>
     <path d=${outline(level)} />
     ${!bare && html`<text x="20" y=${level === "severe" ? 33 : 27} text-anchor="middle">${NUMERAL[level]}</text>`}
   </svg>`;

@@ -6,7 +6,9 @@ import { age, complaint, personShort, say } from "./words.js";
 const TO_NOTIFY_S = 60, TO_DEPART_S = 180;
 const CALL = 70, MORE = 20, HINT = 25, STACKED = 4;
 // Whose call stands at one of these has left, though nobody may have stamped it.
-const GONE = new Set(["on_scene", "reached", "boarded", "left_scene", "at_destination", "arrived", "transferred", "ended"]);
+const GONE = new Set([
+  "on_scene", "reached", "boarded", "left_scene", "at_destination", "arrived", "transferred", "ended"
+]);
 const R = 25, ROUND = 2 * Math.PI * R;
 
 const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, "0")}`;
@@ -23,7 +25,8 @@ function Ring({ call }) {
   return html`<svg class=${`ring ${kind}`} viewBox="0 0 58 58" role="img" aria-label=${what}>
     <title>${what}</title>
     <circle cx="29" cy="29" r=${R} />
-    <circle class="run" cx="29" cy="29" r=${R} stroke-dasharray=${ROUND} stroke-dashoffset=${ROUND * (1 - part)} transform="rotate(-90 29 29)" />
+    <circle class="run" cx="29" cy="29" r=${R} stroke-dasharray=${ROUND} stroke-dashoffset=${ROUND * (1 - part)}
+      transform="rotate(-90 29 29)" />
     ${departed
       ? html`<text x="29" y="32">${Math.round(seconds)}</text><text class="unit" x="29" y="43">s</text>`
       : html`<text x="29" y="34">${minutes(seconds)}</text>`}
@@ -53,7 +56,12 @@ function Call({ call, featured }) {
     <div>
       <b class="line">${complaintAndAge(call.patient)}</b>
       <span class="state"><span class="line">${say(state)}</span><i>${age(now() - call.state_at)}</i></span>
-      <small class="line">${call.unit}${call.gps && html` <span class="gps" title=${say("gps_confirms")}>GPS ✓</span>`}${call.unit && " · "}${call.address}</small>
+      <small class="line">
+        ${call.unit}
+        ${call.gps && html` <span class="gps" title=${say("gps_confirms")}>GPS ✓</span>`}
+        ${call.unit && " · "}
+        ${call.address}
+      </small>
     </div>
     <${Shape} level=${call.level} size=${22} bare />
   </li>`;
@@ -63,13 +71,19 @@ export function Calls({ calls, followed }) {
   const { shown = [], open = 0, departures = {} } = calls || {};
   const fill = (height) => {
     const fitting = fitted(shown, height == null ? STACKED : Math.floor((height - MORE - HINT) / CALL));
-    return html`${shown.length > 0 && html`<p class="hint line">${say("ring_hint")}</p>`}<ul>${fitting.map((call) => html`<${Call} key=${call.id} call=${call} featured=${call.encounters.includes(followed)} />`)}</ul>
+    return html`${shown.length > 0 && html`<p class="hint line">${say("ring_hint")}</p>`}
+      <ul>
+        ${fitting.map((call) => html`<${Call} key=${call.id} call=${call}
+          featured=${call.encounters.includes(followed)} />`)}
+      </ul>
       ${calls && shown.length === 0 && html`<p class="none">${say("calls_none")}</p>`}
       ${open > fitting.length && html`<p class="more">${say("more_calls", { n: open - fitting.length })}</p>`}`;
   };
   return html`<section class="calls" aria-labelledby="calls">
     <h2 id="calls">${say("calls")} <b>${calls ? open : "–"}</b>
-      ${departures.all > 0 && html`<span class="aside">${say("within")} <b>${departures.within}/${departures.all}</b></span>`}
+      ${departures.all > 0 && html`<span class="aside">
+        ${say("within")} <b>${departures.within}/${departures.all}</b>
+      </span>`}
     </h2>
     <${Fitted} kind="list" fill=${fill} />
   </section>`;

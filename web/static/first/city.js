@@ -29,7 +29,9 @@ function road(points) {
   });
   function toward(from, to, length) {
     const d = Math.hypot(to[0] - from[0], to[1] - from[1]);
-    return d < 2 * length ? middle(from, to) : [from[0] + (to[0] - from[0]) * length / d, from[1] + (to[1] - from[1]) * length / d];
+    return d < 2 * length
+      ? middle(from, to)
+      : [from[0] + (to[0] - from[0]) * length / d, from[1] + (to[1] - from[1]) * length / d];
   }
   return `M${at(points[0])}${turns.join("")}L${at(points[points.length - 1])}`;
 }
@@ -46,8 +48,10 @@ function Ground({ city, project }) {
 // The names stand above everything that moves.
 function Names({ city, project, width }) {
   return html`<g class="names">
-    ${(city.stations || []).map((s) => html`<${Label} at=${project(s.point)} text=${both(s.name)} width=${width} kind="station" />`)}
-    ${(city.facilities || []).map((f) => html`<${Label} at=${project(f.point)} text=${both(f.name)} width=${width} kind="hospital" />`)}
+    ${(city.stations || []).map((s) => html`<${Label} at=${project(s.point)} text=${both(s.name)} width=${width}
+      kind="station" />`)}
+    ${(city.facilities || []).map((f) => html`<${Label} at=${project(f.point)} text=${both(f.name)} width=${width}
+      kind="hospital" />`)}
   </g>`;
 }
 
@@ -56,7 +60,10 @@ function Label({ at: [x, y], text, width, kind }) {
   const length = 16 + [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12 : 6.2), 0);
   const leftwards = x + length > width && x > length;
   const aside = kind === "hospital" ? 15 : 12;
-  return html`<text class=${kind} x=${x + (leftwards ? -aside : aside)} y=${y + 4} text-anchor=${leftwards ? "end" : "start"}>${text}</text>`;
+  return html`<text class=${kind} x=${x + (leftwards ? -aside : aside)} y=${y + 4}
+      text-anchor=${leftwards ? "end" : "start"}>
+    ${text}
+  </text>`;
 }
 
 function Station({ at: [x, y] }) {
@@ -64,7 +71,10 @@ function Station({ at: [x, y] }) {
 }
 
 function Hospital({ at: [x, y] }) {
-  return html`<g class="hospital"><rect x=${x - 9} y=${y - 9} width="18" height="18" rx="4" /><path d=${`M${x} ${y - 5}v10M${x - 5} ${y}h10`} /></g>`;
+  return html`<g class="hospital">
+    <rect x=${x - 9} y=${y - 9} width="18" height="18" rx="4" />
+    <path d=${`M${x} ${y - 5}v10M${x - 5} ${y}h10`} />
+  </g>`;
 }
 
 export class City extends Component {

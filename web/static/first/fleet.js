@@ -71,7 +71,11 @@ export class Fleet {
 
   showUnits(units, followed, resized) {
     const ids = new Set(units.map(([id]) => id));
-    for (const [id, unit] of this.units) if (!ids.has(id)) { unit.node.remove(); unit.way.remove(); this.units.delete(id); }
+    for (const [id, unit] of this.units) if (!ids.has(id)) {
+      unit.node.remove();
+      unit.way.remove();
+      this.units.delete(id);
+    }
     const t = performance.now();
     for (const [id, lat, lon, phase, level, target] of units) {
       const to = this.project([lat, lon]);
@@ -122,7 +126,8 @@ export class Fleet {
       unit.at = [unit.from[0] + (unit.to[0] - unit.from[0]) * k, unit.from[1] + (unit.to[1] - unit.from[1]) * k];
       const [x, y] = unit.at;
       unit.node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-      if (unit.id === this.followed) this.label.setAttribute("transform", `translate(${x.toFixed(1)} ${(y - 22).toFixed(1)})`);
+      if (unit.id === this.followed)
+        this.label.setAttribute("transform", `translate(${x.toFixed(1)} ${(y - 22).toFixed(1)})`);
       unit.way.setAttribute("d", unit.target ? bow(unit.at, unit.target) : "");
     }
   }

@@ -17,7 +17,9 @@ const page = { heard: 0, refused: "", said: "", admitted: new Set() };
 function Live() {
   const cut = Date.now() - page.heard > SILENT_MS;
   const quiet = seen.as_of == null || now() - seen.as_of > QUIET_MS;
-  const words = cut ? say("cut") : !seen.ready ? say("starting") : quiet ? `${say("as_of")} ${clock(seen.as_of) || "–"}` : say("live");
+  const words = cut ? say("cut")
+    : !seen.ready ? say("starting")
+      : quiet ? `${say("as_of")} ${clock(seen.as_of) || "–"}` : say("live");
   return html`<p class=${`live ${cut || quiet ? "quiet" : ""}`} role="status">${words}</p>`;
 }
 
@@ -30,7 +32,10 @@ function Head() {
     <time class="clock">${page.heard ? clock(now()) : "--:--:--"}</time>
     ${seen.boards && html`<a class="language" href=${seen.boards}>${say("boards")}</a>
     <a class="language" href="/phone">${say("phone")}</a>`}
-    <button type="button" class="language" lang=${language() === "zh" ? "en" : "zh-CN"} aria-label=${say("other_language_label")} onClick=${turnLanguage}>${say("other_language")}</button>
+    <button type="button" class="language" lang=${language() === "zh" ? "en" : "zh-CN"}
+        aria-label=${say("other_language_label")} onClick=${turnLanguage}>
+      ${say("other_language")}
+    </button>
   </header>`;
 }
 
@@ -45,7 +50,8 @@ function Page() {
     <main>
       <${Calls} calls=${seen.as_of == null ? null : seen.calls} followed=${patient && patient.id} />
       <div class="middle">
-        <${City} city=${seen.city} units=${seen.units} scenes=${seen.scenes} followed=${patient && patient.unit} flips=${flips} />
+        <${City} city=${seen.city} units=${seen.units} scenes=${seen.scenes} followed=${patient && patient.unit}
+          flips=${flips} />
         <${Followed} patient=${patient} names=${names} />
       </div>
       <${Queues} queue=${seen.as_of == null ? null : seen.queue} centres=${seen.centres} names=${names} />
@@ -85,7 +91,9 @@ function announce(first) {
   for (const card of seen.queue ? seen.queue.cards : []) {
     if (!card.admission || page.admitted.has(card.admission)) continue;
     page.admitted.add(card.admission);
-    if (!first) page.said = say("announce", { who: person(card.patient), number: card.admission, ms: Math.round(card.after_ms) });
+    if (!first) page.said = say("announce", {
+      who: person(card.patient), number: card.admission, ms: Math.round(card.after_ms)
+    });
   }
   if (page.admitted.size > 2000) page.admitted = new Set([...page.admitted].slice(-500));
 }

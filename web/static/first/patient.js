@@ -5,7 +5,9 @@ import { age, both, clock, complaint, person, say } from "./words.js";
 
 const LONGEST_S = 90, SHORTEST_S = 30, W = 300, H = 84, LEAST_SPAN = 30;
 
-const STEPS = ["accepted", "notified", "departed", "reached", "destination", "boarded", "acknowledged", "arrived", "transferred"];
+const STEPS = [
+  "accepted", "notified", "departed", "reached", "destination", "boarded", "acknowledged", "arrived", "transferred"
+];
 
 // A monitor speaks every second; a cuff is inflated every few minutes.
 const FRESH_MS = { heart_rate: 15_000, spo2: 15_000, respiratory_rate: 15_000, blood_pressure: 600_000 };
@@ -58,10 +60,14 @@ function Vitals({ vitals, trace, level }) {
       <small>${say("heart_rate")}</small><b>${value(rate) ?? "–"}</b>
       <span>${rate != null && `${say("per_minute")} · ${age(now() - rateAt)}`}</span>
     </div>
-    <div class="drawing"><${Trace} trace=${trace} level=${level} /><small>${trace.length > 1 && say("last_seconds", { n: lasting(trace) })}</small></div>
+    <div class="drawing">
+      <${Trace} trace=${trace} level=${level} />
+      <small>${trace.length > 1 && say("last_seconds", { n: lasting(trace) })}</small>
+    </div>
     <${Vital} name="blood_pressure" shown=${pressure} at=${highAt} unit="mmHg" />
     <${Vital} name="spo2" shown=${value((vitals.spo2 || [])[0])} at=${(vitals.spo2 || [])[1]} unit="%" />
-    <${Vital} name="respiratory_rate" shown=${value((vitals.respiratory_rate || [])[0])} at=${(vitals.respiratory_rate || [])[1]} unit=${say("per_minute")} />
+    <${Vital} name="respiratory_rate" shown=${value((vitals.respiratory_rate || [])[0])}
+      at=${(vitals.respiratory_rate || [])[1]} unit=${say("per_minute")} />
   </div>`;
 }
 
@@ -69,7 +75,9 @@ function Why({ patient }) {
   const { level, reasons: [first, ...others], rose, trend } = patient;
   return html`<p class="why">
     ${first ? html`<span class=${`first ${first.level}`}>${both(first.text)}</span>` : say("no_reason")}
-    ${rose && html`<span class="rose">${say("rose", { time: clock(rose[1]), from: say(rose[0]), to: say(level) })}</span>`}
+    ${rose && html`<span class="rose">
+      ${say("rose", { time: clock(rose[1]), from: say(rose[0]), to: say(level) })}
+    </span>`}
     ${others.map((reason) => html`<span>${both(reason.text)}</span>`)}
     ${trend !== "same" && html`<span>${say(trend)}</span>`}
   </p>`;
@@ -84,10 +92,13 @@ function since(first, at) {
 
 function Steps({ patient }) {
   const { stamps, admission, after_ms } = patient;
-  const told = (step) => !stamps[step] ? "" : step === "accepted" || !stamps.accepted ? clock(stamps[step]) : since(stamps.accepted, stamps[step]);
+  const told = (step) => !stamps[step] ? ""
+    : step === "accepted" || !stamps.accepted ? clock(stamps[step])
+      : since(stamps.accepted, stamps[step]);
   const last = STEPS.reduce((found, step, i) => (stamps[step] ? i : found), -1);
   return html`<ol class="steps">${STEPS.map((step, i) => html`
-    <li class=${`${stamps[step] ? "done" : i < last ? "passed" : ""} ${step === "boarded" && admission ? "admitted" : ""} ${i === last ? "last" : ""}`}>
+    <li class=${`${stamps[step] ? "done" : i < last ? "passed" : ""} ${
+        step === "boarded" && admission ? "admitted" : ""} ${i === last ? "last" : ""}`}>
       <b>${say(`step_${step}`)}</b>
       <span title=${clock(stamps[step]) || ""}>${told(step)}</span>
       ${step === "boarded" && admission && after_ms != null && html`<em>+${Math.round(after_ms)} ms</em>`}
@@ -95,15 +106,29 @@ function Steps({ patient }) {
 }
 
 export function Followed({ patient, names }) {
-  if (!patient) return html`<section class="followed" aria-label=${say("followed")}><h2>${say("followed")}</h2><p class="none">${say("followed_none")}</p></section>`;
+  if (!patient) return html`<section class="followed" aria-label=${say("followed")}>
+    <h2>${say("followed")}</h2>
+    <p class="none">${say("followed_none")}</p>
+  </section>`;
   const known = patient.patient || {};
   return html`<section class=${`followed ${patient.level}`} aria-label=${say("followed")}>
-    <h2>${say("followed")} <span class="aside">${[patient.unit, patient.address].filter(Boolean).join(" · ")}${patient.facility && html` <span class="to">→ ${both(names[patient.facility]) || patient.facility}</span>`}</span></h2>
+    <h2>
+      ${say("followed")} <span class="aside">
+        ${[patient.unit, patient.address].filter(Boolean).join(" · ")}
+        ${patient.facility && html` <span class="to">→ ${both(names[patient.facility]) || patient.facility}</span>`}
+      </span>
+    </h2>
     <div class="person" key=${patient.id}>
-      <div class="badge" key=${patient.level}><${Shape} level=${patient.level} size=${38} /><b>${say(patient.level)}</b></div>
+      <div class="badge" key=${patient.level}>
+        <${Shape} level=${patient.level} size=${38} />
+        <b>${say(patient.level)}</b>
+      </div>
       <div class="who">
-        <p><b>${person(known)}</b>${known.identity !== "known" && html`<span class="tag">${say("identity_unknown")}</span>`}
-          <span>${complaint(known)}</span></p>
+        <p>
+          <b>${person(known)}</b>
+          ${known.identity !== "known" && html`<span class="tag">${say("identity_unknown")}</span>`}
+          <span>${complaint(known)}</span>
+        </p>
         <${Why} patient=${patient} />
       </div>
     </div>

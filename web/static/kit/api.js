@@ -66,7 +66,9 @@ export function poll(service, path, every, tell, fail = () => {}, more = {}) {
   let ended = false;
   const once = async () => {
     try {
-      const answer = await fetchFrom(`/${desk}/api/${service}/v1/${path}`, { headers: { ...more, ...(tag ? { "if-none-match": tag } : {}) }, patience: 8000 });
+      const answer = await fetchFrom(`/${desk}/api/${service}/v1/${path}`, {
+        headers: { ...more, ...(tag ? { "if-none-match": tag } : {}) }, patience: 8000
+      });
       tag = answer.headers.get("etag");
       if (!ended) tell(answer.status === 304 ? null : await answer.json());
     } catch (problem) {

@@ -24,8 +24,13 @@ function format(name, options) {
 }
 const HM = { hour: "2-digit", minute: "2-digit" };
 export const timeOf = (moment) => (moment == null ? "" : format("time", HM).format(new Date(moment)));
-export const secondOf = (moment) => (moment == null ? "" : format("second", { ...HM, second: "2-digit" }).format(new Date(moment)));
-export const dayOf = (moment) => (moment == null ? "" : format("day", { year: "numeric", month: "2-digit", day: "2-digit" }).format(new Date(moment)).split("/").reverse().join("-"));
+export const secondOf = (moment) => (moment == null
+  ? ""
+  : format("second", { ...HM, second: "2-digit" }).format(new Date(moment)));
+export const dayOf = (moment) => (moment == null
+  ? ""
+  : format("day", { year: "numeric", month: "2-digit", day: "2-digit" })
+    .format(new Date(moment)).split("/").reverse().join("-"));
 
 // How long ago, in few words: 2 s, 4 min, 3 h.
 export function span(milliseconds) {

@@ -32,8 +32,10 @@ export function Live({ state, heard }) {
 export function Who({ session }) {
   if (!session) return null;
   const name = both(session.spoken) || session.name;
-  return html`<span class="who-am-i"><span>${name}</span>
-    <button class="quiet" onClick=${() => signOut().catch(() => goSignIn({ to: "/" }))}>${say("sign_out")}</button></span>`;
+  return html`<span class="who-am-i">
+    <span>${name}</span>
+    <button class="quiet" onClick=${() => signOut().catch(() => goSignIn({ to: "/" }))}>${say("sign_out")}</button>
+  </span>`;
 }
 
 export function Head({ title, sub, children, session, live, clock = true }) {
@@ -61,15 +63,22 @@ export function Dialog({ title, onClose, children, kind = "" }) {
     dialog.showModal();
     // A browser goes to what comes first, which closes it: the keys begin at what is asked. A phone would
     // open its keyboard for that, and begins at the title.
-    const [heading, first] = [dialog.querySelector("h2"), dialog.querySelector(".dialog-body > header ~ * :is(input, select, textarea, button):not(:disabled)")];
-    if (!dialog.querySelector("[autofocus]")) (matchMedia("(pointer: coarse)").matches ? heading : first ?? heading).focus();
+    const [heading, first] = [
+      dialog.querySelector("h2"),
+      dialog.querySelector(".dialog-body > header ~ * :is(input, select, textarea, button):not(:disabled)")
+    ];
+    if (!dialog.querySelector("[autofocus]"))
+      (matchMedia("(pointer: coarse)").matches ? heading : first ?? heading).focus();
     return () => { if (dialog.open) dialog.close(); before?.focus?.(); };
   }, []);
   const outside = (event) => { if (event.target === box.current) onClose(); };
   return html`<dialog ref=${box} class=${`dialog ${kind}`} aria-label=${title}
       onCancel=${(event) => { event.preventDefault(); onClose(); }} onMouseDown=${outside}>
     <div class="dialog-body">
-      <header><h2 tabindex="-1">${title}</h2><button class="quiet close" aria-label=${say("close")} onClick=${onClose}>×</button></header>
+      <header>
+        <h2 tabindex="-1">${title}</h2>
+        <button class="quiet close" aria-label=${say("close")} onClick=${onClose}>×</button>
+      </header>
       ${children}
     </div>
   </dialog>`;
@@ -91,8 +100,12 @@ function dismiss(id) {
 export function Notices() {
   const [list, set] = useState(notices.list);
   useEffect(() => { notices.tell = set; }, []);
-  return html`<div class="notices" aria-live="assertive">${list.map((notice) => html`<div class=${`notice ${notice.kind}`} key=${notice.id}>
-    <span>${notice.text}</span><button class="quiet close" aria-label=${say("close")} onClick=${() => dismiss(notice.id)}>×</button></div>`)}</div>`;
+  return html`<div class="notices" aria-live="assertive">
+    ${list.map((notice) => html`<div class=${`notice ${notice.kind}`} key=${notice.id}>
+      <span>${notice.text}</span>
+      <button class="quiet close" aria-label=${say("close")} onClick=${() => dismiss(notice.id)}>×</button>
+    </div>`)}
+  </div>`;
 }
 
 // What a Problem says to a user.

@@ -20,5 +20,7 @@ export const allKept = async (store) => {
 // The pages and their files are there without a connection too.
 export async function stayThere() {
   if (!("serviceWorker" in navigator)) return;
-  try { await navigator.serviceWorker.register(`/${document.documentElement.dataset.desk}/sw.js`); } catch { /* with a connection, then */ }
+  try {
+    await navigator.serviceWorker.register(`/${document.documentElement.dataset.desk}/sw.js`);
+  } catch { /* with a connection, then */ }
 }

@@ -45,17 +45,20 @@ export function say(key, given = {}) {
 }
 
 // A code of ours in words: code("findings", "shock"). What nobody has translated is shown as it is.
-export const code = (kind, value) => codes[current][kind]?.[value] ?? words[current][`${kind}.${value}`] ?? String(value ?? "");
+export const code = (kind, value) =>
+  codes[current][kind]?.[value] ?? words[current][`${kind}.${value}`] ?? String(value ?? "");
 
 // A text that comes in both languages.
 export const both = (text) => text?.[current] || text?.zh || text?.en || "";
 
-const digits = Array.from({ length: 4 }, (_, most) => new Intl.NumberFormat("en-US", { maximumFractionDigits: most, useGrouping: false }));
+const digits = Array.from({ length: 4 }, (_, most) =>
+  new Intl.NumberFormat("en-US", { maximumFractionDigits: most, useGrouping: false }));
 export const figure = (number, most = 1) => (number == null ? "" : digits[most].format(Number(number)));
 
 // How much was given, as exactly as it was said. The code of a microgram is not how it is written.
 const WRITTEN = { ug: "μg" };
-export const dose = ({ dose: amount, unit }) => (amount == null ? "" : ` ${Number(amount)} ${WRITTEN[unit] ?? unit ?? ""}`);
+export const dose = ({ dose: amount, unit }) =>
+  (amount == null ? "" : ` ${Number(amount)} ${WRITTEN[unit] ?? unit ?? ""}`);
 
 // What is asked for or missing, whatever kind it is of.
 const KINDS = ["vitals", "examinations", "findings", "treatments", "complaints", "words"];

@@ -16,8 +16,11 @@ export const LEVELS = ["critical", "severe", "urgent", "non_urgent", "not_yet"];
 export const URGENCY = { critical: 4, severe: 3, not_yet: 2.5, urgent: 2, non_urgent: 1 };
 
 export function Shape({ level, size = 40 }) {
-  return html`<svg class=${`shape ${level}`} width=${size} height=${size} viewBox="0 0 40 40" role="img" aria-label=${code("levels", level)}>
+  return html`<svg class=${`shape ${level}`} width=${size} height=${size} viewBox="0 0 40 40" role="img"
+      aria-label=${code("levels", level)}>
     <path d=${OUTLINE[level] || OUTLINE.not_yet} />
-    <text x="20" y=${level === "severe" ? 33 : 27} text-anchor="middle" aria-hidden="true">${NUMERAL[level] ?? "?"}</text>
+    <text x="20" y=${level === "severe" ? 33 : 27} text-anchor="middle" aria-hidden="true">
+      ${NUMERAL[level] ?? "?"}
+    </text>
   </svg>`;
 }

@@ -27,7 +27,8 @@ function drawSome() {
   if (waiting.size) wait(waiting.values().next().value);
 }
 
-const differs = (before, next) => [...new Set([...Object.keys(before), ...Object.keys(next)])].some((name) => before[name] !== next[name]);
+const differs = (before, next) =>
+  [...new Set([...Object.keys(before), ...Object.keys(next)])].some((name) => before[name] !== next[name]);
 
 // A part with one node of its own, `box`, drawn again when one of its properties is another value.
 // `outline(props)` stands for it until it has been drawn for the first time by `whole(props)`; with

@@ -17,7 +17,8 @@ export function ageOf(patient) {
   return age.estimated ? say("about", { age: text }) : text;
 }
 
-export const sexOf = (patient) => say(patient?.sex === "male" || patient?.sex === "female" ? patient.sex : "sex_unknown");
+export const sexOf = (patient) =>
+  say(patient?.sex === "male" || patient?.sex === "female" ? patient.sex : "sex_unknown");
 export const personOf = (patient) => `${sexOf(patient)} ${ageOf(patient)}`;
 
 export function pregnancyOf(patient) {

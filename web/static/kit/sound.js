@@ -20,8 +20,16 @@ const NOTES = {
 // Whether sound is wished for at this desk: true, false, or null where nobody has said. It is kept
 // until the browser's window is closed, over every page of the desk.
 const wish = {
-  get: () => { try { return { on: true, off: false }[sessionStorage.getItem(KEPT)] ?? null; } catch { return null; } },
-  set: (on) => { try { sessionStorage.setItem(KEPT, on ? "on" : "off"); } catch { /* until this page is left, then */ } },
+  get: () => {
+    try {
+      return { on: true, off: false }[sessionStorage.getItem(KEPT)] ?? null;
+    } catch { return null; }
+  },
+  set: (on) => {
+    try {
+      sessionStorage.setItem(KEPT, on ? "on" : "off");
+    } catch { /* until this page is left, then */ }
+  },
 };
 
 export class Sounder {
@@ -48,7 +56,10 @@ export class Sounder {
       this.context.onstatechange = () => { this.change(this.isOn); this.look(); };
     }
     const soon = new Promise((go) => { setTimeout(go, BLOCKED_MS); });
-    return Promise.race([this.context.resume(), soon]).then(() => { this.isBlocked = !this.isOn; this.change(this.isOn); });
+    return Promise.race([this.context.resume(), soon]).then(() => {
+      this.isBlocked = !this.isOn;
+      this.change(this.isOn);
+    });
   }
 
   async turn(on) {

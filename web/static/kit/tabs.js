@@ -25,9 +25,16 @@ export function Tabs({ of, label, tabs, chosen, onChoose }) {
     onChoose(tabs[next][0]);
   };
   return html`<div ref=${list} class="tabs" role="tablist" aria-label=${label} onKeyDown=${press}>
-    ${tabs.map(([key, text, more], place) => html`<button key=${key} ...${more} role="tab" id=${nameOf(of, key)} tabindex=${place === stop ? "0" : "-1"}
-      aria-selected=${key === chosen ? "true" : "false"} onClick=${() => onChoose(key)}>${text}</button>`)}</div>`;
+    ${tabs.map(([key, text, more], place) => html`<button key=${key} ...${more} role="tab" id=${nameOf(of, key)}
+        tabindex=${place === stop ? "0" : "-1"} aria-selected=${key === chosen ? "true" : "false"}
+        onClick=${() => onChoose(key)}>
+      ${text}
+    </button>`)}
+  </div>`;
 }
 
 // What the chosen tab shows. It has no box of its own.
-export const Panel = ({ of, chosen, children }) => html`<div class="panel" role="tabpanel" id=${`${of}-panel`} aria-labelledby=${nameOf(of, chosen)}>${children}</div>`;
+export const Panel = ({ of, chosen, children }) => html`<div class="panel" role="tabpanel" id=${`${of}-panel`}
+    aria-labelledby=${nameOf(of, chosen)}>
+  ${children}
+</div>`;

@@ -24,7 +24,16 @@ export function When({ value, onChange }) {
   const isWhole = /^\d{4}-\d{2}-\d{2}$/.test(value.day);
   const noSuchDay = isWhole && momentOf({ day: value.day, time: "12:00" }) === null ? say("no_such_day") : "";
   return html`<div class="day-time">
-    <label class="field"><span>${say("day")}</span><input ref=${(field) => field?.setCustomValidity(noSuchDay)} required inputmode="numeric" pattern="\\d{4}-\\d{2}-\\d{2}" title="2026-01-31" maxlength="10" value=${value.day} onInput=${(e) => onChange({ ...value, day: e.target.value })} /></label>
-    <label class="field"><span>${say("time")}</span><input required inputmode="numeric" pattern="([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d)?" title="23:59:00" maxlength="8" value=${value.time} onInput=${(e) => onChange({ ...value, time: e.target.value })} /></label>
+    <label class="field">
+      <span>${say("day")}</span>
+      <input ref=${(field) => field?.setCustomValidity(noSuchDay)} required inputmode="numeric"
+        pattern="\\d{4}-\\d{2}-\\d{2}" title="2026-01-31" maxlength="10" value=${value.day}
+        onInput=${(e) => onChange({ ...value, day: e.target.value })} />
+    </label>
+    <label class="field">
+      <span>${say("time")}</span>
+      <input required inputmode="numeric" pattern="([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d)?" title="23:59:00"
+        maxlength="8" value=${value.time} onInput=${(e) => onChange({ ...value, time: e.target.value })} />
+    </label>
   </div>`;
 }

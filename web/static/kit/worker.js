@@ -4,7 +4,9 @@
 const CACHE = `greenchannel-${VERSION}`;
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([...FILES, ...PAGES])).then(() => self.skipWaiting()));
+  event.waitUntil(caches.open(CACHE)
+    .then((cache) => cache.addAll([...FILES, ...PAGES]))
+    .then(() => self.skipWaiting()));
 });
 
 self.addEventListener("activate", (event) => {
@@ -35,7 +37,8 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== self.location.origin) return;
   if (FILES.includes(pathname)) event.respondWith(freshOrKept(request, pathname));
-  else if (request.mode === "navigate" && pathname.startsWith(DESK) && !/\/(api|sign-in|attachments)\b/.test(pathname)) {
+  else if (request.mode === "navigate" && pathname.startsWith(DESK)
+      && !/\/(api|sign-in|attachments)\b/.test(pathname)) {
     event.respondWith(freshOrKept(request, shellOf(pathname)));
   }
 });
