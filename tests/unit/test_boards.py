@@ -80,9 +80,9 @@ def said(folder: str) -> Iterator[tuple[str, str]]:
             yield file.name, key
         for key in re.findall(r"\bsay\(`([^`$]+)\$\{", text):
             yield file.name, f"{key}*"
-        for first, second in re.findall(r'\bsay\([^()]*\? "([^"]+)" : "([^"]+)"', text):
-            yield file.name, first
-            yield file.name, second
+        for chosen in re.findall(r"\bsay\([^()`]*\?([^()`]+)", text):
+            for key in re.findall(r'[?:] *"([^"]+)"', f"?{chosen}"):
+                yield file.name, key
 
 
 @pytest.mark.parametrize("folder", USED)

@@ -53,14 +53,12 @@ function Telephone({ alarm, board, calls, names, hospitals }) {
 }
 
 // What to do stands beside the first of each kind; the others are a line.
-function Line({ alarm, isFirst, board, calls }) {
+function Line({ alarm, isFirst, board, calls, names }) {
   return html`<li class=${`alarm ${alarm.step} ${isFirst ? "is-first" : ""}`} data-alarm=${alarm.alarm_id}>
     <span class="step" aria-hidden="true">${alarm.step === "breach" ? "!" : "▲"}</span>
     <div>
       <h3>
-        ${say(`step.${alarm.step}`)} · ${say(`alarm.${known(alarm)}`, { facility: alarm.facility_id ?? "" })} <small>
-          <${Age} at=${alarm.raised_at} />
-        </small>
+        ${say(`step.${alarm.step}`)} · ${titleOf(alarm, names)} <small><${Age} at=${alarm.raised_at} /></small>
       </h3>
       <p class="about" title=${about(alarm, calls)}>${about(alarm, calls)}</p>
       ${isFirst && html`<p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>`}
@@ -84,7 +82,7 @@ export function Alarms({ alarms, calls, names, hospitals, board }) {
     ${others.length > MANY && html`<p class="how-many">${say("due_n", { n: others.length })}</p>`}
     ${others.length > 0 && html`<ul class="lines">
       ${others.map((alarm) => html`<${Line} key=${alarm.alarm_id} alarm=${alarm} isFirst=${firsts.has(alarm)}
-        board=${board} calls=${calls} />`)}
+        board=${board} calls=${calls} names=${names} />`)}
     </ul>`}
     ${seen.length > 0 && html`<details class="seen-alarms">
       <summary>${say("alarms_seen", { n: seen.length })}</summary>

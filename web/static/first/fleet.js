@@ -4,9 +4,9 @@ import { isCalm, outline } from "./base.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const FRAME_MS = 45;
-// A fix is reached in about the time that passed since the one before.
 // More ambulances than this are drawn smaller.
 const MANY = 24;
+// A fix is reached in about the time that passed since the one before.
 const SHORTEST_MS = 250, LONGEST_MS = 2500;
 
 function make(name, attributes, parent) {
