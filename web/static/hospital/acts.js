@@ -21,14 +21,17 @@ export function actsOf(item) {
   if (!lives && !handoff.death_declared_at) add("death", say("do.death"), !owed);
   if (lives && silent) add("answer", say("do.answer_n", { n: silent }), !owed);
   for (const concern of lives ? proposals(item) : []) {
-    add("activate", say(`do.${concern.activation}`, { centre: say(`centre.${concern.centre}`) }), !owed && concern.activation === "activate", { concern });
+    add("activate", say(`do.${concern.activation}`, { centre: say(`centre.${concern.centre}`) }),
+      !owed && concern.activation === "activate", { concern });
   }
-  if (comes && proposedWay(item)) add("direct", say("do.direct", { place: code("places", proposedWay(item)) }), !owed, { way: proposedWay(item) });
+  if (comes && proposedWay(item))
+    add("direct", say("do.direct", { place: code("places", proposedWay(item)) }), !owed, { way: proposedWay(item) });
   if (isHere(item)) add("transfer", say("do.transfer"), !owed);
   else add("arrive", say("do.arrive"), false);
   if (comes && !handoff.accepted_at) add("accept", say("do.accept"));
   if (lives) add("bed", say("do.bed"));
-  for (const bed of new Map(handoff.beds.map((one) => [one.department, one])).values()) add("release", say("do.release", { department: say(`department.${bed.department}`) }), false, { bed });
+  for (const bed of new Map(handoff.beds.map((one) => [one.department, one])).values())
+    add("release", say("do.release", { department: say(`department.${bed.department}`) }), false, { bed });
   if (comes && handoff.direct_to) add("revoke", say("do.revoke"));
   if (handoff.redirect) add("redirect_back", say("do.redirect_back"));
   else if (comes) add("redirect", say("do.redirect"));

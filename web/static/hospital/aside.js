@@ -17,9 +17,11 @@ function Ward({ ward }) {
 export function Beds({ beds }) {
   if (!beds) return null;
   return html`<section><h2>${say("beds")}</h2>
-    ${beds.divert && html`<p class="divert" title=${beds.divert.reason}>${say("divert_until", { at: timeOf(beds.divert.until) })} · ${beds.divert.reason}</p>`}
-    ${beds.wards.length ? html`<ul>${beds.wards.map((ward) => html`<${Ward} key=${ward.department} ward=${ward} />`)}</ul>`
-    : html`<p class="none">${say("beds_never")}</p>`}
+    ${beds.divert && html`<p class="divert" title=${beds.divert.reason}>
+      ${say("divert_until", { at: timeOf(beds.divert.until) })} · ${beds.divert.reason}</p>`}
+    ${beds.wards.length
+      ? html`<ul>${beds.wards.map((ward) => html`<${Ward} key=${ward.department} ward=${ward} />`)}</ul>`
+      : html`<p class="none">${say("beds_never")}</p>`}
     <p><a href="/hospital/beds">${say("report_beds")}</a></p></section>`;
 }
 
@@ -27,9 +29,15 @@ export function Beds({ beds }) {
 // encounter_id, patient, level, number, pending}], the newest first. The page of who is not ours opens no more.
 export function Recent({ recent }) {
   const who = (one) => (one.patient ? personOf(one.patient) : one.encounter_id);
-  return html`<section class="recent"><h2>${say("recent")}</h2>${recent.length ? html`<ul>${recent.map((one) => html`<li key=${one.key}>
-    <span>${timeOf(one.at)} ${say(`over.${one.how}`)}</span><b>${one.level ? code("levels", one.level) : ""}</b>
-    <small>${one.how === "transferred" ? html`<a href=${`/hospital/patient/${one.encounter_id}`}>${who(one)}</a>` : who(one)} ${one.number ?? ""}
-      ${one.pending?.length ? ` · ${say("pending")}${one.pending.map((each) => say(`formality.${each}`)).join(say("comma"))}` : ""}</small></li>`)}</ul>`
-    : html`<p class="none">${say("recent_none")}</p>`}</section>`;
+  return html`<section class="recent"><h2>${say("recent")}</h2>
+    ${recent.length
+      ? html`<ul>${recent.map((one) => html`<li key=${one.key}>
+        <span>${timeOf(one.at)} ${say(`over.${one.how}`)}</span><b>${one.level ? code("levels", one.level) : ""}</b>
+        <small>${one.how === "transferred"
+          ? html`<a href=${`/hospital/patient/${one.encounter_id}`}>${who(one)}</a>`
+          : who(one)} ${one.number ?? ""}
+          ${one.pending?.length
+            ? ` · ${say("pending")}${one.pending.map((each) => say(`formality.${each}`)).join(say("comma"))}`
+            : ""}</small></li>`)}</ul>`
+      : html`<p class="none">${say("recent_none")}</p>`}</section>`;
 }

@@ -6,7 +6,8 @@ import { code, say } from "../kit/language.js";
 
 // As the record is, and nothing else: "none", "none_valid", "not_judged", "none_abnormal".
 export function valuesOf({ inputs, lost = [], invalid = [], missing = [], triage_paused: isPaused }) {
-  if (inputs.some(({ value }) => value !== "unmeasurable")) return isPaused || missing.includes("protocol") ? "not_judged" : "none_abnormal";
+  if (inputs.some(({ value }) => value !== "unmeasurable"))
+    return isPaused || missing.includes("protocol") ? "not_judged" : "none_abnormal";
   return inputs.length || lost.length || invalid.length ? "none_valid" : "none";
 }
 

@@ -23,7 +23,10 @@ class Beds extends Component {
     this.facility = session.facility_id;
     this.path = `facilities/${this.facility}`;
     this.notes = `beds.${this.facility}`;
-    this.state = { beds: null, last: {}, drafts: {}, house: null, houseAway: false, names: {}, who: {}, busy: null, wrong: {}, away: false, heard: null, all: false };
+    this.state = {
+      beds: null, last: {}, drafts: {}, house: null, houseAway: false, names: {}, who: {}, busy: null, wrong: {},
+      away: false, heard: null, all: false
+    };
   }
 
   async componentDidMount() {
@@ -32,11 +35,18 @@ class Beds extends Component {
     stayThere();
     try {
       const found = await kept("notes", this.notes);
-      if (found) this.setState({ drafts: found.drafts, last: found.last, beds: this.state.beds ?? found.beds, heard: this.state.heard ?? found.heard });
+      if (found) this.setState({
+        drafts: found.drafts,
+        last: found.last,
+        beds: this.state.beds ?? found.beds,
+        heard: this.state.heard ?? found.heard
+      });
     } catch { /* a browser that keeps nothing */ }
     this.read();
     this.timer = setInterval(() => this.read(), EVERY_MS);
-    ask("dispatch", "GET", "facility-names").then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) })).catch(() => {});
+    ask("dispatch", "GET", "facility-names")
+      .then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) }))
+      .catch(() => {});
   }
 
   componentWillUnmount() { clearInterval(this.timer); this.end(); window.removeEventListener("online", this.look); }
@@ -44,13 +54,16 @@ class Beds extends Component {
   // What was counted and not sent stays in this browser, with the moment of the count.
   hold(state, more) {
     const after = { ...state, ...more };
-    keep("notes", this.notes, { drafts: after.drafts, last: after.last, beds: after.beds, heard: after.heard }).catch(() => {});
+    keep("notes", this.notes, { drafts: after.drafts, last: after.last, beds: after.beds, heard: after.heard })
+      .catch(() => {});
     return more;
   }
 
   async read() {
     if (!this.state.house) {
-      ask("bridge", "GET", this.path).then((house) => this.setState({ house, houseAway: false })).catch((problem) => { if (!problem.isSignedOut) this.setState({ houseAway: true }); });
+      ask("bridge", "GET", this.path)
+        .then((house) => this.setState({ house, houseAway: false }))
+        .catch((problem) => { if (!problem.isSignedOut) this.setState({ houseAway: true }); });
     }
     try {
       this.take(await ask("bridge", "GET", `${this.path}/beds`, undefined, { patience: 8000 }));
@@ -58,15 +71,18 @@ class Beds extends Component {
       if (!problem.isSignedOut) this.setState({ away: true });
       return;
     }
-    for (const [department, draft] of Object.entries(this.state.drafts)) if (draft.waits && !this.state.busy) await this.report(department);
+    for (const [department, draft] of Object.entries(this.state.drafts))
+      if (draft.waits && !this.state.busy) await this.report(department);
   }
 
   take(beds) {
     this.setState((state) => {
-      const drafts = Object.fromEntries(Object.entries(state.drafts).filter(([name, draft]) => isOpen(draft, beds.wards.find((ward) => ward.department === name))));
+      const drafts = Object.fromEntries(Object.entries(state.drafts)
+        .filter(([name, draft]) => isOpen(draft, beds.wards.find((ward) => ward.department === name))));
       return this.hold(state, { beds, drafts, away: false, heard: now(), last: remember(state.last, beds.wards) });
     });
-    const unknown = beds.wards.flatMap((ward) => ward.reservations).some((one) => !(one.encounter_id in this.state.who));
+    const unknown = beds.wards.flatMap((ward) => ward.reservations)
+      .some((one) => !(one.encounter_id in this.state.who));
     if (unknown) this.readWho();
   }
 
@@ -78,7 +94,10 @@ class Beds extends Component {
   }
 
   draft(department, draft) {
-    this.setState((state) => this.hold(state, { drafts: { ...state.drafts, [department]: draft }, wrong: { ...state.wrong, [department]: null } }));
+    this.setState((state) => this.hold(state, {
+      drafts: { ...state.drafts, [department]: draft },
+      wrong: { ...state.wrong, [department]: null }
+    }));
   }
 
   count(row, name, value) { this.draft(row.department, { ...changed(row, name, value, isoNow()), key: newKey() }); }
@@ -104,7 +123,11 @@ class Beds extends Component {
     const { free, emergency, staffed, at, key } = draft;
     this.setState({ busy: department });
     try {
-      const answer = await fetchFrom(`/hospital/api/bridge/v1/${this.path}/beds/${department}`, { method: "PUT", key, body: { free, emergency, ...(staffed != null && { staffed }), occurred_at: at } });
+      const answer = await fetchFrom(`/hospital/api/bridge/v1/${this.path}/beds/${department}`, {
+        method: "PUT",
+        key,
+        body: { free, emergency, ...(staffed != null && { staffed }), occurred_at: at }
+      });
       this.drop(department);
       this.take(await answer.json());
       notify(say("done"));
@@ -112,7 +135,10 @@ class Beds extends Component {
       const wrong = problem.title === "More than staffed" ? say("more_than_staffed") : explain(problem);
       if (problem.isAway) this.draft(department, { ...draft, waits: true });
       else if (!problem.isSignedOut) this.draft(department, { ...draft, waits: false, key: newKey() });
-      this.setState((state) => ({ away: problem.isAway || state.away, wrong: { ...state.wrong, [department]: problem.isAway ? null : wrong } }));
+      this.setState((state) => ({
+        away: problem.isAway || state.away,
+        wrong: { ...state.wrong, [department]: problem.isAway ? null : wrong }
+      }));
     }
     this.setState({ busy: null });
   }
@@ -137,19 +163,32 @@ class Beds extends Component {
     const { beds, house, names, who, busy, wrong, away, heard, all } = state;
     const kept = house?.beds?.emergency?.kept ?? null;
     const name = both(names[this.facility]) || both(house?.name) || this.facility;
-    const page = { count: (...a) => this.count(...a), drop: (d) => this.drop(d), same: (row) => this.same(row), report: (d) => this.report(d), divert: (body) => this.post("divert", body), divertEnd: () => this.post("divert/ended", { occurred_at: isoNow() }) };
+    const page = {
+      count: (...a) => this.count(...a),
+      drop: (d) => this.drop(d),
+      same: (row) => this.same(row),
+      report: (d) => this.report(d),
+      divert: (body) => this.post("divert", body),
+      divertEnd: () => this.post("divert/ended", { occurred_at: isoNow() })
+    };
     const list = beds ? rows({ wards: beds.wards, last: state.last, drafts: state.drafts }) : [];
     const shown = list.filter((row) => all || row.ward || row.draft);
-    return html`<${Head} title=${say("beds_page")} sub=${name} session=${session} clock=${false}><a class="button small" href="/hospital/board">← ${say("board")}</a></${Head}>
-      ${away && html`<p class="cut-off" role="alert">${say("offline")}${heard ? ` ${say("beds_as_of", { at: secondOf(heard) })}` : ""}</p>`}
+    return html`<${Head} title=${say("beds_page")} sub=${name} session=${session} clock=${false}>
+        <a class="button small" href="/hospital/board">← ${say("board")}</a></${Head}>
+      ${away && html`<p class="cut-off" role="alert">${say("offline")}
+        ${heard ? ` ${say("beds_as_of", { at: secondOf(heard) })}` : ""}</p>`}
       <main class="beds">
         ${!beds && html`<p class="none" role="status">${say(away ? "nothing_kept" : "loading")}</p>`}
         ${beds && html`<${Waiting} waiting=${beds.waiting} />
-        <div class="wards">${shown.map((row) => html`<${Ward} key=${row.department} row=${row} kept=${kept} who=${who} busy=${busy === row.department} wrong=${wrong[row.department]} page=${page} />`)}</div>
+        <div class="wards">${shown.map((row) => html`<${Ward} key=${row.department} row=${row} kept=${kept} who=${who}
+          busy=${busy === row.department} wrong=${wrong[row.department]} page=${page} />`)}</div>
         ${!shown.length && html`<p class="none">${say("beds_never")}</p>`}
-        ${shown.length < DEPARTMENTS.length && html`<button class="more" onClick=${() => this.setState({ all: true })}>${say("other_departments", { n: list.length - shown.length })}</button>`}
-        <${Divert} divert=${beds.divert} longest=${house?.beds?.divert_for_s} busy=${busy === "divert"} wrong=${wrong.divert} page=${page} />
-        ${kept != null && html`<p class="note">${say("kept_by", { n: kept, source: house.beds.emergency.source })}</p>`}`}
+        ${shown.length < DEPARTMENTS.length && html`<button class="more" onClick=${() => this.setState({ all: true })}>
+          ${say("other_departments", { n: list.length - shown.length })}</button>`}
+        <${Divert} divert=${beds.divert} longest=${house?.beds?.divert_for_s} busy=${busy === "divert"}
+          wrong=${wrong.divert} page=${page} />
+        ${kept != null && html`<p class="note">
+          ${say("kept_by", { n: kept, source: house.beds.emergency.source })}</p>`}`}
       </main><${Foot} /><${Notices} />`;
   }
 }

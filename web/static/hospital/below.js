@@ -14,5 +14,6 @@ export function Below({ items, receipts }) {
   const more = items.filter((item) => !receipts.whole.has(item.encounter_id));
   if (!more.length) return null;
   const critical = more.filter((item) => item.record.worst === "critical").length;
-  return html`<p class=${`below ${critical ? "critical" : ""}`} role="status">${say("below", { n: more.length })}${critical ? ` · ${say("below_critical", { n: critical })}` : ""}</p>`;
+  return html`<p class=${`below ${critical ? "critical" : ""}`} role="status">${say("below", { n: more.length })}
+    ${critical ? ` · ${say("below_critical", { n: critical })}` : ""}</p>`;
 }

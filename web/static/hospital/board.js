@@ -50,7 +50,10 @@ class Board extends Component {
     this.sounder = new Sounder((isOn) => this.setState({ isOn }));
     this.pending = [];
     this.shown = { act: (act, item) => this.act(act, item), receipts: this.receipts };
-    this.state = { live: "connecting", heard: null, centre: "all", dialog: null, beds: null, recent: [], names: {}, house: null, isOn: false, isKnown: false };
+    this.state = {
+      live: "connecting", heard: null, centre: "all", dialog: null, beds: null, recent: [], names: {}, house: null,
+      isOn: false, isKnown: false
+    };
   }
 
   componentDidMount() {
@@ -66,7 +69,9 @@ class Board extends Component {
       this.every(COPY_MS, () => this.copy(), 5000),
     ];
     ask("bridge", "GET", path).then((house) => this.setState({ house })).catch(() => {});
-    ask("dispatch", "GET", "facility-names").then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) })).catch(() => {});
+    ask("dispatch", "GET", "facility-names")
+      .then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) }))
+      .catch(() => {});
     ask("bridge", "GET", `${path}/vitals`).then(({ patients }) => this.remember(patients)).catch(() => {});
     if (!isWall) this.readHandedOver();
     stayThere();
@@ -87,8 +92,11 @@ class Board extends Component {
 
   // Who was handed over stays to be found: what comes afterwards is written on their page.
   readHandedOver() {
-    const known = ({ encounter_id: id, transferred_at: at, admission_number: number, ...more }) => ({ ...more, key: id, encounter_id: id, at, number, how: "transferred" });
-    ask("bridge", "GET", `facilities/${this.facility}/handed-over`).then(({ patients }) => this.over(patients.map(known))).catch(() => {});
+    const known = ({ encounter_id: id, transferred_at: at, admission_number: number, ...more }) =>
+      ({ ...more, key: id, encounter_id: id, at, number, how: "transferred" });
+    ask("bridge", "GET", `facilities/${this.facility}/handed-over`)
+      .then(({ patients }) => this.over(patients.map(known)))
+      .catch(() => {});
   }
 
   over(more) {
@@ -120,19 +128,25 @@ class Board extends Component {
     for (const { items, isAll } of this.pending.splice(0)) {
       if (isAll) {
         const there = new Set(items.map((item) => item.encounter_id));
-        for (const [id, item] of this.items) if (!there.has(id)) { this.leave(id); this.tellGone(item, "gone_meanwhile"); }
+        for (const [id, item] of this.items) if (!there.has(id)) {
+          this.leave(id);
+          this.tellGone(item, "gone_meanwhile");
+        }
         this.setState({ isKnown: true });
       }
       for (const item of items) over.push(...this.one(item));
     }
-    this.sounder.want(new Map([...this.items.values()].map((item) => [item.encounter_id, loud(item)]).filter(([, why]) => why)));
+    this.sounder.want(new Map([...this.items.values()]
+      .map((item) => [item.encounter_id, loud(item)])
+      .filter(([, why]) => why)));
     if (over.length) this.over(over);
     this.setState({}, () => { this.measure(); this.refocus(); });
   }
 
   // The button that was pressed is gone with what it did: the keys go on at the same patient.
   refocus() {
-    if (this.focusOn && document.activeElement === document.body) document.querySelector(`[data-encounter="${CSS.escape(this.focusOn)}"] h2 a`)?.focus({ preventScroll: true });
+    if (this.focusOn && document.activeElement === document.body)
+      document.querySelector(`[data-encounter="${CSS.escape(this.focusOn)}"] h2 a`)?.focus({ preventScroll: true });
     this.focusOn = null;
   }
 
@@ -162,7 +176,16 @@ class Board extends Component {
     const { patient, worst: level, admission } = item.record ?? before.record;
     if (item.withdrawn) this.tellGone(before, "gone_elsewhere");
     const at = item.handoff?.transferred_at ?? new Date(now()).toISOString();
-    return [{ key: id, encounter_id: id, at, how: item.withdrawn ? "withdrawn" : "transferred", patient, level, number: admission?.admission_number, pending: admission?.pending }];
+    return [{
+      key: id,
+      encounter_id: id,
+      at,
+      how: item.withdrawn ? "withdrawn" : "transferred",
+      patient,
+      level,
+      number: admission?.admission_number,
+      pending: admission?.pending
+    }];
   }
 
   // Who comes no more is told where everybody sees it, and why a question about them is gone.
@@ -182,7 +205,12 @@ class Board extends Component {
   async copy() {
     if (this.state.live !== "live") return;
     await own("GET", "session"); // another window may have signed out
-    await keep("copies", "board", { facility_id: this.facility, name: this.state.names[this.facility] ?? this.state.house?.name ?? null, at: now(), items: order(this.items.values()) });
+    await keep("copies", "board", {
+      facility_id: this.facility,
+      name: this.state.names[this.facility] ?? this.state.house?.name ?? null,
+      at: now(),
+      items: order(this.items.values())
+    });
   }
 
   act(act, item) {
@@ -209,7 +237,9 @@ class Board extends Component {
       const after = await ask("bridge", "GET", `facilities/${this.facility}/encounters/${item.encounter_id}`);
       const last = acknowledged(after);
       this.done(after);
-      notify(last && !toAcknowledge(after) ? say("was_first", { who: last.by, at: secondOf(last.at) }) : explain(problem), "told");
+      notify(last && !toAcknowledge(after)
+        ? say("was_first", { who: last.by, at: secondOf(last.at) })
+        : explain(problem), "told");
     } catch { notify(explain(problem), "told"); }
   }
 
@@ -230,28 +260,42 @@ class Board extends Component {
     const Asking = dialog && DIALOGS[dialog.act.name];
     const isLoud = all.some(loud);
     const count = (n) => (isKnown ? n : "?");
-    const tab = (key, text, items) => [key, html`${text} <b>${count(items.length)}</b>${items.some(loud) && html`<i class="dot"><span class="unseen">${say("unacknowledged")}</span></i>`}`];
-    const tabs = [tab("all", say("all"), all), ...CENTRES.map((key) => tab(key, say(`centre.${key}`), all.filter((item) => item.centres.includes(key))))];
+    const tab = (key, text, items) => [key, html`${text} <b>${count(items.length)}</b>
+      ${items.some(loud) && html`<i class="dot"><span class="unseen">${say("unacknowledged")}</span></i>`}`];
+    const tabs = [
+      tab("all", say("all"), all),
+      ...CENTRES.map((key) => tab(key, say(`centre.${key}`), all.filter((item) => item.centres.includes(key))))
+    ];
     return html`
-      <${Head} title=${`${name} · ${say("emergency")}`} session=${isWall ? null : session} live=${html`<${Live} state=${live} heard=${heard} />`}
-          sub=${`${say("coming", { n: count(coming) })} · ${say("owed_n", { n: count(owed) })} · ${say("here_n", { n: count(all.length - coming) })}`}>
-        <${Tabs} of="centre" label=${say("centre")} tabs=${tabs} chosen=${centre} onChoose=${(key) => this.setState({ centre: key })} />
+      <${Head} title=${`${name} · ${say("emergency")}`} session=${isWall ? null : session}
+          live=${html`<${Live} state=${live} heard=${heard} />`}
+          sub=${`${say("coming", { n: count(coming) })} · ${say("owed_n", { n: count(owed) })} · ${
+            say("here_n", { n: count(all.length - coming) })}`}>
+        <${Tabs} of="centre" label=${say("centre")} tabs=${tabs} chosen=${centre}
+          onChoose=${(key) => this.setState({ centre: key })} />
         <${SoundSwitch} sounder=${this.sounder} isOn=${isOn} />
       </${Head}>
       <${AskForSound} sounder=${this.sounder} isOn=${isOn} isFirst=${isWall} />
-      ${live === "cut" && html`<p class="cut-off" role="alert">${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a></p>`}
+      ${live === "cut" && html`<p class="cut-off" role="alert">
+        ${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a></p>`}
       <main class=${`board ${isLoud ? "has-loud" : ""} ${live === "cut" ? "is-cut" : ""}`}>
         <${Panel} of="centre" chosen=${centre}><section class="cards" aria-label=${say("patients")}>
-          ${shown.map((item, place) => html`<${Card} key=${item.encounter_id} isFirst=${place < AT_FIRST} item=${item} history=${this.histories.of.get(item.encounter_id)} board=${this.shown} beside=${withThem(item.encounter_id)} language=${say("other_language")} />`)}
-          ${shown.length === 0 && html`<p class="nobody">${isKnown ? say("nobody") : say(live === "cut" ? "never_heard" : "loading")}</p>`}
+          ${shown.map((item, place) => html`<${Card} key=${item.encounter_id} isFirst=${place < AT_FIRST} item=${item}
+            history=${this.histories.of.get(item.encounter_id)} board=${this.shown}
+            beside=${withThem(item.encounter_id)} language=${say("other_language")} />`)}
+          ${shown.length === 0 && html`<p class="nobody">
+            ${isKnown ? say("nobody") : say(live === "cut" ? "never_heard" : "loading")}</p>`}
         </section></${Panel}>
         <aside><${Beds} beds=${beds} /><${Recent} recent=${recent} />
-          <section class="quiet-links"><a href="/hospital/board?wall">${say("wall")}</a> · <a href="/hospital/copy">${say("downtime_copy")}</a></section></aside>
+          <section class="quiet-links">
+            <a href="/hospital/board?wall">${say("wall")}</a> · <a href="/hospital/copy">${say("downtime_copy")}</a>
+          </section></aside>
       </main>
       <${Foot} />
       ${isWall && html`<${Below} items=${shown} receipts=${this.receipts} />`}
-      ${about && html`<${Asking} item=${about} act=${dialog.act} wards=${beds?.wards} names=${names} teams=${house?.teams}
-        onClose=${() => this.setState({ dialog: null })} onDone=${(after) => { this.done(after); notify(say("done")); }} />`}
+      ${about && html`<${Asking} item=${about} act=${dialog.act} wards=${beds?.wards} names=${names}
+        teams=${house?.teams} onClose=${() => this.setState({ dialog: null })}
+        onDone=${(after) => { this.done(after); notify(say("done")); }} />`}
       <${Notices} />`;
   }
 }

@@ -10,7 +10,8 @@ import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { actsOf } from "./acts.js";
 import { because } from "./because.js";
 import {
-  acknowledged, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposedWay, reasonsOf, steps, tiles, toAcknowledge, unanswered,
+  acknowledged, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposedWay, reasonsOf, steps,
+  tiles, toAcknowledge, unanswered,
 } from "./patients.js";
 import { Tile } from "./vitals.js";
 
@@ -29,20 +30,26 @@ function Cautions({ record }) {
     allergies?.length && listed("allergic_to", allergies),
     thinned && code("findings", "on_anticoagulant"),
   ].filter(Boolean);
-  const known = [allergies?.length === 0 && listed("allergic_to", allergies), medications && listed("takes", medications)].filter(Boolean);
+  const known = [
+    allergies?.length === 0 && listed("allergic_to", allergies),
+    medications && listed("takes", medications)
+  ].filter(Boolean);
   if (!grave.length && !known.length) return null;
-  return html`<p class="cautions">${grave.length > 0 && html`<b>⚠ ${grave.join(" · ")}</b>`}${grave.length > 0 && known.length > 0 ? " · " : ""}${known.join(" · ")}</p>`;
+  return html`<p class="cautions">${grave.length > 0 && html`<b>⚠ ${grave.join(" · ")}</b>`}
+    ${grave.length > 0 && known.length > 0 ? " · " : ""}${known.join(" · ")}</p>`;
 }
 
 export function Admission({ record, handoff }) {
   const { admission } = record;
   const pending = admission?.pending ?? [];
   return html`${admission
-    ? html`<p class="admission"><b>${say("admitted", { at: secondOf(admission.admitted_at) })}</b> · ${admission.admission_number}
+    ? html`<p class="admission">
+      <b>${say("admitted", { at: secondOf(admission.admitted_at) })}</b> · ${admission.admission_number}
       ${admission.inferred && html` · <em>${say("inferred")}</em>`}
       ${admission.wristband && html` · ${say("wristband")} ${admission.wristband}`}
       ${handoff.identity && html` · ${say("own_number")} ${handoff.identity.reference}`}
-      ${pending.length > 0 && html` · ${say("pending")}${pending.map((each) => say(`formality.${each}`)).join(say("comma"))}`}</p>`
+      ${pending.length > 0 && html` · ${say("pending")}
+        ${pending.map((each) => say(`formality.${each}`)).join(say("comma"))}`}</p>`
     : html`<p class="admission">${say("not_boarded")}${record.unit_id ? ` · ${say("with_crew")}` : ""}</p>`}
     <${Cautions} record=${record} />`;
 }
@@ -51,25 +58,43 @@ export function Why({ record }) {
   const { now: reasons, earlier, taken } = reasonsOf(record);
   return html`<div class="why">
     ${record.triage_paused && html`<p class="paused" role="alert">${say("paused")}</p>`}
-    ${record.override && html`<p class=${`override ${record.override.level}`}>${say(record.override.role === "crew" ? "override_crew" : "override_doctor", { level: code("levels", record.override.level), at: timeOf(record.override.occurred_at) })} ${record.override.reason}</p>`}
-    <ul>${reasons.slice(0, MOST_REASONS).map((reason) => html`<li class=${reason.level} key=${`${reason.rule}${reason.gone ? "-gone" : ""}`}>${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
-      ${reasons.length > MOST_REASONS && html`<li class="rest">${say("more_reasons", { n: reasons.length - MOST_REASONS })}</li>`}
-      ${reasons.length === 0 && !earlier.length && html`<li class="rest">${because({ ...record, override: null })}</li>`}
-      ${earlier.slice(0, 2).map((reason) => html`<li class="earlier" key=${`e${reason.rule}`}>${say("was")} ${both(reason.text)}</li>`)}
-      ${taken.slice(0, 1).map((reason) => html`<li class="earlier" key=${`t${reason.rule}`}>${say("taken_back")} ${both(reason.text)}</li>`)}</ul>
+    ${record.override && html`<p class=${`override ${record.override.level}`}>
+      ${say(record.override.role === "crew" ? "override_crew" : "override_doctor", {
+        level: code("levels", record.override.level),
+        at: timeOf(record.override.occurred_at)
+      })} ${record.override.reason}</p>`}
+    <ul>
+      ${reasons.slice(0, MOST_REASONS).map((reason) => html`
+        <li class=${reason.level} key=${`${reason.rule}${reason.gone ? "-gone" : ""}`}>
+          ${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
+      ${reasons.length > MOST_REASONS && html`
+        <li class="rest">${say("more_reasons", { n: reasons.length - MOST_REASONS })}</li>`}
+      ${reasons.length === 0 && !earlier.length && html`
+        <li class="rest">${because({ ...record, override: null })}</li>`}
+      ${earlier.slice(0, 2).map((reason) => html`
+        <li class="earlier" key=${`e${reason.rule}`}>${say("was")} ${both(reason.text)}</li>`)}
+      ${taken.slice(0, 1).map((reason) => html`
+        <li class="earlier" key=${`t${reason.rule}`}>${say("taken_back")} ${both(reason.text)}</li>`)}</ul>
   </div>`;
 }
 
 function Done({ item }) {
   const { record } = item;
-  const path = (file) => `/hospital/api/bridge/v1/facilities/${item.facility_id}/encounters/${item.encounter_id}/attachments/${file.sha256}`;
+  const path = (file) =>
+    `/hospital/api/bridge/v1/facilities/${item.facility_id}/encounters/${item.encounter_id}/attachments/${file.sha256}`;
   const picture = (file) => (file.media_type === "application/pdf"
     ? html`<a class="thumb pdf" href=${path(file)} target="_blank" rel="noopener">PDF</a>`
-    : html`<a class="thumb" href=${path(file)} target="_blank" rel="noopener"><img src=${path(file)} alt=${say("picture_of")} loading="lazy" width="96" height="40" /></a>`);
-  const examinations = record.examinations.map((done) => html`<li key=${done.event_id} class=${done.shows.some((s) => !s.startsWith("no")) ? "shows" : ""}>
-    <b>${code("examinations", done.examination)}</b> ${done.shows.map((word) => code("shown", word)).join(say("comma"))} <small>${timeOf(done.occurred_at)}</small>
-    ${pictures(record, done).map(picture)}${(done.attachments ?? []).length > pictures(record, done).length && html`<small class="coming">${say("picture_coming")}</small>`}</li>`);
-  const treatments = record.treatments.map((given) => html`<li key=${given.event_id}>${code("treatments", given.treatment)}${dose(given)} <small>${timeOf(given.occurred_at)}</small></li>`);
+    : html`<a class="thumb" href=${path(file)} target="_blank" rel="noopener">
+      <img src=${path(file)} alt=${say("picture_of")} loading="lazy" width="96" height="40" /></a>`);
+  const examinations = record.examinations.map((done) => html`<li key=${done.event_id}
+      class=${done.shows.some((s) => !s.startsWith("no")) ? "shows" : ""}>
+    <b>${code("examinations", done.examination)}</b> ${
+      done.shows.map((word) => code("shown", word)).join(say("comma"))} <small>${timeOf(done.occurred_at)}</small>
+    ${pictures(record, done).map(picture)}
+    ${(done.attachments ?? []).length > pictures(record, done).length
+      && html`<small class="coming">${say("picture_coming")}</small>`}</li>`);
+  const treatments = record.treatments.map((given) => html`<li key=${given.event_id}>
+    ${code("treatments", given.treatment)}${dose(given)} <small>${timeOf(given.occurred_at)}</small></li>`);
   return examinations.length || treatments.length
     ? html`<ul class="was-done">${examinations}${treatments}</ul>` : null;
 }
@@ -83,18 +108,25 @@ export function Gaps({ record }) {
 
 // A centre that somebody here has called stands there as one that triage proposes.
 export function Centres({ item }) {
-  const rows = centresOf(item).map(({ centre, concern, stands, by, teams }) => html`<li key=${centre} class=${`is-${stands ?? concern.activation}`}>
+  const rows = centresOf(item).map(({ centre, concern, stands, by, teams }) => html`
+    <li key=${centre} class=${`is-${stands ?? concern.activation}`}>
       <b>${code("centres", centre)}</b>
-      <span class=${stands ? "stands" : "proposed"}>${stands ? say(`standing.${stands}`) : say(`proposed.${concern.activation}`)}</span>
-      <span class="because">${concern ? both(concern.text) : say("called_by", { who: by.staff_id ?? say("unknown"), at: timeOf(by.occurred_at) })}</span>
-      ${teams.map(({ department, answer }) => html`<span class=${`team ${answer ?? "silent"}`} key=${department}>${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)}</span>`)}</li>`);
+      <span class=${stands ? "stands" : "proposed"}>
+        ${stands ? say(`standing.${stands}`) : say(`proposed.${concern.activation}`)}</span>
+      <span class="because">
+        ${concern
+          ? both(concern.text)
+          : say("called_by", { who: by.staff_id ?? say("unknown"), at: timeOf(by.occurred_at) })}</span>
+      ${teams.map(({ department, answer }) => html`<span class=${`team ${answer ?? "silent"}`} key=${department}>
+        ${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)}</span>`)}</li>`);
   return rows.length ? html`<ul class="centres">${rows}</ul>` : null;
 }
 
 function Clocks({ handoff }) {
   const open = handoff.clocks.filter((clock) => clock.began_at && clock.due_at && !clock.ended_at).slice(0, 3);
   if (!open.length) return null;
-  return html`<ul class="clocks">${open.map((clock) => html`<li key=${clock.clock}><span>${say(`clock.${clock.clock}`)}</span>
+  return html`<ul class="clocks">${open.map((clock) => html`<li key=${clock.clock}>
+    <span>${say(`clock.${clock.clock}`)}</span>
     <${Ticking} kind="left" of=${(t) => {
       const left = ms(clock.due_at) - t;
       return left >= 0 ? [say("left", { span: running(left) }), ""] : [say("over", { span: running(left) }), "late"];
@@ -106,7 +138,8 @@ export function Way({ item }) {
   if (place) return html`<span class="way stands">${say("brought_to", { place: code("places", place) })}</span>`;
   if (confirmed) {
     const more = [confirmed.gate, confirmed.phone && `☎ ${confirmed.phone}`].filter(Boolean).join(" · ");
-    return html`<span class="way stands">${say("straight_to", { place: code("places", confirmed.direct_to) })} ✓ ${more}</span>`;
+    return html`<span class="way stands">
+      ${say("straight_to", { place: code("places", confirmed.direct_to) })} ✓ ${more}</span>`;
   }
   const way = proposedWay(item);
   return way ? html`<span class="way">${say("way_proposed", { place: code("places", way) })}</span>` : null;
@@ -114,15 +147,22 @@ export function Way({ item }) {
 
 export function Eta({ item }) {
   const { record, handoff } = item;
-  if (record.journey_end) return html`<p class="eta ended"><b>${code("ends", record.journey_end.outcome)}</b><small>${say("crews_word", { at: timeOf(record.journey_end.at) })}</small></p>`;
-  if (handoff.arrived_at) return html`<p class="eta here"><b>${say("here")}</b><small>${timeOf(handoff.arrived_at)} · <${Age} at=${handoff.arrived_at} /></small></p>`;
+  if (record.journey_end) return html`<p class="eta ended"><b>${code("ends", record.journey_end.outcome)}</b>
+    <small>${say("crews_word", { at: timeOf(record.journey_end.at) })}</small></p>`;
+  if (handoff.arrived_at) return html`<p class="eta here"><b>${say("here")}</b>
+    <small>${timeOf(handoff.arrived_at)} · <${Age} at=${handoff.arrived_at} /></small></p>`;
   if (!record.arrives_at) {
-    return html`<p class="eta"><b class="words">${say(record.boarded_at ? "eta_unknown" : record.unit_id ? "on_scene" : "not_known_to_be_with_them")}</b><small>${record.unit_id ?? ""}</small></p>`;
+    return html`<p class="eta">
+      <b class="words">
+        ${say(record.boarded_at ? "eta_unknown" : record.unit_id ? "on_scene" : "not_known_to_be_with_them")}</b>
+      <small>${record.unit_id ?? ""}</small></p>`;
   }
   return html`<p class="eta"><b><${Ticking} of=${(t) => {
     const left = ms(record.arrives_at) - t;
     return left >= 0 ? [running(left), ""] : [`+${running(left)}`, "late"];
-  }} /></b><small>${say("arrives", { at: timeOf(record.arrives_at) })} · ${record.unit_id ?? ""}${record.estimated_at && html` · <${Age} at=${record.estimated_at} older=${120_000} />`}</small></p>`;
+  }} /></b>
+    <small>${say("arrives", { at: timeOf(record.arrives_at) })} · ${record.unit_id ?? ""}
+      ${record.estimated_at && html` · <${Age} at=${record.estimated_at} older=${120_000} />`}</small></p>`;
 }
 
 // How long until somebody else hears that it is late, or since when it is.
@@ -138,13 +178,23 @@ export function State({ item }) {
   const late = unanswered(item);
   const last = acknowledged(item);
   return html`<div class="state">
-    <ol class="steps">${steps(item).map(({ name, at }) => html`<li key=${name} class=${at ? "reached" : ""} title=${`${say(`step.${name}`)} ${timeOf(at)}`}><span class="unseen">${say(`step.${name}`)} ${at ? timeOf(at) : say("not_yet")}</span></li>`)}</ol>
-    ${owed ? html`<p class="owed">${say(`because.${owed.because}`)} · <${Ticking} of=${(t) => lateness(owed, t)} />
-        ${owed.next_to && html`<span class="next-to"> → ${say(`to.${owed.next_to}`)}</span>`}${owed.rungs > 0 ? html` · ${say("rungs", { n: owed.rungs })}` : ""}</p>`
-    : html`<p>${last ? say("acknowledged_by", { who: last.by, at: timeOf(last.at) }) : say("nothing_owed")}${item.handoff.accepted_at ? ` · ${say("accepted_at", { at: timeOf(item.handoff.accepted_at) })}` : ""}</p>`}
+    <ol class="steps">${steps(item).map(({ name, at }) => html`
+      <li key=${name} class=${at ? "reached" : ""} title=${`${say(`step.${name}`)} ${timeOf(at)}`}>
+        <span class="unseen">${say(`step.${name}`)} ${at ? timeOf(at) : say("not_yet")}</span></li>`)}</ol>
+    ${owed
+      ? html`<p class="owed">${say(`because.${owed.because}`)} · <${Ticking} of=${(t) => lateness(owed, t)} />
+        ${owed.next_to && html`<span class="next-to"> → ${say(`to.${owed.next_to}`)}</span>`}
+        ${owed.rungs > 0 ? html` · ${say("rungs", { n: owed.rungs })}` : ""}</p>`
+      : html`<p>
+        ${last ? say("acknowledged_by", { who: last.by, at: timeOf(last.at) }) : say("nothing_owed")}
+        ${item.handoff.accepted_at
+          ? ` · ${say("accepted_at", { at: timeOf(item.handoff.accepted_at) })}`
+          : ""}</p>`}
     ${late.length > 0 && html`<p class="owed">${say("teams_silent", { n: late.length })}</p>`}
-    ${item.handoff.redirect && html`<p class="redirect">${say("redirect_asked", { at: timeOf(item.handoff.redirect.occurred_at) })}</p>`}
-    ${item.handoff.beds.map((bed) => html`<p key=${bed.department} class="bed">${say("bed_waits", { department: say(`department.${bed.department}`) })} ${bed.bed ?? ""}</p>`)}
+    ${item.handoff.redirect && html`<p class="redirect">
+      ${say("redirect_asked", { at: timeOf(item.handoff.redirect.occurred_at) })}</p>`}
+    ${item.handoff.beds.map((bed) => html`<p key=${bed.department} class="bed">
+      ${say("bed_waits", { department: say(`department.${bed.department}`) })} ${bed.bed ?? ""}</p>`)}
   </div>`;
 }
 
@@ -158,18 +208,22 @@ function Do({ act, kind = "", go }) {
     await underWay;
     setBusy(false);
   };
-  return html`<button class=${kind} disabled=${busy} aria-busy=${busy ? "true" : null} onClick=${press}>${busy ? say("sending") : act.text}</button>`;
+  return html`<button class=${kind} disabled=${busy} aria-busy=${busy ? "true" : null}
+    onClick=${press}>${busy ? say("sending") : act.text}</button>`;
 }
 
 const Others = ({ acts, go }) => (acts.length > 0
-  ? html`<div class="others">${acts.map((act) => html`<${Do} key=${act.name + act.text} act=${act} go=${go} />`)}</div>` : null);
+  ? html`<div class="others">
+    ${acts.map((act) => html`<${Do} key=${act.name + act.text} act=${act} go=${go} />`)}</div>`
+  : null);
 
 function Level({ item, size }) {
   const { record } = item;
   const trend = record.current !== record.worst ? say("now_level", { level: code("levels", record.current) })
     : record.trend === "same" ? "" : say(`trend.${record.trend}`);
   return html`<div class="level"><${Shape} level=${record.worst} size=${size} /><b>${say(`level.${record.worst}`)}</b>
-    <small>${item.centres.filter((c) => c !== "emergency").map((c) => say(`centre.${c}`)).join(say("comma")) || say("centre.emergency")}</small>
+    <small>${item.centres.filter((c) => c !== "emergency").map((c) => say(`centre.${c}`)).join(say("comma"))
+      || say("centre.emergency")}</small>
     ${trend && html`<small class=${`trend ${record.trend}`}>${trend}</small>`}</div>`;
 }
 
@@ -177,7 +231,8 @@ function Person({ item }) {
   const { record: { patient }, handoff } = item;
   return html`<h2><a href=${`/hospital/patient/${item.encounter_id}`}>${personOf(patient)}</a>
     <small class="mark">${markOf(item)}</small>
-    ${patient.identity === "unknown" && !handoff.identity && html`<span class="tag unknown">${say("identity_unknown")}</span>`}
+    ${patient.identity === "unknown" && !handoff.identity
+      && html`<span class="tag unknown">${say("identity_unknown")}</span>`}
     ${pregnancyOf(patient) && html`<span class="tag">${pregnancyOf(patient)}</span>`}
     <span class="problem" title=${problem(patient)}>${problem(patient)}</span><${Way} item=${item} /></h2>`;
 }
@@ -195,7 +250,8 @@ function Whole({ item, history, board, beside }) {
       <${Admission} record=${record} handoff=${handoff} />
       ${beside && html`<p class="beside">${say("beside", { who: beside })}</p>`}
       <${Why} record=${record} />
-      <ul class="tiles">${tiles(record).map((tile) => html`<${Tile} key=${tile.name} tile=${tile} history=${history} onOxygen=${oxygenOf(record)} />`)}</ul>
+      <ul class="tiles">${tiles(record).map((tile) => html`
+        <${Tile} key=${tile.name} tile=${tile} history=${history} onOxygen=${oxygenOf(record)} />`)}</ul>
       <${Gaps} record=${record} />
       <${Done} item=${item} />
       <${Centres} item=${item} />
@@ -204,7 +260,9 @@ function Whole({ item, history, board, beside }) {
     <div class="act">
       <${Eta} item=${item} />
       ${record.call_back && html`<a class="call" href=${dial(record.call_back)}>☎ ${record.call_back}</a>`}
-      ${first.isDue ? html`<${Do} key=${first.name} act=${first} kind="primary" go=${go} />` : html`<${State} item=${item} />`}
+      ${first.isDue
+        ? html`<${Do} key=${first.name} act=${first} kind="primary" go=${go} />`
+        : html`<${State} item=${item} />`}
       <${Others} acts=${first.isDue ? rest : [first, ...rest]} go=${go} />
       ${first.isDue && html`<${State} item=${item} />`}
     </div>`;
@@ -216,7 +274,8 @@ function Line({ item, board }) {
   return html`
     <${Level} item=${item} size=${30} />
     <div class="body"><${Person} item=${item} /></div>
-    <p class="since"><b>${say("here")}</b> ${timeOf(item.handoff.arrived_at)} · <${Age} at=${item.handoff.arrived_at} /></p>
+    <p class="since">
+      <b>${say("here")}</b> ${timeOf(item.handoff.arrived_at)} · <${Age} at=${item.handoff.arrived_at} /></p>
     <${Others} acts=${acts} go=${(act) => board.act(act, item)} />`;
 }
 
@@ -237,11 +296,18 @@ export class Card extends Near {
   }
 
   frame(item, content) {
-    const kind = ["card", item.record.worst, loud(item) && "loud", isHere(item) && "is-here", isQuiet(item) && "line"].filter(Boolean).join(" ");
-    return html`<article ref=${this.box} class=${kind} data-encounter=${item.encounter_id} aria-label=${called(item)}>${content}</article>`;
+    const kind = [
+      "card", item.record.worst, loud(item) && "loud", isHere(item) && "is-here", isQuiet(item) && "line"
+    ].filter(Boolean).join(" ");
+    return html`<article ref=${this.box} class=${kind} data-encounter=${item.encounter_id}
+      aria-label=${called(item)}>${content}</article>`;
   }
 
   outline({ item }) { return this.frame(item, html`<h2>${called(item)}</h2>`); }
 
-  whole(props) { return this.frame(props.item, isQuiet(props.item) ? html`<${Line} ...${props} />` : html`<${Whole} ...${props} />`); }
+  whole(props) {
+    return this.frame(props.item, isQuiet(props.item)
+      ? html`<${Line} ...${props} />`
+      : html`<${Whole} ...${props} />`);
+  }
 }

@@ -31,7 +31,10 @@ function Lines({ of, none }) {
 // What endangers who treats, and who is treated; at the end what nobody has asked for.
 function guards({ patient, background }) {
   const said = patient.precautions?.map((one) => code("precautions", one)).join(say("comma"));
-  const all = [[say("precautions"), said == null ? null : said || say("asked_none")], ...["allergies", "medications"].map((name) => [say(`field.${name}`), fieldOf(background, name)])];
+  const all = [
+    [say("precautions"), said == null ? null : said || say("asked_none")],
+    ...["allergies", "medications"].map((name) => [say(`field.${name}`), fieldOf(background, name)])
+  ];
   const lines = all.filter(([, text]) => text !== null).map(([name, text]) => `${name}${say("colon")}${text}`);
   const unasked = all.filter(([, text]) => text === null).map(([name]) => name).join(say("comma"));
   return unasked ? [...lines, `${unasked}${say("colon")}${say("nobody_asked")}`] : lines;
@@ -40,17 +43,43 @@ function guards({ patient, background }) {
 function Row({ item }) {
   const { record, handoff } = item;
   const { patient, admission } = record;
-  const numbers = admission ? [`${admission.admission_number} ${timeOf(admission.admitted_at)}`, admission.wristband, handoff.identity?.reference] : [say("not_boarded")];
+  const numbers = admission
+    ? [
+      `${admission.admission_number} ${timeOf(admission.admitted_at)}`,
+      admission.wristband,
+      handoff.identity?.reference
+    ]
+    : [say("not_boarded")];
   const signs = tiles(record).filter((tile) => tile.state !== "not_taken");
   return html`<tr>
-    <td><b>${code("levels", record.worst)}</b>${record.current !== record.worst && html`<div>${say("now_level", { level: code("levels", record.current) })}</div>`}</td>
-    <td><b>${personOf(patient)}</b><${Lines} of=${[pregnancyOf(patient), problemOf(patient), ...numbers, ...guards(record)]} /></td>
+    <td><b>${code("levels", record.worst)}</b>
+      ${record.current !== record.worst
+        && html`<div>${say("now_level", { level: code("levels", record.current) })}</div>`}</td>
+    <td><b>${personOf(patient)}</b>
+      <${Lines} of=${[pregnancyOf(patient), problemOf(patient), ...numbers, ...guards(record)]} /></td>
     <td>${reasonsText(record)}</td>
-    <td class="signs"><${Lines} of=${signs.map((tile) => `${say(SHORT[tile.name])} ${shown(tile)} (${timeOf(tile.at)})`)} none=${say("not_taken")} /></td>
-    <td><${Lines} of=${[...record.examinations.map((done) => `${examined(done)} ${timeOf(done.occurred_at)}`), ...present(record).map((one) => `${code("findings", one.finding)} ${timeOf(one.occurred_at)}`)]} none=${say("none_reported")} /></td>
-    <td><${Lines} of=${record.treatments.map((given) => `${code("treatments", given.treatment)}${dose(given)} ${timeOf(given.occurred_at)}`)} none=${say("none_reported")} /></td>
-    <td><${Lines} of=${centresOf(item).map((one) => [`${code("centres", one.centre)} ${standsText(one)}`, teamsText(one)].filter(Boolean).join(" · "))} none="–" /></td>
-    <td><${Lines} of=${[isHere(item) ? `${say("here")} ${timeOf(handoff.arrived_at)}` : record.arrives_at ? say("arrives", { at: timeOf(record.arrives_at) }) : say("eta_unknown"), record.unit_id, record.call_back && `☎ ${record.call_back}`, whereText(item), bedsText(item)]} /></td>
+    <td class="signs">
+      <${Lines} of=${signs.map((tile) => `${say(SHORT[tile.name])} ${shown(tile)} (${timeOf(tile.at)})`)}
+        none=${say("not_taken")} /></td>
+    <td><${Lines} of=${[
+      ...record.examinations.map((done) => `${examined(done)} ${timeOf(done.occurred_at)}`),
+      ...present(record).map((one) => `${code("findings", one.finding)} ${timeOf(one.occurred_at)}`)
+    ]} none=${say("none_reported")} /></td>
+    <td><${Lines} of=${record.treatments.map((given) =>
+      `${code("treatments", given.treatment)}${dose(given)} ${timeOf(given.occurred_at)}`
+    )} none=${say("none_reported")} /></td>
+    <td><${Lines} of=${centresOf(item).map((one) =>
+      [`${code("centres", one.centre)} ${standsText(one)}`, teamsText(one)].filter(Boolean).join(" · ")
+    )} none="–" /></td>
+    <td><${Lines} of=${[
+      isHere(item)
+        ? `${say("here")} ${timeOf(handoff.arrived_at)}`
+        : record.arrives_at ? say("arrives", { at: timeOf(record.arrives_at) }) : say("eta_unknown"),
+      record.unit_id,
+      record.call_back && `☎ ${record.call_back}`,
+      whereText(item),
+      bedsText(item)
+    ]} /></td>
     <td class="pen"></td></tr>`;
 }
 
@@ -62,17 +91,22 @@ function Copy() {
   useEffect(() => {
     const look = async () => {
       const found = await kept("copies", "board");
-      if (found && now() - found.at > LONGEST_MS) { await forget("copies", "board"); set(null); } else set(found ?? null);
+      if (found && now() - found.at > LONGEST_MS) {
+        await forget("copies", "board");
+        set(null);
+      } else set(found ?? null);
     };
     look().catch(() => set(null));
     stayThere();
   }, []);
   if (copy === undefined) return html`<main class="copy"><p>${say("loading")}</p></main>`;
-  if (copy === null) return html`<main class="copy"><h1>${say("downtime_copy")}</h1><p>${say("copy_none")}</p><p><a href="/hospital/board">${say("back")}</a></p></main>`;
+  if (copy === null) return html`<main class="copy"><h1>${say("downtime_copy")}</h1><p>${say("copy_none")}</p>
+    <p><a href="/hospital/board">${say("back")}</a></p></main>`;
   const here = copy.items.filter(isHere).length;
   return html`<main class="copy">
     <header><h1>${both(copy.name) || copy.facility_id} · ${say("downtime_copy")}</h1>
-      <p><b>${say("copy_as_of", { day: dayOf(copy.at), at: secondOf(copy.at) })}</b> · ${say("coming", { n: copy.items.length - here })} · ${say("here_n", { n: here })}</p>
+      <p><b>${say("copy_as_of", { day: dayOf(copy.at), at: secondOf(copy.at) })}</b> · ${
+        say("coming", { n: copy.items.length - here })} · ${say("here_n", { n: here })}</p>
       <div class="no-print"><button class="primary" onClick=${() => print()}>${say("print")}</button>
         <a class="button" href="/hospital/board">${say("back")}</a> <${LanguageSwitch} /></div></header>
     <table><thead><tr>${COLUMNS.map((key) => html`<th scope="col" key=${key}>${say(`col.${key}`)}</th>`)}</tr></thead>

@@ -3,7 +3,17 @@
 import { ms } from "../kit/clock.js";
 
 // What is drawn in one plot each, in this order; the first four are always there.
-export const PLOTS = [["heart_rate"], ["systolic_bp", "diastolic_bp"], ["spo2"], ["respiratory_rate"], ["temperature"], ["blood_glucose"], ["pain"], ["fetal_heart_rate"], ["potassium"]];
+export const PLOTS = [
+  ["heart_rate"],
+  ["systolic_bp", "diastolic_bp"],
+  ["spo2"],
+  ["respiratory_rate"],
+  ["temperature"],
+  ["blood_glucose"],
+  ["pain"],
+  ["fetal_heart_rate"],
+  ["potassium"]
+];
 export const ALWAYS = 4;
 // A line is not drawn across so long without a value.
 const GAP_MS = 180_000;
@@ -30,7 +40,8 @@ export class Course {
 
   take(record) {
     for (const { name, value, occurred_at: at, method } of record.inputs) this.add(name, { at, value, method });
-    for (const { name, value, occurred_at: at, method } of record.invalid ?? []) this.add(name, { at, value, method, invalid: true });
+    for (const { name, value, occurred_at: at, method } of record.invalid ?? [])
+      this.add(name, { at, value, method, invalid: true });
   }
 
   points(name) { return this.of[name] ?? []; }
@@ -54,7 +65,9 @@ export function columns(course, names) {
   const xs = [...times].sort((a, b) => a - b);
   const ys = lines.map((line) => {
     const by = new Map(line.map(({ at, value }) => [at, value]));
-    const ends = new Set(line.filter(({ at }, place) => place > 0 && at - line[place - 1].at > GAP_MS).map(({ at }) => at));
+    const ends = new Set(line
+      .filter(({ at }, place) => place > 0 && at - line[place - 1].at > GAP_MS)
+      .map(({ at }) => at));
     let next = 0;
     return xs.map((x) => {
       if (by.has(x)) return by.get(x);
@@ -90,7 +103,8 @@ export function rows(course, most = 120) {
 // First, lowest, highest, last of what was measured; and when nobody could.
 export function extremes(course, name) {
   const numbers = course.numbers(name);
-  const by = (better) => numbers.reduce((best, point) => (best === null || better(point.value, best.value) ? point : best), null);
+  const by = (better) => numbers.reduce(
+    (best, point) => (best === null || better(point.value, best.value) ? point : best), null);
   return {
     first: numbers[0] ?? null, last: numbers[numbers.length - 1] ?? null,
     lowest: by((a, b) => a < b), highest: by((a, b) => a > b),

@@ -10,17 +10,30 @@ import { callable, send } from "./acts.js";
 import { markOf, teamsOf } from "./patients.js";
 
 const WAYS = ["resus", "cath_lab", "theatre", "icu", "ct", "delivery_room", "picu", "nicu"];
-const DEPARTMENTS = ["resus", "emergency", "icu", "ccu", "stroke_unit", "trauma_ward", "obstetrics", "picu", "nicu", "theatre"];
+const DEPARTMENTS = [
+  "resus",
+  "emergency",
+  "icu",
+  "ccu",
+  "stroke_unit",
+  "trauma_ward",
+  "obstetrics",
+  "picu",
+  "nicu",
+  "theatre"
+];
 const CENTRES = ["emergency", "chest_pain", "stroke", "trauma", "maternal", "neonatal"];
 const REASONS = ["no_bed", "no_capability", "equipment_failure", "other"];
 
 export function Choice({ options, value, onPick, name }) {
-  return html`<div class="choice" role="group" aria-label=${name}>${options.map(([key, text]) => html`<button type="button" key=${key}
-    aria-pressed=${value === key ? "true" : "false"} onClick=${() => onPick(key)}>${text}</button>`)}</div>`;
+  return html`<div class="choice" role="group" aria-label=${name}>
+    ${options.map(([key, text]) => html`<button type="button" key=${key}
+      aria-pressed=${value === key ? "true" : "false"} onClick=${() => onPick(key)}>${text}</button>`)}</div>`;
 }
 
 // Whom it is about: who looks like another is told by their unit and the last of their number.
-const About = ({ item }) => html`<p class="about">${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · <b>${markOf(item)}</b></p>`;
+const About = ({ item }) => html`<p class="about">
+  ${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · <b>${markOf(item)}</b></p>`;
 
 // A dialog that sends one act: `body()` answers with what to send, or null while something lacks.
 // Said again after a lost answer it is the same act, with its key and its time; `onProblem` may take
@@ -34,7 +47,8 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
     const said = body();
     if (said === null) { setWrong(say("something_lacks")); return; }
     const [where, text] = [typeof path === "function" ? path() : path, JSON.stringify(said)];
-    if (told.current?.where !== where || told.current.text !== text) told.current = { where, text, key: newKey(), at: isoNow() };
+    if (told.current?.where !== where || told.current.text !== text)
+      told.current = { where, text, key: newKey(), at: isoNow() };
     setBusy(true);
     try {
       onDone(await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key));
@@ -71,9 +85,12 @@ export function Activate({ item, act, ...more }) {
 export function Call({ item, act, ...more }) {
   const [centre, setCentre] = useState(null);
   const [how, setHow] = useState(null);
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="activation" body=${() => centre && how && { centre, activation: how }}>
-    <${Choice} name=${say("centre")} value=${centre} onPick=${setCentre} options=${callable(item, CENTRES).map((c) => [c, code("centres", c)])} />
-    <${Choice} name=${say("how")} value=${how} onPick=${setHow} options=${["alert", "activate"].map((a) => [a, code("activations", a)])} />
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="activation"
+      body=${() => centre && how && { centre, activation: how }}>
+    <${Choice} name=${say("centre")} value=${centre} onPick=${setCentre}
+      options=${callable(item, CENTRES).map((c) => [c, code("centres", c)])} />
+    <${Choice} name=${say("how")} value=${how} onPick=${setHow}
+      options=${["alert", "activate"].map((a) => [a, code("activations", a)])} />
     ${how && html`<${Calls} how=${how} teams=${more.teams?.[centre]} />`}
   </${Sending}>`;
 }
@@ -103,19 +120,26 @@ export function Answers({ item, act, onClose, onDone }) {
     }
     setBusy(null);
   };
-  const answer = (team, word) => html`<button type="button" aria-pressed=${team.answer === word ? "true" : "false"} disabled=${busy !== null} onClick=${() => tell([team.department], word)}>${say(`answer.${word}`)}</button>`;
+  const answer = (team, word) => html`<button type="button" aria-pressed=${team.answer === word ? "true" : "false"}
+    disabled=${busy !== null} onClick=${() => tell([team.department], word)}>${say(`answer.${word}`)}</button>`;
   return html`<${Dialog} title=${act.text} onClose=${onClose}>
     <${About} item=${item} />
-    <ul class="answering">${teams.map((team) => html`<li key=${team.department}><span>${say(`team.${team.department}`)}${busy === team.department ? html` <small>${say("sending")}</small>` : ""}</span>
+    <ul class="answering">${teams.map((team) => html`<li key=${team.department}>
+      <span>${say(`team.${team.department}`)}
+        ${busy === team.department ? html` <small>${say("sending")}</small>` : ""}</span>
       ${answer(team, "coming")}${answer(team, "cannot")}</li>`)}</ul>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     <div class="dialog-end"><button type="button" onClick=${onClose}>${say("back")}</button>
-      ${silent.length > 1 && html`<button type="button" class="primary" disabled=${busy !== null} onClick=${() => tell(silent.map((team) => team.department), "coming")}>${say("all_coming", { n: silent.length })}</button>`}</div>
+      ${silent.length > 1 && html`<button type="button" class="primary" disabled=${busy !== null}
+        onClick=${() => tell(silent.map((team) => team.department), "coming")}>
+        ${say("all_coming", { n: silent.length })}</button>`}</div>
   </${Dialog}>`;
 }
 
 const PHONE = "greenchannel.phone";
-const kept = (way) => { try { return JSON.parse(localStorage.getItem(`${PHONE}.${way}`) ?? "{}"); } catch { return {}; } };
+const kept = (way) => {
+  try { return JSON.parse(localStorage.getItem(`${PHONE}.${way}`) ?? "{}"); } catch { return {}; }
+};
 
 export function Direct({ item, act, ...more }) {
   const [way, setWay] = useState(act.way);
@@ -123,19 +147,25 @@ export function Direct({ item, act, ...more }) {
   const [gate, setGate] = useState(kept(act.way).gate ?? "");
   const pick = (next) => { setWay(next); setPhone(kept(next).phone ?? phone); setGate(kept(next).gate ?? gate); };
   const body = () => {
-    try { localStorage.setItem(`${PHONE}.${way}`, JSON.stringify({ phone, gate })); } catch { /* asked again next time */ }
+    try {
+      localStorage.setItem(`${PHONE}.${way}`, JSON.stringify({ phone, gate }));
+    } catch { /* asked again next time */ }
     return { direct_to: way, ...(phone.trim() && { phone: phone.trim() }), ...(gate.trim() && { gate: gate.trim() }) };
   };
   return html`<${Sending} ...${more} item=${item} title=${say("do.direct_title")} path="direct-to" body=${body}>
     <${Choice} name=${say("where_to")} value=${way} onPick=${pick} options=${WAYS.map((w) => [w, code("places", w)])} />
-    <label class="field"><span>${say("phone_of_there")}</span><input value=${phone} onInput=${(e) => setPhone(e.target.value)} inputmode="tel" pattern="[0-9 +\\-]{2,20}" title=${say("phone_form")} /></label>
-    <label class="field"><span>${say("gate")}</span><input value=${gate} onInput=${(e) => setGate(e.target.value)} maxlength="40" /></label>
+    <label class="field"><span>${say("phone_of_there")}</span>
+      <input value=${phone} onInput=${(e) => setPhone(e.target.value)} inputmode="tel"
+        pattern="[0-9 +\\-]{2,20}" title=${say("phone_form")} /></label>
+    <label class="field"><span>${say("gate")}</span>
+      <input value=${gate} onInput=${(e) => setGate(e.target.value)} maxlength="40" /></label>
   </${Sending}>`;
 }
 
 export function Revoke({ item, act, ...more }) {
   const [way] = useState(item.handoff.direct_to?.direct_to); // it is gone once it is sent
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="direct-to/revoked" body=${() => ({ direct_to: way })} go=${say("do.revoke_go")}>
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="direct-to/revoked"
+      body=${() => ({ direct_to: way })} go=${say("do.revoke_go")}>
     <p>${say("revoke_means", { place: code("places", way) })}</p></${Sending}>`;
 }
 
@@ -148,10 +178,14 @@ export function Bed({ item, act, wards, ...more }) {
     const free = ward?.is_known ? `${ward.free} + ${ward.emergency}` : say("unknown");
     return html`${say(`department.${name}`)} <small>${free}</small>`;
   };
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="bed" body=${() => department && { department, ...(bed.trim() && { bed: bed.trim() }) }}>
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="bed"
+      body=${() => department && { department, ...(bed.trim() && { bed: bed.trim() }) }}>
     <p class="aside">${say("bed_counts")}</p>
-    <${Choice} name=${say("department")} value=${department} onPick=${setDepartment} options=${DEPARTMENTS.map((d) => [d, text(d)])} />
-    <label class="field"><span>${say("bed_number")}</span><input value=${bed} onInput=${(e) => setBed(e.target.value)} maxlength="64" pattern="[A-Za-z0-9][A-Za-z0-9._:\\-]*" /></label>
+    <${Choice} name=${say("department")} value=${department} onPick=${setDepartment}
+      options=${DEPARTMENTS.map((d) => [d, text(d)])} />
+    <label class="field"><span>${say("bed_number")}</span>
+      <input value=${bed} onInput=${(e) => setBed(e.target.value)} maxlength="64"
+        pattern="[A-Za-z0-9][A-Za-z0-9._:\\-]*" /></label>
   </${Sending}>`;
 }
 
@@ -160,37 +194,62 @@ export function Redirect({ item, act, names, ...more }) {
   const [other, setOther] = useState(null);
   const [note, setNote] = useState("");
   const others = Object.entries(names ?? {}).filter(([id]) => id !== item.facility_id);
-  const body = () => reason && { reason, ...(other && { alternative_facility_id: other }), ...(note.trim() && { note: note.trim() }) };
+  const body = () => reason && {
+    reason,
+    ...(other && { alternative_facility_id: other }),
+    ...(note.trim() && { note: note.trim() })
+  };
   return html`<${Sending} ...${more} item=${item} title=${act.text} path="redirect-request" body=${body}>
     <p class="aside">${say("redirect_means")}</p>
-    <${Choice} name=${say("reason")} value=${reason} onPick=${setReason} options=${REASONS.map((r) => [r, say(`redirect.${r}`)])} />
-    ${others.length > 0 && html`<${Choice} name=${say("other_hospital")} value=${other} onPick=${(id) => setOther(id === other ? null : id)} options=${others.map(([id, name]) => [id, both(name)])} />`}
-    <label class="field"><span>${say("note")}</span><input value=${note} onInput=${(e) => setNote(e.target.value)} maxlength="200" /></label>
+    <${Choice} name=${say("reason")} value=${reason} onPick=${setReason}
+      options=${REASONS.map((r) => [r, say(`redirect.${r}`)])} />
+    ${others.length > 0 && html`<${Choice} name=${say("other_hospital")} value=${other}
+      onPick=${(id) => setOther(id === other ? null : id)}
+      options=${others.map(([id, name]) => [id, both(name)])} />`}
+    <label class="field"><span>${say("note")}</span>
+      <input value=${note} onInput=${(e) => setNote(e.target.value)} maxlength="200" /></label>
   </${Sending}>`;
 }
 
 export function Release({ item, act, ...more }) {
   const { department, bed } = act.bed;
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="bed/released" body=${() => ({ department })} go=${act.text}>
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="bed/released"
+      body=${() => ({ department })} go=${act.text}>
     <p>${say("release_means", { department: say(`department.${department}`), bed: bed ?? "" })}</p></${Sending}>`;
 }
 
 export function RedirectBack({ item, act, ...more }) {
   const [at] = useState(item.handoff.redirect?.occurred_at); // it is gone once it is sent
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="redirect-request/withdrawn" body=${() => ({})} go=${act.text}>
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="redirect-request/withdrawn"
+      body=${() => ({})} go=${act.text}>
     <p>${say("redirect_back_means", { at: timeOf(at) })}</p></${Sending}>`;
 }
 
 export function Arrive({ item, act, ...more }) {
   const [place, setPlace] = useState(item.handoff.direct_to?.direct_to ?? null);
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="arrival" body=${() => (place ? { place } : {})}>
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="arrival"
+      body=${() => (place ? { place } : {})}>
     <p class="aside">${say("arrive_where")}</p>
-    <${Choice} name=${say("where_to")} value=${place} onPick=${(p) => setPlace(p === place ? null : p)} options=${WAYS.map((w) => [w, code("places", w)])} />
+    <${Choice} name=${say("where_to")} value=${place} onPick=${(p) => setPlace(p === place ? null : p)}
+      options=${WAYS.map((w) => [w, code("places", w)])} />
   </${Sending}>`;
 }
 
 export function Death({ item, act, ...more }) {
-  return html`<${Sending} ...${more} item=${item} title=${act.text} path="death" body=${() => ({})} go=${act.text}><p>${say("death_means")}</p></${Sending}>`;
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="death" body=${() => ({})} go=${act.text}>
+    <p>${say("death_means")}</p></${Sending}>`;
 }
 
-export const DIALOGS = { activate: Activate, call: Call, direct: Direct, revoke: Revoke, bed: Bed, release: Release, redirect: Redirect, redirect_back: RedirectBack, answer: Answers, arrive: Arrive, death: Death };
+export const DIALOGS = {
+  activate: Activate,
+  call: Call,
+  direct: Direct,
+  revoke: Revoke,
+  bed: Bed,
+  release: Release,
+  redirect: Redirect,
+  redirect_back: RedirectBack,
+  answer: Answers,
+  arrive: Arrive,
+  death: Death
+};

@@ -8,7 +8,9 @@ export class Draft {
 
   write(more) {
     this.value = Object.fromEntries(Object.entries({ ...this.value, ...more }).filter(([, value]) => value !== null));
-    try { sessionStorage.setItem(this.name, JSON.stringify(this.value)); } catch { /* for as long as the page is open, then */ }
+    try {
+      sessionStorage.setItem(this.name, JSON.stringify(this.value));
+    } catch { /* for as long as the page is open, then */ }
     return this.value;
   }
 

@@ -13,18 +13,32 @@ export function Identity({ item, house, page }) {
   const pending = new Set(admission?.pending ?? []);
   return html`<section class="part" aria-label=${say("identity")}><header><h2>${say("identity")}</h2></header>
     <dl class="facts">
-      <div><dt>${say("who_it_is")}</dt><dd>${identity && !identity.provisional ? `${say("own_number")} ${identity.reference}` : identity ? `${say("own_number")} ${identity.reference} · ${say("provisional")}` : say(patient.identity === "known" ? "known_not_bound" : "identity_unknown")}</dd></div>
+      <div><dt>${say("who_it_is")}</dt>
+        <dd>${identity && !identity.provisional
+          ? `${say("own_number")} ${identity.reference}`
+          : identity
+            ? `${say("own_number")} ${identity.reference} · ${say("provisional")}`
+            : say(patient.identity === "known" ? "known_not_bound" : "identity_unknown")}</dd></div>
       <div><dt>${say("wristband")}</dt><dd class="number">${admission?.wristband ?? say("none")}</dd></div>
-      ${merged.map((one) => html`<div key=${one.event_id ?? one.merged ?? one}><dt>${say("merged")}</dt><dd>${one.merged ?? one}</dd></div>`)}
+      ${merged.map((one) => html`<div key=${one.event_id ?? one.merged ?? one}>
+        <dt>${say("merged")}</dt><dd>${one.merged ?? one}</dd></div>`)}
     </dl>
     <div class="row-of">
       <button onClick=${() => page.ask({ name: "bind" })}>${say(identity ? "do.bind_again" : "do.bind")}</button>
-      ${identity && html`<button onClick=${() => page.ask({ name: "merge" })}>${say("do.merge")}</button><button onClick=${() => page.ask({ name: "split" })}>${say("do.split")}</button>`}
+      ${identity && html`<button onClick=${() => page.ask({ name: "merge" })}>${say("do.merge")}</button>
+        <button onClick=${() => page.ask({ name: "split" })}>${say("do.split")}</button>`}
     </div>
     <h3>${say("formalities")}</h3>
-    ${admission ? html`<p class="note">${say("formalities_after")}</p><ul class="ticks">${(house?.formalities?.length ? house.formalities : FORMALITIES).map((name) => html`<li key=${name}>
-      ${pending.has(name) ? html`<button onClick=${() => page.send("formalities", { formality: name })} aria-label=${`${say(`formality.${name}`)}: ${say("done_now")}`}><i class="box"></i>${say(`formality.${name}`)}</button>`
-    : html`<span class="ticked"><i class="box">✓</i>${say(`formality.${name}`)}</span>`}</li>`)}</ul>` : html`<p class="none">${say("not_boarded")}</p>`}
+    ${admission
+      ? html`<p class="note">${say("formalities_after")}</p>
+        <ul class="ticks">${(house?.formalities?.length ? house.formalities : FORMALITIES).map((name) => html`
+          <li key=${name}>
+            ${pending.has(name)
+              ? html`<button onClick=${() => page.send("formalities", { formality: name })}
+                aria-label=${`${say(`formality.${name}`)}: ${say("done_now")}`}>
+                <i class="box"></i>${say(`formality.${name}`)}</button>`
+              : html`<span class="ticked"><i class="box">✓</i>${say(`formality.${name}`)}</span>`}</li>`)}</ul>`
+      : html`<p class="none">${say("not_boarded")}</p>`}
   </section>`;
 }
 
@@ -33,21 +47,35 @@ function Addendum({ page }) {
   const text = page.draft.addendum ?? "";
   return html`<form class="addendum" onSubmit=${(event) => { event.preventDefault(); page.addendum(); }}>
     ${told}
-    <label class="field"><span>${say("addendum_what")} · ${say("no_names")}</span><textarea value=${text} onInput=${(e) => page.write({ addendum: e.target.value })} maxlength="500"></textarea></label>
+    <label class="field"><span>${say("addendum_what")} · ${say("no_names")}</span>
+      <textarea value=${text} onInput=${(e) => page.write({ addendum: e.target.value })}
+        maxlength="500"></textarea></label>
     <button ref=${button} disabled=${!text.trim()}>${say("sign_addendum")}</button></form>`;
 }
 
 export function Later({ item, page }) {
   const { outcome, addenda, transferred_at: over } = item.handoff;
   if (!over) return null;
-  return html`<section class="part" id="afterwards" aria-label=${say("afterwards")}><header><h2>${say("afterwards")}</h2></header>
-    <dl class="facts"><div><dt>${say("how_it_went_on")}</dt><dd>${outcome ? `${say(`outcome.${outcome.outcome}`)}${outcome.diagnosis ? ` · ICD-10 ${outcome.diagnosis}` : ""}` : say("unknown")}</dd></div>
-      ${outcome?.confirmed && html`<div><dt>${say("confirmed")}</dt><dd>${outcome.confirmed.length ? outcome.confirmed.map((c) => code("centres", c)).join(say("comma")) : say("no_centre")}</dd></div>`}</dl>
+  return html`<section class="part" id="afterwards" aria-label=${say("afterwards")}>
+    <header><h2>${say("afterwards")}</h2></header>
+    <dl class="facts">
+      <div><dt>${say("how_it_went_on")}</dt>
+        <dd>${outcome
+          ? `${say(`outcome.${outcome.outcome}`)}${outcome.diagnosis ? ` · ICD-10 ${outcome.diagnosis}` : ""}`
+          : say("unknown")}</dd></div>
+      ${outcome?.confirmed && html`<div><dt>${say("confirmed")}</dt>
+        <dd>${outcome.confirmed.length
+          ? outcome.confirmed.map((c) => code("centres", c)).join(say("comma"))
+          : say("no_centre")}</dd></div>`}</dl>
     <div class="row-of"><button onClick=${() => page.ask({ name: "outcome" })}>${say("do.outcome")}</button></div>
     <h3>${say("addenda")}</h3>
-    ${addenda.length > 0 && html`<ul class="addenda">${addenda.map((one) => html`<li key=${one.event_id}><p>${one.text}</p><small>${timeOf(one.occurred_at)} · ${one.staff_id}</small></li>`)}</ul>`}
+    ${addenda.length > 0 && html`<ul class="addenda">${addenda.map((one) => html`<li key=${one.event_id}>
+      <p>${one.text}</p><small>${timeOf(one.occurred_at)} · ${one.staff_id}</small></li>`)}</ul>`}
     <${Addendum} page=${page} />
   </section>`;
 }
 
-export const Locked = ({ item }) => (item.handoff.transferred_at ? html`<p class="locked" role="status"><b>${say("locked_at", { at: secondOf(item.handoff.transferred_at) })}</b> ${say("locked_means")}</p>` : null);
+export const Locked = ({ item }) => (item.handoff.transferred_at
+  ? html`<p class="locked" role="status">
+    <b>${say("locked_at", { at: secondOf(item.handoff.transferred_at) })}</b> ${say("locked_means")}</p>`
+  : null);

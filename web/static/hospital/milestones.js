@@ -8,12 +8,22 @@ import { isHere } from "./patients.js";
 import { begunAt, dayAndTime } from "./moments.js";
 import { momentOf, rightNow, typed, When } from "../kit/when.js";
 
-export const MILESTONES = ["first_doctor", "ct_done", "needle", "wire", "caesarean_decided", "delivery", "surgery_begun", "antibiotics"];
+export const MILESTONES = [
+  "first_doctor",
+  "ct_done",
+  "needle",
+  "wire",
+  "caesarean_decided",
+  "delivery",
+  "surgery_begun",
+  "antibiotics"
+];
 
 // Those first that a clock of a centre concerned waits for; where nobody is concerned, all as they are.
 export function inOrder(item, house) {
   const concerned = new Set(item.centres);
-  const wanted = (house?.clocks ?? []).filter((clock) => concerned.has(clock.centre)).flatMap((clock) => [clock.begins, clock.ends]);
+  const wanted = (house?.clocks ?? []).filter((clock) => concerned.has(clock.centre))
+    .flatMap((clock) => [clock.begins, clock.ends]);
   const rank = (name) => (name === "first_doctor" ? 0 : wanted.includes(name) ? 1 : 2);
   return [...MILESTONES].sort((a, b) => rank(a) - rank(b));
 }
@@ -26,9 +36,12 @@ export function clockOf(item, house, milestone) {
 }
 
 function Left({ clock, promise }) {
-  const [began, due, ended] = clock ? [clock.began_at, clock.due_at, clock.ended_at] : [promise?.since, promise?.due_at, promise?.met_at];
+  const [began, due, ended] = clock
+    ? [clock.began_at, clock.due_at, clock.ended_at]
+    : [promise?.since, promise?.due_at, promise?.met_at];
   if (!began || !due) return html`<small class="faint">${clock ? say("not_begun") : ""}</small>`;
-  if (ended) return html`<small class=${ms(ended) > ms(due) ? "late" : "kept"}>${running(ms(ended) - ms(began))} ${ms(ended) > ms(due) ? say("late") : "✓"}</small>`;
+  if (ended) return html`<small class=${ms(ended) > ms(due) ? "late" : "kept"}>
+    ${running(ms(ended) - ms(began))} ${ms(ended) > ms(due) ? say("late") : "✓"}</small>`;
   return html`<${Ticking} kind="left" of=${(t) => {
     const left = ms(due) - t;
     return left >= 0 ? [say("left", { span: running(left) }), ""] : [say("over", { span: running(left) }), "late"];
@@ -42,18 +55,23 @@ export function Milestone({ item, act, onClose, onDone }) {
   const [isSure, setSure] = useState(false);
   const at = momentOf(value);
   const begun = begunAt(item);
-  const doubt = at && begun && ms(at) < ms(begun) ? say("milestone_early", { at: dayAndTime(begun) }) : isHere(item) ? "" : say("milestone_not_here");
-  return html`<${Sending} item=${item} title=${say(`stamp.${milestone}`)} path="milestones" onClose=${onClose} onDone=${onDone}
+  const doubt = at && begun && ms(at) < ms(begun)
+    ? say("milestone_early", { at: dayAndTime(begun) })
+    : isHere(item) ? "" : say("milestone_not_here");
+  return html`<${Sending} item=${item} title=${say(`stamp.${milestone}`)} path="milestones"
+      onClose=${onClose} onDone=${onDone}
       body=${() => at && (!doubt || isSure) && { milestone, occurred_at: at } || null}>
     <p class="aside">${say(stands ? "milestone_again" : "milestone_when")}</p>
     <${When} value=${value} onChange=${setValue} />
     ${doubt && html`<div class="another" role="alert"><b>! ${doubt}</b></div>
-      <label class="tick"><input type="checkbox" checked=${isSure} onChange=${(e) => setSure(e.target.checked)} /> ${say("milestone_sure")}</label>`}</${Sending}>`;
+      <label class="tick"><input type="checkbox" checked=${isSure}
+        onChange=${(e) => setSure(e.target.checked)} /> ${say("milestone_sure")}</label>`}</${Sending}>`;
 }
 
 export function TakeBack({ item, act, onClose, onDone }) {
   const { milestone } = act;
-  return html`<${Sending} item=${item} title=${say("take_back")} path=${`milestones/${milestone}/revoked`} onClose=${onClose} onDone=${onDone} go=${say("take_back")} body=${() => ({})}>
+  return html`<${Sending} item=${item} title=${say("take_back")} path=${`milestones/${milestone}/revoked`}
+      onClose=${onClose} onDone=${onDone} go=${say("take_back")} body=${() => ({})}>
     <p>${say("take_back_means", { milestone: say(`stamp.${milestone}`) })}</p></${Sending}>`;
 }
 
@@ -61,18 +79,25 @@ export function Strip({ item, house, page }) {
   const reached = Object.fromEntries(item.handoff.milestones.map((m) => [m.milestone, m]));
   const doctor = item.handoff.promises.find((p) => p.owed === "first_doctor");
   // Of who is not here yet nothing is due, and what is said all the same is asked for first.
-  const reach = (name) => (isHere(item) ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() }) : page.ask({ name: "milestone", milestone: name }));
+  const reach = (name) => (isHere(item)
+    ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() })
+    : page.ask({ name: "milestone", milestone: name }));
   return html`<section class="strip" aria-label=${say("milestones")}>${inOrder(item, house).map((name) => {
     const stands = reached[name];
     const clock = clockOf(item, house, name);
     const isWanted = isHere(item) && (clock || (name === "first_doctor" && doctor));
     return html`<div key=${name} class=${`milestone ${stands ? "reached" : isWanted ? "wanted" : ""}`}>
       <b>${say(`stamp.${name}`)}</b>
-      ${stands ? html`<span class="when-it-was">${dayAndTime(stands.occurred_at)}</span>`
-    : html`<button class=${isWanted ? "primary now" : "now"} onClick=${() => reach(name)} aria-label=${say("now_of", { milestone: say(`stamp.${name}`) })}>${say("now")}</button>`}
+      ${stands
+        ? html`<span class="when-it-was">${dayAndTime(stands.occurred_at)}</span>`
+        : html`<button class=${isWanted ? "primary now" : "now"} onClick=${() => reach(name)}
+          aria-label=${say("now_of", { milestone: say(`stamp.${name}`) })}>${say("now")}</button>`}
       <${Left} clock=${clock} promise=${name === "first_doctor" ? doctor : null} />
-      <span class="row-of tight"><button class="quiet" onClick=${() => page.ask({ name: "milestone", milestone: name })} aria-label=${`${say(`stamp.${name}`)}: ${say("other_time")}`}>${say("other_time")}</button>
-        ${stands && html`<button class="quiet" onClick=${() => page.ask({ name: "take_back", milestone: name })} aria-label=${`${say(`stamp.${name}`)}: ${say("take_back")}`}>${say("take_back")}</button>`}</span>
+      <span class="row-of tight">
+        <button class="quiet" onClick=${() => page.ask({ name: "milestone", milestone: name })}
+          aria-label=${`${say(`stamp.${name}`)}: ${say("other_time")}`}>${say("other_time")}</button>
+        ${stands && html`<button class="quiet" onClick=${() => page.ask({ name: "take_back", milestone: name })}
+          aria-label=${`${say(`stamp.${name}`)}: ${say("take_back")}`}>${say("take_back")}</button>`}</span>
     </div>`;
   })}</section>`;
 }

@@ -19,22 +19,27 @@ export function changes(before, after) {
   const was = before ?? { reasons: [], earlier: [], taken_back: [], centres: [], worst: "not_yet", current: "not_yet" };
   if (!before || was.worst !== after.worst) found.push({ kind: "worst", from: before && was.worst, to: after.worst });
   else if (was.current !== after.current) found.push({ kind: "current", from: was.current, to: after.current });
-  if (after.override && after.override.occurred_at !== was.override?.occurred_at) found.push({ kind: "override", override: after.override });
-  if (Boolean(was.triage_paused) !== Boolean(after.triage_paused)) found.push({ kind: after.triage_paused ? "paused" : "resumed" });
+  if (after.override && after.override.occurred_at !== was.override?.occurred_at)
+    found.push({ kind: "override", override: after.override });
+  if (Boolean(was.triage_paused) !== Boolean(after.triage_paused))
+    found.push({ kind: after.triage_paused ? "paused" : "resumed" });
   const loud = Object.fromEntries(was.centres.map((c) => [c.centre, c.activation]));
   for (const concern of after.centres) {
-    if ((LOUDNESS[concern.activation] ?? 0) > (LOUDNESS[loud[concern.centre]] ?? -1)) found.push({ kind: "centre", concern });
+    if ((LOUDNESS[concern.activation] ?? 0) > (LOUDNESS[loud[concern.centre]] ?? -1))
+      found.push({ kind: "centre", concern });
   }
   for (const concern of was.centres) {
     if (!after.centres.some((c) => c.centre === concern.centre)) found.push({ kind: "centre_gone", concern });
   }
-  for (const reason of fresh(was.taken_back ?? [], after.taken_back ?? [], rule)) found.push({ kind: "taken_back", reason });
+  for (const reason of fresh(was.taken_back ?? [], after.taken_back ?? [], rule))
+    found.push({ kind: "taken_back", reason });
   return found;
 }
 
 // The reasons of a version that were not there before, the gravest first.
-export const newReasons = (before, after) => fresh(before ? [...before.reasons, ...(before.earlier ?? [])] : [], after.reasons, rule)
-  .sort((a, b) => (URGENCY[b.level] ?? 0) - (URGENCY[a.level] ?? 0));
+export const newReasons = (before, after) =>
+  fresh(before ? [...before.reasons, ...(before.earlier ?? [])] : [], after.reasons, rule)
+    .sort((a, b) => (URGENCY[b.level] ?? 0) - (URGENCY[a.level] ?? 0));
 
 // Versions are told in the order of their numbers, whatever the order of their times.
 function decisions(entries) {
@@ -56,11 +61,13 @@ function decisions(entries) {
 // What clocks say of the first contact; nothing else here does.
 export function firstContact(item, house) {
   const begins = new Set((house?.clocks ?? []).filter((c) => c.begins === "at_patient").map((c) => c.clock));
-  return item.handoff.clocks.find((c) => c.began_at && (begins.size ? begins.has(c.clock) : c.clock.startsWith("contact_")))?.began_at ?? null;
+  return item.handoff.clocks.find((c) => c.began_at
+    && (begins.size ? begins.has(c.clock) : c.clock.startsWith("contact_")))?.began_at ?? null;
 }
 
 // A time of another day says of which.
-export const dayAndTime = (moment) => (dayOf(moment) === dayOf(now()) ? secondOf(moment) : `${dayOf(moment)} ${secondOf(moment)}`);
+export const dayAndTime = (moment) =>
+  (dayOf(moment) === dayOf(now()) ? secondOf(moment) : `${dayOf(moment)} ${secondOf(moment)}`);
 
 // When this patient was first known of, as far as the facility was told: nothing was done to them before.
 export const begunAt = (item) => [firstContact(item), item.handoff.notified_at, item.record.boarded_at]
@@ -72,11 +79,20 @@ export function moments(item, entries, house) {
   const rows = decisions(entries).map((row) => ({ ...row, who: "triage" }));
   for (const { type, event, occurred_at: at, recorded_at } of entries) {
     if (type === "PreArrivalNotified") continue;
-    rows.push({ key: event.event_id, at, recorded_at, kind: type === "Escalated" ? "late" : SILENT.has(type) ? "silent" : "act", type, event, who: event.staff_id ?? event.overridden_by ?? null });
+    rows.push({
+      key: event.event_id,
+      at,
+      recorded_at,
+      kind: type === "Escalated" ? "late" : SILENT.has(type) ? "silent" : "act",
+      type,
+      event,
+      who: event.staff_id ?? event.overridden_by ?? null
+    });
   }
   const contact = firstContact(item, house);
   if (contact) rows.push({ key: "contact", at: contact, kind: "way", type: "FirstContact", who: "crew" });
-  const crew = (list, type) => list.forEach((event) => rows.push({ key: event.event_id, at: event.occurred_at, kind: "care", type, event, who: "crew" }));
+  const crew = (list, type) => list.forEach((event) =>
+    rows.push({ key: event.event_id, at: event.occurred_at, kind: "care", type, event, who: "crew" }));
   crew(record.findings, "Finding");
   crew(record.examinations, "Examination");
   crew(record.treatments, "Treatment");
@@ -98,5 +114,13 @@ export const present = (record) => record.findings.filter((found) => found.prese
 export const absent = (record) => record.findings.filter((found) => !found.present);
 
 // What tells when this patient's page has to ask for the timeline anew: mere refreshes do not.
-export const signature = (item) => JSON.stringify([item.handoff, item.record.worst, item.record.current, item.record.boarded_at,
-  item.record.triage_paused, item.record.centres, item.record.reasons.map(rule), item.record.taken_back?.map(rule)]);
+export const signature = (item) => JSON.stringify([
+  item.handoff,
+  item.record.worst,
+  item.record.current,
+  item.record.boarded_at,
+  item.record.triage_paused,
+  item.record.centres,
+  item.record.reasons.map(rule),
+  item.record.taken_back?.map(rule)
+]);

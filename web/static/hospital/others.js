@@ -7,14 +7,16 @@ import { personOf, problemOf } from "../kit/person.js";
 import { Sounder } from "../kit/sound.js";
 import { isOver, loud, markOf, order } from "./patients.js";
 
-export const SoundSwitch = ({ sounder, isOn }) => html`<button class=${`sound ${isOn ? "on" : "off"}`} aria-pressed=${isOn ? "true" : "false"} onClick=${() => sounder.turn(!isOn)}>
+export const SoundSwitch = ({ sounder, isOn }) => html`<button class=${`sound ${isOn ? "on" : "off"}`}
+    aria-pressed=${isOn ? "true" : "false"} onClick=${() => sounder.turn(!isOn)}>
   ${say(isOn ? "sound_on" : "sound_off")}</button>`;
 
 // One tap where the browser wants one: of who has wished for sound, and with `isFirst` of who has not said.
 export function AskForSound({ sounder, isOn, isFirst = false }) {
   const [, draw] = useState(0);
   if (isOn || !(sounder.wish === null ? isFirst : sounder.wish && sounder.isBlocked)) return null;
-  return html`<div class="ask-sound"><button class="primary" onClick=${() => sounder.turn(true)}>${say("tap_for_sound")}</button>
+  return html`<div class="ask-sound">
+    <button class="primary" onClick=${() => sounder.turn(true)}>${say("tap_for_sound")}</button>
     <button onClick=${() => { sounder.turn(false); draw((n) => n + 1); }}>${say("stay_silent")}</button></div>`;
 }
 
@@ -36,7 +38,9 @@ export class Watch {
       if (isOver(item)) this.items.delete(item.encounter_id);
       else this.items.set(item.encounter_id, item);
     }
-    this.sounder.want(new Map([...this.items.values()].map((item) => [item.encounter_id, loud(item)]).filter(([, why]) => why)));
+    this.sounder.want(new Map([...this.items.values()]
+      .map((item) => [item.encounter_id, loud(item)])
+      .filter(([, why]) => why)));
     this.tell();
   }
 
@@ -52,6 +56,10 @@ export function Others({ watch }) {
     return () => { watch.tell = () => {}; };
   }, []);
   return html`<${AskForSound} sounder=${watch.sounder} isOn=${watch.isOn} />
-    <div class="others-loud"><${SoundSwitch} sounder=${watch.sounder} isOn=${watch.isOn} /><div role="alert">${watch.others.map((item) => html`<a key=${item.encounter_id} class=${item.record.worst} href=${`/hospital/patient/${item.encounter_id}`}>
-      <${Shape} level=${item.record.worst} size=${26} /><b>${say(`loud.${loud(item)}`)}</b><span>${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · ${markOf(item)}</span></a>`)}</div></div>`;
+    <div class="others-loud"><${SoundSwitch} sounder=${watch.sounder} isOn=${watch.isOn} />
+      <div role="alert">${watch.others.map((item) => html`<a key=${item.encounter_id} class=${item.record.worst}
+          href=${`/hospital/patient/${item.encounter_id}`}>
+        <${Shape} level=${item.record.worst} size=${26} /><b>${say(`loud.${loud(item)}`)}</b>
+        <span>${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · ${markOf(item)}</span>
+      </a>`)}</div></div>`;
 }

@@ -42,7 +42,11 @@ class Patient extends Component {
     this.kept = new Draft(id);
     this.lost = new Map();
     this.watch = new Watch(id);
-    this.state = { live: "connecting", heard: null, item: null, entries: null, house: null, names: {}, wards: null, dialog: null, gone: null, away: {}, draft: this.kept.value, against: {}, for: this.kept.value.gave != null, busy: null, version: 0, span: null };
+    this.state = {
+      live: "connecting", heard: null, item: null, entries: null, house: null, names: {}, wards: null, dialog: null,
+      gone: null, away: {}, draft: this.kept.value, against: {}, for: this.kept.value.gave != null, busy: null,
+      version: 0, span: null
+    };
   }
 
   componentDidMount() {
@@ -58,8 +62,12 @@ class Patient extends Component {
     this.ends.push(() => clearInterval(timer), () => this.watch.end());
     this.read();
     this.readVitals();
-    ask("bridge", "GET", `facilities/${this.facility}`).then((house) => this.setState({ house })).catch(() => this.absent("house"));
-    ask("dispatch", "GET", "facility-names").then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) })).catch(() => {});
+    ask("bridge", "GET", `facilities/${this.facility}`)
+      .then((house) => this.setState({ house }))
+      .catch(() => this.absent("house"));
+    ask("dispatch", "GET", "facility-names")
+      .then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) }))
+      .catch(() => {});
     stayThere();
   }
 
@@ -118,11 +126,19 @@ class Patient extends Component {
     if (item.withdrawn) { this.leave("withdrawn"); return; }
     const before = this.state.item;
     // What an act is answered with, and what the feed says, come in any order.
-    if (before && (item.feed != null && before.feed != null ? item.feed < before.feed : item.version < before.version)) return;
+    if (before && (item.feed != null && before.feed != null
+      ? item.feed < before.feed
+      : item.version < before.version)) return;
     this.course.take(item.record);
     const signed = signature(item);
     if (signed !== this.signed) { this.signed = signed; this.readTimeline(); }
-    this.setState(({ version }) => ({ item: { feed: before?.feed, ...item }, problem: null, gone: null, version: version + 1, span: this.span(item) }), () => {
+    this.setState(({ version }) => ({
+      item: { feed: before?.feed, ...item },
+      problem: null,
+      gone: null,
+      version: version + 1,
+      span: this.span(item)
+    }), () => {
       if (!before && location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
     });
   }
@@ -131,15 +147,29 @@ class Patient extends Component {
   span(item = this.state.item) {
     if (!item) return null;
     const { handoff, record } = item;
-    const begin = Math.min(...[firstContact(item, this.state.house), handoff.notified_at, record.boarded_at, ...record.treatments.map((t) => t.occurred_at), ...record.examinations.map((e) => e.occurred_at)]
-      .filter(Boolean).map(ms), this.course.first);
-    const end = handoff.transferred_at ? Math.max(ms(handoff.transferred_at), ...handoff.milestones.map((m) => ms(m.occurred_at))) : now();
+    const begin = Math.min(...[
+      firstContact(item, this.state.house),
+      handoff.notified_at,
+      record.boarded_at,
+      ...record.treatments.map((t) => t.occurred_at),
+      ...record.examinations.map((e) => e.occurred_at)
+    ].filter(Boolean).map(ms), this.course.first);
+    const end = handoff.transferred_at
+      ? Math.max(ms(handoff.transferred_at), ...handoff.milestones.map((m) => ms(m.occurred_at)))
+      : now();
     return [begin, Math.max(end, begin + 60_000)];
   }
 
   ask(act) {
-    if (act.name === "transfer") { document.getElementById("handover").scrollIntoView({ behavior: "smooth" }); document.getElementById("handover").focus(); return; }
-    if (act.name === "bed") ask("bridge", "GET", `facilities/${this.facility}/beds`).then(({ wards }) => this.setState({ wards })).catch(() => {});
+    if (act.name === "transfer") {
+      document.getElementById("handover").scrollIntoView({ behavior: "smooth" });
+      document.getElementById("handover").focus();
+      return;
+    }
+    if (act.name === "bed")
+      ask("bridge", "GET", `facilities/${this.facility}/beds`)
+        .then(({ wards }) => this.setState({ wards }))
+        .catch(() => {});
     if (ASKED[act.name]) this.setState({ dialog: act });
     else if (act.name === "acknowledge") this.send("acknowledgement", { version: this.state.item.version });
     else if (act.name === "accept") this.send("acceptance");
@@ -156,7 +186,8 @@ class Patient extends Component {
     } catch (problem) {
       if (!problem.isAway) this.lost.delete(name);
       if (path === "acknowledgement" && problem.status === 409) { await this.tellWho(problem); return; }
-      notify(problem.isAway ? `${explain(problem)} · ${say("press_again")}` : explain(problem), problem.status === 409 ? "told" : "wrong");
+      notify(problem.isAway ? `${explain(problem)} · ${say("press_again")}` : explain(problem),
+        problem.status === 409 ? "told" : "wrong");
     }
   }
 
@@ -165,7 +196,9 @@ class Patient extends Component {
     await this.read();
     const { item } = this.state;
     const last = item?.handoff.last_acknowledged;
-    notify(last && !toAcknowledge(item) ? say("was_first", { who: last.by, at: secondOf(last.at) }) : explain(problem), "told");
+    notify(last && !toAcknowledge(item)
+      ? say("was_first", { who: last.by, at: secondOf(last.at) })
+      : explain(problem), "told");
   }
 
   done(after) {
@@ -181,13 +214,19 @@ class Patient extends Component {
     const typed = this.state.draft[side] ?? {};
     const { admission } = this.state.item.record;
     const against = this.state.against[side];
-    const isAsked = { wristband_reason: against?.kind === "wristband" && against.wristband === typed.wristband, not_aboard_reason: !admission };
-    const said = Object.fromEntries(["reason", "wristband", "wristband_reason", "not_aboard_reason"].map((name) => [name, (typed[name] ?? "").trim()]).filter(([name, text]) => text && (isAsked[name] ?? true)));
+    const isAsked = {
+      wristband_reason: against?.kind === "wristband" && against.wristband === typed.wristband,
+      not_aboard_reason: !admission
+    };
+    const said = Object.fromEntries(["reason", "wristband", "wristband_reason", "not_aboard_reason"]
+      .map((name) => [name, (typed[name] ?? "").trim()])
+      .filter(([name, text]) => text && (isAsked[name] ?? true)));
     const set = (wrong) => this.setState(({ against }) => ({ against: { ...against, [side]: wrong }, busy: null }));
     this.setState({ busy: side });
     const { key, at } = this.same(side, said);
     try {
-      const after = await send(this.state.item, side === "gave" ? "handover" : "transfer", { ...said, occurred_at: at }, key);
+      const after = await send(
+        this.state.item, side === "gave" ? "handover" : "transfer", { ...said, occurred_at: at }, key);
       this.write({ [side]: null, back: null });
       set(null);
       this.done(after);
@@ -227,19 +266,39 @@ class Patient extends Component {
 
   // What was done, numbered in the order of its times.
   marks(record) {
-    return [...record.treatments.map((e) => ({ at: ms(e.occurred_at), text: given(e) })), ...record.examinations.map((e) => ({ at: ms(e.occurred_at), text: examined(e) }))]
-      .sort((a, b) => a.at - b.at).map((mark, place) => ({ ...mark, number: place + 1 }));
+    return [
+      ...record.treatments.map((e) => ({ at: ms(e.occurred_at), text: given(e) })),
+      ...record.examinations.map((e) => ({ at: ms(e.occurred_at), text: examined(e) }))
+    ].sort((a, b) => a.at - b.at).map((mark, place) => ({ ...mark, number: place + 1 }));
   }
 
-  render({ session }, { live, heard, item, entries, house, names, wards, dialog, gone, problem, away, draft, against, busy, version, span }) {
+  render({ session }, {
+    live, heard, item, entries, house, names, wards, dialog, gone, problem, away, draft, against, busy, version, span
+  }) {
     const name = both(names[this.facility]) || both(house?.name) || this.facility;
-    const head = html`<${Head} title=${say("patient_page")} sub=${name} session=${session} live=${html`<${Live} state=${live} heard=${heard} />`}>
-      <a class="button small" href="/hospital/board">← ${say("to_board")}</a></${Head}><${Others} watch=${this.watch} />`;
+    const head = html`<${Head} title=${say("patient_page")} sub=${name} session=${session}
+          live=${html`<${Live} state=${live} heard=${heard} />`}>
+        <a class="button small" href="/hospital/board">← ${say("to_board")}</a></${Head}>
+      <${Others} watch=${this.watch} />`;
     if (!item) {
-      const text = gone ? say(gone === "withdrawn" ? "withdrawn" : "p404") : problem ? explain(problem) : say("loading");
-      return html`${head}<main class="nobody-here"><p role=${gone || problem ? "alert" : "status"}>${text}</p>${gone && html`<a class="button" href="/hospital/board">← ${say("to_board")}</a>`}</main><${Foot} />`;
+      const text = gone
+        ? say(gone === "withdrawn" ? "withdrawn" : "p404")
+        : problem ? explain(problem) : say("loading");
+      return html`${head}<main class="nobody-here"><p role=${gone || problem ? "alert" : "status"}>${text}</p>
+        ${gone && html`<a class="button" href="/hospital/board">← ${say("to_board")}</a>`}</main><${Foot} />`;
     }
-    const page = { ask: (act) => this.ask(act), send: (path, body) => this.send(path, body), sign: (side) => this.sign(side), write: (more) => this.write(more), signFor: () => this.setState({ for: true }), addendum: () => this.addendum(), draft, against, busy, for: this.state.for };
+    const page = {
+      ask: (act) => this.ask(act),
+      send: (path, body) => this.send(path, body),
+      sign: (side) => this.sign(side),
+      write: (more) => this.write(more),
+      signFor: () => this.setState({ for: true }),
+      addendum: () => this.addendum(),
+      draft,
+      against,
+      busy,
+      for: this.state.for
+    };
     const Asking = dialog && ASKED[dialog.name];
     const [from, to] = span ?? this.span();
     return html`${head}
@@ -248,14 +307,20 @@ class Patient extends Component {
         <${Locked} item=${item} />
         <${Banner} item=${item} history=${this.course} page=${page} />
         <${Strip} item=${item} house=${house} page=${page} />
-        <div class="columns"><div class="wide"><${Axis} item=${item} house=${house} from=${from} to=${to} />
-          <${Vitals} course=${this.course} record=${item.record} span=${[from / 1000, to / 1000]} done=${this.marks(item.record)} version=${version} isAway=${away.vitals} /></div>
-        <div class="middle"><${Handover} item=${item} house=${house} page=${page} /><${Later} item=${item} page=${page} />
-          <${Examinations} item=${item} /><${Care} item=${item} /><${Background} item=${item} /><${Identity} item=${item} house=${house} page=${page} /></div>
-        <div class="tail"><${Story} item=${item} entries=${entries} house=${house} isAway=${away.timeline} /></div></div>
+        <div class="columns">
+          <div class="wide"><${Axis} item=${item} house=${house} from=${from} to=${to} />
+            <${Vitals} course=${this.course} record=${item.record} span=${[from / 1000, to / 1000]}
+              done=${this.marks(item.record)} version=${version} isAway=${away.vitals} /></div>
+          <div class="middle"><${Handover} item=${item} house=${house} page=${page} />
+            <${Later} item=${item} page=${page} />
+            <${Examinations} item=${item} /><${Care} item=${item} /><${Background} item=${item} />
+            <${Identity} item=${item} house=${house} page=${page} /></div>
+          <div class="tail">
+            <${Story} item=${item} entries=${entries} house=${house} isAway=${away.timeline} /></div></div>
       </main>
       <${Foot} />
-      ${Asking && html`<${Asking} item=${item} act=${dialog} wards=${wards} names=${names} teams=${house?.teams} onClose=${() => this.setState({ dialog: null })} onDone=${(after) => this.done(after)} />`}
+      ${Asking && html`<${Asking} item=${item} act=${dialog} wards=${wards} names=${names} teams=${house?.teams}
+        onClose=${() => this.setState({ dialog: null })} onDone=${(after) => this.done(after)} />`}
       <${Notices} />`;
   }
 }

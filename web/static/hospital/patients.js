@@ -39,7 +39,8 @@ export function besides(items) {
     if (unit && !isHere(item)) aboard.set(unit, [...(aboard.get(unit) ?? []), item]);
   }
   const found = new Map();
-  for (const some of aboard.values()) if (some.length > 1) for (const item of some) found.set(item.encounter_id, some.filter((one) => one !== item));
+  for (const some of aboard.values()) if (some.length > 1)
+    for (const item of some) found.set(item.encounter_id, some.filter((one) => one !== item));
   return found;
 }
 
@@ -74,7 +75,8 @@ export const acknowledged = ({ handoff }) => handoff.last_acknowledged
 // Every department that was called, with its last answer or null: {department, answer}.
 export const teamsOf = once(({ handoff }) => {
   const answers = Object.fromEntries(handoff.answers.map((one) => [one.department, one.answer]));
-  return [...new Set(handoff.activations.flatMap((one) => one.departments))].map((department) => ({ department, answer: answers[department] ?? null }));
+  return [...new Set(handoff.activations.flatMap((one) => one.departments))]
+    .map((department) => ({ department, answer: answers[department] ?? null }));
 });
 
 // Centres that concern this patient, by triage or because somebody here has called them:
@@ -86,7 +88,13 @@ export const centresOf = once((item) => {
   return [...new Set([...concerns.keys(), ...activations.map((one) => one.centre)])].map((centre) => {
     const acts = activations.filter((one) => one.centre === centre);
     const called = new Set(acts.flatMap((one) => one.departments));
-    return { centre, concern: concerns.get(centre) ?? null, stands: standing(item, centre), by: acts.at(-1) ?? null, teams: teams.filter((one) => called.has(one.department)) };
+    return {
+      centre,
+      concern: concerns.get(centre) ?? null,
+      stands: standing(item, centre),
+      by: acts.at(-1) ?? null,
+      teams: teams.filter((one) => called.has(one.department))
+    };
   });
 });
 
@@ -171,7 +179,11 @@ export class Histories {
       if (!DRAWN.includes(name)) continue;
       const known = this.of.get(encounterId)?.[name] ?? [];
       const first = known[0] ?? Infinity;
-      line[name] = [...values.filter((v) => typeof v.value === "number" && inSeconds(v.at) < first).flatMap((v) => [inSeconds(v.at), v.value]), ...known];
+      line[name] = [
+        ...values.filter((v) => typeof v.value === "number" && inSeconds(v.at) < first)
+          .flatMap((v) => [inSeconds(v.at), v.value]),
+        ...known
+      ];
     }
     this.of.set(encounterId, { ...this.of.get(encounterId), ...line });
   }
@@ -184,7 +196,8 @@ export function gravity(record) {
   const found = {};
   for (const reason of record.reasons) {
     const name = reason.rule.split(".")[0];
-    if ((URGENCY[reason.level] ?? 0) > (URGENCY[found[name]?.level] ?? -1)) found[name] = { level: reason.level, marks: reason.marks };
+    if ((URGENCY[reason.level] ?? 0) > (URGENCY[found[name]?.level] ?? -1))
+      found[name] = { level: reason.level, marks: reason.marks };
   }
   return found;
 }
@@ -205,25 +218,50 @@ export function tiles(record) {
       if (wrong[name]) return { ...common, state: "invalid", at: wrong[name].occurred_at };
       return { ...common, state: "not_taken" };
     }
-    return { ...common, state: input.value === "unmeasurable" ? "unmeasurable" : "measured", value: input.value, at: input.occurred_at };
+    return {
+      ...common,
+      state: input.value === "unmeasurable" ? "unmeasurable" : "measured",
+      value: input.value,
+      at: input.occurred_at
+    };
   };
   const pressure = () => {
     const [high, low] = [one("systolic_bp"), one("diastolic_bp")];
     if (high.state !== "measured") return { ...high, name: "blood_pressure" };
-    return { ...high, name: "blood_pressure", value: `${Math.round(high.value)}/${low.state === "measured" ? Math.round(low.value) : "–"}` };
+    return {
+      ...high,
+      name: "blood_pressure",
+      value: `${Math.round(high.value)}/${low.state === "measured" ? Math.round(low.value) : "–"}`
+    };
   };
   const mind = () => {
     const parts = GCS.map(one);
     if (parts.every((part) => part.state === "measured")) {
       const sum = parts.reduce((total, part) => total + part.value, 0);
-      return { name: "gcs", value: sum, at: parts[0].at, state: "measured", level: graves.gcs?.level ?? graves.consciousness?.level, marks: graves.gcs?.marks ?? [] };
+      return {
+        name: "gcs",
+        value: sum,
+        at: parts[0].at,
+        state: "measured",
+        level: graves.gcs?.level ?? graves.consciousness?.level,
+        marks: graves.gcs?.marks ?? []
+      };
     }
     return one("consciousness");
   };
-  const always = [one("heart_rate"), pressure(), one("spo2"), one("respiratory_rate"), mind(), one("temperature"), one("blood_glucose")];
+  const always = [
+    one("heart_rate"),
+    pressure(),
+    one("spo2"),
+    one("respiratory_rate"),
+    mind(),
+    one("temperature"),
+    one("blood_glucose")
+  ];
   const more = ["fetal_heart_rate", "pain", "potassium"].map(one).filter((tile) => tile.state !== "not_taken");
   // What nobody has measured stands there only where the level needs it.
-  return [...always, ...more].filter((tile, place) => tile.state !== "not_taken" || place < 4 || isMissing(record, tile.name));
+  return [...always, ...more]
+    .filter((tile, place) => tile.state !== "not_taken" || place < 4 || isMissing(record, tile.name));
 }
 
 // Whether oxygen is given, which a record says by a word; null where nobody has said so.
@@ -232,7 +270,8 @@ export function oxygenOf(record) {
   return said == null ? null : said === "yes";
 }
 
-export const isMissing = (record, name) => record.missing.some((missing) => missing === name || name.startsWith(missing) || missing.startsWith(name));
+export const isMissing = (record, name) => record.missing
+  .some((missing) => missing === name || name.startsWith(missing) || missing.startsWith(name));
 
 // Reasons in the order in which they count: what set the worst level first, though no value says so any
 // more, then what the values say now. {now, earlier, taken}; of `now` some are `gone`.

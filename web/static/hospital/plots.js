@@ -7,7 +7,18 @@ import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { code, figure, language, say } from "../kit/language.js";
 import { ALWAYS, bandsOf, columns, PLOTS, rows } from "./course.js";
 
-export const UNITS = { heart_rate: "/min", respiratory_rate: "/min", spo2: "%", systolic_bp: "mmHg", diastolic_bp: "mmHg", temperature: "°C", blood_glucose: "mmol/L", pain: "NRS", fetal_heart_rate: "/min", potassium: "mmol/L" };
+export const UNITS = {
+  heart_rate: "/min",
+  respiratory_rate: "/min",
+  spo2: "%",
+  systolic_bp: "mmHg",
+  diastolic_bp: "mmHg",
+  temperature: "°C",
+  blood_glucose: "mmol/L",
+  pain: "NRS",
+  fetal_heart_rate: "/min",
+  potassium: "mmol/L"
+};
 // The narrowest scale of a plot: noise of a steady value is not drawn as a mountain.
 const LEAST = { temperature: 2, blood_glucose: 4, potassium: 2, spo2: 10, pain: 10 };
 const HEIGHT = 118;
@@ -86,23 +97,57 @@ function drawMarks(u, done, signs) {
     const r = 6 * dot;
     ctx.strokeStyle = ink(invalid ? "--warn" : "--bad");
     ctx.beginPath();
-    if (invalid) { ctx.moveTo(x - r, y - r); ctx.lineTo(x + r, y + r); ctx.moveTo(x - r, y + r); ctx.lineTo(x + r, y - r); }
-    else { ctx.arc(x, y, r, 0, 2 * Math.PI); ctx.moveTo(x - r * 0.7, y + r * 0.7); ctx.lineTo(x + r * 0.7, y - r * 0.7); }
+    if (invalid) {
+      ctx.moveTo(x - r, y - r);
+      ctx.lineTo(x + r, y + r);
+      ctx.moveTo(x - r, y + r);
+      ctx.lineTo(x + r, y - r);
+    } else {
+      ctx.arc(x, y, r, 0, 2 * Math.PI);
+      ctx.moveTo(x - r * 0.7, y + r * 0.7);
+      ctx.lineTo(x + r * 0.7, y - r * 0.7);
+    }
     ctx.stroke();
   }
   ctx.restore();
 }
 
 function options(names, width, live, read) {
-  const axis = { stroke: ink("--dim"), grid: { stroke: ink("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui, sans-serif" };
-  const line = { stroke: ink("--ink"), width: 1.8, spanGaps: false, points: { size: 5, fill: ink("--ink"), show: (u, n, from, to) => to - from < 90 } };
+  const axis = {
+    stroke: ink("--dim"),
+    grid: { stroke: ink("--line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui, sans-serif"
+  };
+  const line = {
+    stroke: ink("--ink"),
+    width: 1.8,
+    spanGaps: false,
+    points: { size: 5, fill: ink("--ink"), show: (u, n, from, to) => to - from < 90 }
+  };
   return {
-    width, height: HEIGHT, padding: [6, 20, 0, 0], legend: { show: false }, tzDate: (at) => uPlot.tzDate(new Date(at * 1000), told.zone || "Asia/Shanghai"),
+    width, height: HEIGHT, padding: [6, 20, 0, 0], legend: { show: false },
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), told.zone || "Asia/Shanghai"),
     cursor: { sync: { key: sync.key }, y: false, drag: { x: false, y: false }, points: { size: 7 } },
-    scales: { x: { range: () => live.current.span }, y: { range: (u, low, high) => range(names[0], low, high, live.current.bands) } },
-    axes: [{ ...axis, size: 24, space: 70, values: (u, splits, axis, space, step) => splits.map((at) => (step < 60 ? secondOf : timeOf)(at * 1000)) }, { ...axis, size: 40, space: 26 }],
+    scales: {
+      x: { range: () => live.current.span },
+      y: { range: (u, low, high) => range(names[0], low, high, live.current.bands) }
+    },
+    axes: [
+      {
+        ...axis,
+        size: 24,
+        space: 70,
+        values: (u, splits, axis, space, step) => splits.map((at) => (step < 60 ? secondOf : timeOf)(at * 1000))
+      },
+      { ...axis, size: 40, space: 26 }
+    ],
     series: [{}, line, ...names.slice(1).map(() => ({ ...line, dash: [5, 4] }))],
-    hooks: { drawClear: [(u) => drawBands(u, live.current.bands)], draw: [(u) => drawMarks(u, live.current.done, live.current.signs)], setCursor: [(u) => read(u)] },
+    hooks: {
+      drawClear: [(u) => drawBands(u, live.current.bands)],
+      draw: [(u) => drawMarks(u, live.current.done, live.current.signs)],
+      setCursor: [(u) => read(u)]
+    },
   };
 }
 
@@ -121,7 +166,9 @@ function Plot({ names, course, span, done, version, record }) {
     const there = points.filter(Boolean);
     if (!there.length) return say("not_taken");
     const worded = there.find((p) => p.value === "unmeasurable" || p.invalid);
-    const value = worded ? valueText(names[0], worded) : `${points.map((point, n) => valueText(names[n], point) || "–").join("/")} ${UNITS[names[0]]}`;
+    const value = worded
+      ? valueText(names[0], worded)
+      : `${points.map((point, n) => valueText(names[n], point) || "–").join("/")} ${UNITS[names[0]]}`;
     return `${value} · ${secondOf(at)}`;
   };
   const rest = () => text(last, newest);
@@ -130,32 +177,47 @@ function Plot({ names, course, span, done, version, record }) {
     const node = shown.current;
     if (!node) return;
     if (place == null) { node.textContent = rest(); return; }
-    const found = names.map((name, n) => { const value = u.data[n + 1][place]; return value == null ? null : { value }; });
+    const found = names.map((name, n) => {
+      const value = u.data[n + 1][place];
+      return value == null ? null : { value };
+    });
     node.textContent = found.some(Boolean) ? text(found, u.data[0][place] * 1000) : secondOf(u.data[0][place] * 1000);
   };
   const reading = useRef(read);
   reading.current = read;
   useEffect(() => {
     const node = box.current;
-    const drawn = new uPlot(options(names, node.clientWidth || 300, live, (u) => reading.current(u)), columns(course, names), node);
+    const drawn = new uPlot(
+      options(names, node.clientWidth || 300, live, (u) => reading.current(u)), columns(course, names), node);
     plot.current = drawn;
     const watch = new ResizeObserver(() => drawn.setSize({ width: node.clientWidth || 300, height: HEIGHT }));
     watch.observe(node);
     return () => { watch.disconnect(); drawn.destroy(); plot.current = null; };
   }, []);
-  useEffect(() => { if (plot.current) { plot.current.setData(data, true); reading.current(plot.current); } }, [version, span[0], span[1], language()]);
+  useEffect(() => {
+    if (plot.current) { plot.current.setData(data, true); reading.current(plot.current); }
+  }, [version, span[0], span[1], language()]);
   const numbers = course.numbers(names[0]).map((p) => p.value);
-  const label = `${nameOf(names)}: ${rest()}${numbers.length ? `, ${say("from_to", { low: figure(Math.min(...numbers)), high: figure(Math.max(...numbers)) })}` : ""}`;
-  return html`<figure class=${`plot ${bands.find((band) => !band.isOver)?.level ?? ""}`} data-bands=${bands.length}><figcaption><b>${nameOf(names)}</b> <span ref=${shown}></span></figcaption>
+  const label = `${nameOf(names)}: ${rest()}${numbers.length
+    ? `, ${say("from_to", { low: figure(Math.min(...numbers)), high: figure(Math.max(...numbers)) })}`
+    : ""}`;
+  return html`<figure class=${`plot ${bands.find((band) => !band.isOver)?.level ?? ""}`} data-bands=${bands.length}>
+    <figcaption><b>${nameOf(names)}</b> <span ref=${shown}></span></figcaption>
     <div ref=${box} role="img" aria-label=${label}></div></figure>`;
 }
 
 function Table({ course }) {
-  const names = [...PLOTS.flat(), "consciousness", "gcs_eye", "gcs_verbal", "gcs_motor", "on_oxygen"].filter((name) => course.points(name).length);
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${say("vitals_table")}><table class="values"><thead><tr><th scope="col">${say("time")}</th>
-    ${names.map((name) => html`<th scope="col" key=${name}>${code("vitals", name)} <small>${UNITS[name] ?? ""}</small></th>`)}</tr></thead>
+  const names = [...PLOTS.flat(), "consciousness", "gcs_eye", "gcs_verbal", "gcs_motor", "on_oxygen"]
+    .filter((name) => course.points(name).length);
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${say("vitals_table")}><table class="values">
+    <thead><tr><th scope="col">${say("time")}</th>
+      ${names.map((name) => html`<th scope="col" key=${name}>
+        ${code("vitals", name)} <small>${UNITS[name] ?? ""}</small></th>`)}</tr></thead>
     <tbody>${rows(course).map(({ at, values }) => html`<tr key=${at}><th scope="row">${timeOf(at)}</th>
-      ${names.map((name) => html`<td key=${name} class=${values[name]?.value === "unmeasurable" ? "unmeasurable" : ""}>${valueText(name, values[name]) || "–"}${values[name]?.method === "reading" ? html`<sup title=${say("by_hand")}>*</sup>` : ""}</td>`)}</tr>`)}</tbody></table>
+      ${names.map((name) => html`<td key=${name} class=${values[name]?.value === "unmeasurable" ? "unmeasurable" : ""}>
+        ${valueText(name, values[name]) || "–"}
+        ${values[name]?.method === "reading" ? html`<sup title=${say("by_hand")}>*</sup>` : ""}</td>`)}</tr>`)}</tbody>
+    </table>
     <p class="note">* ${say("by_hand")}</p></div>`;
 }
 
@@ -166,10 +228,18 @@ export function Vitals({ course, record, span, done, version, isAway, isBare = f
   const isEmpty = !Object.keys(course.of).length;
   return html`<section class="part vitals-part" aria-label=${say("vitals")}>
     <header><h2>${say("vitals")}</h2>${isAway && html`<span class="warned">${say("vitals_away")}</span>`}
-      ${!isEmpty && !isBare && html`<button class="small" aria-pressed=${asTable ? "true" : "false"} onClick=${() => setTable(!asTable)}>${say("as_table")}</button>`}</header>
-    ${isEmpty ? html`<p class="none">${say("no_vitals")}</p>` : asTable ? html`<${Table} course=${course} />`
-    : html`<div class="plots">${shown.map((names) => html`<${Plot} key=${names[0]} names=${names} course=${course} span=${span} done=${done} version=${version} record=${record} />`)}</div>
-      <p class="note signs"><i class="sign unmeasurable"></i> ${say("unmeasurable")} <i class="sign invalid"></i> ${say("invalid")} <i class="sign done"></i> ${say("what_was_done")} <i class="sign band"></i> ${say("band_of_level")}</p>
-      ${done.length > 0 && html`<ol class="done-list">${done.map(({ number, at, text }) => html`<li key=${number}><b>${number}</b> ${timeOf(at)} ${text}</li>`)}</ol>`}`}
+      ${!isEmpty && !isBare && html`<button class="small" aria-pressed=${asTable ? "true" : "false"}
+        onClick=${() => setTable(!asTable)}>${say("as_table")}</button>`}</header>
+    ${isEmpty
+      ? html`<p class="none">${say("no_vitals")}</p>`
+      : asTable
+        ? html`<${Table} course=${course} />`
+        : html`<div class="plots">${shown.map((names) => html`<${Plot} key=${names[0]} names=${names} course=${course}
+            span=${span} done=${done} version=${version} record=${record} />`)}</div>
+          <p class="note signs">
+            <i class="sign unmeasurable"></i> ${say("unmeasurable")} <i class="sign invalid"></i> ${say("invalid")} <i
+              class="sign done"></i> ${say("what_was_done")} <i class="sign band"></i> ${say("band_of_level")}</p>
+          ${done.length > 0 && html`<ol class="done-list">${done.map(({ number, at, text }) => html`<li key=${number}>
+            <b>${number}</b> ${timeOf(at)} ${text}</li>`)}</ol>`}`}
   </section>`;
 }

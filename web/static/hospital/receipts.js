@@ -39,13 +39,19 @@ export class Receipts {
   // A patient has come up, or has changed.
   take({ encounter_id: id, version, record, handoff }) {
     if (!record || (handoff.delivered_at && handoff.displayed_at)) this.owed.delete(id);
-    else this.owed.set(id, { version, delivered: Boolean(handoff.delivered_at) || this.owed.get(id)?.delivered === true });
+    else this.owed.set(id, {
+      version,
+      delivered: Boolean(handoff.delivered_at) || this.owed.get(id)?.delivered === true
+    });
   }
 
   async tell() {
     const isVisible = document.visibilityState === "visible";
-    const told = [...this.owed].map(([id, { version, delivered }]) => ({ id, version, delivered, displayed: isVisible && this.seen.has(id) }))
-      .filter(({ delivered, displayed }) => displayed || !delivered).slice(0, MOST);
+    const told = [...this.owed]
+      .map(([id, { version, delivered }]) =>
+        ({ id, version, delivered, displayed: isVisible && this.seen.has(id) }))
+      .filter(({ delivered, displayed }) => displayed || !delivered)
+      .slice(0, MOST);
     if (!told.length || this.busy) return;
     this.busy = true;
     const receipts = told.map(({ id, version, displayed }) => ({ encounter_id: id, version, displayed }));

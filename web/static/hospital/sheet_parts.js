@@ -12,8 +12,10 @@ import { UNITS, valueText } from "./plots.js";
 import { examined } from "./sentences.js";
 
 const whole = (moment) => (moment ? `${dayOf(moment)} ${secondOf(moment)}` : null);
-const Fact = ({ name, children, pen }) => html`<div class="fact"><dt>${name}</dt><dd class=${pen ? "pen" : children == null ? "unknown" : ""}>${pen ? "" : children ?? say("unknown")}</dd></div>`;
-const Part = ({ letter, title, children, kind = "" }) => html`<section class=${`sheet-part ${kind}`}><h2><i>${letter}</i>${title}</h2><div>${children}</div></section>`;
+const Fact = ({ name, children, pen }) => html`<div class="fact"><dt>${name}</dt>
+  <dd class=${pen ? "pen" : children == null ? "unknown" : ""}>${pen ? "" : children ?? say("unknown")}</dd></div>`;
+const Part = ({ letter, title, children, kind = "" }) => html`<section class=${`sheet-part ${kind}`}>
+  <h2><i>${letter}</i>${title}</h2><div>${children}</div></section>`;
 
 export function Identification({ item }) {
   const { record, handoff } = item;
@@ -21,13 +23,26 @@ export function Identification({ item }) {
   const guards = patient.precautions;
   return html`<${Part} letter="I" title=${say("part.identification")}><dl class="facts three">
     <${Fact} name=${say("admission_number")}>${admission?.admission_number ?? say("not_boarded")}</${Fact}>
-    <${Fact} name=${say("wristband")}><b>${admission ? admission.wristband ?? say("none") : say("not_boarded")}</b></${Fact}>
-    <${Fact} name=${say("own_number")}>${handoff.identity ? `${handoff.identity.reference}${handoff.identity.provisional ? ` (${say("provisional")})` : ""}` : say("not_bound")}</${Fact}>
-    <${Fact} name=${say("sex_age")}>${`${sexOf(patient)} · ${ageOf(patient)}${pregnancyOf(patient) ? ` · ${pregnancyOf(patient)}` : ""}`}</${Fact}>
-    <${Fact} name=${say("who_it_is")}>${say(patient.identity === "known" ? "identity_known" : "identity_unknown")}</${Fact}>
-    <${Fact} name=${say("unit")}>${record.unit_id ? `${record.unit_id}${record.call_back ? ` · ☎ ${record.call_back}` : ""}` : null}</${Fact}>
-    <${Fact} name=${say("name_by_pen")} pen /><${Fact} name=${say("number_by_pen")} pen /><${Fact} name=${say("family_by_pen")} pen /></dl>
-    <p class=${`exposure ${guards?.length ? "guard" : ""}`}><b>${say("precautions")}</b> ${guards == null ? say("nobody_asked") : guards.length ? guards.map((each) => code("precautions", each)).join(say("comma")) : say("asked_none")}</p></${Part}>`;
+    <${Fact} name=${say("wristband")}>
+      <b>${admission ? admission.wristband ?? say("none") : say("not_boarded")}</b></${Fact}>
+    <${Fact} name=${say("own_number")}>
+      ${handoff.identity
+        ? `${handoff.identity.reference}${handoff.identity.provisional ? ` (${say("provisional")})` : ""}`
+        : say("not_bound")}</${Fact}>
+    <${Fact} name=${say("sex_age")}>
+      ${`${sexOf(patient)} · ${ageOf(patient)}${pregnancyOf(patient) ? ` · ${pregnancyOf(patient)}` : ""}`}</${Fact}>
+    <${Fact} name=${say("who_it_is")}>
+      ${say(patient.identity === "known" ? "identity_known" : "identity_unknown")}</${Fact}>
+    <${Fact} name=${say("unit")}>
+      ${record.unit_id ? `${record.unit_id}${record.call_back ? ` · ☎ ${record.call_back}` : ""}` : null}</${Fact}>
+    <${Fact} name=${say("name_by_pen")} pen />
+    <${Fact} name=${say("number_by_pen")} pen />
+    <${Fact} name=${say("family_by_pen")} pen /></dl>
+    <p class=${`exposure ${guards?.length ? "guard" : ""}`}><b>${say("precautions")}</b> ${guards == null
+      ? say("nobody_asked")
+      : guards.length
+        ? guards.map((each) => code("precautions", each)).join(say("comma"))
+        : say("asked_none")}</p></${Part}>`;
 }
 
 // M of MIST: how it came about, and why help was called.
@@ -36,32 +51,74 @@ export function Situation({ item }) {
   const how = present(record).filter(({ finding }) => HOW.has(finding));
   const { patient } = record;
   return html`<${Part} letter="S · M" title=${say("part.situation")}><dl class="facts two">
-    <${Fact} name=${say("complaint")}>${patient.complaint_text || (patient.complaint && patient.complaint !== "unknown") ? problemOf(patient) : null}</${Fact}>
-    <${Fact} name=${say("mechanism")}>${how.length ? how.map((each) => code("findings", each.finding)).join(say("comma")) : say("not_reported")}</${Fact}>
-    ${patient.complaint === "stroke" || patient.last_known_well ? html`<${Fact} name=${say("last_well")}>${whole(patient.last_known_well)}</${Fact}>` : null}
-    ${record.transfer && html`<${Fact} name=${say("sent_on")}>${record.transfer.from_facility_id}</${Fact}>`}</dl></${Part}>`;
+    <${Fact} name=${say("complaint")}>
+      ${patient.complaint_text || (patient.complaint && patient.complaint !== "unknown")
+        ? problemOf(patient)
+        : null}</${Fact}>
+    <${Fact} name=${say("mechanism")}>
+      ${how.length
+        ? how.map((each) => code("findings", each.finding)).join(say("comma"))
+        : say("not_reported")}</${Fact}>
+    ${patient.complaint === "stroke" || patient.last_known_well
+      ? html`<${Fact} name=${say("last_well")}>${whole(patient.last_known_well)}</${Fact}>`
+      : null}
+    ${record.transfer
+      && html`<${Fact} name=${say("sent_on")}>${record.transfer.from_facility_id}</${Fact}>`}</dl></${Part}>`;
 }
 
 // Findings that tell how an injury came about, and not what it is.
-const HOW = new Set(["ejected", "vehicle_intrusion", "death_in_vehicle", "child_unrestrained", "vehicle_telemetry", "rider_separated", "pedestrian_thrown", "fall_from_height", "crew_concern"]);
+const HOW = new Set([
+  "ejected",
+  "vehicle_intrusion",
+  "death_in_vehicle",
+  "child_unrestrained",
+  "vehicle_telemetry",
+  "rider_separated",
+  "pedestrian_thrown",
+  "fall_from_height",
+  "crew_concern"
+]);
 
 export function Injuries({ item }) {
   const { record } = item;
   const here = present(record).filter(({ finding }) => !HOW.has(finding));
   const not = absent(record);
-  const list = (all) => all.map((each) => `${code("findings", each.finding)}${each.note ? ` (${each.note})` : ""} ${timeOf(each.occurred_at)}`).join(say("comma"));
+  const list = (all) => all
+    .map((each) =>
+      `${code("findings", each.finding)}${each.note ? ` (${each.note})` : ""} ${timeOf(each.occurred_at)}`)
+    .join(say("comma"));
   return html`<${Part} letter="I" title=${say("part.injuries")}><dl class="facts">
     <${Fact} name=${say("findings_present")}>${here.length ? list(here) : say("not_reported")}</${Fact}>
     <${Fact} name=${say("findings_absent")}>${not.length ? list(not) : say("not_reported")}</${Fact}>
-    <${Fact} name=${say("examinations")}>${record.examinations.length ? record.examinations.map((done) => `${examined(done)} ${secondOf(done.occurred_at)}${done.note ? ` (${done.note})` : ""}`).join("; ") : say("not_reported")}</${Fact}></dl></${Part}>`;
+    <${Fact} name=${say("examinations")}>
+      ${record.examinations.length
+        ? record.examinations
+          .map((done) => `${examined(done)} ${secondOf(done.occurred_at)}${done.note ? ` (${done.note})` : ""}`)
+          .join("; ")
+        : say("not_reported")}</${Fact}></dl></${Part}>`;
 }
 
-const SIGNS = ["heart_rate", "systolic_bp", "diastolic_bp", "respiratory_rate", "spo2", "temperature", "blood_glucose", "consciousness", "gcs_eye", "gcs_verbal", "gcs_motor", "pain", "on_oxygen"];
+const SIGNS = [
+  "heart_rate",
+  "systolic_bp",
+  "diastolic_bp",
+  "respiratory_rate",
+  "spo2",
+  "temperature",
+  "blood_glucose",
+  "consciousness",
+  "gcs_eye",
+  "gcs_verbal",
+  "gcs_motor",
+  "pain",
+  "on_oxygen"
+];
 const MORE = ["fetal_heart_rate", "potassium"];
 const WORDED = new Set(["consciousness", "on_oxygen"]);
 
 export function Signs({ item, course, isWhole }) {
-  const said = (name, point) => html`<b>${valueText(name, point)}</b>${typeof point.value === "number" && UNITS[name] ? ` ${UNITS[name]}` : ""} <small>${secondOf(point.at)}</small>`;
+  const said = (name, point) => html`<b>${valueText(name, point)}</b>
+    ${typeof point.value === "number" && UNITS[name] ? ` ${UNITS[name]}` : ""} <small>${secondOf(point.at)}</small>`;
   const cell = (name, point) => html`<td>${point ? said(name, point) : "–"}</td>`;
   const row = (name) => {
     const all = course.points(name);
@@ -69,22 +126,35 @@ export function Signs({ item, course, isWhole }) {
     const tried = all.slice(0, -1).filter((point) => point.value === "unmeasurable");
     const [first, last] = [all[0], all[all.length - 1]];
     return html`<tr key=${name}><th scope="row">${code("vitals", name)}</th>${cell(name, first)}
-      ${WORDED.has(name) ? html`<td>–</td><td>–</td>` : html`${cell(name, found.lowest)}${cell(name, found.highest)}`}
-      <td>${said(name, last)}${tried.length ? html` <em>${say("unmeasurable")} ${tried.map((point) => timeOf(point.at)).slice(-3).join(", ")}</em>` : ""}</td></tr>`;
+      ${WORDED.has(name)
+        ? html`<td>–</td><td>–</td>`
+        : html`${cell(name, found.lowest)}${cell(name, found.highest)}`}
+      <td>${said(name, last)}
+        ${tried.length
+          ? html` <em>${say("unmeasurable")} ${tried.map((point) => timeOf(point.at)).slice(-3).join(", ")}</em>`
+          : ""}</td></tr>`;
   };
   const taken = (name) => course.points(name).length > 0;
   const untaken = SIGNS.filter((name) => !taken(name));
   return html`<${Part} letter="S" title=${say("part.signs")} kind="wide">
     ${!isWhole && html`<p class="unknown">${say("vitals_away")}</p>`}
-    <table><thead><tr><th scope="col">${say("col.sign")}</th>${["first", "lowest", "highest", "last"].map((key) => html`<th scope="col" key=${key}>${say(`col.${key}`)}</th>`)}</tr></thead>
+    <table><thead><tr><th scope="col">${say("col.sign")}</th>
+      ${["first", "lowest", "highest", "last"].map((key) => html`<th scope="col" key=${key}>
+        ${say(`col.${key}`)}</th>`)}</tr></thead>
     <tbody>${[...SIGNS, ...MORE].filter(taken).map(row)}
-      ${untaken.length > 0 && html`<tr class="untaken"><th scope="row">${say("not_taken")}</th><td colspan="4">${untaken.map((name) => code("vitals", name)).join(say("comma"))}</td></tr>`}</tbody></table>
-    ${item.record.scores.length > 0 && html`<p>${item.record.scores.map((score) => both(score.text)).join(" · ")}</p>`}</${Part}>`;
+      ${untaken.length > 0 && html`<tr class="untaken"><th scope="row">${say("not_taken")}</th>
+        <td colspan="4">${untaken.map((name) => code("vitals", name)).join(say("comma"))}</td></tr>`}</tbody></table>
+    ${item.record.scores.length > 0 && html`<p>
+      ${item.record.scores.map((score) => both(score.text)).join(" · ")}</p>`}</${Part}>`;
 }
 
 export function Treated({ item }) {
   const list = item.record.treatments;
-  return html`<${Part} letter="T" title=${say("part.treatment")}>${list.length ? html`<ul class="listed">${list.map((each) => html`<li key=${each.event_id}><b>${code("treatments", each.treatment)}${dose(each)}</b> ${secondOf(each.occurred_at)}</li>`)}</ul>` : html`<p class="unknown">${say("not_reported")}</p>`}</${Part}>`;
+  return html`<${Part} letter="T" title=${say("part.treatment")}>
+    ${list.length
+      ? html`<ul class="listed">${list.map((each) => html`<li key=${each.event_id}>
+        <b>${code("treatments", each.treatment)}${dose(each)}</b> ${secondOf(each.occurred_at)}</li>`)}</ul>`
+      : html`<p class="unknown">${say("not_reported")}</p>`}</${Part}>`;
 }
 
 const FIELDS = ["allergies", "medications", "history", "last_meal_at", "lines", "skin", "belongings", "consents"];
@@ -92,42 +162,74 @@ const FIELDS = ["allergies", "medications", "history", "last_meal_at", "lines", 
 export function Background({ item }) {
   const background = item.record.background ?? null;
   const said = Object.fromEntries((background?.said ?? []).map((each) => [each.field, each]));
-  return html`<${Part} letter="B" title=${say("part.background")}><dl class="facts two">${FIELDS.map((name) => {
-    const text = fieldOf(background, name);
-    const last = said[name];
-    return html`<div class="fact" key=${name}><dt>${say(`field.${name}`)}</dt><dd class=${text === null ? "unknown" : ""}>${text ?? say("nobody_asked")}${last ? html` <small>${timeOf(last.at)}${last.told_by ? ` ${say(`teller.${last.told_by}`)}` : ""}</small>` : ""}</dd></div>`;
-  })}</dl></${Part}>`;
+  return html`<${Part} letter="B" title=${say("part.background")}>
+    <dl class="facts two">${FIELDS.map((name) => {
+      const text = fieldOf(background, name);
+      const last = said[name];
+      return html`<div class="fact" key=${name}><dt>${say(`field.${name}`)}</dt>
+        <dd class=${text === null ? "unknown" : ""}>${text ?? say("nobody_asked")}
+          ${last
+            ? html` <small>${timeOf(last.at)}${last.told_by ? ` ${say(`teller.${last.told_by}`)}` : ""}</small>`
+            : ""}</dd></div>`;
+    })}</dl></${Part}>`;
 }
 
 export function Assessment({ item }) {
   const { record } = item;
   const centres = centresOf(item);
-  const word = (one) => html`<li key=${one.centre}><b>${code("centres", one.centre)}</b> ${[standsText(one), both(one.concern?.text), teamsText(one)].filter(Boolean).join(" · ")}</li>`;
-  const missing = [...new Set([...record.missing, ...record.centres.flatMap((c) => c.missing)].map(named))].filter(Boolean);
+  const word = (one) => html`<li key=${one.centre}><b>${code("centres", one.centre)}</b> ${
+    [standsText(one), both(one.concern?.text), teamsText(one)].filter(Boolean).join(" · ")}</li>`;
+  const missing = [...new Set([...record.missing, ...record.centres.flatMap((c) => c.missing)].map(named))]
+    .filter(Boolean);
   return html`<${Part} letter="A" title=${say("part.assessment")}><dl class="facts">
-    <${Fact} name=${say("worst_level")}><b>${code("levels", record.worst)}</b>${record.current !== record.worst ? ` · ${say("now_level", { level: code("levels", record.current) })}` : ""}${record.triage_paused ? ` · ${say("paused")}` : ""}</${Fact}>
+    <${Fact} name=${say("worst_level")}><b>${code("levels", record.worst)}</b>
+      ${record.current !== record.worst ? ` · ${say("now_level", { level: code("levels", record.current) })}` : ""}
+      ${record.triage_paused ? ` · ${say("paused")}` : ""}</${Fact}>
     <${Fact} name=${say("reasons_now")}>${reasonsText(record)}</${Fact}>
-    ${record.override && html`<${Fact} name=${say("override_by")}>${`${code("levels", record.override.level)} · ${record.override.reason} · ${record.override.overridden_by} ${secondOf(record.override.occurred_at)}`}</${Fact}>`}
-    <${Fact} name=${say("missing_now")}>${missing.length ? missing.join(say("comma")) : say("nothing_missing")}</${Fact}></dl>
-    ${centres.length ? html`<ul class="listed">${centres.map(word)}</ul>` : html`<p>${say("no_centre_concerned")}</p>`}</${Part}>`;
+    ${record.override && html`<${Fact} name=${say("override_by")}>${`${
+      code("levels", record.override.level)} · ${record.override.reason} · ${
+      record.override.overridden_by} ${secondOf(record.override.occurred_at)}`}</${Fact}>`}
+    <${Fact} name=${say("missing_now")}>
+      ${missing.length ? missing.join(say("comma")) : say("nothing_missing")}</${Fact}></dl>
+    ${centres.length
+      ? html`<ul class="listed">${centres.map(word)}</ul>`
+      : html`<p>${say("no_centre_concerned")}</p>`}</${Part}>`;
 }
 
 // The last acknowledgement beside the first, where it was another one.
-const acknowledgedAnew = ({ acknowledged_at: first, last_acknowledged: last }) => (last && last.at !== first ? [["acknowledged_anew", last.at]] : []);
+const acknowledgedAnew = ({ acknowledged_at: first, last_acknowledged: last }) =>
+  (last && last.at !== first ? [["acknowledged_anew", last.at]] : []);
 
 export function Times({ item, house, contact }) {
   const { record, handoff } = item;
   const about = Object.fromEntries((house?.clocks ?? []).map((clock) => [`${clock.centre}.${clock.clock}`, clock]));
-  const stamps = [["contact", contact], ["boarded", record.boarded_at], ["told", handoff.notified_at], ["acknowledged", handoff.acknowledged_at], ...acknowledgedAnew(handoff), ["accepted", handoff.accepted_at], ["arrived", handoff.arrived_at], ...handoff.milestones.map((m) => [m.milestone, m.occurred_at]), ["transferred", handoff.transferred_at]];
+  const stamps = [
+    ["contact", contact],
+    ["boarded", record.boarded_at],
+    ["told", handoff.notified_at],
+    ["acknowledged", handoff.acknowledged_at],
+    ...acknowledgedAnew(handoff),
+    ["accepted", handoff.accepted_at],
+    ["arrived", handoff.arrived_at],
+    ...handoff.milestones.map((m) => [m.milestone, m.occurred_at]),
+    ["transferred", handoff.transferred_at]
+  ];
   const clock = (each) => {
     const { began_at: began, due_at: due, ended_at: ended } = each;
     const limit = about[`${each.centre}.${each.clock}`];
-    const taken = began && ended ? `${running(ms(ended) - ms(began))}${due && ms(ended) > ms(due) ? ` ${say("late")}` : ""}` : say(began ? "end_not_reported" : "not_begun");
-    return html`<li key=${each.centre + each.clock}>${both(limit?.name) || say(`clock.${each.clock}`)} <b>${taken}</b>${limit ? ` (${say("limit", { n: limit.limit_min })})` : ""}</li>`;
+    const taken = began && ended
+      ? `${running(ms(ended) - ms(began))}${due && ms(ended) > ms(due) ? ` ${say("late")}` : ""}`
+      : say(began ? "end_not_reported" : "not_begun");
+    return html`<li key=${each.centre + each.clock}>
+      ${both(limit?.name) || say(`clock.${each.clock}`)} <b>${taken}</b>
+      ${limit ? ` (${say("limit", { n: limit.limit_min })})` : ""}</li>`;
   };
-  return html`<${Part} letter="R" title=${say("part.times")}><dl class="facts three">${stamps.map(([name, at]) => html`<${Fact} key=${name} name=${say(`stamp.${name}`)}>${at ? secondOf(at) : say("not_reported")}</${Fact}>`)}</dl>
+  return html`<${Part} letter="R" title=${say("part.times")}><dl class="facts three">
+    ${stamps.map(([name, at]) => html`<${Fact} key=${name} name=${say(`stamp.${name}`)}>
+      ${at ? secondOf(at) : say("not_reported")}</${Fact}>`)}</dl>
     ${handoff.clocks.length > 0 && html`<ul class="listed">${handoff.clocks.map(clock)}</ul>`}
-    <p>${[`${say("where_to")}${say("colon")}${whereText(item)}`, bedsText(item)].filter(Boolean).join(" · ")}</p></${Part}>`;
+    <p>${[`${say("where_to")}${say("colon")}${whereText(item)}`, bedsText(item)]
+      .filter(Boolean).join(" · ")}</p></${Part}>`;
 }
 
 export function Signatures({ item }) {
@@ -135,12 +237,19 @@ export function Signatures({ item }) {
   const side = (name) => {
     const signed = handoff.signatures.find((s) => s.side === name);
     return html`<div class="signature" key=${name}><h3>${say(`side.${name}`)}</h3>
-      ${signed ? html`<p class="number">${signed.staff_id}</p><p>${whole(signed.occurred_at)} · ${say("signed_in_system")}</p>
-        <p>${say("wristband")}${say("colon")}${signed.wristband ?? say("not_compared")}${signed.wristband_reason ? ` · ${say("wristband_why")} ${signed.wristband_reason}` : ""}</p>${signed.reason && html`<p>${say("signed_for_crew")} ${signed.reason}</p>`}
-        <p class="line">${say("also_by_pen")}</p>`
-    : html`<p class="line">${say("sign_by_pen")}</p><p class="line">${say("time_by_pen")}</p>`}</div>`;
+      ${signed
+        ? html`<p class="number">${signed.staff_id}</p>
+          <p>${whole(signed.occurred_at)} · ${say("signed_in_system")}</p>
+          <p>${say("wristband")}${say("colon")}${signed.wristband ?? say("not_compared")}
+            ${signed.wristband_reason ? ` · ${say("wristband_why")} ${signed.wristband_reason}` : ""}</p>
+          ${signed.reason && html`<p>${say("signed_for_crew")} ${signed.reason}</p>`}
+          <p class="line">${say("also_by_pen")}</p>`
+        : html`<p class="line">${say("sign_by_pen")}</p><p class="line">${say("time_by_pen")}</p>`}</div>`;
   };
-  return html`<${Part} letter="✓" title=${say("part.signatures")} kind="signatures"><div class="two-sides">${["gave", "received"].map(side)}</div>
-    ${handoff.addenda.length > 0 && html`<h3>${say("addenda")}</h3><ul class="listed">${handoff.addenda.map((one) => html`<li key=${one.event_id}>${one.text} · ${one.staff_id} ${whole(one.occurred_at)}</li>`)}</ul>`}
+  return html`<${Part} letter="✓" title=${say("part.signatures")} kind="signatures">
+    <div class="two-sides">${["gave", "received"].map(side)}</div>
+    ${handoff.addenda.length > 0 && html`<h3>${say("addenda")}</h3>
+      <ul class="listed">${handoff.addenda.map((one) => html`<li key=${one.event_id}>
+        ${one.text} · ${one.staff_id} ${whole(one.occurred_at)}</li>`)}</ul>`}
     <p class="line wide-line">${say("notes_by_pen")}</p></${Part}>`;
 }

@@ -13,7 +13,8 @@ const LEAST = { heart_rate: 20, systolic_bp: 30, diastolic_bp: 30, spo2: 6, resp
 // The last half hour, at most, as `Histories` keep it; a gap of more than three minutes is a gap.
 const GAP_S = 180;
 export function Line({ name, points }) {
-  if (!points || points.length < 4) return html`<svg class="spark" width=${WIDTH} height=${HEIGHT} aria-hidden="true"></svg>`;
+  if (!points || points.length < 4)
+    return html`<svg class="spark" width=${WIDTH} height=${HEIGHT} aria-hidden="true"></svg>`;
   const seconds = points.filter((_, place) => place % 2 === 0);
   const values = points.filter((_, place) => place % 2 === 1);
   const [first, last] = [seconds[0], seconds.at(-1)];
@@ -21,12 +22,25 @@ export function Line({ name, points }) {
   const reach = Math.max((LEAST[name] ?? 10) / 2, (high - low) / 2);
   const x = (second) => (2 + ((second - first) / Math.max(1, last - first)) * (WIDTH - 4)).toFixed(1);
   const y = (value) => (2 + (((high + low) / 2 + reach - value) / (2 * reach)) * (HEIGHT - 4)).toFixed(1);
-  const path = seconds.map((second, place) => `${second - (seconds[place - 1] ?? -Infinity) > GAP_S ? "M" : "L"}${x(second)} ${y(values[place])}`).join("");
+  const path = seconds.map((second, place) =>
+    `${second - (seconds[place - 1] ?? -Infinity) > GAP_S ? "M" : "L"}${x(second)} ${y(values[place])}`).join("");
   return html`<svg class="spark" width=${WIDTH} height=${HEIGHT} viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
     <path d=${path} /><circle cx=${x(last)} cy=${y(values.at(-1))} r="2" /></svg>`;
 }
 
-export const SHORT = { heart_rate: "v_hr", blood_pressure: "v_bp", spo2: "v_spo2", respiratory_rate: "v_rr", gcs: "v_gcs", consciousness: "v_acvpu", temperature: "v_temp", blood_glucose: "v_glucose", fetal_heart_rate: "v_fhr", pain: "v_pain", potassium: "v_k" };
+export const SHORT = {
+  heart_rate: "v_hr",
+  blood_pressure: "v_bp",
+  spo2: "v_spo2",
+  respiratory_rate: "v_rr",
+  gcs: "v_gcs",
+  consciousness: "v_acvpu",
+  temperature: "v_temp",
+  blood_glucose: "v_glucose",
+  fetal_heart_rate: "v_fhr",
+  pain: "v_pain",
+  potassium: "v_k"
+};
 const DIGITS = { temperature: 1, blood_glucose: 1, potassium: 1 };
 
 export function shown({ name, state, value }) {
@@ -48,10 +62,15 @@ export function Tile({ tile, history, onOxygen }) {
   const line = name === "blood_pressure" ? "systolic_bp" : name;
   const kind = `tile ${state} ${level && state !== "not_taken" ? level : ""} ${marks.includes("stale") ? "stale" : ""}`;
   return html`<li class=${kind}>
-    <span class="name">${say(SHORT[name] ?? name)}${name === "spo2" && onOxygen != null ? html`<i> ${say(onOxygen ? "on_oxygen" : "on_air")}</i>` : ""}</span>
+    <span class="name">${say(SHORT[name] ?? name)}
+      ${name === "spo2" && onOxygen != null ? html`<i> ${say(onOxygen ? "on_oxygen" : "on_air")}</i>` : ""}</span>
     <b>${shown(tile)}</b>
     ${state === "measured" && html`<${Line} name=${line} points=${history?.[line]} />`}
-    ${at && html`<small>${state === "lost" ? say("lost_for") : ""}<${Age} at=${at} older=${oldAfter(name)} />${marks.includes("single_reading") ? html` <i title=${say("single_reading_long")}>${say("single_reading")}</i>` : ""}</small>`}
+    ${at && html`<small>
+      ${state === "lost" ? say("lost_for") : ""}<${Age} at=${at} older=${oldAfter(name)} />
+      ${marks.includes("single_reading")
+        ? html` <i title=${say("single_reading_long")}>${say("single_reading")}</i>`
+        : ""}</small>`}
   </li>`;
 }
 

@@ -2,7 +2,18 @@
 
 import { ms } from "../kit/clock.js";
 
-export const DEPARTMENTS = ["resus", "emergency", "icu", "ccu", "stroke_unit", "trauma_ward", "obstetrics", "picu", "nicu", "theatre"];
+export const DEPARTMENTS = [
+  "resus",
+  "emergency",
+  "icu",
+  "ccu",
+  "stroke_unit",
+  "trauma_ward",
+  "obstetrics",
+  "picu",
+  "nicu",
+  "theatre"
+];
 export const COUNTS = ["free", "emergency", "staffed"];
 
 // What this phone last knew of each department, so that an old count can be looked at and not sent.
@@ -20,7 +31,12 @@ export function rows({ wards, last, drafts }) {
   const known = DEPARTMENTS.filter((name) => by[name]);
   const more = wards.map((ward) => ward.department).filter((name) => !DEPARTMENTS.includes(name));
   return [...known, ...more, ...DEPARTMENTS.filter((name) => !by[name])]
-    .map((department) => ({ department, ward: by[department] ?? null, last: last[department] ?? null, draft: drafts[department] ?? null }));
+    .map((department) => ({
+      department,
+      ward: by[department] ?? null,
+      last: last[department] ?? null,
+      draft: drafts[department] ?? null
+    }));
 }
 
 // What stands now, as somebody counted it: nothing where nobody knows.
@@ -38,7 +54,8 @@ export const typed = (text) => {
 
 // A count with this number in it, of the moment at which it was counted. 0 is a count, and is written.
 export function changed(row, name, value, at) {
-  const from = row.draft ?? (row.ward?.is_known ? counted(row) : null) ?? { free: null, emergency: null, staffed: null };
+  const from = row.draft ?? (row.ward?.is_known ? counted(row) : null)
+    ?? { free: null, emergency: null, staffed: null };
   const { free, emergency, staffed } = { ...from, [name]: value };
   return { free, emergency, staffed, at };
 }
@@ -49,10 +66,13 @@ export function against({ free, emergency, staffed }) {
   return staffed != null && free + emergency > staffed ? "more_than_staffed" : null;
 }
 
-export const isOpen = (draft, ward) => draft && (!ward?.is_known || COUNTS.some((name) => (draft[name] ?? null) !== (ward[name] ?? null)) || ms(draft.at) > ms(ward.reported_at));
+export const isOpen = (draft, ward) => draft && (!ward?.is_known
+  || COUNTS.some((name) => (draft[name] ?? null) !== (ward[name] ?? null))
+  || ms(draft.at) > ms(ward.reported_at));
 
 // Whether a department has fewer emergency beds than it keeps, by what stands.
-export const lacks = (ward, kept) => Boolean(ward?.lacks_since) || (ward?.is_known && kept != null && ward.emergency < kept);
+export const lacks = (ward, kept) => Boolean(ward?.lacks_since)
+  || (ward?.is_known && kept != null && ward.emergency < kept);
 
 // What advice may last: the whole of what the house allows, half of it, a quarter.
 export const lasts = (longest) => (longest ? [longest / 8, longest / 4, longest / 2, longest] : []);
