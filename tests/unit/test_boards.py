@@ -85,6 +85,13 @@ def said(folder: str) -> Iterator[tuple[str, str]]:
                 yield file.name, key
 
 
+def test_no_line_of_a_script_is_longer_than_a_page_is_wide() -> None:
+    files = [f for f in STATIC.rglob("*.js") if not {"vendor", "words"} & {*f.parts, f.stem}]
+    assert len(files) > 100
+    lines = [(f.name, line) for f in files for line in f.read_text("utf-8").splitlines()]
+    assert [each for each in lines if len(each[1]) > 120] == []
+
+
 @pytest.mark.parametrize("folder", USED)
 def test_every_key_that_a_script_asks_for_is_translated(folder: str) -> None:
     words = catalogue("zh", "common")

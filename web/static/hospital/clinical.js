@@ -91,7 +91,9 @@ export function Care({ item }) {
           : say("asked_none")}</p></section>`;
 }
 
-const FIELDS = ["allergies", "medications", "history", "last_meal_at", "lines", "skin", "belongings", "consents"];
+export const FIELDS = [
+  "allergies", "medications", "history", "last_meal_at", "lines", "skin", "belongings", "consents"
+];
 export const WORDS_OF = {
   last_meal_at: (value) => timeOf(value),
   lines: (list) => list.map(({ line, where }) => `${code("lines", line)}${where ? ` (${where})` : ""}`)

@@ -8,20 +8,9 @@ import { both, code, say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { callable, send } from "./acts.js";
 import { markOf, teamsOf } from "./patients.js";
+import { DEPARTMENTS } from "./wards.js";
 
 const WAYS = ["resus", "cath_lab", "theatre", "icu", "ct", "delivery_room", "picu", "nicu"];
-const DEPARTMENTS = [
-  "resus",
-  "emergency",
-  "icu",
-  "ccu",
-  "stroke_unit",
-  "trauma_ward",
-  "obstetrics",
-  "picu",
-  "nicu",
-  "theatre"
-];
 const CENTRES = ["emergency", "chest_pain", "stroke", "trauma", "maternal", "neonatal"];
 const REASONS = ["no_bed", "no_capability", "equipment_failure", "other"];
 
@@ -35,7 +24,7 @@ export function Choice({ options, value, onPick, name }) {
 const About = ({ item }) => html`<p class="about">
   ${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · <b>${markOf(item)}</b></p>`;
 
-// A dialog that sends one act: `body()` answers with what to send, or null while something lacks.
+// A dialog that sends one act: `body()` answers with what to send, or nothing while something lacks.
 // Said again after a lost answer it is the same act, with its key and its time; `onProblem` may take
 // what went wrong upon itself.
 export function Sending({ title, item, path, body, onClose, onDone, go, onProblem = () => false, children }) {
@@ -45,7 +34,7 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
   const submit = async (event) => {
     event.preventDefault();
     const said = body();
-    if (said === null) { setWrong(say("something_lacks")); return; }
+    if (!said) { setWrong(say("something_lacks")); return; }
     const [where, text] = [typeof path === "function" ? path() : path, JSON.stringify(said)];
     if (told.current?.where !== where || told.current.text !== text)
       told.current = { where, text, key: newKey(), at: isoNow() };

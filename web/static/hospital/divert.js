@@ -1,7 +1,7 @@
 // Advice to send elsewhere, which ends by itself; and who waits here for a doctor.
 
 import { isoNow, now, Ticking, ms, running, timeOf } from "../kit/clock.js";
-import { html, useState } from "../kit/html.js";
+import { html, useEffect, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { Choice } from "./dialogs.js";
@@ -19,6 +19,10 @@ export function Divert({ divert, longest, busy, wrong, page }) {
   const [isOpen, setOpen] = useState(false);
   const [lasting, setLasting] = useState(null);
   const [reason, setReason] = useState("");
+  // What was said of one is no beginning of the next.
+  useEffect(() => {
+    if (divert) { setOpen(false); setLasting(null); setReason(""); }
+  }, [Boolean(divert)]);
   if (divert) {
     return html`<section class="divert-box stands" aria-label=${say("divert")}>
       <h2>⚠ ${say("divert_until", { at: timeOf(divert.until) })}</h2>

@@ -28,11 +28,10 @@ export function inOrder(item, house) {
   return [...MILESTONES].sort((a, b) => rank(a) - rank(b));
 }
 
-// The clock that ends with this moment and concerns the patient; else the one that begins with it.
+// The clock that ends with this moment and concerns the patient.
 export function clockOf(item, house, milestone) {
-  const of = (key) => (house?.clocks ?? []).filter((clock) => clock[key] === milestone).map((clock) => clock.clock);
-  const find = (names) => item.handoff.clocks.find((clock) => names.includes(clock.clock));
-  return find(of("ends")) ?? null;
+  const ending = (house?.clocks ?? []).filter((clock) => clock.ends === milestone).map((clock) => clock.clock);
+  return item.handoff.clocks.find((clock) => ending.includes(clock.clock)) ?? null;
 }
 
 function Left({ clock, promise }) {

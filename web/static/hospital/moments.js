@@ -2,8 +2,8 @@
 
 import { dayOf, ms, now, secondOf } from "../kit/clock.js";
 import { URGENCY } from "../kit/level.js";
+import { LOUDNESS } from "./patients.js";
 
-const LOUDNESS = { notice: 0, alert: 1, activate: 2 };
 // What comes to a board by itself: one line less to read.
 const SILENT = new Set(["RecordDelivered", "RecordDisplayed"]);
 

@@ -108,7 +108,7 @@ export const cautions = once((record) => ({
 }));
 
 // The level of activation that triage proposes for a centre, and the one that stands.
-const LOUDNESS = { notice: 0, alert: 1, activate: 2 };
+export const LOUDNESS = { notice: 0, alert: 1, activate: 2 };
 export const standing = (item, centre) => item.handoff.activations.filter((a) => a.centre === centre)
   .reduce((best, a) => (LOUDNESS[a.activation] > (LOUDNESS[best] ?? -1) ? a.activation : best), null);
 export const proposals = (item) => item.record.centres.filter((c) => c.activation !== "notice"

@@ -4,7 +4,7 @@ import { dayOf, ms, running, secondOf, timeOf } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { both, code, dose, item as named, say } from "../kit/language.js";
 import { ageOf, pregnancyOf, problemOf, sexOf } from "../kit/person.js";
-import { fieldOf } from "./clinical.js";
+import { FIELDS, fieldOf } from "./clinical.js";
 import { extremes } from "./course.js";
 import { absent, present } from "./moments.js";
 import { bedsText, centresOf, reasonsText, standsText, teamsText, whereText } from "./paper.js";
@@ -156,8 +156,6 @@ export function Treated({ item }) {
         <b>${code("treatments", each.treatment)}${dose(each)}</b> ${secondOf(each.occurred_at)}</li>`)}</ul>`
       : html`<p class="unknown">${say("not_reported")}</p>`}</${Part}>`;
 }
-
-const FIELDS = ["allergies", "medications", "history", "last_meal_at", "lines", "skin", "belongings", "consents"];
 
 export function Background({ item }) {
   const background = item.record.background ?? null;

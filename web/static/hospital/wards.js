@@ -3,16 +3,7 @@
 import { ms } from "../kit/clock.js";
 
 export const DEPARTMENTS = [
-  "resus",
-  "emergency",
-  "icu",
-  "ccu",
-  "stroke_unit",
-  "trauma_ward",
-  "obstetrics",
-  "picu",
-  "nicu",
-  "theatre"
+  "resus", "emergency", "icu", "ccu", "stroke_unit", "trauma_ward", "obstetrics", "picu", "nicu", "theatre"
 ];
 export const COUNTS = ["free", "emergency", "staffed"];
 
