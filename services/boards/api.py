@@ -29,7 +29,7 @@ from services.boards.door import (
 )
 from services.boards.provider import Provider
 from services.boards.session import landing
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.auth import hash_of
 from services.kit.errors import Rejected
 

@@ -21,7 +21,7 @@ from services.bridge.promise import keep
 from services.bridge.receipt import Receipt, receive
 from services.bridge.store import CASES, CaseStore
 from services.kit import failpoint, outbox
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.outbox import SILENCE_S
 from services.kit.patience import patiently
 from services.kit.postgres import Connection, Pool, Row, acquired, transaction

@@ -14,7 +14,7 @@ import asyncpg
 
 from services.bridge import journal
 from services.bridge.store import Shown, confined, since, snapshot
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.auth import Principal
 from services.kit.errors import Rejected, TransientFailure
 from services.kit.patience import pause

@@ -32,7 +32,7 @@ from services.bridge.case import Case
 from services.bridge.facility import Facilities
 from services.bridge.item import text_of
 from services.bridge.promise import next_due
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.postgres import Connection, Pool, Row, Table, after_commit, transaction
 from services.kit.work import Received
 

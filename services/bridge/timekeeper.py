@@ -9,7 +9,7 @@ from services.bridge.facility import Facilities
 from services.bridge.promise import fall_due
 from services.bridge.store import CASES, CaseStore
 from services.kit import failpoint, outbox
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.lookout import MANY
 from services.kit.postgres import Pool, Row, transaction
 

@@ -14,7 +14,7 @@ from schemas.envelope import encode
 from schemas.event import Event
 from services.dispatch.directory import Directory
 from services.kit import failpoint, kafka
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.auth import Principal
 from services.kit.errors import Rejected, nothing_here
 from services.kit.http import Access

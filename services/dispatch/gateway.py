@@ -59,7 +59,7 @@ from services.dispatch.raw import RawReader
 from services.dispatch.restorer import Restorer
 from services.dispatch.telemetry import offsets_of, position_event, read_lines, vitals_event
 from services.kit import kafka, postgres, runtime
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.errors import Rejected

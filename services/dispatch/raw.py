@@ -23,7 +23,7 @@ from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
 from services.dispatch.telemetry import from_raw, vitals_event
 from services.kit import failpoint, kafka
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.dead_letters import Kind, letter
 from services.kit.patience import patiently
 from services.kit.settings import Settings

@@ -28,7 +28,7 @@ from services.dispatch.outlook import look
 from services.dispatch.progress import see
 from services.dispatch.track import Owed, Region, Track, is_forgotten, latest, order
 from services.kit import failpoint, kafka, runtime
-from services.kit import observability as seen_by
+from services.kit import metrics as seen_by
 from services.kit.dead_letters import Kind, letter
 from services.kit.errors import TransientFailure
 from services.kit.follower import Follower

@@ -23,7 +23,7 @@ from services.dispatch import file_store
 from services.dispatch.bedside import Bedside, Desk, known, publish
 from services.dispatch.file_store import Progress
 from services.dispatch.upload import PIECE, VERSION, announced, begins_well
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.errors import Rejected, TransientFailure, nothing_here
 from services.kit.http import NOTHING_RUNS
 from services.kit.openapi import OTHER_VERSION, file_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Generic
 
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit import outbox
 from services.kit.postgres import Connection, Pool, State, is_transient, transaction
 from services.kit.work import Consumption, Received

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 
 from services.kit import failpoint, kafka
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.dead_letters import Kind, Limits, letter, source_of
 from services.kit.errors import InvalidMessage, SourcesFailing
 from services.kit.work import Received, Record

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.errors import TransientFailure
 from services.kit.patience import patiently
 from services.kit.settings import Settings

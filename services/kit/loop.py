@@ -19,7 +19,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas.event import Event
 from services.kit import failpoint, kafka, outbox
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.aside import Aside
 from services.kit.errors import PositionMoved, TookTooLong, TransientFailure
 from services.kit.intake import Intake

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from schemas.envelope import Message, encode
 from schemas.event import Event
 from services.kit import failpoint, kafka
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.patience import patiently
 from services.kit.postgres import Connection, Pool, acquired, after_commit, transaction
 from services.kit.settings import Settings

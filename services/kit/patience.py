@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.errors import TransientFailure
 from services.kit.settings import Settings
 

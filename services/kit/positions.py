@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka import TopicPartition
 
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit.errors import PositionMoved
 from services.kit.postgres import Connection, Pool, transaction
 

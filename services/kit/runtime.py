@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from services.kit import failpoint
 from services.kit.address import is_loopback
 from services.kit.heartbeat import HEART
-from services.kit.observability import log_as_json, unheard
+from services.kit.logs import log_as_json, unheard
 from services.kit.settings import PREFIX, Misconfigured, Settings, from_environment
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.triage import ShadowDecided, TriageDecided, TriageLevel, TriagePaused
-from services.kit import observability as seen
+from services.kit import metrics as seen
 from services.kit import postgres, runtime
 from services.kit.http import create_app
 from services.kit.loop import Loop

@@ -86,8 +86,8 @@ def test_what_was_under_way_is_told_too_and_what_is_suppressed_is_not() -> None:
 
 PROGRAM = """
 import asyncio, logging, threading, warnings
-from services.kit import observability, settings
-observability.log_as_json(settings.Settings(log_level="DEBUG"), "a test")
+from services.kit import logs, settings
+logs.log_as_json(settings.Settings(log_level="DEBUG"), "a test")
 name = "Ouyang"
 logging.getLogger("services.kit.x").debug("ours")
 logging.getLogger("httpcore.http11").debug(name)
@@ -108,7 +108,7 @@ class Deaf:
 Deaf()
 async def main():
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(observability.unheard)
+    loop.set_exception_handler(logs.unheard)
     loop.call_soon(fail, name)
     async def task():
         raise KeyError(name)

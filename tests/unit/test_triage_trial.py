@@ -94,7 +94,7 @@ def test_what_is_from_memory_speaks_on_trial_alone() -> None:
 
 
 def test_each_is_counted() -> None:
-    from services.kit.observability import SHADOWS
+    from services.kit.metrics import SHADOWS
 
     labels = ("urgent", "critical", True)
     before = SHADOWS.labels(*labels)._value.get()
