@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +124,14 @@ def shortened(told: Story) -> Story:
             "dead_zones": tuple(sooner(zone, "start", "end") for zone in told.dead_zones),
         }
     )
+
+
+@pytest.fixture(autouse=True)
+async def _hears_no_signals_afterwards() -> AsyncIterator[None]:
+    """Programs that end with their process leave their handlers; here the process goes on."""
+    yield
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)
 
 
 @pytest.fixture
