@@ -29,6 +29,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	$(IN_VENV) schemas.generate --check
 	$(IN_VENV) services.reference.generate --check
 	$(IN_VENV) simulator.illustrate --check
+	$(IN_VENV) deploy.grafana.generate --check
 	$(IN_VENV) deploy.locks --check
 	$(IN_VENV) pip check
 
@@ -48,6 +49,7 @@ schemas: $(RUNS) ## what is generated: JSON Schemas, AsyncAPI, OpenAPI, the page
 	$(IN_VENV) schemas.generate
 	$(IN_VENV) services.reference.generate
 	$(IN_VENV) simulator.illustrate
+	$(IN_VENV) deploy.grafana.generate
 
 lock: $(TESTS) ## the locks of Python packages anew (needs uv; ARGS=--upgrade takes newer ones)
 	$(IN_VENV) deploy.locks $(ARGS)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
-from services.bridge import loader
+from services.bridge import census, loader
 from services.bridge.api import router
 from services.bridge.courier import Courier
 from services.bridge.course_api import AT_ONCE
@@ -21,6 +21,7 @@ from services.bridge.store import CaseStore
 from services.bridge.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
+from services.kit.census import Census
 from services.kit.http import create_app
 from services.kit.lookout import Lookout
 from services.kit.loop import Loop
@@ -77,9 +78,10 @@ async def main(settings: Settings) -> None:
     relay = Relay(settings, SERVICE, pool)
     lookout = Lookout(settings, Timekeeper(pool, cases, facilities), LOOK_S)
     courier = Courier(settings, pool, cases, facilities, ways)
+    counted = Census(SERVICE, pool, census.counts(facilities, app.state.zone))
     await runtime.together(
         [
-            *(runtime.serve(app, settings), relay.run, loop.run),
+            *(runtime.serve(app, settings), relay.run, loop.run, counted.run),
             *(app.state.feeds.run, lookout.run, courier.run),
         ]
     )

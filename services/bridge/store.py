@@ -14,6 +14,7 @@ from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.event import Event
 from schemas.handoff import (
+    Acknowledged,
     AdmissionBound,
     AdmissionCancelled,
     AdmissionConfirmed,
@@ -24,6 +25,8 @@ from schemas.handoff import (
     PreArrivalNotified,
     PreArrivalWithdrawn,
     ReceiptEvent,
+    RecordDelivered,
+    RecordDisplayed,
 )
 from schemas.triage import Centre
 from services.bridge import bed_store, course_store, hospital
@@ -31,7 +34,7 @@ from services.bridge.admission import day_of, number_for
 from services.bridge.case import Case
 from services.bridge.facility import Facilities
 from services.bridge.item import text_of
-from services.bridge.promise import next_due
+from services.bridge.promise import level_of, next_due
 from services.kit import metrics as seen
 from services.kit.postgres import Connection, Pool, Row, Table, after_commit, transaction
 from services.kit.work import Received
@@ -50,6 +53,13 @@ _LEGAL = (
     LevelOverridden,
 )
 
+#: The first steps of a facility, as a handoff has their moments.
+_STEPS: Mapping[type[Event], str] = {
+    RecordDelivered: "delivered",
+    RecordDisplayed: "displayed",
+    Acknowledged: "acknowledged",
+    PatientArrived: "arrived",
+}
 #: What changes an item of a queue.
 _SHOWN = (PreArrivalNotified, PreArrivalWithdrawn, ReceiptEvent, HandoffEvent, Escalated)
 
@@ -68,10 +78,12 @@ _RAISE = """
     RETURNING facility_id, feed
 """
 _SHOW = """
-    INSERT INTO queue (facility_id, encounter_id, feed, is_open, item)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::json[])
+    INSERT INTO queue (facility_id, encounter_id, feed, is_open, item, notified_at)
+    SELECT * FROM unnest(
+        $1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::json[], $6::timestamptz[])
     ON CONFLICT (facility_id, encounter_id)
-    DO UPDATE SET feed = excluded.feed, is_open = excluded.is_open, item = excluded.item
+    DO UPDATE SET feed = excluded.feed, is_open = excluded.is_open, item = excluded.item,
+                  notified_at = coalesce(excluded.notified_at, queue.notified_at)
 """
 _KEEP = """
     INSERT INTO acts (event_id, encounter_id, type, occurred_at, event)
@@ -136,9 +148,8 @@ _PIECES = """
 #: Who was bound for a facility in a period, and is, or was handed over there.
 _STAYED = """
       FROM queue
-     WHERE facility_id = $1 AND NOT (item ->> 'withdrawn')::boolean
-       AND (item -> 'handoff' ->> 'notified_at')::timestamptz >= $2
-       AND (item -> 'handoff' ->> 'notified_at')::timestamptz < $3
+     WHERE facility_id = $1 AND notified_at >= $2 AND notified_at < $3
+       AND NOT (item ->> 'withdrawn')::boolean
 """
 #: One that was taken back was no proposal: what follows it on a patient is its withdrawal.
 _REDIRECTS = """
@@ -219,9 +230,7 @@ class CaseStore:
         await hospital.write(connection, self._facilities, cases, emitted)
         await self._courses.keep(connection, emitted)
         await _keep(connection, emitted)
-        for event in emitted:
-            if isinstance(event, PatientArrived):
-                after_commit(seen.ARRIVALS.labels(event.facility_id).inc)
+        _time(cases, emitted)
 
     async def wake(self, connection: Connection, cases: Sequence[Case]) -> None:
         """Write down when each of them has to be looked at next, if ever."""
@@ -234,11 +243,24 @@ class CaseStore:
         )
 
 
+def _time(cases: Mapping[str, Case], emitted: Sequence[Event]) -> None:
+    """Once it is committed: how long a facility took from the record to its first step."""
+    for event in emitted:
+        if step := _STEPS.get(type(event)):
+            case = cases[getattr(event, "encounter_id")]  # noqa: B009
+            told, done = case.handoff.notified_at, getattr(case.handoff, f"{step}_at")
+            if told is not None and done == event.occurred_at:
+                took = seen.HANDOFF_SECONDS.labels(step, level_of(case).value)
+                after_commit(partial(took.observe, max(0.0, (done - told).total_seconds())))
+
+
 class Changed(NamedTuple):
     """An item of a queue as it is now, as JSON, and whether it stands in it."""
 
     text: str
     is_open: bool
+    #: When the facility first heard; none of who is bound for another by now.
+    notified_at: datetime | None
 
 
 def _touched(cases: Mapping[str, Case], emitted: Sequence[Event]) -> dict[str, dict[str, Changed]]:
@@ -256,7 +278,8 @@ def _touched(cases: Mapping[str, Case], emitted: Sequence[Event]) -> dict[str, d
     for (facility_id, encounter_id), (case, withdrawn) in last.items():
         text = text_of(case, facility_id, withdrawn=withdrawn)
         is_open = not withdrawn and case.handoff.transferred_at is None
-        touched[facility_id][encounter_id] = Changed(text, is_open)
+        notified_at = None if withdrawn else case.handoff.notified_at
+        touched[facility_id][encounter_id] = Changed(text, is_open, notified_at)
     return touched
 
 
@@ -266,7 +289,7 @@ async def _show(connection: Connection, touched: Mapping[str, Mapping[str, Chang
     rows = await connection.fetch(_RAISE, names, [len(touched[name]) for name in names])
     raised = {row["facility_id"]: row["feed"] for row in rows}
     lines = [
-        (name, encounter_id, feed, item.is_open, item.text)
+        (name, encounter_id, feed, item.is_open, item.text, item.notified_at)
         for name in names
         for feed, (encounter_id, item) in enumerate(
             touched[name].items(), start=raised[name] - len(touched[name]) + 1

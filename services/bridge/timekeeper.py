@@ -9,7 +9,6 @@ from services.bridge.facility import Facilities
 from services.bridge.promise import fall_due
 from services.bridge.store import CASES, CaseStore
 from services.kit import failpoint, outbox
-from services.kit import metrics as seen
 from services.kit.lookout import MANY
 from services.kit.postgres import Pool, Row, transaction
 
@@ -51,6 +50,4 @@ class Timekeeper:
             await self._cases.wake(connection, [row.state for row in rows.values() if row.state])
             await outbox.append(connection, "bridge", told)
             failpoint.reach("timekeeper.told")
-        for event in told:
-            seen.ESCALATIONS.labels(event.facility_id, event.owed.value, event.to).inc()
         return len(due)

@@ -6,13 +6,14 @@ from importlib.resources import files
 
 from fastapi import FastAPI
 
-from services.dispatch import handlers, loader, recommendation
+from services.dispatch import census, handlers, loader, recommendation
 from services.dispatch.api import router
 from services.dispatch.board_api import LastBoard
 from services.dispatch.indicators import Site
 from services.dispatch.timekeeper import LOOK_S, Timekeeper
 from services.kit import postgres, runtime
 from services.kit.auth import Gate
+from services.kit.census import Census
 from services.kit.http import create_app
 from services.kit.lookout import Lookout
 from services.kit.loop import Loop
@@ -69,5 +70,6 @@ async def main(settings: Settings) -> None:
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     furnish(app, settings, pool)
     lookout = Lookout(settings, Timekeeper(pool), LOOK_S)
-    parts = [relay.run, movements.run, news.run, capacity.run, lookout.run]
+    counted = Census(SERVICE, pool, census.counts(site))
+    parts = [relay.run, movements.run, news.run, capacity.run, lookout.run, counted.run]
     await runtime.together([runtime.serve(app, settings), *parts])

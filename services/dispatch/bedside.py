@@ -3,7 +3,8 @@ broker's word before the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
 
 from aiokafka import AIOKafkaProducer
@@ -12,14 +13,16 @@ from fastapi import Depends, Request
 from schemas.clinical import VitalSignsRecorded
 from schemas.envelope import encode
 from schemas.event import Event
+from schemas.unit import PositionReported
 from services.dispatch.directory import Directory
-from services.kit import failpoint, kafka
+from services.kit import failpoint, kafka, tally
 from services.kit import metrics as seen
 from services.kit.auth import Principal
 from services.kit.errors import Rejected, nothing_here
 from services.kit.http import Access
 from services.kit.role import Role
 
+_KINDS: Mapping[type[Event], str] = {VitalSignsRecorded: "vitals", PositionReported: "position"}
 #: A device may be attached a moment after its sample; so long a single answer may wait.
 WAIT_S = 2.0
 UNKNOWN_PATIENT = "Nobody has opened this encounter: check the number, then send this again."
@@ -49,6 +52,12 @@ async def publish(producer: AIOKafkaProducer, events: Sequence[Event]) -> None:
     messages = [encode(event, "greenchannel/gateway") for event in events]
     await kafka.publish(producer, messages)
     failpoint.reach("gateway.published")
-    seen.SAMPLES.labels("telemetry", "accepted").inc(len(events))
-    corrected = (e for e in events if isinstance(e, VitalSignsRecorded) and e.device_time)
-    seen.CLOCK_CORRECTIONS.inc(sum(1 for _ in corrected))
+    taken(events)
+
+
+def taken(events: Iterable[Event]) -> None:
+    """The broker has these: they are counted."""
+    events = list(events)
+    tally.count(events)
+    for kind, many in Counter(_KINDS.get(type(event), "act") for event in events).items():
+        seen.SAMPLES.labels(kind, "accepted").inc(many)

@@ -106,7 +106,7 @@ async def take_telemetry(request: Request, caller: Crew) -> Response:
     refused.sort(key=lambda refusal: refusal.line)
     await publish(request.app.state.producer, [*fixes, *vitals])
     _hear(directory, vitals)
-    seen.SAMPLES.labels("telemetry", "refused").inc(len(refused))
+    seen.SAMPLES.labels("vitals", "refused").inc(len(refused))
     homeless = {refusal.line for refusal in unknown}
     doubted = [
         Doubt(line=number, invalid=line.vitals.invalid)

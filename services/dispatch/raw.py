@@ -18,6 +18,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas.clinical import VitalSignsMeasured
 from schemas.envelope import InvalidMessage, Message, decode, encode
+from services.dispatch.bedside import taken
 from services.dispatch.bodies import VitalsLine
 from services.dispatch.device_clock import Clocks
 from services.dispatch.directory import Directory
@@ -119,7 +120,7 @@ class RawReader:
             if event is not None:
                 messages.append(encode(event, "greenchannel/gateway"))
                 self._directory.monitors.hear(event)
-                seen.SAMPLES.labels("raw", "accepted").inc()
+                taken([event])
             elif time.monotonic() > candidate.until or len(self._waiting) >= WAITING:
                 messages.append(self._dead(candidate.record, "unknown", "nobody has this device"))
             else:
@@ -127,7 +128,8 @@ class RawReader:
         return messages
 
     def _dead(self, record: ConsumerRecord[bytes, bytes], kind: Kind, reason: str) -> Message:
-        seen.DEAD_LETTERS.labels("gateway", kind).inc()
+        seen.DEAD_LETTERS.labels("gateway", record.topic, kind).inc()
+        seen.SAMPLES.labels("vitals", "refused").inc()
         return letter("gateway", record, kind, reason)
 
     async def _follow(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from schemas.event import Event, Value
@@ -18,8 +19,9 @@ from services.dispatch.indicators import Call, Journey, Sent
 from services.dispatch.leg import Dispatch, Leg
 from services.dispatch.register import Hospital, Station
 from services.dispatch.unit import Unit
+from services.kit import metrics as seen
 from services.kit.errors import Rejected
-from services.kit.postgres import Connection, Row, State, Table
+from services.kit.postgres import Connection, Row, State, Table, after_commit
 from services.kit.work import Received
 
 #: Boards ask again and again, and most of what is told of a patient changes nothing: a state that
@@ -244,6 +246,19 @@ class FleetStore:
         for event in emitted:
             if isinstance(event, UnitStatusChanged):
                 await arm_leaving(connection, event, fleets, self._clocks)
+                row = fleets.get(event.unit_id)
+                time_departure(
+                    event, row.state.leg(event.leg_id or "") if row and row.state else None
+                )
+
+
+def time_departure(event: Event, leg: Leg | None) -> None:
+    """Once it is committed: how long a unit that has left took, whoever stamped it."""
+    if not isinstance(event, UnitStatusChanged) or event.status is not UnitStatus.DEPARTED:
+        return
+    if leg is not None and leg.leg_id == event.leg_id and leg.notified_at is not None:
+        took = (event.occurred_at - leg.notified_at).total_seconds()
+        after_commit(partial(seen.DEPARTED_SECONDS.labels(event.source).observe, max(0.0, took)))
 
 
 async def arm_leaving(

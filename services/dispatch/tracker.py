@@ -207,7 +207,7 @@ class Tracker:
             log.critical("no dead letter could be written", extra={"action": "stopped"})
             os._exit(1)
         failpoint.reach("tracker.dead_lettered")
-        seen_by.DEAD_LETTERS.labels(SERVICE, kind).inc()
+        seen_by.DEAD_LETTERS.labels(SERVICE, message.topic, kind).inc()
 
     # -- orders, fixes, movements ------------------------------------------------------------
 

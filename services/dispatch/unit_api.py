@@ -318,4 +318,6 @@ async def _save(
     changed = leg or after.leg
     if changed is not None:
         await store.save_legs(connection, [changed])
+    for event in events:
+        store.time_departure(event, changed)
     await outbox.append(connection, "dispatch", events)

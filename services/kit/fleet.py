@@ -172,14 +172,14 @@ async def side_by_side(say: Say, *lanes: Sequence[Callable[[], Awaitable[str]]])
         raise failed.exceptions[0] from None
 
 
-def readiness(http: httpx.AsyncClient, port: int) -> Answers:
+def readiness(http: httpx.AsyncClient, port: int, path: str = "/readyz") -> Answers:
     """Asks a service on this machine whether it works, once it listens at all."""
 
     async def answers() -> bool:
         if is_free(port):  # a request that cannot be made costs much more than this look
             return False
         try:
-            return (await http.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            return (await http.get(f"http://127.0.0.1:{port}{path}")).status_code == 200
         except httpx.HTTPError:
             return False
 

@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from services.kit import metrics as seen
+
 BEAT_S = 0.1
 #: A heart that misses this many seconds has stood still.
 STANDSTILL_S = 1.0
@@ -37,7 +39,9 @@ class Heartbeat:
         """Beat for ever: who asks seldom would take the time between for a standstill."""
         while True:
             self.wakings()
+            before = time.perf_counter()
             await asyncio.sleep(BEAT_S)
+            seen.LOOP_DELAY_SECONDS.observe(max(0.0, time.perf_counter() - before - BEAT_S))
 
 
 #: This process's.

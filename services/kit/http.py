@@ -17,6 +17,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from schemas.envelope import event_id_of
 from schemas.event import Identifier, Moment
 from services.kit import failpoint
+from services.kit import metrics as seen
 from services.kit.auth import Gate, Principal
 from services.kit.body import Body
 from services.kit.duty import Duty
@@ -25,6 +26,7 @@ from services.kit.openapi import UNREADY, VERSION, describe
 from services.kit.patience import pause
 from services.kit.problems import BodyLimit, add_problems, problem
 from services.kit.role import CONFINED, Role
+from services.kit.timed import Timed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -183,6 +185,8 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(Timed, service=service)
+    seen.BUILD.labels(service, VERSION).set(1)
     app.state.gate = gate
     app.state.service = service
     for router in routers:
@@ -220,4 +224,5 @@ def _add_health(app: FastAPI, is_ready: Callable[[], Awaitable[bool]]) -> None:
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Counts and times for Prometheus; of no patient."""
+        seen.READY.labels(app.state.service).set(await is_ready())
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

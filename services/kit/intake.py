@@ -52,4 +52,5 @@ class Intake:
         letters = [letter(self._service, record, kind, reason) for record, reason in dead]
         await kafka.publish(self.producer, letters)
         failpoint.reach("loop.dead_lettered")
-        seen.DEAD_LETTERS.labels(self._service, kind).inc(len(letters))
+        for record, _ in dead:
+            seen.DEAD_LETTERS.labels(self._service, record.topic, kind).inc()

@@ -9,23 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from schemas.event import Event
-from services.kit import failpoint, kafka, outbox
+from services.kit import failpoint, kafka, outbox, tally
 from services.kit import metrics as seen
 from services.kit.aside import Aside
 from services.kit.errors import PositionMoved, TookTooLong, TransientFailure
 from services.kit.intake import Intake
 from services.kit.patience import patiently, pause
 from services.kit.positions import Positions, moves_of
-from services.kit.postgres import Connection, Pool, Row, State, transaction
+from services.kit.postgres import Connection, Pool, Row, State, after_commit, transaction
 from services.kit.settings import Settings
 from services.kit.supply import Supply
 from services.kit.work import Consumption, Received, Record, place_of
@@ -66,6 +68,10 @@ class Loop(Generic[State]):
         self._consumer: AIOKafkaConsumer
         #: How long the last batch was thought about.
         self._thought_s = 0.0
+        #: The times of the oldest record in hand and of the newest one done, in milliseconds.
+        self._in_hand_ms: int | None = None
+        self._done_ms = 0
+        self._rounded = time.time()
         self.fault: Exception | None = None
         self.ready = False
 
@@ -81,6 +87,9 @@ class Loop(Generic[State]):
             )
             try:
                 self._supply.consumer = self._consumer
+                seen.LAG_RECORDS.labels(group).set_function(self._behind)
+                seen.LAG_SECONDS.labels(group).set_function(self._lag_s)
+                seen.ROUNDED.labels(group).set_function(lambda: self._rounded)
                 self._consumer.subscribe(self._work.topics, listener=_Listener(self))
                 while True:
                     await self._round()
@@ -105,7 +114,23 @@ class Loop(Generic[State]):
                 await self._follow()
             elif self.ready:
                 self._supply.seek()  # fetched before, and what was fetched may have gone elsewhere
+        self._rounded = time.time()
         await asyncio.sleep(0)
+
+    # -- how far behind it is, when somebody asks ----------------------------------------------
+
+    def _behind(self) -> float:
+        """How many records are there and not done; not a number while nobody knows."""
+        return self._supply.behind() if self.ready else math.nan
+
+    def _lag_s(self) -> float:
+        """How old the oldest of them is. Of what has not come yet it is known that it is newer than
+        what was done last."""
+        if not self._behind():
+            return 0.0
+        waiting = filter(None, (self._in_hand_ms, self._supply.oldest_ms()))
+        oldest = min(waiting, default=self._done_ms)
+        return max(0.0, time.time() - oldest / 1000) if self.ready else math.nan
 
     # -- one batch: decode, transact, follow -------------------------------------------------
 
@@ -113,12 +138,14 @@ class Loop(Generic[State]):
         if not records:
             return
         failpoint.reach("loop.received")
+        self._in_hand_ms = min(record.timestamp for record in records)
         with seen.BATCH_SECONDS.labels(self._work.group).time():
             good, dead = self._intake.read(records)
             await self._patiently(lambda: self._intake.set_down("invalid", dead))
             await self._apply(records, good)
         self._untold |= moves_of([place_of(r) for r in records])
         self._has_taken = True
+        self._in_hand_ms, self._done_ms = None, max(record.timestamp for record in records)
 
     async def _follow(self) -> None:
         """Tell the broker how far we are: a hint for those who look at a consumer's lag. At most
@@ -198,30 +225,32 @@ class Loop(Generic[State]):
             return
         rows = await self._work.store.load(connection, by_key)
         began = time.monotonic()
-        changed, emitted = await self._decide_keys(by_key, rows)
+        changed, caused = await self._decide_keys(by_key, rows)
+        emitted = [event for _, events in caused for event in events]
         self._thought_s = time.monotonic() - began
         await self._work.store.save(connection, changed, emitted)
         await outbox.append(connection, self._work.service, emitted)
-        newest = max(g.recorded_at for g in good)
-        seen.LAG_SECONDS.labels(self._work.group).set(time.time() - newest.timestamp())
+        after_commit(partial(tally.followed, caused))
 
     async def _decide_keys(
         self, by_key: Mapping[str, Sequence[Received]], rows: Mapping[str, Row[State]]
-    ) -> tuple[dict[str, Row[State]], list[Event]]:
+    ) -> tuple[dict[str, Row[State]], list[tuple[Received, Sequence[Event]]]]:
+        """The states that changed, and what each record brought about."""
         changed: dict[str, Row[State]] = {}
-        emitted: list[Event] = []
+        caused: list[tuple[Received, Sequence[Event]]] = []
         handled = 0
         for key, batch in by_key.items():
             state = rows[key].state
             for received in batch:
                 state, events = self._work.handle(state, received)
-                emitted += events
+                if events:
+                    caused.append((received, events))
                 handled += 1
                 if handled % SLICE == 0:
                     await asyncio.sleep(0)
             if state is not rows[key].state:
                 changed[key] = Row(state, rows[key].version)
-        return changed, emitted
+        return changed, caused
 
     # -- when things go wrong ----------------------------------------------------------------
 
@@ -263,6 +292,7 @@ class Loop(Generic[State]):
         await self._aside.load()
         self._supply.seek()
         self._untold = dict(self._positions.held)  # what was not told before the last end
+        self._done_ms = round(1000 * time.time())  # what waits for longer will be seen in hand
         self.ready = True
 
     async def unsettle(self) -> None:

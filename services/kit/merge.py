@@ -34,6 +34,10 @@ class Merge:
         waiting = self._waiting.get(place)
         return waiting[-1][1].offset + 1 if waiting else position
 
+    def oldest_ms(self) -> int | None:
+        """The time of the oldest record that waits."""
+        return min((waiting[0][0] for waiting in self._waiting.values()), default=None)
+
     def put(self, fetched: Mapping[TopicPartition, Sequence[Record]]) -> None:
         """Add what follows in each partition. A clock that was set back moves nothing in it."""
         for place, records in fetched.items():

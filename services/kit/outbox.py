@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
 
 from schemas.envelope import Message, encode
 from schemas.event import Event
-from services.kit import failpoint, kafka
+from services.kit import failpoint, kafka, tally
 from services.kit import metrics as seen
 from services.kit.patience import patiently
 from services.kit.postgres import Connection, Pool, acquired, after_commit, transaction
@@ -33,7 +33,7 @@ LOOK_S = 1.0
 SILENCE_S = 6
 SPEAK_S = 2.0
 
-_READ = "SELECT seq, topic, key, value, headers, created_at FROM outbox ORDER BY seq LIMIT $1"
+_READ = "SELECT seq, topic, key, value, headers FROM outbox ORDER BY seq LIMIT $1"
 _APPEND = """
     INSERT INTO outbox (topic, key, value, headers)
     SELECT topic, key, value, headers
@@ -57,6 +57,7 @@ async def append(connection: Connection, service: str, events: Sequence[Event]) 
         [m.value for m in messages],
         [json.dumps({name: raw.decode() for name, raw in m.headers}) for m in messages],
     )
+    after_commit(partial(tally.count, events))
     if relay := _RELAYS.get(service):
         after_commit(relay.hint)
 
@@ -128,8 +129,6 @@ class Relay:
         self, connection: Connection, producer: AIOKafkaProducer, rows: list[asyncpg.Record]
     ) -> None:
         failpoint.reach("relay.read")
-        age = time.time() - rows[0]["created_at"].timestamp()
-        seen.OUTBOX_AGE_SECONDS.labels(self._service).set(age)
         async with _speaking(connection):
             await kafka.publish(producer, [_message(row) for row in rows])
         failpoint.reach("relay.published")

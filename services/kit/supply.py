@@ -55,6 +55,15 @@ class Supply:
         for place, position in self._positions.held.items():
             self.consumer.seek(place, position)
 
+    def behind(self) -> int:
+        """How many records the broker has that are not taken, as far as it has said."""
+        held = self._positions.held
+        return sum(max(0, (self.consumer.highwater(p) or 0) - n) for p, n in held.items())
+
+    def oldest_ms(self) -> int | None:
+        """The time of the oldest record that was fetched and is not taken."""
+        return self._merge.oldest_ms()
+
     async def fetch(self) -> Mapping[TopicPartition, Sequence[Record]]:
         """What comes next of the partitions of which nothing waits."""
         places = self._positions.held.keys() - self._merge.waiting()

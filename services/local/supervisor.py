@@ -37,6 +37,7 @@ from services.local.kafka import Kafka
 from services.local.people import people_of
 from services.local.postgres import Postgres
 from services.local.preflight import boards_port, lacks
+from services.local.prometheus import Prometheus
 from simulator import city
 from web.app import create_app
 
@@ -116,6 +117,7 @@ class Run:
         self.broker = self.kafka.settings() if self.kafka else theirs
         self.dsn = self.postgres.dsn if self.postgres else str(options.postgres)
         self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge", "issuer")}
+        self.prometheus = Prometheus.found(data, free_port())
         self.ports["web"] = options.port or free_port()
         self.ports["boards"] = boards_port(options.port) or free_port()
         places, key = city.load(), SigningKey()
@@ -158,7 +160,9 @@ class Run:
         await self.page.state.show.end()
         # What threads still do in the folder has to end before the folder goes.
         await asyncio.get_running_loop().shutdown_default_executor()
-        await self.fleet.end([["simulator"], ["judge"], SERVICES, ["kafka"], ["postgres"]])
+        await self.fleet.end(
+            [["simulator"], ["judge", "prometheus"], SERVICES, ["kafka"], ["postgres"]]
+        )
         if self.postgres and not self.options.data:
             programs.remove(self.postgres.link)
 
@@ -181,12 +185,15 @@ class Run:
             await side_by_side(click.echo, city[1:])
         else:
             await side_by_side(click.echo, city, *services)
+        await self.prometheus_up()
         self.has_input = True
         self.publish()
-        lines = (
+        lines = [
             f"绿色通道 Green Channel  {self.url('web')}/  ·  Ctrl-C 结束 ends",
             (f"看板 boards             {self.url('boards')}/  ·  一键登录 sign in by one click"),
-        )
+        ]
+        if self.prometheus:
+            lines.append(f"指标 Prometheus         http://127.0.0.1:{self.prometheus.port}/alerts")
         click.echo("\n".join([f"┏{'━' * 64}", *(f"┃ {line}" for line in lines), f"┗{'━' * 64}"]))
 
     async def postgres_up(self) -> str:
@@ -206,6 +213,13 @@ class Run:
             raise CannotStart(f"{self.options.kafka} 无应答 · is silent; GREENCHANNEL_KAFKA_*?")
         await apply_broker(self.broker, self.passwords, PARTITIONS if self.kafka else None)
         return f"Apache Kafka {self.versions['kafka'] or self.options.kafka}"
+
+    async def prometheus_up(self) -> None:
+        """Whoever has one sees figures and alerts; nothing of a run hangs on it."""
+        if self.prometheus:
+            looked_at = {name: self.ports[name] for name in SERVICES}
+            answers = readiness(self.http, self.prometheus.port, "/-/ready")
+            await self.fleet.add(self.prometheus.child(looked_at), answers, may_end=True)
 
     async def up(self, name: str) -> str:
         given = ["--endpoints", str(self.private), "--truth", str(self.truth)]

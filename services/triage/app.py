@@ -8,9 +8,10 @@ from importlib.resources import files
 
 from schemas.envelope import derived_id
 from schemas.event import Event
-from schemas.triage import ShadowDecided, TriageDecided, TriageLevel, TriagePaused
+from schemas.triage import ShadowDecided, TriageLevel, TriagePaused
 from services.kit import metrics as seen
 from services.kit import postgres, runtime
+from services.kit.census import Census
 from services.kit.http import create_app
 from services.kit.loop import Loop
 from services.kit.outbox import Relay
@@ -32,8 +33,6 @@ def handle(
     """Take in one record; the broker's time of it is the only clock."""
     after, said = step(state, received.event, received.recorded_at, rulebook, on_trial)
     for event in said:
-        if isinstance(event, TriageDecided):
-            seen.DECISIONS.labels(event.worst, event.changed).inc()
         if isinstance(event, ShadowDecided):
             seen.SHADOWS.labels(after.course.worst, event.worst, event.differs).inc()
     return after, said
@@ -77,4 +76,5 @@ async def main(settings: Settings) -> None:
         return loop.ready and await postgres.is_writable(pool)
 
     app = create_app(SERVICE, None, [], is_ready)
-    await runtime.together([runtime.serve(app, settings), relay.run, loop.run])
+    counted = Census(SERVICE, pool)
+    await runtime.together([runtime.serve(app, settings), relay.run, loop.run, counted.run])

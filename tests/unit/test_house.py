@@ -19,22 +19,23 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ROLES = {
     "schemas": {"generate"},
     "services/dispatch": {
-        "alarm_api", "api", "app", "bedside", "board_api", "board_store", "callers", "cli",
-        "clinic_api", "director",
+        "alarm_api", "api", "app", "bedside", "board_api", "board_store", "callers", "census",
+        "cli", "clinic_api", "director",
         "directory", "encounter_api", "file_store", "gateway", "handlers", "history",
         "incident_api", "indicator_api", "loader", "network_store", "raw", "recommendation_api",
         "register_api", "restorer", "store", "timekeeper", "tracker", "unit_api", "upload_api",
     },
     "services/triage": {"app", "cli", "loader", "log", "reruns", "store"},
     "services/bridge": {
-        "api", "app", "bed_api", "bed_store", "cli", "courier", "course_api", "course_store",
+        "api", "app", "bed_api", "bed_store", "census", "cli", "courier", "course_api",
+        "course_store",
         "feed", "handlers", "hospital", "house_api", "indicator_api", "journal", "loader", "mllp",
         "outlet", "reading_api", "store", "timekeeper",
     },
     "services/boards": {
         "api", "app", "cli", "door", "forward", "guard", "pages", "provider", "refusals", "store",
     },
-    "services/local": {"issuer", "kafka", "postgres", "preflight", "supervisor"},
+    "services/local": {"issuer", "kafka", "postgres", "preflight", "prometheus", "supervisor"},
     "services/reference": {"generate"},
     "simulator": {
         "api", "bed_manager", "cast", "commands", "crew", "department", "desk", "dispatcher",
