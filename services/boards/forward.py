@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import httpx
+from anyio import CancelScope
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
@@ -105,26 +106,28 @@ async def _whole(answer: httpx.Response) -> AsyncIterator[bytes]:
 
 
 async def _until_signed_out(request: Request, answer: httpx.Response) -> AsyncIterator[bytes]:
-    """The feed, for as long as its reader is signed in."""
+    """The feed, for as long as its reader is signed in, and there."""
     watch = asyncio.ensure_future(_signed_out(request))
+    pieces = cast("AsyncGenerator[bytes, None]", answer.aiter_raw())
+    waiting: set[asyncio.Future[Any]] = {watch}
     try:
-        told_by = cast("AsyncGenerator[bytes, None]", answer.aiter_raw())
-        async with aclosing(told_by) as pieces:
-            while True:
-                piece = asyncio.ensure_future(anext(pieces, b""))
-                await asyncio.wait({piece, watch}, return_when=asyncio.FIRST_COMPLETED)
-                if watch.done():
-                    piece.cancel()
-                    await asyncio.wait({piece})
-                    return
-                if not (told := piece.result()):
-                    return
-                yield told
+        while True:
+            piece = asyncio.ensure_future(anext(pieces, b""))
+            waiting = {watch, piece}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if watch.done() or not (told := piece.result()):
+                return
+            yield told
     except httpx.HTTPError:
         return  # the page comes back with the number that it has
     finally:
-        watch.cancel()
-        await answer.aclose()
+        # Who leaves cancels what is awaited here: a read has to end before its source is closed.
+        with CancelScope(shield=True):
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            await pieces.aclose()
+            await answer.aclose()
 
 
 async def _signed_out(request: Request) -> None:

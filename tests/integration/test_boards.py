@@ -182,6 +182,24 @@ async def test_signing_out_ends_the_session_and_its_feed(site: Site) -> None:
         assert (await client.get(QUEUE)).status_code == 401
 
 
+async def test_a_page_that_leaves_its_feed_is_no_failure(site: Site) -> None:
+    def failures() -> list[str]:
+        lines = site.boards.child.log.read_text().splitlines()
+        return [line for line in lines if '"ERROR"' in line]
+
+    before = failures()
+    async with visitor(site) as client:
+        await come(client, site, "nurse-b1", "hospital")
+        for _ in range(5):
+            asked = {"accept": "text/event-stream"}
+            feed = QUEUE.replace("queue", "feed")
+            async with client.stream("GET", feed, headers=asked, timeout=60) as answer:
+                assert b"snapshot" in await anext(answer.aiter_bytes())
+        await asyncio.sleep(1)
+        assert (await client.get("/hospital/session")).status_code == 200
+    assert failures() == before
+
+
 async def test_a_new_sign_in_ends_the_session_that_it_takes_the_place_of(
     site: Site, client: httpx.AsyncClient
 ) -> None:
