@@ -2,6 +2,7 @@
 
 ``@pytest.mark.needs_shared("data/ktas")``: files beside the clone, in ``../shared``.
 ``@pytest.mark.needs_chromium``: a Chromium to look at pages with.
+``@pytest.mark.needs_program("promtool")``: programs on the PATH.
 """
 
 from __future__ import annotations
@@ -30,10 +31,16 @@ def _lacks_chromium(_: pytest.Mark) -> str | None:
     return None if chromium() else "no Chromium on this machine"
 
 
+def _lacks_program(mark: pytest.Mark) -> str | None:
+    absent = [name for name in mark.args if shutil.which(name) is None]
+    return f"no {absent[0]} on this machine" if absent else None
+
+
 #: Marker → why a test that carries it cannot run here, or none when it can.
 _LACKS: dict[str, Callable[[pytest.Mark], str | None]] = {
     "needs_shared": _lacks_shared,
     "needs_chromium": _lacks_chromium,
+    "needs_program": _lacks_program,
 }
 
 

@@ -1,11 +1,11 @@
 // The emergency board of one facility: everybody who is bound for it, the most urgent first.
 
-import { ask, newKey, own } from "../kit/api.js";
+import { ask, newKey } from "../kit/api.js";
 import { ms, now, secondOf } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
 import { begin, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
-import { keep, stayThere } from "../kit/keep.js";
+import { stayThere } from "../kit/keep.js";
 import { both, code, language, onLanguage, say, use } from "../kit/language.js";
 import { Sounder } from "../kit/sound.js";
 import { AskForSound, SoundSwitch } from "./others.js";
@@ -18,6 +18,7 @@ import { Beds, Recent } from "./aside.js";
 import { Below, HEIGHT } from "./below.js";
 import { Card } from "./card.js";
 import { DIALOGS } from "./dialogs.js";
+import { Copy } from "./keeping.js";
 import { acknowledged, besides, Histories, isHere, isOver, loud, markOf, order, toAcknowledge } from "./patients.js";
 import { Receipts } from "./receipts.js";
 
@@ -25,7 +26,6 @@ use({ zh, en });
 
 const CENTRES = ["chest_pain", "stroke", "trauma", "maternal", "neonatal"];
 const BEDS_MS = 30_000;
-const COPY_MS = 60_000;
 const MOST_RECENT = 200;
 const GONE_MS = 60_000; // on a wall nobody closes what was told
 const AT_FIRST = 8; // what no window is higher than
@@ -48,6 +48,7 @@ class Board extends Component {
     this.histories = new Histories();
     this.receipts = new Receipts(this.facility, isWall ? HEIGHT : 0);
     this.sounder = new Sounder((isOn) => this.setState({ isOn }));
+    this.copy = new Copy(this.facility);
     this.pending = [];
     this.shown = { act: (act, item) => this.act(act, item), receipts: this.receipts };
     this.state = {
@@ -61,17 +62,20 @@ class Board extends Component {
     this.ends = [
       onLanguage(() => this.setState({})),
       follow(`${path}/feed`, {
-        snapshot: ({ items }) => this.take(items, true),
-        item: (item) => this.take([item]),
-        state: (live, heard) => this.setState({ live, heard }),
+        snapshot: ({ items }) => { this.take(items, true); this.copy.take(items, true); },
+        item: (item) => { this.take([item]); this.copy.take([item]); },
+        state: (live, heard) => { this.setState({ live, heard }); this.copy.line(live, heard); },
       }),
       this.every(BEDS_MS, async () => this.setState({ beds: await ask("bridge", "GET", `${path}/beds`) })),
-      this.every(COPY_MS, () => this.copy(), 5000),
+      () => this.copy.end(),
     ];
-    ask("bridge", "GET", path).then((house) => this.setState({ house })).catch(() => {});
-    ask("dispatch", "GET", "facility-names")
-      .then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) }))
+    ask("bridge", "GET", path).then((house) => { this.setState({ house }); this.copy.name ??= house.name; })
       .catch(() => {});
+    ask("dispatch", "GET", "facility-names").then((list) => {
+      const names = Object.fromEntries(list.map((one) => [one.facility_id, one.name]));
+      this.setState({ names });
+      this.copy.name = names[this.facility] ?? this.copy.name;
+    }).catch(() => {});
     ask("bridge", "GET", `${path}/vitals`).then(({ patients }) => this.remember(patients)).catch(() => {});
     if (!isWall) this.readHandedOver();
     stayThere();
@@ -202,18 +206,15 @@ class Board extends Component {
     this.histories.forget(id);
   }
 
-  async copy() {
-    if (this.state.live !== "live") return;
-    await own("GET", "session"); // another window may have signed out
-    await keep("copies", "board", {
-      facility_id: this.facility,
-      name: this.state.names[this.facility] ?? this.state.house?.name ?? null,
-      at: now(),
-      items: order(this.items.values())
-    });
-  }
+  // Without a line another page would stay empty: what is shown here is all there is.
+  stay = (event) => {
+    if (this.state.live !== "cut" || !event.target.closest?.("a[href^='/hospital/patient/']")) return;
+    event.preventDefault();
+    notify(say("cut_stays"), "wrong");
+  };
 
   act(act, item) {
+    if (act.name === "transfer" && this.state.live === "cut") { notify(say("cut_stays"), "wrong"); return null; }
     if (act.name === "transfer") { location.assign(`/hospital/patient/${item.encounter_id}#handover`); return null; }
     if (DIALOGS[act.name]) { this.setState({ dialog: { act, id: item.encounter_id } }); return null; }
     return this.now(act, item);
@@ -278,7 +279,7 @@ class Board extends Component {
       <${AskForSound} sounder=${this.sounder} isOn=${isOn} isFirst=${isWall} />
       ${live === "cut" && html`<p class="cut-off" role="alert">
         ${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a></p>`}
-      <main class=${`board ${isLoud ? "has-loud" : ""} ${live === "cut" ? "is-cut" : ""}`}>
+      <main class=${`board ${isLoud ? "has-loud" : ""} ${live === "cut" ? "is-cut" : ""}`} onClickCapture=${this.stay}>
         <${Panel} of="centre" chosen=${centre}><section class="cards" aria-label=${say("patients")}>
           ${shown.map((item, place) => html`<${Card} key=${item.encounter_id} isFirst=${place < AT_FIRST} item=${item}
             history=${this.histories.of.get(item.encounter_id)} board=${this.shown}

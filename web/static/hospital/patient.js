@@ -26,6 +26,7 @@ import { toAcknowledge } from "./patients.js";
 import { Vitals } from "./plots.js";
 import { examined, given } from "./sentences.js";
 import { Draft } from "./draft.js";
+import { Copy } from "./keeping.js";
 
 use({ zh: { ...zh, ...zhPatient }, en: { ...en, ...enPatient } });
 
@@ -42,6 +43,7 @@ class Patient extends Component {
     this.kept = new Draft(id);
     this.lost = new Map();
     this.watch = new Watch(id);
+    this.copy = new Copy(this.facility);
     this.state = {
       live: "connecting", heard: null, item: null, entries: null, house: null, names: {}, wards: null, dialog: null,
       gone: null, away: {}, draft: this.kept.value, against: {}, for: this.kept.value.gave != null, busy: null,
@@ -53,20 +55,28 @@ class Patient extends Component {
     this.ends = [
       onLanguage(() => this.setState({})),
       follow(`facilities/${this.facility}/feed`, {
-        snapshot: ({ items }) => { this.watch.take(items, true); this.snapshot(items); },
-        item: (item) => { this.watch.take([item]); if (item.encounter_id === id) this.take(item); },
-        state: (live, heard) => this.setState({ live, heard }),
+        snapshot: ({ items }) => { this.watch.take(items, true); this.copy.take(items, true); this.snapshot(items); },
+        item: (item) => {
+          this.watch.take([item]);
+          this.copy.take([item]);
+          if (item.encounter_id === id) this.take(item);
+        },
+        state: (live, heard) => { this.setState({ live, heard }); this.copy.line(live, heard); },
       }),
     ];
     const timer = setInterval(() => this.setState({ span: this.span() }), TICK_MS);
-    this.ends.push(() => clearInterval(timer), () => this.watch.end());
+    this.ends.push(() => clearInterval(timer), () => this.watch.end(), () => this.copy.end());
     this.read();
     this.readVitals();
     ask("bridge", "GET", `facilities/${this.facility}`)
       .then((house) => this.setState({ house }))
       .catch(() => this.absent("house"));
     ask("dispatch", "GET", "facility-names")
-      .then((list) => this.setState({ names: Object.fromEntries(list.map((one) => [one.facility_id, one.name])) }))
+      .then((list) => {
+        const names = Object.fromEntries(list.map((one) => [one.facility_id, one.name]));
+        this.setState({ names });
+        this.copy.name = names[this.facility] ?? null;
+      })
       .catch(() => {});
     stayThere();
   }

@@ -25,6 +25,7 @@ export default {
   tap_for_sound: "Tap once for sound",
   stay_silent: "Stay silent",
   cut_off: "Connection lost: what is shown is from before; trying again.",
+  cut_stays: "Connection lost: another page would be empty, what is here is all there is. Try again when it is back",
   never_heard_long: "No connection: nothing has come yet; trying again.",
   wall: "Wall mode",
   nobody: "Nobody is on the way",

@@ -25,6 +25,7 @@ export default {
   tap_for_sound: "点按一次，开启声音",
   stay_silent: "保持静音",
   cut_off: "连接中断：所示为中断前的数据，正在重连。",
+  cut_stays: "连接中断：其他页面打不开，此处所示即全部；恢复后再试",
   never_heard_long: "连接不上：尚未收到任何数据，正在重试。",
   wall: "大屏模式",
   nobody: "此刻没有患者前来",

@@ -1,0 +1,56 @@
+"""Every alert fires, is silent, and says what it does without data: by Prometheus itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RULES = ROOT / "deploy" / "prometheus" / "rules"
+TESTS = sorted(RULES.glob("*_test.yml"))
+
+
+def run(*words: str | Path) -> str:
+    """What a program says that ends well."""
+    done = subprocess.run(words, cwd=RULES, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.needs_program("promtool")
+@pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
+def test_every_rule_does_what_its_tests_say(file: Path) -> None:
+    assert "SUCCESS" in run("promtool", "test", "rules", file)
+
+
+@pytest.mark.needs_program("promtool")
+def test_the_configuration_of_prometheus_is_sound() -> None:
+    assert "SUCCESS" in run("promtool", "check", "config", RULES.parent / "prometheus.yml")
+
+
+@pytest.mark.needs_program("amtool")
+def test_the_configuration_of_alertmanager_is_sound() -> None:
+    file = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+    assert "SUCCESS" in run("amtool", "check-config", file)
+
+
+@pytest.mark.needs_program("amtool")
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        ({"severity": "page", "audience": "operations"}, "operations"),
+        ({"severity": "ticket", "audience": "operations"}, "tickets"),
+        ({"severity": "page", "audience": "dispatch"}, "dispatch"),
+        ({"severity": "ticket", "audience": "dispatch"}, "dispatch"),
+        ({"severity": "page", "audience": "facility"}, "facility"),
+        ({"severity": "ticket", "audience": "facility"}, "facility"),
+        ({"severity": "none", "audience": "watch"}, "watch"),
+    ],
+)
+def test_clinical_alarms_go_to_clinical_people(labels: dict[str, str], receiver: str) -> None:
+    file = ROOT / "deploy" / "alertmanager" / "alertmanager.yml"
+    words = [f"{name}={value}" for name, value in labels.items()]
+    told = run("amtool", "config", "routes", "test", f"--config.file={file}", *words)
+    assert told.strip() == receiver
