@@ -222,6 +222,20 @@ async def test_a_team_is_activated_a_way_confirmed_a_bed_kept_and_the_arrival_to
         await expect(shown.get_by_role("button", name="交接签名")).to_be_visible()
 
 
+async def test_who_was_never_reported_aboard_does_not_arrive_without_a_word(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site, boards=False)
+        shown, dialog = card(page, one), page.get_by_role("dialog")
+        await shown.get_by_role("button", name="已到达").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("没有人报告此患者已上车")
+        await picture(page, "board-arrives-not-aboard-zh-1280", whole=False)
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await expect(shown).to_contain_text("已到")
+
+
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_the_board_is_drawn_in_both_languages_at_each_width(

@@ -214,10 +214,14 @@ export function RedirectBack({ item, act, ...more }) {
     <p>${say("redirect_back_means", { at: timeOf(at) })}</p></${Sending}>`;
 }
 
+// Who was never reported aboard may be somebody else: then nothing is chosen beforehand either.
 export function Arrive({ item, act, ...more }) {
-  const [place, setPlace] = useState(item.handoff.direct_to?.direct_to ?? null);
+  const [isAboard] = useState(Boolean(item.record.admission));
+  const [place, setPlace] = useState((isAboard && item.handoff.direct_to?.direct_to) || null);
   return html`<${Sending} ...${more} item=${item} title=${act.text} path="arrival"
       body=${() => (place ? { place } : {})}>
+    ${!isAboard && html`<div class="another" role="alert"><b>✕ ${say("not_boarded")}</b>
+      <p>${say("arrive_not_aboard")}</p></div>`}
     <p class="aside">${say("arrive_where")}</p>
     <${Choice} name=${say("where_to")} value=${place} onPick=${(p) => setPlace(p === place ? null : p)}
       options=${WAYS.map((w) => [w, code("places", w)])} />

@@ -214,6 +214,7 @@ export default {
   "redirect.other": "Other",
   other_hospital: "Which hospital",
   note: "Note (no names)",
+  arrive_not_aboard: "Nobody has reported this patient aboard. See who is in front of you before you confirm.",
   arrive_where: "Where were they really brought? May be left out.",
   death_means: "Declares the death on the way: the admission ends, its number and times stay.",
   something_lacks: "Choose first",

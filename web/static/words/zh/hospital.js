@@ -214,6 +214,7 @@ export default {
   "redirect.other": "其他",
   other_hospital: "建议的医院",
   note: "备注（不写姓名）",
+  arrive_not_aboard: "没有人报告此患者已上车。请看清面前的人是谁，再确认到达。",
   arrive_where: "患者实际送到哪里？可不选。",
   death_means: "宣布途中死亡：入院记录随之结束，编号与时间保留。",
   something_lacks: "请选择",
