@@ -232,6 +232,11 @@ async def test_who_was_never_reported_aboard_does_not_arrive_without_a_word(
         await shown.get_by_role("button", name="已到达").click()
         await expect(dialog.get_by_role("alert")).to_contain_text("没有人报告此患者已上车")
         await picture(page, "board-arrives-not-aboard-zh-1280", whole=False)
+        await dialog.get_by_role("button", name="返回").click()
+        await page.get_by_role("tab", name="卒中").click()
+        await expect(page.locator(".nobody")).to_contain_text("其他中心有")
+        await page.get_by_role("tab", name="全部").click()
+        await shown.get_by_role("button", name="已到达").click()
         await dialog.get_by_role("button", name="确认", exact=True).click()
         await expect(shown).to_contain_text("已到")
 

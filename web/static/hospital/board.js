@@ -285,7 +285,8 @@ class Board extends Component {
             history=${this.histories.of.get(item.encounter_id)} board=${this.shown}
             beside=${withThem(item.encounter_id)} language=${say("other_language")} />`)}
           ${shown.length === 0 && html`<p class="nobody">
-            ${isKnown ? say("nobody") : say(live === "cut" ? "never_heard" : "loading")}</p>`}
+            ${isKnown ? all.length ? say("nobody_here", { n: all.length }) : say("nobody")
+              : say(live === "cut" ? "never_heard" : "loading")}</p>`}
         </section></${Panel}>
         <aside><${Beds} beds=${beds} /><${Recent} recent=${recent} />
           <section class="quiet-links">

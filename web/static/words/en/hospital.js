@@ -28,6 +28,7 @@ export default {
   cut_stays: "Connection lost: another page would be empty, what is here is all there is. Try again when it is back",
   never_heard_long: "No connection: nothing has come yet; trying again.",
   wall: "Wall mode",
+  nobody_here: "Nobody of this centre now; {n} of others",
   nobody: "Nobody is on the way",
   recent: "Recent",
   recent_none: "Nothing yet",

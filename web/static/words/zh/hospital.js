@@ -28,6 +28,7 @@ export default {
   cut_stays: "连接中断：其他页面打不开，此处所示即全部；恢复后再试",
   never_heard_long: "连接不上：尚未收到任何数据，正在重试。",
   wall: "大屏模式",
+  nobody_here: "本中心此刻没有患者；其他中心有 {n} 人",
   nobody: "此刻没有患者前来",
   recent: "最近",
   recent_none: "尚无",
