@@ -169,9 +169,23 @@ def _destination(stage: Stage, record: Record) -> None:
 def _acknowledged(stage: Stage, record: Record) -> None:
     event, at = _read(record)
     encounter = stage.encounter(record.key, record.read)
+    encounter.seen_at = max(encounter.seen_at, at)
     if "acknowledged" not in encounter.stamps:
         encounter.stamps["acknowledged"] = at
         encounter.acknowledged_by = event["staff_id"]
+
+
+def _seen(stage: Stage, record: Record) -> None:
+    _, at = _read(record)
+    encounter = stage.encounter(record.key, record.read)
+    encounter.seen_at = max(encounter.seen_at, at)
+
+
+def _escalated(stage: Stage, record: Record) -> None:
+    event, at = _read(record)
+    if event.get("owed", "acknowledged") == "acknowledged":
+        encounter = stage.encounter(record.key, record.read)
+        encounter.late_at = max(encounter.late_at, at)
 
 
 def _notified(stage: Stage, record: Record) -> None:
@@ -271,6 +285,10 @@ FOLDS: Mapping[str, Callable[[Stage, Record], None]] = {
     "AdmissionOpened": _admitted,
     "DestinationSelected": _destination,
     "Acknowledged": _acknowledged,
+    "Accepted": _seen,
+    "CentreActivated": _seen,
+    "DirectToConfirmed": _seen,
+    "Escalated": _escalated,
     "PreArrivalNotified": _notified,
     "PreArrivalWithdrawn": _withdrawn,
     "TriageDecided": _decided,

@@ -48,6 +48,8 @@ def _is_recent(at: float | None, now: float) -> bool:
 def _portrait(stage: Stage, encounter: Encounter) -> dict[str, Any]:
     incident = stage.incidents.get(encounter.incident or "")
     stamps = dict(encounter.stamps)
+    if encounter.is_asked_again:
+        del stamps["acknowledged"]
     if incident:
         known = {"accepted": incident.accepted, **incident.stamps}
         stamps |= {k: at for k in ("accepted", "notified", "departed") if (at := known.get(k))}

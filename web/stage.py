@@ -54,6 +54,9 @@ class Encounter(Kept):
     admission_number: str | None = None
     admission_seen: float | None = None
     acknowledged_by: str | None = None
+    #: When a human there last acted on the record, and when it was last late that nobody had.
+    seen_at: float = 0.0
+    late_at: float = 0.0
     level: str = "not_yet"
     trend: str = "same"
     reasons: tuple[dict[str, Any], ...] = ()
@@ -71,6 +74,14 @@ class Encounter(Kept):
         if self.admission_seen is None or self.boarding_known is None:
             return None
         return max(0.0, self.admission_seen - self.boarding_known)
+
+    @property
+    def is_asked_again(self) -> bool:
+        """Whether who has acknowledged has to look once more: the level rose since, or it is late.
+        The patient's arrival asks nobody any more."""
+        if "acknowledged" not in self.stamps or "arrived" in self.stamps:
+            return False
+        return self.seen_at < max(self.rose[1] if self.rose else 0.0, self.late_at)
 
     @property
     def over(self) -> float | None:

@@ -197,6 +197,7 @@ def _card(look: Look, encounter: Encounter) -> dict[str, Any] | None:
         "admitted_seen": encounter.admission_seen,
         "after_ms": encounter.admitted_after_ms,
         "acknowledged_by": encounter.acknowledged_by,
+        "again": encounter.is_asked_again,
     }
 
 

@@ -20,6 +20,10 @@ _ROLES = {
     Role.OPS: Bilingual(zh="运维", en="Operations"),
     Role.ADMIN: Bilingual(zh="管理", en="Administration"),
 }
+_NO_DEVICE = Bilingual(
+    zh="非医疗器械认证产品：仅供参考，不得据此作出临床决定。",
+    en="Not a certified medical device: for information, and no ground for a clinical decision.",
+)
 _SIMULATED = "A simulated run: no real patients, and no passwords."
 _STYLE = """:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem}
@@ -76,5 +80,6 @@ def _page(title: Bilingual, inner: str) -> str:
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>{escape(title.zh)} · Green Channel</title><style>{_STYLE}</style></head>"
-        f"<body><main><h1>{escape(title.zh)} {_en(title.en)}</h1>{inner}</main></body></html>"
+        f"<body><main><h1>{escape(title.zh)} {_en(title.en)}</h1>{inner}"
+        f"<footer><p>{_NO_DEVICE.zh} {_en(_NO_DEVICE.en)}</p></footer></main></body></html>"
     )

@@ -66,7 +66,9 @@ def assess(facts: Facts, protocol: Protocol | None, edition: Edition) -> Assessm
     if protocol.modifiers:
         level = max((firing.level for firing in found), key=_urgency, default=nothing)
         found += _modified(facts, protocol, edition, level)
-    found.sort(key=lambda firing: -firing.level.urgency)
+    arrest = edition.centres.arrest
+    first = {arrest.begins, *arrest.shown_by} if arrest.runs(facts.picture) else set()
+    found.sort(key=lambda firing: (-firing.level.urgency, firing.rule.split(".")[0] not in first))
     return Assessment(found[0].level if found else nothing, tuple(found), missing)
 
 

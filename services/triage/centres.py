@@ -12,6 +12,7 @@ from schemas.encounter import Complaint
 from schemas.triage import Activation, Centre, DirectTo
 from services.triage.band import Rule
 from services.triage.condition import Condition
+from services.triage.picture import Picture
 from services.triage.terms import ItemName, Said, SignName, Sourced
 
 LOUDNESS = {Activation.NOTICE: 1, Activation.ALERT: 2, Activation.ACTIVATE: 3}
@@ -55,12 +56,31 @@ class Injury(Rule):
     any_sign: tuple[SignName, ...]
 
 
+class Arrest(Sourced):
+    """What says that an arrest runs, and the only place to which a way is proposed meanwhile."""
+
+    begins: SignName
+    #: Said later, or at the same moment, it ends the arrest.
+    ends: SignName
+    way: DirectTo
+    #: What tells of it by its own value stands where it stands; before all else stands the arrest.
+    shown_by: tuple[ItemName, ...]
+
+    def runs(self, picture: Picture) -> bool:
+        """Whether the arrest is the last word."""
+        began, ended = picture.word(self.begins), picture.word(self.ends)
+        if began is None or not began.present:
+            return False
+        return ended is None or not ended.present or ended.at < began.at
+
+
 class Centres(Rule):
     """All centres' rules, one version."""
 
     version: str
     effective_from: AwareDatetime
     injury: Injury
+    arrest: Arrest
     centres: Mapping[Centre, CentreProtocol]
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ values say now. Nothing here knows a number of medicine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -166,7 +166,17 @@ def _concerned(
     among = frozenset(concern.centre for concern in loudest)
     questions = tuple(asked.questions(view.scope, among))
     items = {centre: tuple(q.item for q in questions if q.centre is centre) for centre in among}
-    return tuple(concern.but(missing=items[concern.centre]) for concern in loudest), questions
+    told = (concern.but(missing=items[concern.centre]) for concern in loudest)
+    return tuple(_not_past_resus(told, view)), questions
+
+
+def _not_past_resus(concerns: Iterable[CentreConcern], view: View) -> Iterator[CentreConcern]:
+    """While an arrest runs, no other way is proposed than the one that it has."""
+    arrest = view.edition.centres.arrest
+    runs = arrest.runs(view.facts.picture)
+    for concern in concerns:
+        is_past = runs and concern.direct_to not in (None, arrest.way)
+        yield concern.but(direct_to=None) if is_past else concern
 
 
 def _trend(course: Course, current: TriageLevel) -> str:

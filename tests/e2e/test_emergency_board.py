@@ -96,6 +96,35 @@ async def test_a_patient_comes_up_is_acknowledged_and_another_hospital_never_see
         await expect(page.locator("aside")).to_contain_text("已改送或取消")
 
 
+async def test_a_pressure_of_two_measurements_is_shown_as_no_pair(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site, critical=True)
+        await expect(card(page, one)).to_contain_text("62/38")
+        await one.reading({"systolic_bp": 95})
+        await expect(card(page, one)).to_contain_text("95/–")
+        await expect(card(page, one)).not_to_contain_text("/38")
+        await page.goto(f"{site.url}/hospital/patient/{one.encounter}")
+        await expect(page.locator(".banner")).to_contain_text("95/–")
+
+
+async def test_a_card_says_who_has_signed_and_that_the_wristband_was_anothers(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site)
+        await one.act("acknowledgement")
+        await one.act("arrival", place="resus")
+        await one.given(wristband="GC-ANOTHER", wristband_reason="腕带被血迹浸湿")
+        await expect(card(page, one)).to_contain_text(
+            re.compile(r"车组已签名 \d\d:\d\d · 待医生签名")
+        )
+        await expect(card(page, one)).to_contain_text("腕带不符，仍然签名：腕带被血迹浸湿")
+
+
 async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_is_told(
     site: Site, chrome: Browser
 ) -> None:

@@ -283,6 +283,23 @@ async def test_a_browser_draws_a_patient_and_asks_nobody_else(
 
 
 @pytest.mark.needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_the_page_says_what_it_is_not_and_of_each_value_its_unit_and_age(
+    page: Page, browser: Browser, language: str, width: int
+) -> None:
+    _tell(page, before="CareTransferred")
+    seen = await _Seen.open(browser, f"{page.url}/?lang={language}")
+    await seen.page.set_viewport_size({"width": width, "height": 900})
+    words = {"zh": "非医疗器械认证产品", "en": "Not a certified medical device"}[language]
+    await expect(seen.page.get_by_text(words)).to_be_visible()
+    for unit in ("mmHg", "%"):
+        await expect(seen.page.locator(".vital span", has_text=f"{unit} · ")).to_be_visible()
+    assert await seen.page.evaluate("document.documentElement.scrollWidth") == width
+    assert seen.wrong == []
+
+
+@pytest.mark.needs_chromium
 @pytest.mark.parametrize("width", [360, 1280])
 async def test_the_reference_of_the_interfaces_fits_and_asks_nobody(
     browser: Browser, width: int

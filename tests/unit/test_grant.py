@@ -93,6 +93,8 @@ def test_the_page_has_a_button_for_each_and_says_nothing_it_was_given_as_markup(
     assert html.count("<h2>") == len({person.role for person in PEOPLE})
     assert "<script" not in html
     assert not re.search(r"src=|href=|url\(", html)
+    for words in ("非医疗器械认证产品", "Not a certified medical device"):
+        assert words in html
 
 
 # -- what is asked for -----------------------------------------------------------------------------

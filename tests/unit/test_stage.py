@@ -225,6 +225,31 @@ def test_acknowledgement_and_transfer_close_the_card(teller: Teller) -> None:
     assert gone["calls"]["shown"] == []
 
 
+def test_who_has_acknowledged_is_asked_again_where_the_level_rose_since(teller: Teller) -> None:
+    def again(second: float) -> bool:
+        seen = teller.see(second)
+        is_asked = bool(seen["queue"]["cards"][0]["again"])
+        assert ("acknowledged" in seen["featured"]["stamps"]) is not is_asked
+        return is_asked
+
+    teller.bring_to_queue()
+    hand: dict[str, Any] = {"facility_id": "F-001", "staff_id": "nurse-li"}
+    assert not teller.see(70)["queue"]["cards"][0]["again"]  # it never was: that is another word
+    teller.tell(handoff.Acknowledged, 80, **hand)
+    assert not again(81)
+    teller.decide(triage.TriageLevel.CRITICAL, "心搏骤停", 90)
+    assert again(91)
+    teller.tell(handoff.Acknowledged, 95, **hand)
+    assert not again(96)
+    late: dict[str, Any] = {"facility_id": "F-001", "step": 1, "due_at": when(99)}
+    teller.tell(handoff.Escalated, 99, **late, owed=handoff.Owed.DEPARTMENT_ANSWERED)
+    assert not again(100)
+    teller.tell(handoff.Escalated, 100, **late)
+    assert again(101)
+    teller.tell(handoff.PatientArrived, 110, **hand)
+    assert not again(111)
+
+
 def test_what_ended_is_forgotten_after_a_minute_and_does_not_come_back(teller: Teller) -> None:
     teller.bring_to_queue()
     teller.tell(encounter.EncounterEnded, 100, outcome=encounter.Outcome.TRANSPORTED)

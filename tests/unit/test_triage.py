@@ -771,3 +771,36 @@ def test_when_triage_of_a_patient_stops_the_last_level_stands(known: bool) -> No
         "worst": TriageLevel.CRITICAL if known else TriageLevel.NOT_YET,
     }
     assert said.event_id == derived_id("paused", "E-1", "e-1")
+
+
+def _way(decision: TriageDecided, centre: str) -> object:
+    return next(c.direct_to for c in decision.centres if c.centre == centre)
+
+
+def test_while_an_arrest_runs_no_way_past_the_resuscitation_room_is_proposed() -> None:
+    def said(second: int, name: str, present: bool) -> Arrival:
+        event = made(FindingRecorded, second, second, finding=name, present=present)
+        return Arrival(event, second)
+
+    face, arrest = said(0, "facial_droop", True), said(10, "cardiac_arrest", True)
+    told = tell([face, arrest]).decisions
+    assert [_way(each, "stroke") for each in told] == ["ct", None]
+    # What is found elsewhere while it runs changes nothing.
+    told = tell([face, arrest, said(20, "arm_drift", True)]).decisions
+    assert _way(told[-1], "stroke") is None
+    # It is over when somebody says so, or that circulation is restored; and may begin anew.
+    told = tell([face, arrest, said(20, "cardiac_arrest", False)]).decisions
+    assert _way(told[-1], "stroke") == "ct"
+    back, again = said(20, "rosc", True), said(30, "cardiac_arrest", True)
+    told = tell([face, arrest, back, again]).decisions
+    assert [_way(each, "stroke") for each in told[1:]] == [None, "ct", None]
+    assert _way(told[-1], "emergency") is None
+
+
+def test_an_arrest_that_runs_stands_before_a_saturation_of_zero() -> None:
+    values = Arrival(reading(0, 0, spo2=0), 0)
+    arrest = made(FindingRecorded, 1, 1, finding="cardiac_arrest", present=True)
+    last = tell([values, Arrival(arrest, 1)]).decisions[-1]
+    rules = [reason.rule for reason in last.reasons]
+    assert rules[0] == "cardiac_arrest"
+    assert rules[1].startswith("spo2.")

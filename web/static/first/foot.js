@@ -83,5 +83,6 @@ export function Foot({ score, services, pull, refused }) {
           refused=${refused === service.name} />`)}
       </ul>
     </section>
+    <p class="no-device">${say("no_device")}</p>
   </footer>`;
 }

@@ -53,8 +53,10 @@ function Vital({ name, shown, at, unit }) {
 function Vitals({ vitals, trace, level }) {
   const [rate, rateAt] = vitals.heart_rate || [];
   const [high, highAt] = vitals.systolic_bp || [];
-  const [low] = vitals.diastolic_bp || [];
-  const pressure = high == null ? null : low == null ? value(high) : `${value(high)}/${value(low)}`;
+  const [low, lowAt] = vitals.diastolic_bp || [];
+  // Two values under one age are of one measurement.
+  const isPair = typeof low === "number" && lowAt === highAt;
+  const pressure = typeof high === "number" ? `${value(high)}/${isPair ? value(low) : "–"}` : value(high);
   return html`<div class="vitals">
     <div class=${`rate ${rate == null ? "absent" : stale("heart_rate", rateAt) ? "stale" : ""}`}>
       <small>${say("heart_rate")}</small><b>${value(rate) ?? "–"}</b>

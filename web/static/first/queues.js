@@ -47,6 +47,7 @@ function where(card) {
 function Seen({ card }) {
   if (card.transferred) return html`<span class="seen done">✓✓<i>${say("handed_over")}</i></span>`;
   if (!card.acknowledged) return html`<span class="seen">${say("not_seen")}</span>`;
+  if (card.again) return html`<span class="seen again">${say("seen_again")}</span>`;
   return html`<span class="seen done"
       title=${`${say("seen_by", { who: card.acknowledged_by })} ${clock(card.acknowledged)}`}>
     ✓ ${minute(card.acknowledged)}<i>${say("step_acknowledged")}</i>

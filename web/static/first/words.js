@@ -11,6 +11,10 @@ const WORDS = {
     "患者是模拟的；Kafka、PostgreSQL 与服务是真的。",
     "Simulated patients, real Kafka and PostgreSQL.",
   ],
+  no_device: [
+    "非医疗器械认证产品：仅供参考，不得据此作出临床决定。",
+    "Not a certified medical device: for information, and no ground for a clinical decision.",
+  ],
   boards: ["看板", "Boards"],
   phone: ["车组手机", "Crew's phone"],
   other_language: ["English", "中文"],
@@ -150,6 +154,7 @@ const WORDS = {
   since_boarding: ["自上车", "after boarding"],
   seen_by: ["{who} 已确认", "seen by {who}"],
   not_seen: ["待医院确认", "not seen yet"],
+  seen_again: ["须再次确认", "to be seen again"],
   handed_over: ["已交接，双签", "Handed over"],
   told_version: ["第 {n} 版", "v{n}"],
   announce: ["{who} 已入院，{number}，上车后 {ms} 毫秒", "{who} admitted, {number}, {ms} milliseconds after boarding"],

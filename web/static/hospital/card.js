@@ -173,6 +173,19 @@ function lateness(owed, t) {
   return [say("owed_late", { span: running(t - ms(owed.due_at)) }), "late"];
 }
 
+// Who has signed the handover and who has not yet; and where the wristband was another's, why all the same.
+function Signatures({ handoff }) {
+  if (!handoff.signatures.length) return null;
+  const side = (name) => {
+    const signed = handoff.signatures.find((one) => one.side === name);
+    return signed ? say(`card_signed.${name}`, { at: timeOf(signed.occurred_at) }) : say(`card_unsigned.${name}`);
+  };
+  const overridden = handoff.signatures.filter((one) => one.wristband_reason);
+  return html`<p class="signatures">${side("gave")} · ${side("received")}</p>
+    ${overridden.map((one) => html`<p key=${one.side} class="owed wristband">
+      ${say("card_wristband")}${one.wristband_reason}</p>`)}`;
+}
+
 export function State({ item }) {
   const owed = toAcknowledge(item);
   const late = unanswered(item);
@@ -190,6 +203,7 @@ export function State({ item }) {
         ${item.handoff.accepted_at
           ? ` · ${say("accepted_at", { at: timeOf(item.handoff.accepted_at) })}`
           : ""}</p>`}
+    <${Signatures} handoff=${item.handoff} />
     ${late.length > 0 && html`<p class="owed">${say("teams_silent", { n: late.length })}</p>`}
     ${item.handoff.redirect && html`<p class="redirect">
       ${say("redirect_asked", { at: timeOf(item.handoff.redirect.occurred_at) })}</p>`}
@@ -273,7 +287,7 @@ function Line({ item, board }) {
   const acts = actsOf(item);
   return html`
     <${Level} item=${item} size=${30} />
-    <div class="body"><${Person} item=${item} /></div>
+    <div class="body"><${Person} item=${item} /><${Signatures} handoff=${item.handoff} /></div>
     <p class="since">
       <b>${say("here")}</b> ${timeOf(item.handoff.arrived_at)} · <${Age} at=${item.handoff.arrived_at} /></p>
     <${Others} acts=${acts} go=${(act) => board.act(act, item)} />`;

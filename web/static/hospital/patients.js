@@ -228,10 +228,12 @@ export function tiles(record) {
   const pressure = () => {
     const [high, low] = [one("systolic_bp"), one("diastolic_bp")];
     if (high.state !== "measured") return { ...high, name: "blood_pressure" };
+    // Two values under one age are of one measurement.
+    const isPair = low.state === "measured" && ms(low.at) === ms(high.at);
     return {
       ...high,
       name: "blood_pressure",
-      value: `${Math.round(high.value)}/${low.state === "measured" ? Math.round(low.value) : "–"}`
+      value: `${Math.round(high.value)}/${isPair ? Math.round(low.value) : "–"}`
     };
   };
   const mind = () => {
@@ -277,7 +279,11 @@ export const isMissing = (record, name) => record.missing
 // more, then what the values say now. {now, earlier, taken}; of `now` some are `gone`.
 export function reasonsOf(record) {
   const rank = (reason) => URGENCY[reason.level] ?? 0;
-  const said = [...record.reasons].sort((a, b) => rank(b) - rank(a));
+  // An arrest that runs stands before the values that show it: a card has room for a few.
+  const at = (rule) => ms(record.reasons.find((one) => one.rule === rule)?.at) ?? -Infinity;
+  const runs = at("cardiac_arrest") > at("rosc");
+  const isFirst = (reason) => Number(runs && reason.rule === "cardiac_arrest");
+  const said = [...record.reasons].sort((a, b) => rank(b) - rank(a) || isFirst(b) - isFirst(a));
   const earlier = record.earlier ?? [];
   const sets = (reason) => reason.level === record.worst && !said.some((one) => one.level === record.worst);
   return {
