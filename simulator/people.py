@@ -102,10 +102,13 @@ class People:
             raise error
 
     async def stamp(self, tale: Tale, van: Van, status: str) -> None:
-        """A status of the unit that belongs to no patient, and that no one is judged by."""
+        """A status of the unit that belongs to no patient, and that no one is judged by. It is one
+        of its own mission: where a human has sent the unit again meanwhile, it ends nothing."""
         body = {"status": status, "occurred_at": moment(time.time())}
         key = f"{tale.patient('').handle}.{van.role}.{status}"
-        path = f"/v1/units/{van.vehicle.unit_id}/stamps"
+        leg = tale.legs.get(van.role)
+        whose = f"legs/{leg}" if leg else f"units/{van.vehicle.unit_id}"
+        path = f"/v1/{whose}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
     async def enrol(self, known: City, vehicles: Sequence[Vehicle], epoch: str) -> None:
