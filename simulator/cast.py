@@ -64,7 +64,7 @@ class Cast:
             vans = {unit: await self._free.get() for unit in told.units}
         first = vans[told.units[0]]
         mission = city.load().mission(rng, first.vehicle.station, told)
-        tale = Tale(told, city.load(), mission, Pace(time.time()), vans)
+        tale = Tale(told, city.load(), mission, Pace(time.time()), vans, spare=self.spare)
         for unit, van in vans.items():
             van.tale, van.role = tale, unit
         for name in told.patients:
@@ -99,6 +99,15 @@ class Cast:
             if any(centre in person.centres for person in told.patients.values())
             and any(step.act == "destination" for step in told.steps)
         ]
+
+    def spare(self, van: Van) -> Van | None:
+        """The next that is free in place of one that is not, which stands at the end; None where
+        there is none. Nobody asks while no human sends a unit of the city."""
+        if self._free.empty():
+            return None
+        other, van.tale = self._free.get_nowait(), None
+        self._free.put_nowait(van)
+        return other
 
     def release(self, tale: Tale) -> None:
         """The ambulances are free again."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from simulator.department import Department
 from simulator.pace import Pace
-from simulator.people import People
+from simulator.people import People, Taken
 from simulator.realism import HELD_UP_S
 from simulator.sender import Sender
 from simulator.story import Held, Hold, Step
@@ -25,6 +25,8 @@ LEADS_ON_S = 2.0
 APART_S = 0.2
 #: Nobody gives samples back before the last of them can have come.
 COME_S = HELD_UP_S[1] + 1.0
+#: A dispatcher whose unit was taken sends another after so long.
+ANOTHER_S = 1.0
 #: Stamps that may be missing.
 FORGETTABLE = frozenset({"departed", "on_scene", "left_scene", "at_destination"})
 #: With these acts the monitor comes off for good.
@@ -80,7 +82,7 @@ class Crew:
     async def _tell(self, tale: Tale, step: Step) -> None:
         if step.by == "department":
             await self._until_seen(tale, step)
-        await self._people.act(tale, step)
+        await self._act(tale, step)
         if step.act == "attach":
             tale.attach(step)
             for monitor in tale.speaking():
@@ -134,11 +136,20 @@ class Crew:
             await asyncio.sleep(LEADS_OFF_S)
         if step.act == "reattribution":
             await self._until_come(tale, step)
-        await self._people.act(tale, step, due if zone is not None else None)
+        await self._act(tale, step, due if zone is not None else None)
         if step.act == "attach":
             await asyncio.sleep(LEADS_ON_S if is_moved else 0.0)
             tale.attach(step)
             self._speak(tale)
+
+    async def _act(self, tale: Tale, step: Step, done: float | None = None) -> None:
+        """Do it; where a human has sent the unit elsewhere, with the next one that is free."""
+        while True:
+            try:
+                return await self._people.act(tale, step, done)
+            except Taken:
+                tale.relieve(step.unit)
+                await self._wait_until(time.time() + ANOTHER_S)
 
     def _speak(self, tale: Tale) -> None:
         for monitor in tale.speaking():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +33,14 @@ BEDS = frozenset({"bed", "bed_released"})
 #: Acts that open a patient: whom they are about stands in the answer.
 OPENS = frozenset({"call", "found", "walk_in"})
 
+#: Why dispatch sends another unit, or none yet: somebody else has taken this one, or it is kept.
+TAKEN = re.compile(r'"title":\s*"(Not free|Reserve)"')
+
 ACTS = Counter("greenchannel_simulator_acts_total", "Acts by outcome", ["act", "outcome"])
+
+
+class Taken(Exception):
+    """The unit is not free any more: a human at a board has sent it elsewhere."""
 
 
 class People:
@@ -51,7 +59,7 @@ class People:
     async def act(self, tale: Tale, step: Step, done: float | None = None) -> None:
         """Do it, for as long as it takes; in a story told from its midst, as done when it was due,
         and only entered now, as are acts with a ``done`` of their own. Raises ``Refused`` when the
-        service will not have it."""
+        service will not have it, ``Taken`` when another unit has to go."""
         if step.act == "examination":  # drawn once, and not where all others would wait
             await asyncio.to_thread(picture_of, tale, step)
         t = time.time()
@@ -61,7 +69,8 @@ class People:
         first = free_since + step.at / 1000
         when = max(tale.pace.due(step.at), first) if is_told else done or t
         patient = tale.patient(_subject(step))
-        key = f"{patient.handle}.{step.name}"
+        tries = tale.tries.get(step.name, 0)
+        key = f"{patient.handle}.{step.name}" + (f"-{tries + 1}" if tries else "")
         tale.done[step.name], tale.ids[step.name] = when, key
         if step.act not in OPENS:  # who the patient is stands in the answer
             self._journal.write(_sent(key, tale, step, t, when))
@@ -70,25 +79,36 @@ class People:
                 await self._outside.act(self._handing_over(key, tale, step, when))
             answer = await self._outside.act(self._request(key, tale, step, when))
         except Refused as error:
-            is_due = step.act in BEDS and error.status == 409
-            refused = truth.Refused(t=time.time(), ids=[key], status=error.status, due=is_due)
-            self._journal.write(refused)
-            ACTS.labels(step.act, "refused").inc()
-            if is_due:
-                return
-            log.error("an act is refused: %s %s", step.act, error, extra={"action": "refused"})
-            raise
+            self._refused(tale, step, key, error)
+            return
         ACTS.labels(step.act, "done").inc()
         tale.taken.add(step.name)
         self._learn(tale, step, key, answer)
         if step.act not in OPENS:
             self._journal.write(truth.Acknowledged(t=time.time(), ids=[key]))
 
+    def _refused(self, tale: Tale, step: Step, key: str, error: Refused) -> None:
+        """Write that down. Raises ``Taken``, or it again, unless the no is an answer."""
+        is_taken = step.act == "assign" and error.status == 409 and TAKEN.search(str(error))
+        is_due = bool(is_taken) or (step.act in BEDS and error.status == 409)
+        refused = truth.Refused(t=time.time(), ids=[key], status=error.status, due=is_due)
+        self._journal.write(refused)
+        ACTS.labels(step.act, "refused").inc()
+        if is_taken:
+            tale.tries[step.name] = tale.tries.get(step.name, 0) + 1
+            raise Taken from error
+        if not is_due:
+            log.error("an act is refused: %s %s", step.act, error, extra={"action": "refused"})
+            raise error
+
     async def stamp(self, tale: Tale, van: Van, status: str) -> None:
-        """A status of the unit that belongs to no patient, and that no one is judged by."""
+        """A status of the unit that belongs to no patient, and that no one is judged by. It is one
+        of its own mission: where a human has sent the unit again meanwhile, it ends nothing."""
         body = {"status": status, "occurred_at": moment(time.time())}
         key = f"{tale.patient('').handle}.{van.role}.{status}"
-        path = f"/v1/units/{van.vehicle.unit_id}/stamps"
+        leg = tale.legs.get(van.role)
+        whose = f"legs/{leg}" if leg else f"units/{van.vehicle.unit_id}"
+        path = f"/v1/{whose}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
     async def enrol(self, known: City, vehicles: Sequence[Vehicle], epoch: str) -> None:

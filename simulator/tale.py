@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -299,6 +299,10 @@ class Tale:
     done: dict[Name, float] = field(default_factory=dict)
     ids: dict[Name, str] = field(default_factory=dict)
     taken: set[Name] = field(default_factory=set)
+    #: How often a step was refused because its unit was not free.
+    tries: dict[Name, int] = field(default_factory=dict)
+    #: Gives the next vehicle that is free for one that is not, or None.
+    spare: Callable[[Van], Van | None] = lambda van: None
     #: The first steps are sent at once, to begin in the midst of the story.
     is_forwarding: bool = False
     _ways: dict[tuple[Name, float], Path] = field(default_factory=dict)
@@ -311,6 +315,15 @@ class Tale:
     def van(self, name: Name) -> Van:
         """A vehicle by its name."""
         return self.vans.get(name) or next(iter(self.vans.values()))
+
+    def relieve(self, name: Name) -> None:
+        """Another vehicle goes, where one is free: somebody else has sent this one."""
+        role = self.van(name).role
+        other = self.spare(self.vans[role])
+        if other is not None:
+            other.tale, other.role = self, role
+            self.vans[role] = other
+            self._ways = {key: way for key, way in self._ways.items() if key[0] != role}
 
     def facility(self, name: Facility) -> Place:
         """A hospital or the clinic of this telling."""

@@ -26,13 +26,21 @@ from services.kit.postgres import Connection
 
 #: Which calls and units a board shows, and a tag that is another one when anything of them is. No
 #: two states have one version; a dispatch and an alarm have none, but a row that was written anew.
+#: With a call that goes on stand those that were merged into it, be it through another.
 _SHOWN = """
-    WITH calls AS (
+    WITH RECURSIVE going_on AS (
         SELECT id, version, state FROM incidents
          WHERE standing IN ('open', 'held', 'abandoned', 'nuisance')
          UNION ALL
+        SELECT i.id, i.version, i.state
+          FROM going_on g JOIN incidents i ON i.state ->> 'merged_into' = g.id
+         WHERE i.standing = 'merged' AND i.ended_at > now() - $2::interval),
+    calls AS (
+        SELECT * FROM going_on
+         UNION ALL
         SELECT id, version, state FROM incidents
-         WHERE standing IN ('closed', 'merged') AND ended_at > now() - $1::interval),
+         WHERE standing IN ('closed', 'merged') AND ended_at > now() - $1::interval
+           AND id NOT IN (SELECT id FROM going_on)),
     versions (of) AS (
         SELECT id || ' ' || version FROM calls
          UNION ALL
@@ -71,7 +79,7 @@ class Shown(NamedTuple):
 
 async def shown(connection: Connection) -> Shown:
     """What is on the board now."""
-    row = await connection.fetchrow(_SHOWN, overview.BOARD_KEEPS)
+    row = await connection.fetchrow(_SHOWN, overview.BOARD_KEEPS, overview.MERGED_KEEPS)
     return Shown(row["at"], row["tag"] or "", row["calls"], row["units"])
 
 

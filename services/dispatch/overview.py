@@ -33,6 +33,8 @@ from services.dispatch.unit import Unit
 
 #: So long a call that has ended stays on the board; and a dispatch on the phone of its crew.
 BOARD_KEEPS, PHONE_KEEPS = timedelta(minutes=10), timedelta(minutes=30)
+#: So long at most one that was merged stays there while the call as which it goes on is open.
+MERGED_KEEPS = timedelta(days=1)
 
 
 class Countdown(Value):
@@ -281,14 +283,26 @@ def mission(
     patients: Iterable[Encounter],
     others: Iterable[Unit],
 ) -> Mission:
-    """What a crew is shown. Of the call's ``patients`` those are left out whom another unit has."""
+    """What a crew is shown. Of the call's ``patients`` those are left out whom another unit has;
+    they come in the order of the call, so that a phone numbers them as a dispatcher does, and
+    before those of a call before it."""
+    place = {name: n for n, name in enumerate(call.encounter_ids)} if call else {}
     theirs = [each for each in patients if each.unit_id in (None, unit.unit_id)]
     return Mission(
         unit=crew_unit(unit),
         leg=leg,
         incident=call
         and MissionCall.made(**{n: getattr(call, n) for n in MissionCall.model_fields}),
-        patients=tuple(sorted(theirs, key=lambda each: (each.opened_at, each.encounter_id))),
+        patients=tuple(
+            sorted(
+                theirs,
+                key=lambda each: (
+                    place.get(each.encounter_id, len(place)),
+                    each.opened_at,
+                    each.encounter_id,
+                ),
+            )
+        ),
         other_units=tuple(
             OtherUnit(unit_id=each.unit_id, status=each.status)
             for each in sorted(others, key=lambda other: other.unit_id)

@@ -263,6 +263,7 @@ async def test_a_hospital_that_proposes_another_is_told_that_the_patient_goes_th
         # No board there has shown the patient, and it is to be telephoned: what it proposes stands.
         await expect(page.locator(".telephone")).to_contain_text("市第一人民医院")
         await expect(row(page, call)).to_contain_text("市第一人民医院 · 建议改送 市中医院")
+        await page.get_by_role("button", name="另选医院").click()
         await expect(page.locator("[data-facility='F-0'] .chosen")).to_have_text("✓ 已选")
         await pictures(page, "redirect")
         await page.locator("[data-facility='F-1'] button").click()
@@ -276,6 +277,61 @@ async def test_a_hospital_that_proposes_another_is_told_that_the_patient_goes_th
     assert (await room.read(f"encounters/{encounter}"))["destination"] == "F-1"
     await knows(second, "F-1", 200)
     await knows(first, "F-0", 404)
+
+
+async def test_of_several_patients_each_is_told_by_their_number_and_the_list_closes(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    crash = {"complaint": "trauma", "complaint_text": "车祸两人"}
+    call = await room.call("黄河路 2 号", patients=[crash, crash])
+    async with room.sits(chrome) as page:
+        await opened(page, call)
+        patients = page.locator(".patient")
+        for n, encounter in enumerate(call.encounters, 1):
+            one = page.locator(f"[data-encounter='{encounter}']")
+            await expect(one.locator("h4")).to_contain_text(f"{n} 号患者")
+            await expect(one.locator("h4")).to_contain_text("外伤：车祸两人")
+        second = patients.nth(1)
+        await second.get_by_role("button", name="选择医院").click()
+        await expect(second.locator(".aside")).to_have_text("2 号患者 · 推荐医院（由人选择）")
+        await second.locator("[data-facility='F-1'] button").click()
+        dialog = page.locator("dialog")
+        await expect(dialog.locator("h2")).to_have_text("2 号患者送往 市中医院")
+        await expect(dialog.locator(".confirms")).to_contain_text("2 号患者 · 性别未知 年龄未知")
+        await pictures(page, "choose-of-two", ("zh",))
+        await confirmed(dialog)
+        await expect(page.locator(".notice")).to_contain_text("2 号患者：送往 市中医院，已选定")
+        await expect(page.locator(".opened [data-facility]")).to_have_count(0)
+        await expect(row(page, call).locator(".answers")).to_contain_text("2 号患者: 市中医院")
+        await patients.first.get_by_role("button", name="结局").click()
+        await expect(dialog.locator(".aside")).to_contain_text("1 号患者")
+    first, second_one = [
+        (await room.read(f"encounters/{e}"))["destination"] for e in call.encounters
+    ]
+    assert (first, second_one) == (None, "F-1")
+
+
+async def test_a_list_of_units_keeps_its_order_until_somebody_asks_for_it_anew(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    call, other = await room.call("淮海路 5 号"), await room.call("汉源大道 8 号")
+    async with room.sits(chrome) as page:
+        rows = (await opened(page, call)).locator("[data-unit]")
+        await expect(rows).to_have_count(4)
+        units = [await each.get_attribute("data-unit") for each in await rows.all()]
+        assert units[0] is not None
+        await room.send(other, units[0])
+        # It stays under the pointer, and cannot be chosen any more.
+        first = rows.first.get_by_role("button")
+        await expect(first).to_be_disabled(timeout=15_000)
+        await expect(first).to_have_text("已不可选")
+        assert [await each.get_attribute("data-unit") for each in await rows.all()] == units
+        await pictures(page, "list-held", ("zh", "en"))
+        await page.locator(".opened .list-changed").click()
+        await expect(rows.first).to_have_attribute("data-unit", units[1] or "")
+        await expect(page.locator(".opened .list-changed")).to_have_count(0)
 
 
 def last(leg: Any) -> tuple[str, str]:

@@ -184,8 +184,18 @@ async def test_a_hospital_that_does_not_answer_is_telephoned_and_that_is_acknowl
         await expect(card).to_contain_text("市第一人民医院 未确认患者")
         await expect(row(page, call)).to_contain_text("未应答：请致电")
         await pictures(page, "telephone")
-        await card.locator(".primary").click()
-        await expect(card).to_have_count(0)
+        # A slip of the hand is undone, and nothing was entered.
+        done = card.locator(".primary")
+        await done.click()
+        await expect(done).to_be_disabled()
+        await expect(done).to_contain_text("s 后记为已打电话")
+        await card.get_by_role("button", name="撤销").click()
+        await expect(done).to_have_text("已打电话")
+        await expect(done).to_be_enabled()
+        mine = [each for each in await room.read("alarms") if each["incident_id"] == call.incident]
+        assert {each["acknowledged_at"] for each in mine} == {None}
+        await done.click()
+        await expect(card).to_have_count(0, timeout=15_000)
         await expect(page.locator(".seen-alarms")).to_contain_text("dispatcher-1")
         mine = [each for each in await room.read("alarms") if each["incident_id"] == call.incident]
         by = [each["acknowledged_by"] for each in mine if each["phone"] == PHONE]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from schemas.unit import UnitDirected
+from services.kit import postgres
 from services.kit.role import Role
+from services.kit.settings import Settings
 from tests.boards import Site, somebody
 from tests.dispatch_room import (
     LACKS,
@@ -52,9 +56,22 @@ async def test_two_calls_about_one_event_become_one(room: Room, chrome: Browser)
         await pressed(dialog)
         await expect(dialog.locator(".wrong")).to_have_text(LACKS)
         await choices.first.click()  # in the order in which they were entered
+        await expect(dialog).to_contain_text("患者与来电人原话都不转入所选呼叫")
+        await expect(dialog.locator(".against")).to_have_count(0)
         await expect(dialog.locator(".wrong")).to_have_count(0)
         await pictures(page, "merge", ("zh",))
         await confirmed(dialog)
+        # The board goes to the call that goes on, which says what the other one said.
+        merged = page.locator(f".opened [data-merged='{again.incident}']")
+        await expect(merged).to_contain_text(
+            "已并入此呼叫： 人民路口 · 外伤：从梯子上摔下 · 患者 1 人"
+        )
+        await expect(row(page, first)).to_have_class(re.compile("is-opened"))
+        await pictures(page, "merged-here", ("zh", "en"))
+        dialog = await asked(page, "拆分：是另一呼叫")
+        await expect(dialog).to_contain_text("此呼叫从「人民路 128 号」拆出")
+        await dialog.get_by_role("button", name="取消", exact=True).click()
+        await merged.get_by_role("button", name="打开").click()
         await expect(row(page, again).locator(".tag")).to_have_text("已合并")
         await expect(page.locator(".opened .merged span")).to_have_text("已并入「人民路 128 号」")
         await expect(page.locator(".patient .outcome")).to_have_text("已合并")
@@ -63,6 +80,66 @@ async def test_two_calls_about_one_event_become_one(room: Room, chrome: Browser)
     assert (shown["standing"], shown["merged_into"]) == ("merged", first.incident)
     assert [each["outcome"] for each in shown["patients"]] == ["merged"]
     assert {(await room.shown(each))["standing"] for each in (first, other)} == {"open"}
+
+
+async def test_what_was_merged_stays_with_the_call_that_goes_on(
+    room: Room, chrome: Browser
+) -> None:
+    first, again, third = [await room.call(f"人民路 {n} 号", patients=[FALL]) for n in (1, 2, 3)]
+    for one, into in ((again, first), (first, third)):
+        told = {"into": into.incident, "occurred_at": now()}
+        await room.desk.do("POST", f"/v1/incidents/{one.incident}/merge", told)
+    settings = Settings(postgres_dsn=room.site.platform.dsn("dispatch"))
+    async with await postgres.connect(settings, "dispatch", size=1) as pool:
+        await pool.execute("UPDATE incidents SET ended_at = ended_at - interval '1 hour'")
+    shown = [each["incident_id"] for each in (await room.read("overview"))["incidents"]]
+    assert sorted(shown) == sorted(each.incident for each in (first, again, third))
+    async with room.sits(chrome) as page:
+        await opened(page, third)
+        await expect(page.locator(".opened [data-merged]")).to_have_count(2)
+    closed = {"reason": "来电人取消", "occurred_at": now()}
+    await room.desk.do("POST", f"/v1/incidents/{third.incident}/dismissed", closed)
+    await room.desk.do("POST", f"/v1/incidents/{third.incident}/closed", {"occurred_at": now()})
+    shown = [each["incident_id"] for each in (await room.read("overview"))["incidents"]]
+    assert shown == [third.incident], "the others ended long ago"
+
+
+async def test_a_call_with_more_patients_than_the_other_says_so_before_it_is_merged(
+    room: Room, chrome: Browser
+) -> None:
+    first = await room.call("人民路 128 号", 20, patients=[FALL])
+    again = await room.call("人民路口", patients=[FALL, FALL])
+    async with room.sits(chrome) as page:
+        # What was said of both is said once, with the complaint that was chosen.
+        await expect(row(page, again).locator(".problem")).to_have_text("外伤：从梯子上摔下")
+        await opened(page, again)
+        dialog = await asked(page, "合并")
+        await dialog.locator(".choice button").click()
+        await expect(dialog.locator(".against")).to_contain_text("此呼叫患者 2 人，所选呼叫 1 人")
+    assert (await room.shown(first))["standing"] == "open"
+
+
+async def test_a_row_at_which_somebody_aims_stays_where_it_is(room: Room, chrome: Browser) -> None:
+    calls = [await room.call(f"人民路 {n} 号", n, patients=[FALL]) for n in (20, 10)]
+    async with room.sits(chrome) as page:
+        rows = page.locator("[data-call] .open")
+        await expect(rows).to_have_text([re.compile("人民路 20 号"), re.compile("人民路 10 号")])
+        box = await row(page, calls[0]).bounding_box()
+        assert box is not None
+        places = itertools.cycle((4, 8))
+
+        async def are_three() -> bool:
+            await page.mouse.move(box["x"] + next(places), box["y"] + 8)
+            return await rows.count() == 3
+
+        await are_three()
+        await room.call("解放路 1 号", 35, patients=[FALL])
+        await until(are_three)
+        await expect(rows.first).to_contain_text("人民路 20 号")
+        await expect(rows.last).to_contain_text("解放路 1 号")
+        await page.locator(".calls .list-changed").click()
+        await expect(rows.first).to_contain_text("解放路 1 号")
+        await expect(page.locator(".calls .list-changed")).to_have_count(0)
 
 
 async def test_a_call_whose_patient_a_crew_has_reached_is_not_merged_and_that_is_told(

@@ -21,6 +21,8 @@ from tests.services import now
 pytestmark = pytest.mark.needs_chromium
 
 PEOPLE = (somebody("dispatcher-1", Role.DISPATCHER), somebody("dispatcher-2", Role.DISPATCHER))
+#: A telephone call counts when it can be undone no more, and a little later everywhere.
+UNDO_MS = 15_000
 PAIN = {"complaint": "chest_pain", "complaint_text": "胸口痛"}
 #: What has the focus: its class, or the name of the field.
 FOCUS = "document.activeElement.name || document.activeElement.className"
@@ -156,7 +158,7 @@ async def test_a_call_near_an_open_one_is_offered_for_merging(room: Room, chrome
         await form.get_by_role("button", name="GPS（WGS-84）").click()
         offer = form.locator(".near .choice button")
         await expect(offer).to_have_count(1)
-        await expect(offer).to_contain_text("人民路 128 号 · 胸口痛 · 33 m")
+        await expect(offer).to_contain_text("人民路 128 号 · 胸痛：胸口痛 · 33 m")
         await form.locator("[name=address]").fill("人民路口")
         await form.get_by_role("button", name="1", exact=True).click()
         await form.get_by_role("button", name="急救", exact=True).click()
@@ -174,7 +176,8 @@ async def test_a_call_near_an_open_one_is_offered_for_merging(room: Room, chrome
         await near.get_by_role("button").click()
         await expect(chosen).to_contain_text("33 m")
         await confirmed(form)
-        await expect(page.locator(".opened .merged span")).to_have_text("已并入「人民路 128 号」")
+        await expect(page.locator(".opened .head-of")).to_have_text("人民路 128 号")
+        await expect(page.locator(".opened .merged")).to_contain_text("已并入此呼叫： 人民路口")
     assert (await room.shown(first))["standing"] == "open"
 
 
@@ -210,7 +213,9 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         await expect(card.locator("a.phone")).to_have_attribute("href", "tel:8010001")
         await other.locator(".telephone .primary").click()
         said = page.locator(".notice")
-        await expect(said).to_contain_text("dispatcher-2 已知悉：市第一人民医院 未确认患者")
+        await expect(said).to_contain_text(
+            "dispatcher-2 已知悉：市第一人民医院 未确认患者", timeout=UNDO_MS
+        )
         await expect(card).to_have_count(0)
         await expect(said).to_have_count(0)  # for some seconds
         await expect(other.locator(".notice")).to_have_count(0)

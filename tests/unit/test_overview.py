@@ -218,3 +218,10 @@ def test_a_crew_is_shown_its_own_patients_and_those_whom_nobody_has() -> None:
     assert told.incident is not None
     assert told.incident.incident_id == "I-1"
     assert mission(unit_on(None), None, None, [], []).incident is None
+
+
+def test_a_phone_numbers_patients_as_dispatch_does_and_those_of_a_call_before_come_last() -> None:
+    call = CALL.but(encounter_ids=("E-9", "E-10"))
+    patients = [patient(name, "U-1") for name in ("E-0", "E-10", "E-9")]
+    told = mission(unit_on(leg()), leg(), call, patients, [])
+    assert [each.encounter_id for each in told.patients] == ["E-9", "E-10", "E-0"]

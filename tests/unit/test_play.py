@@ -369,6 +369,28 @@ async def test_an_act_says_where_its_patient_was_bound_and_whether_aboard(tmp_pa
     assert [act.level for act in acts] == ["severe", None, None, None, None]
 
 
+async def test_who_drives_home_ends_their_own_mission_and_none_that_came_after(
+    tmp_path: Path,
+) -> None:
+    asked: list[str] = []
+
+    def answer(request: web.Request) -> dict[str, Any]:
+        asked.append(request.path)
+        return {}
+
+    async with service(answer) as url:
+        journal, tale = Journal(tmp_path / "truth.ndjson"), tale_of()
+        people = People(endpoints(url), journal)
+        van = next(iter(tale.vans.values()))
+        tale.legs.clear()  # nobody sent it
+        await people.stamp(tale, van, "returning")
+        tale.legs[van.role] = "L-1"
+        await people.stamp(tale, van, "available")
+        await people.close()
+        journal.close()
+    assert asked == [f"/v1/units/{van.vehicle.unit_id}/stamps", "/v1/legs/L-1/stamps"]
+
+
 async def test_only_a_clinicians_level_sets_it(tmp_path: Path) -> None:
     _, _, told = await acted(tmp_path, "refusal_of_transport", "lowered", {})
     assert (told[0].level, told[0].sets) == ("non_urgent", True)

@@ -28,6 +28,7 @@ from simulator.judge import judge
 from simulator.play import Options, play
 from simulator.reading import milliseconds
 from simulator.story import Story
+from simulator.verdict import Verdict
 from tests.simulated import Shelf, endpoints, service
 
 
@@ -43,6 +44,8 @@ class Services:
         self.shelf = Shelf()
         self.feeds: defaultdict[str, list[asyncio.Queue[str]]] = defaultdict(list)
         self.refuse = ""
+        #: So many units are sent elsewhere by somebody else.
+        self.taken = 0
         #: Nothing has ever happened here: no unit is known.
         self.is_new = False
         self._seen: dict[str, str] = {}
@@ -60,8 +63,10 @@ class Services:
         self.keys.append(key)
         if self.is_new and body.get("status") == "available":
             return web.Response(status=404, text="nobody ever sent it")
-        if self.refuse and words[-1] == self.refuse:
-            return web.Response(status=409, text="no")
+        is_taken = words[-1] == "units" and self.taken > 0
+        if is_taken or (self.refuse and words[-1] == self.refuse):
+            self.taken -= is_taken
+            return web.Response(status=409, text='{"title": "Not free"}' if is_taken else "no")
         if words[-1] == "destination":
             self._bind(words[3], body["facility_id"])
         opened = body.get("patients", [{}])
@@ -389,6 +394,37 @@ async def test_a_story_that_is_refused_ends_and_the_run_goes_on(tmp_path: Path) 
     assert {line.status for line in refused} == {409}
     assert kinds(told)["over"] >= 1
     assert not [key for key in services.keys if key.endswith((".departed", ".on_scene"))]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("ambulances", [12, 1])
+async def test_where_a_human_has_sent_the_unit_another_goes_and_nothing_counts_as_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ambulances: int
+) -> None:
+    """With one only, it is tried again until that is free."""
+    monkeypatch.setattr(crew, "ANOTHER_S", 0.05)
+    monkeypatch.setattr(story, "every", lambda: (story.load("chest_pain"),))
+    services = Services()
+    services.taken = 2
+    told = await played(
+        tmp_path,
+        services,
+        ambulances=ambulances,
+        calls_per_hour=3600,
+        seconds=2.5,
+        stories=CHEST_PAIN,
+    )
+    refused = [line for line in told if isinstance(line, truth.Refused)]
+    assert [(line.status, line.due) for line in refused] == [(409, True)] * 2
+    sent = [line for line in acts_of(told) if line.act == "assign"][:3]
+    assert len({line.id for line in sent}) == 3
+    assert len({line.about["unit_id"] for line in sent}) == min(ambulances, 3)
+    went = next(line for line in acts_of(told) if line.act == "stamp")
+    assert went.about["unit_id"] == sent[2].about["unit_id"], "the one that was sent drives"
+    verdict = Verdict(0.0)
+    for line in told:
+        verdict.tell(line)
+    assert verdict.tally.refused == 0
 
 
 @pytest.mark.usefixtures("quick")

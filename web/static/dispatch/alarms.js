@@ -1,12 +1,12 @@
 // What is due and has not happened: who has to be telephoned, large; the rest beside, the oldest first,
 // each with what to do.
 
-import { Age, timeOf } from "../kit/clock.js";
+import { Age, Ticking, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { sorted } from "./calls.js";
-import { addressOf, nameOf } from "./row.js";
+import { addressOf, nameOf, whichOf } from "./row.js";
 
 const NAMED = [
   "dispatch_within_3min", "first_unit_notified_within_1min",
@@ -19,7 +19,8 @@ const MANY = 6;
 const known = (alarm) => (NAMED.includes(alarm.clock) ? alarm.clock : "other");
 const about = (alarm, calls) => {
   const call = calls.get(alarm.incident_id);
-  return [call && addressOf(call), alarm.unit_id].filter(Boolean).join(" · ");
+  const which = call && alarm.encounter_id && whichOf(call, alarm);
+  return [call && addressOf(call), which, alarm.unit_id].filter(Boolean).join(" · ");
 };
 
 // What an alarm is called.
@@ -35,6 +36,8 @@ function Open({ alarm, board, calls }) {
 
 function Telephone({ alarm, board, calls, names, hospitals }) {
   const phone = phoneOf(alarm, hospitals);
+  // While it can be undone; then it is entered.
+  const until = board.state.called[alarm.alarm_id];
   return html`<li class="telephone" data-alarm=${alarm.alarm_id}>
     <div>
       <h3>${titleOf(alarm, names)}</h3>
@@ -49,7 +52,13 @@ function Telephone({ alarm, board, calls, names, hospitals }) {
       : html`<p class="phone none">${say("no_phone")}</p>`}
     <p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>
     <span class="row-of"><${Open} alarm=${alarm} board=${board} calls=${calls} />
-      <button class="primary" onClick=${() => board.acknowledge(alarm)}>${say("do.acknowledge")}</button></span></li>`;
+      ${until && html`<button onClick=${() => board.notCalled(alarm)}>${say("do.not_called")}</button>`}
+      <button class="primary" disabled=${Boolean(until)} onClick=${() => board.called(alarm)}>
+        ${until
+          ? html`<${Ticking} of=${(t) => say("call_counts_in", { n: Math.max(0, Math.ceil((until - t) / 1000)) })} />`
+          : say("do.acknowledge")}
+      </button>
+    </span></li>`;
 }
 
 // What to do stands beside the first of each kind; the others are a line.

@@ -14,7 +14,7 @@ import zh from "../words/zh/dispatch.js";
 import { send } from "./acts.js";
 import { Alarms, titleOf } from "./alarms.js";
 import { Opened } from "./call.js";
-import { ASSIGNABLE, isEmergency, isOver, loud, order, waits } from "./calls.js";
+import { ASSIGNABLE, asBefore, isEmergency, isOver, loud, order, waits } from "./calls.js";
 import { DIALOGS } from "./dialogs.js";
 import { Figures, Strip } from "./figures.js";
 import { Intake } from "./intake.js";
@@ -32,16 +32,24 @@ const LOOK_MS = 1000;
 const OLD_MS = 5000;
 const FIGURES_MS = 30_000;
 const REGISTER_MS = 120_000;
+// A telephone call that is ended by a slip of the hand is nobody's any more: so long it can be undone (ours).
+const UNDO_MS = 10_000;
+// Whose pointer has moved over the list of calls within this aims at one of them: no row moves away (ours).
+const AIM_MS = 3000;
 
 class Board extends Component {
   constructor() {
     super();
+    // Telephone calls that count once they can be undone no more.
+    this.calling = {};
+    // The order in which calls stay while somebody aims at one.
+    this.held = null;
     this.sounder = new Sounder((isOn) => this.setState({ isOn }));
     this.state = {
       incidents: [], units: [], alarms: [], heard: null, live: "connecting", hasBoard: false,
       tab: "emergency", opened: location.hash.slice(1) || null, dialog: null, intake: false,
       names: {}, hospitals: [], stations: [], same_event: null, figures: null,
-      isOn: false, at: now(), fresh: 0,
+      isOn: false, at: now(), fresh: 0, called: {},
     };
   }
 
@@ -71,6 +79,8 @@ class Board extends Component {
   componentWillUnmount() {
     this.ends.forEach((end) => end());
     this.sounder.end();
+    clearTimeout(this.aiming);
+    Object.values(this.calling).forEach(clearTimeout); // what was not entered is still to be done
     removeEventListener("hashchange", this.moved);
     removeEventListener("keydown", this.pressed);
   }
@@ -114,7 +124,8 @@ class Board extends Component {
     const at = now();
     const live = heard == null ? "connecting" : at - heard > OLD_MS ? "cut" : "live";
     // Cut off, nobody knows what has been done: what was loud stays so, and nothing becomes it.
-    if (live === "live") this.sounder.want(loud({ incidents, alarms }, at));
+    const silent = alarms.filter((one) => !this.state.called[one.alarm_id]);
+    if (live === "live") this.sounder.want(loud({ incidents, alarms: silent }, at));
     // Clocks tick by themselves: all of it is drawn again only when another call comes first.
     const first = order(incidents, at).map((call) => call.incident_id).join();
     if (live === this.state.live && first === this.first) return;
@@ -143,6 +154,34 @@ class Board extends Component {
     } catch (problem) { this.wrong(problem); }
   }
 
+  aim(shown) {
+    this.held ??= shown.map((call) => call.incident_id);
+    clearTimeout(this.aiming);
+    this.aiming = setTimeout(() => this.letGo(), AIM_MS);
+  }
+
+  letGo() {
+    clearTimeout(this.aiming);
+    if (this.held) { this.held = null; this.setState({}); }
+  }
+
+  // Somebody has telephoned; it is entered when they have had time to take that back.
+  called(alarm) {
+    const id = alarm.alarm_id;
+    if (this.calling[id]) return;
+    this.calling[id] = setTimeout(async () => {
+      if (this.state.alarms.some((one) => one.alarm_id === id && !one.acknowledged_at)) await this.acknowledge(alarm);
+      this.notCalled(alarm);
+    }, UNDO_MS);
+    this.setState(({ called }) => ({ called: { ...called, [id]: now() + UNDO_MS } }));
+  }
+
+  notCalled({ alarm_id: id }) {
+    clearTimeout(this.calling[id]);
+    delete this.calling[id];
+    this.setState(({ called }) => ({ called: { ...called, [id]: undefined } }));
+  }
+
   // What was refused because of what another has done meanwhile is told as that, and looked at anew.
   wrong(problem) {
     notify(
@@ -158,7 +197,9 @@ class Board extends Component {
     } = state;
     const all = order(incidents, at);
     const lists = { emergency: all.filter(isEmergency), transfer: all.filter((call) => !isEmergency(call)) };
-    const shown = lists[tab] ?? [];
+    const due = lists[tab] ?? [];
+    const shown = this.held ? asBefore(due, this.held) : due;
+    const isHeld = shown.some((one, place) => one !== due[place]);
     const calls = new Map(incidents.map((call) => [call.incident_id, call]));
     const byId = new Map(units.map((unit) => [unit.unit_id, unit]));
     const call = opened && calls.get(opened);
@@ -201,8 +242,12 @@ class Board extends Component {
             : tab === "figures"
               ? html`<${Figures} figures=${figures} stations=${stations} />`
               : html`
-                <section class="calls" aria-label=${say(`tab.${tab}`)}>
+                <section class="calls" aria-label=${say(`tab.${tab}`)} onPointerMove=${() => this.aim(shown)}
+                    onPointerDown=${() => this.aim(shown)} onPointerLeave=${() => this.letGo()}>
                   <h2 class="unseen">${say(`tab.${tab}`)}</h2>
+                  ${isHeld && html`<p class="list-changed-at">
+                    <button class="list-changed" onClick=${() => this.letGo()}>${say("list_changed")}</button>
+                  </p>`}
                   ${tab === "emergency" && shown.length > 0 && html`<p class="ring-heads" aria-hidden="true">
                     <span>${say("ring.told")}</span>
                     <span>${say("ring.left_station")}</span>

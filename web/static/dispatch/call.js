@@ -4,14 +4,15 @@ import { timeOf, secondOf } from "../kit/clock.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
+import { personOf, pregnancyOf } from "../kit/person.js";
 import {
-  acceptedOf, answerOf, hasEnded, isEmergency, isOver, problemsOf, rings, sameEvent, stampsOf, statusOf, waits
+  acceptedOf, answerOf, complaintOf, hasEnded, isEmergency, isOver, mergedInto, problemsOf, rings, sameEvent, stampsOf,
+  statusOf, waits
 } from "./calls.js";
 import { likeOf } from "./dialogs.js";
 import { RecommendedHospitals, RecommendedUnits } from "./recommend.js";
 import { NoRing, Ring } from "./ring.js";
-import { addressOf, Answer, Departed, Levels, Seen, Standing } from "./row.js";
+import { addressOf, Answer, Departed, Levels, Seen, Standing, whichOf } from "./row.js";
 import { Sign } from "./sign.js";
 import { Telephone } from "./units.js";
 
@@ -110,19 +111,23 @@ function Units({ call, known, board }) {
     </button>`}
     ${canSend && (isWaiting || isMore) && html`
       <h4>${say("fitting_units")}</h4>
-      <${RecommendedUnits} call=${call} known=${known} board=${board} />`}
+      <${RecommendedUnits} call=${call} known=${known} board=${board} onChosen=${() => setMore(false)} />`}
   </section>`;
 }
 
 function Patient({ call, patient, known, board }) {
   const [isChoosing, choose] = useState(false);
   const who = patient.patient;
+  const which = whichOf(call, patient);
   const isOpen = patient.outcome == null;
   const asks = answerOf(patient) === "redirect" || (answerOf(patient) === "none" && patient.reached_at != null);
   return html`<li class=${`patient ${patient.level}`} data-encounter=${patient.encounter_id}>
     <${Shape} level=${patient.level} size=${34} />
     <div>
-      <h4>${personOf(who)}${pregnancyOf(who) && ` · ${pregnancyOf(who)}`} · ${problemOf(who)}</h4>
+      <h4>
+        ${which && html`<b class="which">${which}</b> `}
+        ${[personOf(who), pregnancyOf(who), complaintOf(who)].filter(Boolean).join(" · ")}
+      </h4>
       <p>
         ${code("levels", patient.level)}
         ${patient.centres.length ? ` · ${patient.centres.map((one) => code("centres", one)).join(say("comma"))}` : ""}
@@ -150,10 +155,27 @@ function Patient({ call, patient, known, board }) {
         </button>
         <button onClick=${() => board.ask("outcome", { call, patient })}>${say("do.outcome")}</button>
       </span>`}
-      ${isChoosing && isOpen && html`<${RecommendedHospitals} call=${call} patient=${patient} known=${known}
-        board=${board} />`}
+      ${isChoosing && isOpen && html`
+        <p class="aside">${which && `${which} · `}${say("fitting_hospitals")}</p>
+        <${RecommendedHospitals} call=${call} patient=${patient} known=${known} board=${board}
+          onChosen=${() => choose(false)} />`}
     </div>
   </li>`;
+}
+
+// What was merged into this call: where, what was said, of how many; it may be split off here too.
+function Merged({ call, known, board }) {
+  return mergedInto(call, [...known.calls.values()]).map((one) => html`<p class="merged" key=${one.incident_id}
+      data-merged=${one.incident_id}>
+    <span>${say("merged_here")} ${[
+      addressOf(one),
+      ...problemsOf(one),
+      say("patients_n", { n: one.patients.filter((each) => each.outcome === "merged").length }),
+      secondOf(one.call.accepted_at ?? one.opened_at)
+    ].join(" · ")}</span>
+    <button onClick=${() => board.open(one.incident_id)}>${say("open_call")}</button>
+    <button onClick=${() => board.ask("unmerge", { call: one })}>${say("do.unmerge")}</button>
+  </p>`);
 }
 
 // Other calls so near and so soon that they may be about the same.
@@ -205,6 +227,7 @@ export function Opened({ call, known, board }) {
         ${say("do.unmerge")}
       </button>
     </p>`}
+    <${Merged} call=${call} known=${known} board=${board} />
     <${Near} call=${call} known=${known} board=${board} />
     <${Units} call=${call} known=${known} board=${board} />
     <section>

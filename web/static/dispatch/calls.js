@@ -2,8 +2,8 @@
 // hospital has answered. Nothing here is drawn.
 
 import { ms } from "../kit/clock.js";
+import { code, say } from "../kit/language.js";
 import { LEVELS, URGENCY } from "../kit/level.js";
-import { problemOf } from "../kit/person.js";
 import { metres } from "./places.js";
 
 export const isEmergency = (call) => call.classification === "emergency";
@@ -65,6 +65,13 @@ export function order(calls, t) {
     .map(([, call]) => call);
 }
 
+// The same calls in the order of these ids; who came since stands at the end.
+export function asBefore(calls, ids) {
+  const known = new Map(calls.map((call) => [call.incident_id, call]));
+  return [...ids.filter((id) => known.has(id)).map((id) => known.get(id)),
+    ...calls.filter((call) => !ids.includes(call.incident_id))];
+}
+
 // How many patients there are of each level, the most urgent first.
 export function byLevel(call) {
   const there = living(call).length ? living(call) : call.patients;
@@ -72,11 +79,27 @@ export function byLevel(call) {
     .sort(([a], [b]) => URGENCY[b] - URGENCY[a]);
 }
 
-// What the call is about: each complaint once.
-export const problemsOf = (call) => [...new Set(call.patients.map((one) => problemOf(one.patient)))];
+// Why help was called: the complaint that was chosen, and the caller's words beside it.
+export function complaintOf(patient) {
+  const chosen = patient?.complaint && patient.complaint !== "unknown" ? code("complaints", patient.complaint) : "";
+  const words = patient?.complaint_text?.trim() ?? "";
+  if (chosen && words && words !== chosen) return say("complaint_said", { complaint: chosen, words });
+  return words || chosen || code("complaints", "unknown");
+}
+// What the call is about: what is said of several of its patients is said once.
+export const problemsOf = (call) => [...new Set(call.patients.map((one) => complaintOf(one.patient)))];
+
+// The number of a patient among those of the call, as crews count them too; none where there is but one.
+export const numberOf = (call, patient) =>
+  (call.encounter_ids.length > 1 ? call.encounter_ids.indexOf(patient.encounter_id) + 1 : null);
 
 // -- one event, two calls -------------------------------------------------------------------------
 
+// The calls that go on as this one, also through another.
+export function mergedInto(call, calls) {
+  const direct = calls.filter((one) => one.merged_into === call.incident_id);
+  return direct.flatMap((one) => [one, ...mergedInto(one, calls)]);
+}
 const GOES_ON = ["open", "held", "abandoned"];
 export const acceptedOf = (call) => ms(call.call.accepted_at ?? call.opened_at);
 // The other calls that go on, the nearest first, each with how far it is from `place`.

@@ -3,18 +3,18 @@
 import { Age, now, secondOf, span } from "../kit/clock.js";
 import { html, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
-import { personOf, problemOf } from "../kit/person.js";
+import { personOf } from "../kit/person.js";
 import { momentOf, rightNow, When } from "../kit/when.js";
-import { acceptedOf, byDistance, hasEnded, problemsOf } from "./calls.js";
+import { acceptedOf, byDistance, hasEnded, living, problemsOf } from "./calls.js";
 import { CORRECTIONS } from "./corrections.js";
 import { placesOf } from "./marks.js";
 import { farFrom } from "./places.js";
 import { Plan } from "./plan.js";
 import { minutes, Reasons } from "./recommend.js";
-import { addressOf, nameOf, wayOf } from "./row.js";
+import { addressOf, nameOf, wayOf, whichOf, whomOf } from "./row.js";
 import { Choice, Field, Reason, Sending } from "./sending.js";
 
-function Send({ call, advice, replaces, known, ...more }) {
+function Send({ call, advice, replaces, known, onChosen, ...more }) {
   const unit = advice.unit_id;
   // Who was sent meanwhile is told at once, and asked about before one more goes.
   const [before] = useState(() => call.legs.map((leg) => leg.leg_id));
@@ -27,7 +27,7 @@ function Send({ call, advice, replaces, known, ...more }) {
   const title = say(
     advice.diverts ? "send.divert" : replaces ? "send.replace" : "send.send", { unit, other: replaces ?? "" });
   return html`<${Sending} ...${more} call=${call} about=${false} title=${title} diverts=${advice.diverts}
-      grave=${advice.diverts} done=${say("sent", { unit })} doubt=${doubt}
+      grave=${advice.diverts} done=${() => { onChosen?.(); return say("sent", { unit }); }} doubt=${doubt}
       path=${`incidents/${call.incident_id}/units`} body=${() => ({
         unit_id: unit,
         seen_legs: legs.map((leg) => leg.leg_id),
@@ -53,14 +53,18 @@ function Send({ call, advice, replaces, known, ...more }) {
   </${Sending}>`;
 }
 
-function Choose({ call, patient, advice, known, ...more }) {
+function Choose({ call, patient, advice, known, onChosen, ...more }) {
   const name = nameOf(known.names, advice.facility_id);
-  return html`<${Sending} ...${more} call=${call} about=${false} title=${say("choose.title", { name })}
+  const which = whichOf(call, patient);
+  const who = which || personOf(patient.patient);
+  return html`<${Sending} ...${more} call=${call} about=${false}
+      title=${which ? say("choose.title_of", { who, name }) : say("choose.title", { name })}
+      done=${() => { onChosen?.(); return say("chosen_for", { who, name }); }}
       path=${`encounters/${patient.encounter_id}/destination`} body=${() => ({ facility_id: advice.facility_id })}>
     <dl class="confirms">
       <dt>${say("whom")}</dt>
       <dd>
-        <b>${personOf(patient.patient)}</b> · ${problemOf(patient.patient)} · ${code("levels", patient.level)}
+        <b>${whomOf(call, patient)}</b> · ${code("levels", patient.level)}
       </dd>
       <dt>${say("where_to")}</dt>
       <dd><b>${name}</b></dd>
@@ -104,7 +108,7 @@ function Outcome({ call, patient, ...more }) {
   const [outcome, set] = useState(null);
   return html`<${Sending} ...${more} call=${call} title=${say("do.outcome")} go=${say("confirm")}
       path=${`encounters/${patient.encounter_id}/outcome`} body=${() => outcome && { outcome }}>
-    <p class="aside">${personOf(patient.patient)} · ${problemOf(patient.patient)} · ${say("outcome_means")}</p>
+    <p class="aside"><b>${whomOf(call, patient)}</b> · ${say("outcome_means")}</p>
     <${Choice} name=${say("do.outcome")} value=${outcome} onPick=${set}
       options=${OUTCOMES.map((one) => [one, say(`outcome.${one}`)])} />
   </${Sending}>`;
@@ -196,11 +200,18 @@ export function likeOf({ call, far }) {
 function Merge({ call, into: offered = null, known, ...more }) {
   const [into, set] = useState(offered);
   const [others] = useState(() => byDistance(call.location, [...known.calls.values()], call.incident_id));
+  const [n, m] = [call, known.calls.get(into)].map((one) => (one ? living(one).length : 0));
+  const done = (merged) => {
+    if (more.board.state.opened !== merged.merged_into) more.board.open(merged.merged_into);
+    return say("merged_now");
+  };
   return html`<${Sending} ...${more} call=${call} title=${say("do.merge")} go=${say("confirm")} grave=${true}
-      path=${`incidents/${call.incident_id}/merge`} body=${() => into && { into }}>
+      done=${done} path=${`incidents/${call.incident_id}/merge`} body=${() => into && { into }}>
     <p class="aside">${say("merge_means")}</p>
+    <p class="aside">${say("merge_patients")} ${say("merge_units")}</p>
     <${Choice} name=${say("merge_into")} value=${into} onPick=${set}
       options=${others.map((one) => [one.call.incident_id, likeOf(one)])} />
+    ${into && n !== m && html`<p class="against">${say("merge_counts", { n, m })}</p>`}
     ${others.length === 0 && html`<p>${say("no_other_call")}</p>`}
   </${Sending}>`;
 }

@@ -3,7 +3,7 @@
 
 import { ask } from "../kit/api.js";
 import { explain } from "../kit/frame.js";
-import { html, useEffect, useState } from "../kit/html.js";
+import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { addressOf, nameOf } from "./row.js";
 
@@ -44,13 +44,13 @@ export function minutes(seconds) {
 
 // The list as it is now: `path` is asked at once, every ten seconds, and when `fresh` is another.
 export function useAdvice(path, fresh) {
-  const [advised, set] = useState({ list: null, problem: null });
+  const [advised, set] = useState({ list: null, problem: null, fresh });
   useEffect(() => {
     let ended = false;
     const once = async () => {
       try {
         const list = await ask("dispatch", "GET", path);
-        if (!ended) set({ list, problem: null });
+        if (!ended) set({ list, problem: null, fresh });
       } catch (problem) { if (!ended) set((before) => ({ ...before, problem })); }
     };
     once();
@@ -60,26 +60,43 @@ export function useAdvice(path, fresh) {
   return advised;
 }
 
-function Advised({ list, problem, draw, none }) {
+const idOf = (advice) => advice.unit_id ?? advice.facility_id;
+// What is aimed at stays where it is: rows keep their places until somebody asks for the list as it is now.
+// Each is as it was told last; one that fits no more stays too, and cannot be chosen. After an act of
+// one's own (`fresh`) the list is anew.
+function useHeld(list, fresh) {
+  const held = useRef({ list: null, fresh });
+  const [, draw] = useState(0);
+  if (!held.current.list?.length || held.current.fresh !== fresh) held.current = { list, fresh };
+  const told = new Map((list ?? []).map((one) => [idOf(one), one]));
+  const shown = held.current.list?.map((one) => told.get(idOf(one)) ?? { ...one, isGone: true }) ?? null;
+  const isChanged = shown !== null && shown.map(idOf).join() !== list.map(idOf).join();
+  return { shown, isChanged, renew: () => { held.current = { list, fresh }; draw((n) => n + 1); } };
+}
+
+function Advised({ list: known, problem, draw, none, fresh }) {
   const [isAll, setAll] = useState(false);
+  const { shown: list, isChanged, renew } = useHeld(known, fresh);
   if (!list) return html`<p class="none">${problem ? explain(problem) : say("loading")}</p>`;
   return html`${problem && html`<p class="wrong" role="alert">${explain(problem)}</p>`}
     ${list.length === 0
       ? html`<p class="none" role="status">${none}</p>`
       : html`<ul class="advised">${(isAll ? list : list.slice(0, MOST)).map(draw)}</ul>`}
+    ${isChanged && html`<button class="list-changed" onClick=${renew}>${say("list_changed")}</button>`}
     ${list.length > MOST && !isAll && html`<button class="quiet" onClick=${() => setAll(true)}>
       ${say("all_of_them", { n: list.length })}
     </button>`}`;
 }
 
-export function RecommendedUnits({ call, known, board, replaces }) {
-  const { list, problem } = useAdvice(`incidents/${call.incident_id}/recommended-units`, board.state.fresh);
+export function RecommendedUnits({ call, known, board, replaces, onChosen }) {
+  const { list, problem, fresh } = useAdvice(`incidents/${call.incident_id}/recommended-units`, board.state.fresh);
   const fits = list?.filter((one) => one.unit_id !== replaces && !(replaces && one.diverts)) ?? null;
   const stationOf = (id) =>
     both(known.stations.find((one) => one.station_id === known.units.get(id)?.station_id)?.name);
   // Dispatch asks from where a unit goes that nobody has registered, and nobody here could say it.
   const isStationless = (id) => known.units.has(id) && known.units.get(id).station_id == null;
-  return html`<${Advised} list=${fits} problem=${problem} none=${say("no_unit_fits")} draw=${(advice) => html`
+  return html`<${Advised} list=${fits} problem=${problem} fresh=${fresh}
+      none=${say("no_unit_fits")} draw=${(advice) => html`
     <li key=${advice.unit_id} data-unit=${advice.unit_id}>
       <b class="eta">${minutes(advice.eta_s)}</b>
       <div>
@@ -93,16 +110,18 @@ export function RecommendedUnits({ call, known, board, replaces }) {
       </div>
       ${isStationless(advice.unit_id)
         ? html`<span class="none">${say("no_station")}</span>`
-        : html`<button class=${advice.diverts ? "grave" : "primary"}
-            onClick=${() => board.ask("send", { call, advice, replaces })}>
-          ${say(advice.diverts ? "do.divert" : replaces ? "do.replace" : "do.send")}
+        : html`<button class=${advice.diverts ? "grave" : "primary"} disabled=${Boolean(advice.isGone)}
+            onClick=${() => board.ask("send", { call, advice, replaces, onChosen })}>
+          ${say(advice.isGone ? "not_any_more" : advice.diverts ? "do.divert" : replaces ? "do.replace" : "do.send")}
         </button>`}
     </li>`} />`;
 }
 
-export function RecommendedHospitals({ call, patient, known, board }) {
-  const { list, problem } = useAdvice(`encounters/${patient.encounter_id}/recommended-destinations`, board.state.fresh);
-  return html`<${Advised} list=${list} problem=${problem} none=${say("no_hospital_known")} draw=${(advice) => html`
+export function RecommendedHospitals({ call, patient, known, board, onChosen }) {
+  const { list, problem, fresh } = useAdvice(
+    `encounters/${patient.encounter_id}/recommended-destinations`, board.state.fresh);
+  return html`<${Advised} list=${list} problem=${problem} fresh=${fresh}
+      none=${say("no_hospital_known")} draw=${(advice) => html`
     <li key=${advice.facility_id} data-facility=${advice.facility_id}>
       <b class="eta">${minutes(advice.eta_s)}</b>
       <div>
@@ -111,8 +130,9 @@ export function RecommendedHospitals({ call, patient, known, board }) {
       </div>
       ${patient.destination === advice.facility_id
         ? html`<span class="chosen">✓ ${say("chosen")}</span>`
-        : html`<button class="primary" onClick=${() => board.ask("choose", { call, patient, advice })}>
-          ${say("do.choose")}
+        : html`<button class="primary" disabled=${Boolean(advice.isGone)}
+            onClick=${() => board.ask("choose", { call, patient, advice, onChosen })}>
+          ${say(advice.isGone ? "not_any_more" : "do.choose")}
         </button>`}
     </li>`} />`;
 }

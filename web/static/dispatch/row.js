@@ -4,9 +4,10 @@ import { Age, running, Ticking, timeOf, ms } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
+import { personOf } from "../kit/person.js";
 import {
-  answerOf, byLevel, clockOf, departureOf, etaOf, hasEnded, isEmergency, isOver,
-  nearest, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
+  answerOf, byLevel, clockOf, complaintOf, departureOf, etaOf, hasEnded, isEmergency, isOver,
+  nearest, numberOf, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
 } from "./calls.js";
 import { Countdown, NoRing, Ring } from "./ring.js";
 import { Sign } from "./sign.js";
@@ -14,6 +15,15 @@ import { Sign } from "./sign.js";
 export const addressOf = (call) => call.location.address || say("location_unknown");
 export const wayOf = (metres) => (metres < 1000 ? `${figure(metres, 0)} m` : `${figure(metres / 1000, 1)} km`);
 export const nameOf = (names, id) => both(names[id]) || id || "";
+// Which of several patients of a call; nothing where there is but one.
+export const whichOf = (call, patient) => {
+  const n = numberOf(call, patient);
+  return n ? say("patient_n", { n }) : "";
+};
+// Whom an act is about, so that nobody takes them for another of the call.
+export const whomOf = (call, patient) => [
+  whichOf(call, patient), patient.admission_number, personOf(patient.patient), complaintOf(patient.patient)
+].filter(Boolean).join(" · ");
 
 export function Levels({ call, size = 22 }) {
   return html`<span class="levels">${byLevel(call).map(([level, n]) => html`<span key=${level} class=${level}>
@@ -57,7 +67,7 @@ function UnitLine({ call, leg, unit }) {
       && html`<${Ring} clock=${clockOf(call, leg)} name="" size=${30} />`}</li>`;
 }
 
-export function Answer({ patient, names }) {
+export function Answer({ patient, names, which = "" }) {
   const how = answerOf(patient);
   if (how === "none") return null;
   const { answers } = patient;
@@ -66,7 +76,7 @@ export function Answer({ patient, names }) {
       : how === "unanswered" ? say(`owed.${answers.unanswered}`) : "";
   const at = how === "accepted" ? answers.accepted_at : how === "acknowledged" ? answers.acknowledged_at : null;
   return html`<span class=${`answer ${how}`}>
-    ${nameOf(names, patient.destination)} · ${say(`answer.${how}`)}
+    ${which && `${which}: `}${nameOf(names, patient.destination)} · ${say(`answer.${how}`)}
     ${more && ` ${more}`}
     ${at && ` ${timeOf(at)}`}
   </span>`;
@@ -118,7 +128,8 @@ export function Row({ call, units, names, isOpened, board }) {
       ${call.patients.some((one) => one.destination) && html`<p class="answers">
         ${call.patients
           .filter((one) => one.destination && !one.outcome)
-          .map((one) => html`<${Answer} key=${one.encounter_id} patient=${one} names=${names} />`)}
+          .map((one) => html`<${Answer} key=${one.encounter_id} patient=${one} names=${names}
+            which=${whichOf(call, one)} />`)}
       </p>`}
     </div>
     <div class="go">
