@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.encounter import Patient
+from schemas.handoff import Owed
 from schemas.incident import Call
 from schemas.unit import (
     EtaUpdated,
@@ -19,7 +20,7 @@ from schemas.unit import (
 )
 from services.dispatch import loader
 from services.dispatch.deadline import DEPARTURE, NOTIFICATION, About
-from services.dispatch.encounter import Encounter
+from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.leg import Correction, Leg, Silence, Stamp
 from services.dispatch.overview import (
@@ -30,6 +31,7 @@ from services.dispatch.overview import (
     countdowns,
     current_leg,
     mission,
+    with_phones,
 )
 from services.dispatch.unit import Unit
 from tests.unit.test_incident import FIRST
@@ -218,3 +220,14 @@ def test_a_crew_is_shown_its_own_patients_and_those_whom_nobody_has() -> None:
     assert told.incident is not None
     assert told.incident.incident_id == "I-1"
     assert mission(unit_on(None), None, None, [], []).incident is None
+
+
+def test_who_does_not_answer_is_telephoned_by_their_own_number_else_by_the_register_s() -> None:
+    def waiting(name: str, **answers: Any) -> Encounter:
+        return patient(name).but(destination="H-1", answers=Answers(**answers))
+
+    said = {"unanswered": Owed.ACKNOWLEDGED}
+    silent = [waiting("E-1", **said), waiting("E-2", **said, phone="120"), waiting("E-3")]
+    told = with_phones(silent, {"H-1": "0516 8500 0120"})
+    assert [each.answers.phone for each in told] == ["0516 8500 0120", "120", None]
+    assert with_phones(silent, {"H-2": "0516 8500 0120"}) == silent
