@@ -81,12 +81,13 @@ def _check_aboard(case: Case, event: HandoverSigned) -> None:
 
 
 def _check_wristband(case: Case, event: HandoverSigned) -> None:
-    """Of two in one vehicle whom nobody knows, the wristbands alone tell who is who. Whose another
-    one is, is not said."""
+    """Of two in one vehicle whom nobody knows, the wristbands alone tell who is who; the number of
+    the admission is as good. Whose another one is, is not said."""
     if event.wristband is None or event.wristband_reason is not None:
         return
-    own = case.admission.wristband if case.admission else None
-    if own is None or event.wristband.casefold() != own.casefold():
+    admitted = case.admission
+    own = (admitted.wristband, admitted.admission_number) if admitted else ()
+    if event.wristband.casefold() not in {each.casefold() for each in own if each}:
         wanted = "It is not the wristband of this patient: look who is before you. If it is this"
         rest = "patient all the same, say why in 'wristband_reason'."
         raise Rejected(409, "Another wristband", f"{wanted} {rest}")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
 from services.dispatch import overview
 from services.dispatch.clock import Clock
+from services.dispatch.encounter import Encounter
 from services.dispatch.fleet import SameEvent
 from services.dispatch.incident import Incident
 from services.dispatch.store import (
     ENCOUNTERS,
+    HOSPITALS,
     UNITS,
     about,
     clock,
@@ -108,14 +110,23 @@ async def mission(connection: Connection, unit_id: str) -> overview.Mission:
     call = await incident(connection, leg.incident_id) if leg else None
     had = await connection.fetch(_HAD, unit_id, overview.PHONE_KEEPS)
     ids = {row["id"] for row in had}.union(call.encounter_ids if call else ())
-    patients = await ENCOUNTERS.load(connection, sorted(ids), lock=False)
+    rows = await ENCOUNTERS.load(connection, sorted(ids), lock=False)
+    patients = [row.state for row in rows.values() if row.state]
     return overview.mission(
         unit,
         leg,
         call,
-        [row.state for row in patients.values() if row.state],
+        overview.with_phones(patients, await _phones(connection, patients)),
         await _others(connection, unit_id, call) if call else [],
     )
+
+
+async def _phones(connection: Connection, patients: Iterable[Encounter]) -> dict[str, str]:
+    """What the register has to telephone the hospitals by that do not answer."""
+    silent = {each.destination for each in patients if each.answers.unanswered}
+    rows = await HOSPITALS.load(connection, sorted(filter(None, silent)), lock=False)
+    known = (row.state for row in rows.values() if row.state)
+    return {each.facility_id: each.phone for each in known if each.phone}
 
 
 async def _others(connection: Connection, unit_id: str, call: Incident) -> list[Unit]:

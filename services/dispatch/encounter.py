@@ -26,7 +26,7 @@ from schemas.encounter import (
     SignedRefusal,
 )
 from schemas.envelope import derived_id
-from schemas.event import Event, Identifier, Value
+from schemas.event import Event, Identifier, Phone, Value
 from schemas.handoff import (
     Accepted,
     Acknowledged,
@@ -82,6 +82,8 @@ class Answers(Value):
     redirect: RedirectRequested | None = None
     #: What the facility owes and has not done, where the dispatcher was asked to telephone.
     unanswered: Owed | None = None
+    #: What is telephoned there meanwhile.
+    phone: Phone | None = None
 
 
 class Encounter(Value):
@@ -112,6 +114,8 @@ class Encounter(Value):
     #: Why, and what is asked; none before the first decision.
     triage: Judgement | None = None
     admission_number: str | None = None
+    #: What is to stand on the patient's wrist.
+    wristband: Identifier | None = None
     answers: Answers = Answers()
     outcome: Outcome | None = None
     #: Of who refused: who has signed it, where that was told.
@@ -272,7 +276,7 @@ def _asked_to_telephone(
         facility_id=event.facility_id,
         phone=event.phone,
     )
-    answers = encounter.answers.but(unanswered=event.owed)
+    answers = encounter.answers.but(unanswered=event.owed, phone=event.phone)
     return encounter.but(answers=answers, taken=encounter.taken.with_(name)), [missed]
 
 
@@ -283,13 +287,14 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
             new = _by_triage(encounter, event)
             return {k: v for k, v in new.items() if v != getattr(encounter, k)}
         case AdmissionOpened():
-            return {"admission_number": event.admission.admission_number}
+            told = event.admission
+            return {"admission_number": told.admission_number, "wristband": told.wristband}
         case AdmissionCancelled():
-            return {"admission_number": None}
+            return {"admission_number": None, "wristband": None}
         case HandoffEvent() | RecordDisplayed() if event.facility_id == encounter.destination:
             answer = _answer(event)
             if _answers(event, encounter.answers.unanswered):
-                answer["unanswered"] = None
+                answer |= {"unanswered": None, "phone": None}
             return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
     return {}
 

@@ -276,6 +276,19 @@ def current_leg(unit: Unit, now: datetime) -> Leg | None:
     return unit.leg if ended is None or now - ended < PHONE_KEEPS else None
 
 
+def with_phones(patients: Iterable[Encounter], phones: Mapping[str, str]) -> list[Encounter]:
+    """Whose hospital does not answer, and has not said what it is telephoned by, has the number of
+    the register."""
+
+    def told(one: Encounter) -> Encounter:
+        phone = phones.get(one.destination or "")
+        if one.answers.unanswered is None or one.answers.phone or phone is None:
+            return one
+        return one.but(answers=one.answers.but(phone=phone))
+
+    return [told(each) for each in patients]
+
+
 def mission(
     unit: Unit,
     leg: Leg | None,

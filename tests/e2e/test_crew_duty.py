@@ -121,6 +121,8 @@ async def test_an_act_outside_the_duty_is_shown_and_holds_nothing_up(phone: Phon
     await page.locator(".pending").click()
     refused = page.locator("[data-refused=finding]")
     await expect(refused.get_by_role("alert")).to_contain_text("无人以本机当班")
+    await expect(refused).to_contain_text("1 号患者 · 女 71 岁")
+    await expect(refused.locator(".primary")).to_have_text("改时间")  # as it is it fails again
     await phone.shot("refused")
     # Put right by a human: it was a moment ago after all.
     await refused.get_by_role("button", name="改时间").click()
@@ -129,6 +131,9 @@ async def test_an_act_outside_the_duty_is_shown_and_holds_nothing_up(phone: Phon
     await refused.locator("input[type=time]").fill(
         await page.evaluate("new Date().toTimeString().slice(0, 5)")
     )
+    await refused.get_by_role("button", name="放弃").click()
+    await expect(refused.get_by_role("button", name="再按一次")).to_be_visible()
+    await expect(refused.locator(".primary")).to_have_text("再发")
     await refused.get_by_role("button", name="再发").click()
     await phone.found(one, shock=True)
     await phone.none_waits()

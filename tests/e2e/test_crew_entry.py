@@ -31,6 +31,65 @@ async def test_fast_is_said_in_three_taps(phone: Phone) -> None:
     assert await page.evaluate("window.taps") == 3
 
 
+async def test_an_answer_that_is_put_right_at_once_was_never_said(phone: Phone) -> None:
+    """A slip calls nobody; what is seen otherwise later is the course of the disease."""
+    (one,) = await phone.goes_to(STROKE)
+    page = phone.page
+    droop = page.locator(".fast [data-of=facial_droop] button")
+    await droop.nth(0).click()
+    await phone.record(one, lambda record: concern(record, "stroke") == ("alert", "ct"))
+    await droop.nth(1).click()
+    record = await phone.record(one, lambda record: concern(record, "stroke")[0] == "notice")
+    assert [each["present"] for each in record["findings"]] == [False]
+    await phone.none_waits()
+    # What has not gone yet is given up.
+    sent: list[str] = []
+    page.on("request", lambda r: sent.append(r.url) if "/retractions" in r.url else None)
+    await phone.context.set_offline(True)
+    speech = page.locator(".fast [data-of=abnormal_speech] button")
+    await speech.nth(0).click()
+    await expect(page.locator(".pending")).to_contain_text("1 条待发")
+    await speech.nth(1).click()
+    await expect(speech.nth(1)).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator(".pending")).to_contain_text("1 条待发")
+    await phone.context.set_offline(False)
+    await phone.none_waits()
+    record = await phone.found(one, abnormal_speech=False)
+    assert len(record["findings"]) == 2
+    assert sent == []
+
+
+async def test_what_is_a_slip_is_told_from_the_course_of_the_disease(phone: Phone) -> None:
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { slipsOf } = await import("/static/crew/mission.js");
+      const T = Date.parse("2026-03-01T08:00:00Z");
+      const iso = (s) => new Date(T + 1000 * s).toISOString();
+      const said = (code, present, at, enteredAt = at) => ({
+        key: `${code} ${at}`, lane: "E-1", kind: "finding", code, state: "done", at: iso(at),
+        enteredAt: T + 1000 * enteredAt, body: { finding: code, present } });
+      const of = (acts, name, present, at, when = at) =>
+        slipsOf(acts, "E-1", name, present, iso(at), T + 1000 * when).map((one) => one.key);
+      const back = { ...said("shock", true, 0), kind: "retraction", code: "shock 0" };
+      const arrest = (at) => said("cardiac_arrest", true, at);
+      const gone = { ...said("shock", true, 0), state: "refused" };
+      return [
+        of([said("shock", true, 0)], "shock", false, 120),
+        of([said("shock", true, 0)], "shock", false, 121),
+        of([said("shock", true, 0)], "shock", true, 1),
+        of([said("shock", true, 0)], "grunting", false, 1),
+        of([said("shock", true, -300, 0)], "shock", false, 1),
+        of([said("shock", true, -300, 0)], "shock", false, -299, 1),
+        of([said("shock", true, 0), back], "shock", false, 2),
+        of([gone], "shock", false, 2),
+        of([arrest(0), arrest(30)], "cardiac_arrest", false, 60),
+        of([arrest(0), said("rosc", true, 30)], "cardiac_arrest", false, 60),
+        of([said("cardiac_arrest", false, 0)], "cardiac_arrest", true, 60),
+      ]; }""")
+    both = ["cardiac_arrest 0", "cardiac_arrest 30"]
+    assert told == [["shock 0"], [], [], [], [], ["shock -300"], [], [], both, [], []]
+
+
 async def test_an_arrest_needs_two_taps_within_four_seconds(phone: Phone) -> None:
     (one,) = await phone.goes_to()
     page = phone.page
@@ -181,11 +240,18 @@ async def test_what_is_typed_is_kept_and_what_is_wrong_is_taken_back(phone: Phon
     await phone.type("91")
     await sheet.locator("[data-vital=systolic_bp]").click()
     await page.locator(".keypad .wide").click()
+    await expect(sheet.locator(".left-over")).to_have_count(0)  # it is being typed
+    await sheet.locator(".when button").nth(1).click()
+    chosen = await sheet.locator(".when output").inner_text()
     await phone.close()
     await page.reload()
     await phone.show(one.encounter)
     await phone.open("vitals")
     await expect(sheet.locator("[data-vital=spo2]")).to_contain_text("91")
+    # Its time too, as a moment; and since when it stands.
+    await expect(sheet.locator(".when output")).to_have_text(chosen)
+    await expect(sheet.locator(".when [aria-pressed=true]")).to_have_text("时刻")
+    await expect(sheet.locator(".left-over")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d 起"))
     await phone.shot("vitals")
     await sheet.locator(".huge").click()
     record = await phone.record(
@@ -193,6 +259,22 @@ async def test_what_is_typed_is_kept_and_what_is_wrong_is_taken_back(phone: Phon
     )
     found = values(record)
     assert (found["spo2"], found["systolic_bp"]) == (91, "unmeasurable")
+    at = datetime.fromisoformat(
+        next(each["occurred_at"] for each in record["inputs"] if each["name"] == "spo2")
+    )
+    assert at.astimezone().strftime("%S") == chosen[-2:]
+    # What is typed and not meant is thrown away by one tap.
+    await phone.open("vitals")
+    await phone.type("77")
+    await phone.close()
+    await phone.open("vitals")
+    await sheet.get_by_role("button", name="丢弃草稿").click()
+    await expect(sheet.locator("[data-vital=heart_rate]")).not_to_contain_text("77")
+    await phone.close()
+    await phone.open("vitals")
+    await expect(sheet.locator(".left-over")).to_have_count(0)
+    await expect(sheet.locator("[data-vital=heart_rate]")).not_to_contain_text("77")
+    await phone.close()
     await phone.open("more", "entered")
     await sheet.locator(".acts button").first.click()
     await phone.option("why", 0).click()
@@ -262,9 +344,7 @@ async def test_a_drug_has_its_dose_its_unit_and_its_time(phone: Phone) -> None:
     save = sheet.locator(".primary.huge")
     await expect(save).to_have_text("记录（不写剂量）")
     await phone.type("300")
-    await expect(save).to_be_disabled()  # 300 of what?
-    await sheet.get_by_role("button", name="mg", exact=True).click()
-    await expect(save).to_have_text("记录 300 mg")
+    await expect(save).to_have_text("记录 300 mg")  # of what else?
     await phone.shot("dose")
     await save.click()
     # Micrograms, a minute ago; and what has no dose.
@@ -272,6 +352,9 @@ async def test_a_drug_has_its_dose_its_unit_and_its_time(phone: Phone) -> None:
     await sheet.locator(".when button").nth(1).click()
     await sheet.locator("[data-treatment=norepinephrine]").click()
     await phone.type("0.0")
+    await expect(save).to_be_disabled()  # of what?
+    units = sheet.locator("[data-of=unit] button")
+    await expect(units).to_have_text(["μg", "mg", "mL"])  # no joules of a drug
     await sheet.get_by_role("button", name="μg", exact=True).click()
     await expect(save).to_be_disabled()  # that is no dose
     await phone.type("8")
@@ -279,8 +362,12 @@ async def test_a_drug_has_its_dose_its_unit_and_its_time(phone: Phone) -> None:
     await save.click()
     await phone.open("drugs")
     await sheet.locator("[data-treatment=defibrillation]").click()
+    await phone.type("200")
+    await expect(save).to_have_text("记录 200 J")
     await sheet.get_by_role("button", name="返回").click()  # it was not that
     await sheet.locator("[data-treatment=intravenous_access]").click()
+    await expect(sheet.locator(".keypad")).to_have_count(0)
+    await expect(save).to_have_text("记录")
     await save.click()
     record = await phone.record(one, lambda record: len(record.get("treatments", ())) == 3)
     given = {each["treatment"]: each for each in record["treatments"]}

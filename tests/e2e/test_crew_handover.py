@@ -22,6 +22,7 @@ async def aboard(phone: Phone, one: Traveller) -> str:
     await phone.stamp("boarding").click()
     await phone.send_now("boarding")
     await expect(phone.page.locator(".admission")).to_contain_text("GC-")
+    await expect(phone.page.locator(".admission")).to_contain_text("腕带 WB-")
     return str((await phone.patient(one))["admission_number"])
 
 

@@ -114,6 +114,39 @@ async def test_each_sheet_says_whose_it_is_and_the_chosen_tab_is_seen(phone: Pho
     await phone.shot("whose")
 
 
+async def test_whose_an_act_is_is_always_said(phone: Phone) -> None:
+    """Of two both tabs are seen at once, wherever the page stands; and whose it is that can be
+    undone, waits, or is still aboard."""
+    one, two = await phone.goes_to(FALLEN, EXPECTING)
+    page = phone.page
+    for each in (one, two):
+        tab = page.locator(f"[data-tab='{each.encounter}']")
+        await expect(tab).to_be_in_viewport(ratio=1)
+        box, plus = await tab.bounding_box(), await page.locator(".plus").bounding_box()
+        assert box is not None
+        assert plus is not None
+        assert box["width"] >= 100
+        assert box["x"] + box["width"] <= plus["x"]
+    await phone.shot("two")
+    await page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    assert await page.evaluate("scrollY") > 100
+    await expect(page.locator("[data-tab][aria-selected=true]")).to_be_in_viewport(ratio=1)
+    await phone.shot("two-scrolled")
+    await phone.show(two.encounter)
+    await phone.stamp("boarding").click()
+    whose = "2 号患者 · 女 31 岁 · 腹痛"
+    await expect(page.locator("[data-held=boarding]")).to_contain_text(whose)
+    await page.locator(".pending").click()
+    sheet = page.locator("dialog.sheet")
+    await expect(sheet.locator(".acts li", has_text="患者上车")).to_contain_text(whose)
+    await phone.shot("two-waiting")
+    await phone.close()
+    await phone.send_now("boarding")
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".times li", has_text="待命").get_by_role("button").click()
+    await expect(sheet.locator(".still")).to_contain_text(whose)
+
+
 async def test_who_is_born_on_the_way_has_a_mother_and_a_record(phone: Phone) -> None:
     """Of several women at the scene the tab's number says which is the mother."""
     (man,) = await phone.goes_to(FALLEN)

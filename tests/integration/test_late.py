@@ -272,12 +272,13 @@ async def test_dispatch_is_told_to_telephone_until_the_hospital_answers(
     (alarm,) = [each for each in await desk.get("alarms") if each["incident_id"] == call]
     assert (alarm["facility_id"], alarm["phone"]) == (FACILITY, "0516 8500 0120")
     answers = (await desk.get(f"encounters/{encounter}"))["answers"]
-    assert answers["unanswered"] == owed
+    assert (answers["unanswered"], answers["phone"]) == (owed, "0516 8500 0120")
     await hears(desk, about(encounter=encounter, **ends))
     assert hospital(await desk.alarms(call)) == []
     await hears(desk, asked)
     assert hospital(await desk.alarms(call)) == [], "it was sent again, and was answered since"
-    assert (await desk.get(f"encounters/{encounter}"))["answers"]["unanswered"] is None
+    answers = (await desk.get(f"encounters/{encounter}"))["answers"]
+    assert (answers["unanswered"], answers["phone"]) == (None, None)
 
 
 async def test_of_two_things_that_a_hospital_owes_the_last_is_telephoned_about(desk: Desk) -> None:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 import pytest
 from starlette.datastructures import Headers
 
-from schemas.clinical import VitalSigns
+from schemas.clinical import DoseUnit, TreatmentCode, VitalSigns
 from schemas.handoff import Addressee, Because, Department, Formality, RedirectReason
 from schemas.triage import Centre, TriageLevel
 from services.boards.door import ROLES, Desk
@@ -310,3 +310,13 @@ def test_what_the_phone_of_a_crew_takes_for_impossible_is_what_the_services_do()
     scored = {"gcs_eye", "gcs_verbal", "gcs_motor"}  # tapped, not typed
     numbers = {name for name, each in fields.items() if "maximum" in each}
     assert {name for name, *_ in limits} == numbers - scored
+
+
+def test_each_treatment_has_its_units_on_the_phone_of_a_crew() -> None:
+    script = (STATIC / "crew" / "drugs.js").read_text()
+    said = dict(re.findall(r"(\w+): \[([^\]]*)\]", script.partition("const UNITS")[0]))
+    units = {name: re.findall(r'"([^"]+)"', each) for name, each in said.items()}
+    assert units.keys() == set(get_args(TreatmentCode))
+    assert {unit for each in units.values() for unit in each} == set(get_args(DoseUnit))
+    assert [name for name, each in units.items() if "J" in each] == ["defibrillation"]
+    assert [name for name, each in units.items() if "L/min" in each] == ["oxygen"]

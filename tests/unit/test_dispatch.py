@@ -172,11 +172,12 @@ def test_the_level_of_a_patient_is_the_worst_by_the_last_decision_up_and_down() 
     assert again is known, "what is as it was need not be stored"
 
 
-def test_the_admission_number_is_kept_until_the_admission_is_cancelled() -> None:
-    admission = Admission(admission_number="GC-20260301-0001", admitted_at=at(60))
+def test_the_number_and_the_wristband_of_an_admission_are_kept_until_it_is_cancelled() -> None:
+    numbers = {"admission_number": "GC-20260301-0001", "wristband": "WB-20260301-0001"}
+    admission = Admission(**numbers, admitted_at=at(60))
     opened = act(AdmissionOpened, admission=admission)
     known, events = encounters.hear(patient(), opened, at(61))
-    assert known == patient().model_copy(update={"admission_number": "GC-20260301-0001"})
+    assert known == patient().model_copy(update=numbers)
     assert events == ()
     cancelled = act(AdmissionCancelled, admission=admission, because=Outcome.NO_PATIENT)
     assert encounters.hear(known, cancelled, at(62)) == (patient(), ())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from schemas.encounter import Patient
+from schemas.handoff import Owed
 from schemas.incident import Call
 from schemas.unit import (
     EtaUpdated,
@@ -19,7 +20,7 @@ from schemas.unit import (
 )
 from services.dispatch import loader
 from services.dispatch.deadline import DEPARTURE, NOTIFICATION, About
-from services.dispatch.encounter import Encounter
+from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident, Standing
 from services.dispatch.leg import Correction, Leg, Silence, Stamp
 from services.dispatch.overview import (
@@ -30,6 +31,7 @@ from services.dispatch.overview import (
     countdowns,
     current_leg,
     mission,
+    with_phones,
 )
 from services.dispatch.unit import Unit
 from tests.unit.test_incident import FIRST
@@ -225,3 +227,14 @@ def test_a_phone_numbers_patients_as_dispatch_does_and_those_of_a_call_before_co
     patients = [patient(name, "U-1") for name in ("E-0", "E-10", "E-9")]
     told = mission(unit_on(leg()), leg(), call, patients, [])
     assert [each.encounter_id for each in told.patients] == ["E-9", "E-10", "E-0"]
+
+
+def test_who_does_not_answer_is_telephoned_by_their_own_number_else_by_the_register_s() -> None:
+    def waiting(name: str, **answers: Any) -> Encounter:
+        return patient(name).but(destination="H-1", answers=Answers(**answers))
+
+    said = {"unanswered": Owed.ACKNOWLEDGED}
+    silent = [waiting("E-1", **said), waiting("E-2", **said, phone="120"), waiting("E-3")]
+    told = with_phones(silent, {"H-1": "0516 8500 0120"})
+    assert [each.answers.phone for each in told] == ["0516 8500 0120", "120", None]
+    assert with_phones(silent, {"H-2": "0516 8500 0120"}) == silent

@@ -182,7 +182,9 @@ def sign(**more: Any) -> HandoverSigned:
     return event
 
 
-@pytest.mark.parametrize("said", ["WB-20260301-0001", "wb-20260301-0001", None])
+@pytest.mark.parametrize(
+    "said", ["WB-20260301-0001", "wb-20260301-0001", "GC-20260301-0001", "gc-20260301-0001", None]
+)
 def test_who_signs_has_looked_at_the_wristband_or_says_nothing_of_it(said: str | None) -> None:
     case, (told,) = act(admitted(), sign(wristband=said), at(301))
     assert isinstance(told, HandoverSigned)
@@ -191,6 +193,9 @@ def test_who_signs_has_looked_at_the_wristband_or_says_nothing_of_it(said: str |
 
 @pytest.mark.parametrize("case", [admitted(), bound()], ids=["admitted", "never boarded"])
 def test_another_wristband_is_refused_until_it_is_said_why(case: Case) -> None:
+    for number in ("GC-20260301-0002", "20260301-0001", "GC-20260301-00011"):
+        with pytest.raises(Rejected, match="409 Another wristband"):
+            act(case, sign(wristband=number), at(301))
     wrong = sign(wristband="WB-20260301-0002")
     with pytest.raises(Rejected, match="409 Another wristband: It is not the wristband") as told:
         act(case, wrong, at(301))

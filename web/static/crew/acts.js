@@ -2,25 +2,31 @@
 
 import { ask, newKey } from "../kit/api.js";
 import { isoNow } from "../kit/clock.js";
-import { act, line, note, unnote } from "./line.js";
+import { act, giveUp, isUnsent, line, note, unnote } from "./line.js";
 import { store } from "./files.js";
+import { slipsOf } from "./mission.js";
 
 // `of`: {duty, unit, leg}, as they are at the moment of the act.
 export function actsFor(of) {
-  const about = () => { const { duty, leg } = of(); return { duty, leg }; };
+  // `whom`: who the patient was, for the list of what waits, also when another mission is shown.
+  const about = (patient) => { const { duty, leg } = of(); return { duty, leg, whom: patient?.patient }; };
   const gateway = (patient, path, kind, code, body, more = {}) => act({
-    ...about(), lane: patient.encounter_id, service: "gateway", method: "POST",
+    ...about(patient), lane: patient.encounter_id, service: "gateway", method: "POST",
     path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
   });
   const dispatch = (patient, path, kind, code, body, more = {}) => act({
-    ...about(), lane: patient.encounter_id, service: "dispatch", method: "POST",
+    ...about(patient), lane: patient.encounter_id, service: "dispatch", method: "POST",
     path: `encounters/${patient.encounter_id}/${path}`, kind, code, body, ...more,
   });
   const upload = (patient, file, after) => act({
-    ...about(), lane: `file:${file.sha256}`, service: "gateway",
+    ...about(patient), lane: `file:${file.sha256}`, service: "gateway",
     path: `encounters/${patient.encounter_id}/attachments`, kind: "file", code: file.media_type,
     of: patient.encounter_id, file, after, body: null,
   });
+  // Of what is still on its way (`after`) nothing is taken back before it is there.
+  const retract = (patient, one, reason, after) => gateway(
+    patient, "retractions", "retraction", one.key, { observation: one.kind, observation_id: one.key, reason },
+    after ? { after } : {});
 
   return {
     unit: (status, at) => act({
@@ -31,8 +37,14 @@ export function actsFor(of) {
     }),
     stamp: (patient, kind, at) => dispatch(
       patient, kind, kind, kind, { unit_id: of().unit }, { undo: true, ...(at ? { at } : {}) }),
-    finding: (patient, finding, present, at, more = {}) => gateway(
-      patient, "findings", "finding", finding, { finding, present }, { ...(at ? { at } : {}), ...more }),
+    // Who puts a slip right has not seen two things: what it replaces is taken back first.
+    finding: async (patient, finding, present, at, more = {}) => {
+      for (const one of slipsOf(line.acts(), patient.encounter_id, finding, present, at ?? isoNow())) {
+        if (!isUnsent(one) || !await giveUp(one)) await retract(patient, one, "entered_in_error", one.key);
+      }
+      return gateway(
+        patient, "findings", "finding", finding, { finding, present }, { ...(at ? { at } : {}), ...more });
+    },
     scale: (patient, scale, items, at) => gateway(
       patient, "scales", "scale", scale, { scale, items }, at ? { at } : {}),
     vitals: (patient, vitals, at) => gateway(
@@ -54,8 +66,7 @@ export function actsFor(of) {
         { key, ...(at ? { at } : {}) });
       if (file) await upload(patient, file, key);
     },
-    retract: (patient, one, reason) => gateway(
-      patient, "retractions", "retraction", one.key, { observation: one.kind, observation_id: one.key, reason }),
+    retract,
     attach: (patient, device) => dispatch(patient, "devices", "attach", device, { device_id: device }),
     detach: (patient, device) => dispatch(patient, `devices/${device}/detached`, "detach", device, {}),
     // No act: which monitors the gateway hears, and what they last said.

@@ -1,8 +1,8 @@
 // What a handover asks for beside the complaint. Not asked and none are two things.
 
-import { html, useEffect, useState } from "../kit/html.js";
-import { forget, keep, kept } from "../kit/keep.js";
+import { html, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
+import { Left, useDraft } from "./draft.js";
 import { entered } from "./mission.js";
 import { Choice, momentOf, Sheet, When } from "./parts.js";
 
@@ -42,12 +42,10 @@ function Words({ name, value, onValue }) {
 }
 
 export function Background({ patient, acts, act, onClose }) {
-  const place = `draft:background:${patient.encounter_id}`;
-  const [told, setTold] = useState(null);
+  const { draft, write, drop } = useDraft(`draft:background:${patient.encounter_id}`);
   const [teller, setTeller] = useState(null);
-  const [at, setAt] = useState(null);
-  useEffect(() => { kept("notes", place).then((found) => setTold(found ?? {})); }, [place]);
-  if (told === null) return null;
+  if (draft === null) return null;
+  const { values: told, at } = draft;
   // What this phone has told before stands until it is told anew.
   const before = (name) => entered(acts, patient.encounter_id,
     (one) => one.kind === "background" && one.body.background[name] !== undefined)?.body.background[name];
@@ -55,13 +53,12 @@ export function Background({ patient, acts, act, onClose }) {
   const set = (name, next) => {
     const after = { ...told, [name]: next };
     if (next === undefined) delete after[name];
-    setTold(after);
-    keep("notes", place, after);
+    write({ values: after });
   };
   const count = Object.keys(told).length;
   const save = async () => {
     await act.background(patient, told, teller, at);
-    await forget("notes", place);
+    await drop();
     onClose();
   };
   const lines = value("lines");
@@ -70,7 +67,9 @@ export function Background({ patient, acts, act, onClose }) {
     : [...(lines ?? []), { line }]);
   const consents = value("consents");
   const agree = (to, by) => set("consents", [...(consents ?? []).filter((one) => one.to !== to), { to, by }]);
-  return html`<${Sheet} title=${say("pad.background")} onClose=${onClose}><${When} at=${at} onAt=${setAt} />
+  return html`<${Sheet} title=${say("pad.background")} onClose=${onClose}>
+    <${Left} draft=${draft} onDrop=${drop} />
+    <${When} at=${at} onAt=${(moment) => write({ at: moment })} />
     <p class="dim">${say("bg_no_names")}</p>
     <div class="rows">
       ${LISTS.slice(0, 3).map((name) => html`<${Words} key=${name} name=${name} value=${value(name)}

@@ -12,6 +12,7 @@ import { nameOf, refused, waiting } from "./entered.js";
 import { giveUp, moveTo, sendNow } from "./line.js";
 import { aboard } from "./mission.js";
 import { When } from "./parts.js";
+import { Whom } from "./whose.js";
 
 export function Top({ duty, duties, acts, onDuties, onSwitch, onPending }) {
   const waits = waiting(acts).length;
@@ -52,11 +53,12 @@ const EDGE = 10;
 export function Subjects({ patients, shown, onShow, onAnother }) {
   const tabs = [
     ["unit", say("vehicle"), { class: "of-unit" }],
-    ...patients.map((one, n) => [
+    ...patients.map((one) => [
       one.encounter_id,
-      html`<${Shape} level=${one.level} size=${28} />
+      html`<span class="number"><${Shape} level=${one.level} size=${24} />${one.number}</span>
         <span>
-          ${patients.length > 1 ? `${n + 1} · ` : ""}${personOf(one.patient)}
+          ${one.number ? html`<span class="unseen">${" · "}</span>` : null}
+          ${personOf(one.patient)}
           <small>${one.isEarlier ? `${say("earlier_call")} · ` : ""}${problemOf(one.patient)}</small>
         </span>`,
       { class: one.level, "data-tab": one.encounter_id }
@@ -77,10 +79,11 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
   </nav>`;
 }
 
-function Held({ one }) {
+function Held({ one, patients }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
   return html`<div class="held" data-held=${one.kind} role="status">
+    <${Whom} act=${one} patients=${patients} />
     <p>
       <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time> <small>
         <${Ticking} of=${() => say("sends_in", {
@@ -102,8 +105,9 @@ function Held({ one }) {
   </div>`;
 }
 
-export const Undo = ({ acts }) => html`<div class="undo-bar">
-  ${acts.filter((one) => one.state === "held").slice(-2).map((one) => html`<${Held} key=${one.place} one=${one} />`)}
+export const Undo = ({ acts, patients }) => html`<div class="undo-bar">
+  ${acts.filter((one) => one.state === "held").slice(-2).map((one) => html`<${Held} key=${one.place} one=${one}
+    patients=${patients} />`)}
 </div>`;
 
 // A new mission, over everything else.

@@ -18,8 +18,9 @@ import { line, onLine, reopen, tidy, wake } from "./line.js";
 import { isNew, patientsOf } from "./mission.js";
 import { Whose } from "./parts.js";
 import { Patient } from "./patient.js";
-import { SHEETS, whoseOf } from "./sheets.js";
+import { SHEETS } from "./sheets.js";
 import { Duties, Enrol, SignOn } from "./signon.js";
+import { whoseOf } from "./whose.js";
 
 use({ zh, en });
 
@@ -158,7 +159,8 @@ class Crew extends Component {
     if (!duty || adds) return html`
       ${acts.some((one) => one.state !== "done") && html`
         <${Top} duties=${[]} acts=${acts} onPending=${() => this.setState({ bar: "pending" })} />
-        ${bar === "pending" && html`<${Pending} acts=${acts} onClose=${() => this.setState({ bar: null })} />`}`}
+        ${bar === "pending" && html`<${Pending} acts=${acts} patients=${[]}
+          onClose=${() => this.setState({ bar: null })} />`}`}
       <${SignOn} duties=${known.duties} last=${mission?.unit?.unit_id} onDone=${this.began}
         onCancel=${duty ? () => {
           history.replaceState(null, "", "/crew/");
@@ -172,16 +174,16 @@ class Crew extends Component {
     sound(isCalled);
     const open = (name, about) => this.setState({ sheet: { name, about } });
     const Asked = sheet && SHEETS[sheet.name];
-    const whose = sheet && selected && sheet.name !== "another" ? whoseOf(selected, patients, mission) : null;
+    const whose = sheet && selected && sheet.name !== "another" ? whoseOf(selected, mission) : null;
     return html`
       <div class="above">
         <${Top} duty=${duty} duties=${known.duties} onSwitch=${this.switchTo} acts=${acts}
           onDuties=${() => this.setState({ bar: "duties" })} onPending=${() => this.setState({ bar: "pending" })} />
         <${LineBar} isCut=${isCut} at=${at} problem=${problem} />
+        ${mission && html`<${Subjects} patients=${patients} shown=${shown}
+          onShow=${(id) => this.setState({ shown: id })}
+          onAnother=${mission.incident ? () => open("another") : null} />`}
       </div>
-      ${mission && html`<${Subjects} patients=${patients} shown=${shown}
-        onShow=${(id) => this.setState({ shown: id })}
-        onAnother=${mission.incident ? () => open("another") : null} />`}
       <main class=${`crew ${shown === "unit" ? "shows-unit" : "shows-patient"}`}>
         <div class="of-unit">
           ${mission
@@ -197,7 +199,7 @@ class Crew extends Component {
         </div>
       </main>
       <${Foot} />
-      <${Undo} acts=${acts} />
+      <${Undo} acts=${acts} patients=${patients} />
       ${Asked && (selected || sheet.name === "another") && html`<${Whose.Provider} value=${whose}>
         <${Asked} key=${sheet.name} patient=${selected} patients=${patients} mission=${mission} names=${names}
           duties=${known.duties} acts=${acts} act=${this.act} about=${sheet.about} onSheet=${open}
@@ -206,7 +208,8 @@ class Crew extends Component {
       ${bar === "duties" && html`<${Duties} known=${known} onSwitch=${this.switchTo}
         onAdd=${() => this.setState({ bar: null, adds: true })} onEnded=${() => this.look()}
         onClose=${() => this.setState({ bar: null })} />`}
-      ${bar === "pending" && html`<${Pending} acts=${acts} onClose=${() => this.setState({ bar: null })} />`}
+      ${bar === "pending" && html`<${Pending} acts=${acts} patients=${patients}
+        onClose=${() => this.setState({ bar: null })} />`}
       ${isCalled && html`<${NewMission} mission=${mission} patients=${patients}
         onTake=${() => this.act.unit("acknowledged", null)} />`}
       <${Notices} />`;

@@ -5,9 +5,10 @@ import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { personOf, problemOf } from "../kit/person.js";
+import { problemOf } from "../kit/person.js";
 import { aboard, stampsOf } from "./mission.js";
 import { Sheet, Until, When } from "./parts.js";
+import { nameOf } from "./whose.js";
 
 // A place that the phone's own maps open.
 const geo = ({ latitude, longitude, address }) =>
@@ -27,7 +28,7 @@ function StillAboard({ patients, onYes, onClose }) {
     <ul class="acts still">
       ${patients.map((one) => html`<li key=${one.encounter_id}>
         <${Shape} level=${one.level} size=${32} />
-        <div><b>${personOf(one.patient)}</b> · ${problemOf(one.patient)}</div>
+        <div><b>${nameOf(one)}</b></div>
       </li>`)}
     </ul>
     <p>${say("still_aboard_why")}</p>
@@ -70,7 +71,7 @@ export function Destination({ patient, names, eta }) {
     <p><b>${say("no_destination")}</b></p>
   </section>`;
   const way = answers?.direct_to;
-  const phone = way?.phone ?? answers?.unanswered?.phone;
+  const phone = way?.phone ?? answers?.phone;
   return html`<section class="place"><h2>${say("destination")}</h2>
     <p><b>${both(names[destination]) || destination}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}

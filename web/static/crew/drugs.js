@@ -4,26 +4,32 @@ import { html, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { Choice, Keypad, Sheet, When } from "./parts.js";
 
-const DRUGS = [
-  "oxygen", "adrenaline", "aspirin", "crystalloid", "tranexamic_acid", "norepinephrine", "magnesium_sulfate",
-  "oxytocin", "anticonvulsant", "paracetamol"
-];
-const MEASURES = [
-  "cardiopulmonary_resuscitation", "defibrillation", "ventilation", "intravenous_access", "tourniquet",
-  "immobilisation", "dressing", "warming", "cord_clamped"
-];
-const UNITS = ["mg", "ug", "g", "IU", "mL", "L/min", "J"];
+// What is given in which units, the usual one first; a measure without a dose has none. Ours (design).
+const DRUGS = {
+  oxygen: ["L/min"], adrenaline: ["mg", "ug", "mL"], aspirin: ["mg"], crystalloid: ["mL"],
+  tranexamic_acid: ["g", "mg", "mL"], norepinephrine: ["ug", "mg", "mL"], magnesium_sulfate: ["g", "mg", "mL"],
+  oxytocin: ["IU", "mL"], anticonvulsant: ["mg", "g", "mL"], paracetamol: ["mg", "g", "mL"],
+};
+const MEASURES = {
+  cardiopulmonary_resuscitation: [], defibrillation: ["J"], ventilation: [], intravenous_access: [],
+  tourniquet: [], immobilisation: [], dressing: [], warming: [], cord_clamped: [],
+};
+const UNITS = { ...DRUGS, ...MEASURES };
 
 export function Drugs({ patient, act, onClose }) {
   const [which, setWhich] = useState(null);
   const [dose, setDose] = useState(null);
-  const [unit, setUnit] = useState(null);
+  const [picked, setPicked] = useState(null);
   const [at, setAt] = useState(null);
+  const units = which ? UNITS[which] : [];
+  // Where there is one unit alone, a dose is of it.
+  const unit = picked ?? (dose !== null && units.length === 1 ? units[0] : null);
   const isWhole = (dose === null) === (unit === null) && (dose === null || Number(dose) > 0);
   const list = (names, title) => html`
     <h3>${title}</h3>
     <div class="grid" role="group" aria-label=${title}>
-      ${names.map((name) => html`<button key=${name} data-treatment=${name} onClick=${() => setWhich(name)}>
+      ${Object.keys(names).map((name) => html`<button key=${name} data-treatment=${name}
+        onClick=${() => setWhich(name)}>
         ${code("treatments", name)}
       </button>`)}
     </div>`;
@@ -37,16 +43,18 @@ export function Drugs({ patient, act, onClose }) {
     ${!which && html`${list(DRUGS, say("drugs"))}${list(MEASURES, say("measures"))}`}
     ${which && html`
       <button class="primary huge" disabled=${!isWhole} onClick=${save}>
-        ${dose === null ? say("record_without_dose") : say("record_dose", { dose, unit: written ?? "?" })}
+        ${dose !== null ? say("record_dose", { dose, unit: written ?? "?" })
+          : say(units.length ? "record_without_dose" : "record")}
       </button>
-      <${Choice} name="unit" label=${say("dose_unit")} is=${unit}
-        options=${UNITS.map((name) => [name, name === "ug" ? "μg" : name])}
-        onPick=${(name) => setUnit(unit === name ? null : name)} />
-      <${Keypad} value=${dose} unit=${written ?? ""} unmeasurable=${false} onValue=${setDose} />
+      ${units.length > 1 && html`<${Choice} name="unit" label=${say("dose_unit")} is=${unit}
+        options=${units.map((name) => [name, name === "ug" ? "μg" : name])}
+        onPick=${(name) => setPicked(picked === name ? null : name)} />`}
+      ${units.length > 0 && html`<${Keypad} value=${dose} unit=${written ?? (units.length === 1 ? units[0] : "")}
+        unmeasurable=${false} onValue=${setDose} />`}
       <button onClick=${() => {
         setWhich(null);
         setDose(null);
-        setUnit(null);
+        setPicked(null);
       }}>${say("back")}</button>`}
   </${Sheet}>`;
 }

@@ -5,7 +5,8 @@ import { explain } from "../kit/frame.js";
 import { html, useState } from "../kit/html.js";
 import { code, item, say } from "../kit/language.js";
 import { again, giveUp } from "./line.js";
-import { Choice, REASONS_BACK, Sheet, When } from "./parts.js";
+import { Choice, REASONS_BACK, Sheet, Twice, When } from "./parts.js";
+import { Whom } from "./whose.js";
 
 const vital = (name, value) => `${item(name)} ${value === "unmeasurable" ? say("unmeasurable")
   : value === true ? say("yes") : value === false ? say("no") : value}`;
@@ -37,11 +38,16 @@ export const refused = (acts) => acts.filter((one) => one.state === "refused");
 const whyOf = (problem) => (problem.status === 403 ? say("refused_duty")
   : problem.status === 410 ? say("refused_file") : explain(problem));
 
-function Refused({ one }) {
+// What must fail again as it is: at a time without a duty, without its picture, with what is not valid.
+const IN_VAIN = new Set([403, 410, 422]);
+
+function Refused({ one, patients }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
+  const isInVain = IN_VAIN.has(one.problem.status) && !at;
   return html`<li class="refused" data-refused=${one.kind}>
     <div>
+      <${Whom} act=${one} patients=${patients} />
       <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>
       <p role="alert">
         ${whyOf(one.problem)}
@@ -49,27 +55,33 @@ function Refused({ one }) {
       </p>
     </div>
     <div class="row-of">
-      <button class="primary" onClick=${() => again(one, at ? { at } : {})}>${say("send_again")}</button>
-      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
+      <button class=${isInVain ? "" : "primary"} onClick=${() => again(one, at ? { at } : {})}>
+        ${say("send_again")}
+      </button>
+      <button class=${isInVain && one.problem.status === 403 ? "primary" : ""}
+        aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
         ${say("other_time")}
       </button>
-      <button class="grave" onClick=${() => giveUp(one)}>${say("give_up")}</button>
+      <${Twice} text=${say("give_up")} armed=${say("give_up_again")} onDone=${() => giveUp(one)} />
     </div>
     ${isOpen && html`<${When} at=${at} onAt=${setAt} />`}
   </li>`;
 }
 
-export function Pending({ acts, onClose }) {
+export function Pending({ acts, patients, onClose }) {
   const waits = waiting(acts);
   const no = refused(acts);
   return html`<${Sheet} title=${say("pending_title")} onClose=${onClose}>
     ${no.length > 0 && html`
       <h3>${say("refused_n", { n: no.length })}</h3>
-      <ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} />`)}</ul>`}
+      <ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} patients=${patients} />`)}</ul>`}
     <h3>${say("waiting_n", { n: waits.length })}</h3>
     <ul class="acts">
       ${waits.map((one) => html`<li key=${one.place}>
-        <div><b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time></div>
+        <div>
+          <${Whom} act=${one} patients=${patients} />
+          <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time>
+        </div>
         <button onClick=${() => giveUp(one)}>${say("not_send")}</button>
       </li>`)}
     </ul>

@@ -62,7 +62,7 @@ async function drop(act) {
 // `undo`: it waits for a while in which it can be undone. `key`: so that others can name it before.
 export async function act({ undo = false, at = isoNow(), key = newKey(), ...told }) {
   const one = await put({
-    place: newPlace(), key, at, state: undo ? "held" : "waiting",
+    place: newPlace(), key, at, enteredAt: Date.now(), state: undo ? "held" : "waiting",
     until: undo ? Date.now() + UNDO_MS : null, tries: 0, ...told,
   }, {});
   kick();
@@ -90,6 +90,12 @@ export async function giveUp(one) {
   const follows = acts.filter((other) => other.after === known.key || (known.makes && other.lane === known.makes));
   for (const other of follows) await drop(other);
   return true;
+}
+
+// Whether no try of it can have reached a service: only such an act is as if it had never been made.
+export function isUnsent(one) {
+  const known = fresh(one);
+  return Boolean(known) && known.state !== "done" && !known.mayBeThere && busy.get(known.lane) !== known.place;
 }
 
 // It was at another time than the tap; the time to think about it begins anew.
@@ -171,6 +177,7 @@ const waits = (problem, one) => problem.isAway || problem.status === 429 || prob
 
 // One try. Whether the next of its lane may go: what a service refuses is shown and set aside.
 async function attempt(one) {
+  const hadLine = navigator.onLine;
   try {
     const answer = one.file ? await sendFile(one) : await send(one);
     await put(fresh(one) ?? one, {
@@ -182,7 +189,9 @@ async function attempt(one) {
     const known = fresh(one);
     if (!known) return true;
     if (problem.status !== undefined && waits(problem, known)) {
-      await put(known, { tries: known.tries + 1, failedAt: now() });
+      await put(known, {
+        tries: known.tries + 1, failedAt: now(), mayBeThere: known.mayBeThere || hadLine
+      });
       return false;
     }
     const { status = -1, title = problem.message, detail, errors } = problem;

@@ -46,7 +46,8 @@ const ON_ITS_WAY_MS = 10_000;
 const own = (acts, id, kind) => acts.find((act) => act.lane === id && act.kind === kind && act.state !== "refused");
 
 // The patients of the unit, those too whom nobody but this phone knows yet. Who is still here from another
-// call than that of the mission is marked, so that nobody takes them for its own.
+// call than that of the mission is marked, so that nobody takes them for its own. `number`: that of the tab,
+// where there are several.
 export function patientsOf(mission, acts) {
   const known = (mission?.patients ?? [])
     .filter((one) => !one.outcome || one.outcome === "transported" || one.unit_id === mission.unit.unit_id);
@@ -59,8 +60,10 @@ export function patientsOf(mission, acts) {
       level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true
     }));
   const call = mission?.incident?.incident_id;
-  return [...known, ...made].map((one) => ({
+  const all = [...known, ...made];
+  return all.map((one, n) => ({
     ...one,
+    number: all.length > 1 ? n + 1 : null,
     isEarlier: Boolean(call && one.incident_id && one.incident_id !== call),
     reached: own(acts, one.encounter_id, "reached") ?? null,
     boarding: own(acts, one.encounter_id, "boarding") ?? null,
@@ -101,6 +104,20 @@ export const findingOf = (acts, id, name) => {
   const found = entered(acts, id, (act) => act.kind === "finding" && act.code === name);
   return found ? found.body.present : null;
 };
+
+// A finger slips, and what was said is said otherwise at once: so shortly after, and of the same time, it
+// was never so. Later it is the course of the disease, and both stand. Ours (design).
+export const SLIP_MS = 2 * 60_000;
+const isNear = (one, other) => Math.abs(one - other) <= SLIP_MS;
+
+// The acts of this phone that another answer to the same question shows to have been slips. An arrest that
+// a ROSC has ended was one; and a heart may stop though its leads were off a minute ago.
+export function slipsOf(acts, id, name, present, at, when = Date.now()) {
+  const before = name === "cardiac_arrest" ? arrestOf(acts, id).run
+    : told(acts, id, (one) => one.kind === "finding" && one.code === name);
+  return before.filter((one) => one.body.present !== present && one.enteredAt != null
+    && isNear(one.enteredAt, when) && isNear(ms(one.at), ms(at)));
+}
 
 // The arrest as it was told here: {run, rosc}. `run` are the acts that say it, the onset first: said once
 // more it goes on, and does not begin anew. A heart that stops again after a ROSC is in a new one.

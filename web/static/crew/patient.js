@@ -38,6 +38,7 @@ export function Header({ patient, names, eta }) {
       </p>
       ${patient.admission_number && html`<p class="admission">
         ${say("admitted", { number: patient.admission_number, at: timeOf(patient.boarded_at) })}
+        ${patient.wristband && html` · ${say("wristband")} <b>${patient.wristband}</b>`}
       </p>`}
     </div>
     ${eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
@@ -49,7 +50,7 @@ export function Answer({ patient, names }) {
   const { answers = {}, destination } = patient;
   const name = both(names[destination]) || destination;
   const way = answers.direct_to;
-  const phone = way?.phone ?? answers.unanswered?.phone;
+  const phone = way?.phone ?? answers.phone;
   const [said, at] = way ? [say("answer.direct", { place: code("places", way.direct_to) }), way.occurred_at]
     : answers.accepted_at ? [say("answer.accepted"), answers.accepted_at]
       : answers.acknowledged_at ? [say("answer.seen"), answers.acknowledged_at] : [null, null];

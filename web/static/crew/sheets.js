@@ -2,7 +2,6 @@
 
 import { html } from "../kit/html.js";
 import { say } from "../kit/language.js";
-import { personOf, problemOf } from "../kit/person.js";
 import { ArrestOn } from "./arrest.js";
 import { Background } from "./background.js";
 import { Drugs } from "./drugs.js";
@@ -26,19 +25,6 @@ function More({ patient, onSheet, onClose }) {
         data-sheet=${name} onClick=${() => onSheet(name)}>${say(`more.${name}`)}</button>`)}
     </div>
   </${Sheet}>`;
-}
-
-// Whose sheet it is: the number of the tab where there are several, who, why; of which unit where several
-// are at the call.
-export function whoseOf(patient, patients, mission) {
-  const number = patients.length > 1
-    ? say("patient_n", { n: patients.findIndex((one) => one.encounter_id === patient.encounter_id) + 1 })
-    : "";
-  const unit = mission?.other_units?.length ? patient.unit_id ?? mission.unit.unit_id : "";
-  return {
-    level: patient.level,
-    text: [number, personOf(patient.patient), problemOf(patient.patient), unit].filter(Boolean).join(" · ")
-  };
 }
 
 export const SHEETS = {

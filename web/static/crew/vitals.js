@@ -1,9 +1,9 @@
 // Vital signs by hand: each may be left out, "unmeasurable" is a word of its own, and what was typed
 // stays when the sheet is left.
 
-import { html, useEffect, useState } from "../kit/html.js";
-import { keep, kept, forget } from "../kit/keep.js";
+import { html, useState } from "../kit/html.js";
 import { code, item, say } from "../kit/language.js";
+import { Left, useDraft } from "./draft.js";
 import { Choice, Keypad, Sheet, When } from "./parts.js";
 
 const UNITS = {
@@ -42,19 +42,16 @@ export const isCrossed = ({ systolic_bp: upper, diastolic_bp: lower }) =>
   typeof upper === "number" && typeof lower === "number" && lower > upper;
 
 export function Vitals({ patient, act, onClose, about }) {
-  const place = `draft:vitals:${patient.encounter_id}`;
-  const [draft, setDraft] = useState(null);
+  const { draft: stands, write, drop } = useDraft(`draft:vitals:${patient.encounter_id}`);
   const [open, setOpen] = useState(about ?? "heart_rate");
-  const [at, setAt] = useState(null);
   const [isSure, setSure] = useState(false);
-  useEffect(() => { kept("notes", place).then((found) => setDraft(found ?? {})); }, [place]);
-  if (draft === null) return null;
+  if (stands === null) return null;
+  const { values: draft, at } = stands;
   const set = (name, value) => {
     const after = { ...draft, [name]: value };
     if (value == null) delete after[name];
-    setDraft(after);
+    write({ values: after });
     setSure(false);
-    keep("notes", place, after);
   };
   const values = said(draft);
   const wrong = impossible(values);
@@ -63,7 +60,7 @@ export function Vitals({ patient, act, onClose, about }) {
   const save = async () => {
     if (isOdd && !isSure) { setSure(true); return; }
     await act.vitals(patient, values, at);
-    await forget("notes", place);
+    await drop();
     onClose();
   };
   const after = NUMBERS[NUMBERS.indexOf(open) + 1];
@@ -79,7 +76,8 @@ export function Vitals({ patient, act, onClose, about }) {
   </p>`;
   const shown = (name) => (draft[name] === "unmeasurable" ? say("unmeasurable") : draft[name] ?? "—");
   return html`<${Sheet} title=${say("pad.vitals")} onClose=${onClose} kind="vitals">
-    <${When} at=${at} onAt=${setAt} />
+    <${Left} draft=${stands} onDrop=${() => { setSure(false); drop(); }} />
+    <${When} at=${at} onAt=${(moment) => write({ at: moment })} />
     <div class="numbers">
       <div class="fields" role="group" aria-label=${say("pad.vitals")}>
         ${NUMBERS.map((name) => html`<button key=${name} data-vital=${name}
