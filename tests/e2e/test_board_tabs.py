@@ -76,7 +76,7 @@ async def test_the_centres_of_an_emergency_board_go_by_arrows(site: Site, chrome
         await expect(page.locator(f"[data-encounter='{heart.encounter}']")).to_be_visible()
         await is_one_stop(page, "胸痛")
         await goes(page, ArrowRight="卒中", End="儿童和新生儿", ArrowLeft="孕产妇")
-        await expect(page.get_by_text("此刻没有患者前来")).to_be_visible()
+        await expect(page.get_by_text("本中心此刻没有患者；其他中心有 2 人")).to_be_visible()
         await goes(page, Home="全部")
         await goes(page, ArrowLeft="儿童和新生儿")
         await goes(page, ArrowRight="全部")

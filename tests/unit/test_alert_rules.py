@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.prometheus import alerts
+
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 TESTS = sorted(RULES.glob("*_test.yml"))
@@ -19,6 +21,11 @@ def run(*words: str | Path) -> str:
     return done.stdout
 
 
+def test_every_alert_has_its_tests_its_texts_and_its_runbook() -> None:
+    assert alerts.main() == 0
+
+
+@pytest.mark.timeout(600)  # days are gone through in steps of seconds
 @pytest.mark.needs_program("promtool")
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.stem)
 def test_every_rule_does_what_its_tests_say(file: Path) -> None:
