@@ -199,7 +199,8 @@ def main() -> int:
     documents, tests = read(RULES)
     known, found = alerts(documents), list(cases(tests))
     named = {alert.annotations.get("runbook_url", "") for alert in known}
-    files = frozenset(name for name in named if (ROOT / name).is_file())
+    paths = {name: (ROOT / name).resolve() for name in named}
+    files = frozenset(n for n, path in paths.items() if path.is_file() and ROOT in path.parents)
     said = [line for alert in known for line in of_alert(alert, files)]
     said += [*of_cases(known, found), *of_objectives(known)]
     said += of_metrics(documents, shown(vars(declared).values()))

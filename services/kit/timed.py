@@ -23,14 +23,23 @@ class Timed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began, told = time.perf_counter(), list[int]()
+
+        def note(status: int) -> None:
+            told.append(status)
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            labels = self._service, method, route, str(status)
+            seen.REQUEST_SECONDS.labels(*labels).observe(time.perf_counter() - began)
 
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "none")
-                method = scope["method"] if scope["method"] in METHODS else "other"
-                labels = self._service, method, route, str(message["status"])
-                seen.REQUEST_SECONDS.labels(*labels).observe(time.perf_counter() - began)
+                note(message["status"])
             await send(message)
 
-        await self._app(scope, receive, noting)
+        try:
+            await self._app(scope, receive, noting)
+        except Exception:
+            if not told:  # a bug: the answer to it is made outside of this
+                note(500)
+            raise
