@@ -166,7 +166,7 @@ def shown(declarations: Iterable[object]) -> frozenset[str]:
     """The names under which Prometheus sees these metrics."""
     names: set[str] = set()
     for each in declarations:
-        if isinstance(each, declared.Standing):
+        if isinstance(each, declared.TableGauge):
             names.add(each.name)
         elif isinstance(each, kinds.MetricWrapperBase):
             (family,) = each.describe()

@@ -3,6 +3,7 @@ some windows, the clocks of a month, and the beds that are left."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,16 +32,14 @@ _OPEN = f"""
            coalesce(sum(json_array_length(r.admission -> 'pending')), 0) AS pending
     {_OPENED} WHERE q.is_open GROUP BY 1
 """  # noqa: S608
-#: Whose monitor spoke, and has not for two minutes.
-_SILENT = f"""
-    SELECT q.facility_id, r.worst AS level, count(*) AS n
+#: When the monitor of each patient on the way spoke last, where one ever did.
+_HEARD = f"""
+    SELECT q.facility_id, r.worst AS level, last.at
     {_OPENED}, LATERAL (
         SELECT max(v.occurred_at) AS at
           FROM json_to_recordset(r.inputs) AS v (method text, occurred_at timestamptz)
          WHERE v.method = 'streamed') AS last
-     WHERE q.is_open AND h.arrived_at IS NULL AND r.journey_end IS NULL
-       AND last.at < now() - interval '120 seconds'
-     GROUP BY 1, 2
+     WHERE q.is_open AND h.arrived_at IS NULL AND r.journey_end IS NULL AND last.at IS NOT NULL
 """  # noqa: S608
 _OWED = f"""
     SELECT q.facility_id, p.owed, count(*) AS n, count(*) FILTER (WHERE p.due_at < now()) AS late
@@ -97,7 +96,8 @@ WINDOWS = {
 def counts(facilities: Facilities, zone: ZoneInfo) -> list[Count]:
     """All that the bridge counts."""
     kept = [partial(_kept, *each) for each in WINDOWS.items()]
-    return [_open, _owed, *kept, partial(_beds, facilities), partial(_months, zone)]
+    of_facilities = [partial(look, facilities) for look in (_silent, _beds)]
+    return [_open, _owed, *kept, *of_facilities, partial(_months, zone)]
 
 
 async def _open(connection: Connection) -> AsyncIterator[Figure]:
@@ -111,8 +111,18 @@ async def _open(connection: Connection) -> AsyncIterator[Figure]:
         yield Figure(seen.FORMALITIES, row["pending"] if row else 0, (facility,))
         if row and row["oldest"] is not None:
             yield Figure(seen.UNACKNOWLEDGED_OLDEST, row["oldest"], (facility,))
-    for row in await connection.fetch(_SILENT):
-        yield Figure(seen.VITALS_SILENT, row["n"], (row["facility_id"], row["level"]))
+
+
+async def _silent(facilities: Facilities, connection: Connection) -> AsyncIterator[Figure]:
+    """Whose monitor spoke, and has not for as long as the facility says."""
+    now: datetime = await connection.fetchval("SELECT now()")
+    silent = Counter[tuple[str, str]]()
+    for row in await connection.fetch(_HEARD):
+        after = facilities.of(row["facility_id"]).silent_after
+        is_silent = after is not None and now - row["at"] > after
+        silent[row["facility_id"], row["level"]] += is_silent
+    for labels, many in silent.items():
+        yield Figure(seen.VITALS_SILENT, many, labels)
 
 
 async def _owed(connection: Connection) -> AsyncIterator[Figure]:

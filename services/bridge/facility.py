@@ -132,6 +132,14 @@ class ArrivalRules(Value):
     evidence: Evidence
 
 
+class VitalsRules(Value):
+    """After how long a monitor that spoke, and does not, is told as silent."""
+
+    silent_after_s: Annotated[float, Field(gt=0)]
+    source: Annotated[Text, Field(min_length=1)]
+    evidence: Evidence
+
+
 class Recognising(Value):
     """Under which marks an examination that was made elsewhere is relied on."""
 
@@ -194,6 +202,7 @@ class Facility(Value):
     clocks: Mapping[Centre, Mapping[Identifier, GreenClock]] = {}
     beds: BedRules | None = None
     arrival: ArrivalRules | None = None
+    vitals: VitalsRules | None = None
     recognises: Recognising | None = None
     interfaces: tuple[Interface, ...] = ()
     #: What is telephoned when nobody there answers; of a department, never of a person.
@@ -216,6 +225,7 @@ class Facility(Value):
             formalities=others.formalities if self.formalities is None else self.formalities,
             beds=self.beds or others.beds,
             arrival=self.arrival or others.arrival,
+            vitals=self.vitals or others.vitals,
             recognises=self.recognises or others.recognises,
         )
 
@@ -228,6 +238,11 @@ class Facility(Value):
     def revocable_for(self) -> timedelta:
         """How long an arrival may be taken back; not at all where nothing is said of it."""
         return timedelta(seconds=self.arrival.revocable_for_s if self.arrival else 0)
+
+    @property
+    def silent_after(self) -> timedelta | None:
+        """After how long a monitor is silent; none where nothing is said of it."""
+        return timedelta(seconds=self.vitals.silent_after_s) if self.vitals else None
 
     @property
     def bed_rules(self) -> BedRules:

@@ -14,8 +14,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from services.kit import metrics as seen
-from services.kit.errors import TransientFailure
-from services.kit.metrics import Standing
+from services.kit.errors import TookTooLong, TransientFailure
+from services.kit.metrics import TableGauge
 from services.kit.postgres import Connection, Pool, transaction
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _OUTBOX = """
 class Figure(NamedTuple):
     """How much of one thing there is; ``labels`` in the order in which they are declared."""
 
-    of: Standing
+    of: TableGauge
     value: float
     labels: tuple[str, ...] = ()
 
@@ -55,6 +55,8 @@ class Census(Collector):
         self._service, self._pool = service, pool
         self._counts = [self._outbox, *counts]
         self._found: dict[Count, Found] = {}
+        #: When each is looked for next, found or not.
+        self._next: dict[Count, float] = {}
 
     async def run(self) -> None:
         """Count for ever. A look that fails is missing until it succeeds: it ends nothing."""
@@ -62,25 +64,31 @@ class Census(Collector):
         try:
             while True:
                 for count in self._counts:
-                    if count not in self._found or self._found[count].due <= time.monotonic():
-                        await self._look(count)
+                    if self._next.get(count, 0.0) <= time.monotonic():
+                        self._next[count] = await self._look(count)
                 await asyncio.sleep(LOOK_S / 5)
         finally:
             REGISTRY.unregister(self)
 
-    async def _look(self, count: Count) -> None:
+    async def _look(self, count: Count) -> float:
+        """Look once; when it is to be looked again. A count that takes too long takes no more than
+        its share either; a database that is away is asked again soon."""
         began = time.monotonic()
+
+        def due() -> float:
+            return (now := time.monotonic()) + max(LOOK_S, (now - began) / SHARE)
+
         try:
             async with transaction(self._pool) as connection:
                 figures = [each async for each in count(connection)]
         except TransientFailure as failure:
             log.warning("not counted", extra={"action": "not_counted", "cause": str(failure)})
-            return
+            return due() if isinstance(failure, TookTooLong) else time.monotonic() + LOOK_S
         except Exception:
             log.exception("the tables cannot be counted", extra={"action": "not_counted"})
-            return
-        ended = time.monotonic()
-        self._found[count] = Found(figures, ended + max(LOOK_S, (ended - began) / SHARE))
+            return due()
+        self._found[count] = Found(figures, due())
+        return self._found[count].due
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: what there is is known when it was counted."""
@@ -88,7 +96,7 @@ class Census(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """What is fresh."""
-        families: dict[Standing, GaugeMetricFamily] = {}
+        families: dict[TableGauge, GaugeMetricFamily] = {}
         now = time.monotonic()
         fresh = (each.figures for each in list(self._found.values()) if now < each.due + FRESH_S)
         for figures in fresh:

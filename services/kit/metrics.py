@@ -9,98 +9,98 @@ from prometheus_client import Counter, Gauge, Histogram, Summary
 # Names are greenchannel_<what>_<unit or total>. Labels are bounded: never a person or a case.
 
 
-class Standing(NamedTuple):
-    """A gauge of what stands in the tables: `census` counts it."""
+class TableGauge(NamedTuple):
+    """A gauge of what stands in a service's tables: `census` counts it."""
 
     name: str
     meaning: str
     labels: tuple[str, ...] = ()
 
 
-OUTBOX = Standing("greenchannel_outbox_messages", "Messages that wait to be sent", ("service",))
-OUTBOX_OLDEST = Standing(
+OUTBOX = TableGauge("greenchannel_outbox_messages", "Messages that wait to be sent", ("service",))
+OUTBOX_OLDEST = TableGauge(
     "greenchannel_outbox_oldest_timestamp_seconds",
     "Since when the oldest message waits; nothing where none does",
     ("service",),
 )
-DISPATCHES = Standing(
+DISPATCHES = TableGauge(
     "greenchannel_dispatch_within_3min",
     "Emergency dispatches that began within the window, by what became of their three minutes",
     ("window", "witness", "fate"),
 )
-DISPATCH_OVERDUE = Standing(
+DISPATCH_OVERDUE = TableGauge(
     "greenchannel_dispatch_overdue_units",
     "Units that were told to go three minutes ago or more and have not left",
     ("station",),
 )
-DISPATCH_OVERDUE_OLDEST = Standing(
+DISPATCH_OVERDUE_OLDEST = TableGauge(
     "greenchannel_dispatch_overdue_oldest_timestamp_seconds",
     "When the first of them should have left",
     ("station",),
 )
-ALARMS = Standing(
+ALARMS = TableGauge(
     "greenchannel_alarms", "Open alarms that nobody has acknowledged", ("clock", "step")
 )
-ALARMS_OLDEST = Standing(
+ALARMS_OLDEST = TableGauge(
     "greenchannel_alarms_oldest_timestamp_seconds",
     "When the first of them was raised",
     ("clock", "step"),
 )
-UNITS = Standing("greenchannel_units", "Units by status", ("status",))
-UNITS_SILENT = Standing(
+UNITS = TableGauge("greenchannel_units", "Units by status", ("status",))
+UNITS_SILENT = TableGauge(
     "greenchannel_units_silent", "Units on a mission of which no position comes"
 )
-CALLS = Standing("greenchannel_calls", "Calls that go on, by how they stand", ("standing",))
-HANDOFFS = Standing(
+CALLS = TableGauge("greenchannel_calls", "Calls that go on, by how they stand", ("standing",))
+HANDOFFS = TableGauge(
     "greenchannel_handoffs_open",
     "Patients on the way to a facility, or there and not handed over",
     ("facility",),
 )
-UNACKNOWLEDGED = Standing(
+UNACKNOWLEDGED = TableGauge(
     "greenchannel_handoffs_unacknowledged", "Of those, whom nobody acknowledged", ("facility",)
 )
-UNACKNOWLEDGED_OLDEST = Standing(
+UNACKNOWLEDGED_OLDEST = TableGauge(
     "greenchannel_handoffs_unacknowledged_oldest_timestamp_seconds",
     "When the facility heard of the first of them who is not there yet",
     ("facility",),
 )
-VITALS_SILENT = Standing(
+VITALS_SILENT = TableGauge(
     "greenchannel_vitals_silent",
-    "Of those who are not there yet, whose monitor spoke and has not for two minutes",
+    "Of those who are not there yet, whose monitor spoke and has not for as long as is set",
     ("facility", "level"),
 )
-FORMALITIES = Standing(
+FORMALITIES = TableGauge(
     "greenchannel_formalities_pending",
     "Formalities of those patients that are still to be done",
     ("facility",),
 )
-OWED = Standing(
+OWED = TableGauge(
     "greenchannel_promises_open", "What a facility owes and is waited for", ("facility", "owed")
 )
-OWED_LATE = Standing(
+OWED_LATE = TableGauge(
     "greenchannel_promises_overdue", "Of that, what is late by now", ("facility", "owed")
 )
-KEPT = Standing(
+KEPT = TableGauge(
     "greenchannel_promises",
     "What facilities owed to patients of whom they heard within the window, by what became of it",
     ("window", "owed", "level", "fate"),
 )
-WARDS = Standing(
+WARDS = TableGauge(
     "greenchannel_departments",
     "Departments by whether a bed is left for an emergency",
     ("facility", "emergency_bed"),
 )
-GREEN_CLOCKS = Standing(
+GREEN_CLOCKS = TableGauge(
     "greenchannel_green_clocks",
     "Clocks of the green channel of a month: in time, known, over without being known",
     ("facility", "clock", "month", "part"),
 )
-GREEN_CLOCK_MEDIAN = Standing(
+GREEN_CLOCK_MEDIAN = TableGauge(
     "greenchannel_green_clock_median_seconds",
     "What a clock of the green channel showed of the middle one of a month",
     ("facility", "clock", "month"),
 )
-DIRECT = Standing(
+DIRECT = TableGauge(
     "greenchannel_direct_to",
     "Patients of a month with a confirmed way: brought there, known, not known (直通率)",
     ("facility", "month", "part"),

@@ -219,7 +219,11 @@ class Run:
         if self.prometheus:
             looked_at = {name: self.ports[name] for name in SERVICES}
             answers = readiness(self.http, self.prometheus.port, "/-/ready")
-            await self.fleet.add(self.prometheus.child(looked_at), answers, may_end=True)
+            try:
+                await self.fleet.add(self.prometheus.child(looked_at), answers, may_end=True)
+            except CannotStart as error:
+                click.echo(f"  · Prometheus 未启动 · is left out: {error}")
+                self.prometheus = None
 
     async def up(self, name: str) -> str:
         given = ["--endpoints", str(self.private), "--truth", str(self.truth)]

@@ -184,3 +184,30 @@ async def test_what_nobody_counts_any_more_is_missing_and_not_as_it_was(
             task.cancel()
             await asyncio.wait([task])
     assert shown() is None
+
+
+async def test_a_count_that_takes_long_and_fails_is_not_made_again_at_once(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(census, "LOOK_S", 0.05)
+    tries = list[str]()
+
+    async def slow(_: Connection) -> AsyncIterator[Figure]:
+        tries.append("slow")
+        await asyncio.sleep(0.2)
+        raise RuntimeError("a table has gone")
+        yield Figure(seen.UNITS, 3, ("never",))
+
+    async def quick(_: Connection) -> AsyncIterator[Figure]:
+        tries.append("quick")
+        yield Figure(seen.UNITS, 3, ("a-test",))
+
+    settings = Settings(postgres_dsn=platform.dsn("dispatch"))
+    async with await postgres.connect(settings, "dispatch", size=1) as pool:
+        task = asyncio.create_task(Census("a-test", pool, [slow, quick]).run())
+        try:
+            await until(lambda: tries.count("quick") >= 5)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+    assert tries.count("slow") == 1

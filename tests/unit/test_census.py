@@ -1,11 +1,13 @@
-"""What is counted of dispatch's tables: every fate, also of none, and who is waited for."""
+"""What is counted in the tables: every fate, also of none, who is waited for, and who is silent."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from services.bridge import loader as bridge_loader
 from services.dispatch import loader
 from services.dispatch.census import fates, is_waited_for
 from services.dispatch.clock import Fate
@@ -76,3 +78,15 @@ def test_a_unit_is_waited_for_until_something_says_that_it_has_left(
     more: dict[str, datetime | bool], is_so: bool
 ) -> None:
     assert is_waited_for(TOLD._replace(**more)) is is_so  # type: ignore[arg-type]
+
+
+def test_after_how_long_a_monitor_is_silent_a_site_says(tmp_path: Path) -> None:
+    shipped = bridge_loader.SHIPPED.read_text("utf-8")
+    assert bridge_loader.facilities(None).of("H-1").silent_after == timedelta(seconds=120)
+    (file := tmp_path / "ours.yaml").write_text(
+        shipped.replace("silent_after_s: 120", "silent_after_s: 60"), "utf-8"
+    )
+    assert bridge_loader.facilities(file).of("H-1").silent_after == timedelta(seconds=60)
+    file.write_text(shipped.replace("silent_after_s: 120", "silent_after_s: 0"), "utf-8")
+    with pytest.raises(bridge_loader.FacilitiesRefused, match="silent_after_s"):
+        bridge_loader.facilities(file)
