@@ -59,8 +59,13 @@ async def test_a_monitor_is_typed_once_then_chosen_and_speaks_for_who_has_it(pho
     await expect(sheet.locator(".device")).to_contain_text("M-C3.1")
     await expect(sheet.locator(".grid")).to_have_count(0)
     await sheet.get_by_role("button", name="取下").click()
+
+    # The tap is not yet the act: until it is entered, nothing waits that could have been sent.
+    async def is_off() -> bool:
+        return await worn(phone, second) == []
+
+    await until(is_off, why="it is still worn")
     await phone.none_waits()
-    assert await worn(phone, second) == []
     monitor = Caller(phone.site["gateway"], Role.CREW)
 
     async def is_nobodys() -> bool:
