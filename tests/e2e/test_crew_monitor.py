@@ -62,7 +62,7 @@ async def test_a_monitor_is_typed_once_then_chosen_and_speaks_for_who_has_it(pho
 
     # The tap is not yet the act: until it is entered, nothing waits that could have been sent.
     async def is_off() -> bool:
-        return await worn(phone, second) == []
+        return not await worn(phone, second)
 
     await until(is_off, why="it is still worn")
     await phone.none_waits()
