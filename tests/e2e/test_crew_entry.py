@@ -39,7 +39,8 @@ async def test_an_answer_that_is_put_right_at_once_was_never_said(phone: Phone) 
     await droop.nth(0).click()
     await phone.record(one, lambda record: concern(record, "stroke") == ("alert", "ct"))
     await droop.nth(1).click()
-    record = await phone.record(one, lambda record: concern(record, "stroke")[0] == "notice")
+    await phone.record(one, lambda record: concern(record, "stroke")[0] == "notice")
+    record = await phone.found(one, facial_droop=False)
     assert [each["present"] for each in record["findings"]] == [False]
     await phone.none_waits()
     # What has not gone yet is given up.

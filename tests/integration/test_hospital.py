@@ -621,7 +621,8 @@ async def test_a_database_that_hangs_up_costs_a_turn_and_no_message(pool: postgr
                 await pool.fetchval("SELECT 1")
             await city.bind(home)
             await until(lambda: city.all_told(home))
-    assert len(his.taken) == 2
+    # What was cut between the answer and its note is told again, under the same id.
+    assert len(set(his.taken)) == 2
 
 
 # -- patients who go elsewhere ---------------------------------------------------------------------
