@@ -22,6 +22,7 @@ from services.kit.operator import (
     client,
     in_a_line,
 )
+from services.operations.cli import dead_letters, doctor, topics
 from services.triage.cli import assess, explain, rerun
 from simulator.commands import COMMANDS, FILE, in_a_folder, load, recording
 
@@ -40,7 +41,7 @@ def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
-for command in (apply, client, deliveries, handset, kpi, *COMMANDS):
+for command in (apply, client, dead_letters, deliveries, doctor, handset, kpi, topics, *COMMANDS):
     main.add_command(command)
 
 

@@ -33,6 +33,7 @@ class Platform:
         self._database = Postgres(folder, self.passwords["admin"])
         self.admin_settings: Settings = self._broker.settings()
         self.admin_dsn: str = self._database.dsn
+        self.database_port = self._database.port
         self._started: list[Child] = []
 
     async def start(self) -> None:

@@ -17,7 +17,7 @@ from services.kit.broker import as_user, environment
 from services.kit.process import ROOT, write_whole
 from services.kit.role import CONFINED, Role
 from services.kit.roles import ROLES, role_dsn
-from services.kit.settings import Settings
+from services.kit.settings import Misconfigured, Settings
 from services.kit.tokens import SigningKey
 
 _LIBRARIES = ("faust-streaming", "aiokafka", "asyncpg", "confluent-kafka", "fastapi", "pydantic")
@@ -59,6 +59,16 @@ def observed(broker: Settings, dsn: str, words: Mapping[str, str]) -> dict[str, 
         "postgres": role_dsn(dsn, "observer", words["observer"]),
         "dispatch_centre": connection(as_user(broker, "dispatch_centre", words["dispatch_centre"])),
     }
+
+
+def observer(file: Path) -> Settings:
+    """The observer's connections, as a run wrote them. Raises ``Misconfigured``."""
+    try:
+        known = json.loads(file.read_text("utf-8"))
+        broker = {f"kafka_{name}": value for name, value in known["kafka"].items()}
+        return Settings(**broker, postgres_dsn=known["postgres"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Misconfigured(f"{file}: not what greenchannel run --endpoints writes") from error
 
 
 def connection(broker: Settings) -> dict[str, Any]:

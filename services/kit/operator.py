@@ -19,7 +19,7 @@ FOLDER = click.Path(file_okay=False, path_type=Path)
 class _NamesEnvironment(click.Command):
     """Its help names the environment that it reads."""
 
-    reads = ""
+    reads: tuple[str, ...] = ("",)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         from services.kit.settings import described
@@ -29,7 +29,7 @@ class _NamesEnvironment(click.Command):
                 [
                     (name, f"{what} [{default}]" if default else what)
                     for name, what, default in described()
-                    if self.reads in name
+                    if any(part in name for part in self.reads)
                 ]
             )
 
@@ -48,7 +48,19 @@ class ConfiguredGroup(click.Group, _NamesEnvironment):
 class OnDatabase(Configured):
     """A command that needs the database alone."""
 
-    reads = "POSTGRES"
+    reads = ("POSTGRES",)
+
+
+class OnBroker(Configured):
+    """A command that needs the broker alone."""
+
+    reads = ("KAFKA",)
+
+
+class OnPlatform(Configured):
+    """A command that needs broker and database."""
+
+    reads = ("KAFKA", "POSTGRES")
 
 
 @click.command(cls=Configured)

@@ -36,6 +36,7 @@ ROLES = {
         "api", "app", "cli", "door", "forward", "guard", "pages", "provider", "refusals", "store",
     },
     "services/local": {"issuer", "kafka", "postgres", "preflight", "prometheus", "supervisor"},
+    "services/operations": {"cli", "desk", "doctor"},
     "services/reference": {"generate"},
     "simulator": {
         "api", "bed_manager", "cast", "commands", "crew", "department", "desk", "dispatcher",
