@@ -104,6 +104,13 @@ def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | N
     return given
 
 
+def _web(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    parts = urlsplit(given or "http://h")
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise click.BadParameter("write http://HOST:PORT/…: the receiver's name follows it")
+    return given
+
+
 @main.command()
 @click.option("--kafka", metavar="HOST:PORT", callback=_brokers, help="a broker that runs already")
 @click.option("--postgres", metavar="DSN", callback=_server, help="a server that runs already")
@@ -129,6 +136,12 @@ def _server(_: click.Context, __: click.Parameter, given: str | None) -> str | N
     callback=recording,
     metavar="FILE",
     help="instead of a city: what greenchannel record wrote, once more; or a folder of it",
+)
+@click.option(
+    "--alerts-to",
+    metavar="URL",
+    callback=_web,
+    help="where alerts are sent, as Alertmanager does; it and Prometheus have to be on the PATH",
 )
 @load
 def run(**asked: Any) -> None:

@@ -37,7 +37,7 @@ from services.local.kafka import Kafka
 from services.local.people import people_of
 from services.local.postgres import Postgres
 from services.local.preflight import boards_port, lacks
-from services.local.prometheus import Prometheus
+from services.local.prometheus import Alertmanager, Prometheus
 from simulator import city
 from web.app import create_app
 
@@ -74,6 +74,7 @@ class Options:
     pace: float | None = None
     realism: tuple[str, ...] = ()
     recording: Path | None = None
+    alerts_to: str | None = None
 
     def for_simulator(self) -> list[str]:
         names = ("seed", "ambulances", "calls_per_hour", "vitals_per_second", "live_encounters",
@@ -118,6 +119,8 @@ class Run:
         self.dsn = self.postgres.dsn if self.postgres else str(options.postgres)
         self.ports = {name: free_port() for name in (*SERVICES, "simulator", "judge", "issuer")}
         self.prometheus = Prometheus.found(data, free_port())
+        to = options.alerts_to
+        self.alertmanager = Alertmanager.found(data, free_port(), to) if to else None
         self.ports["web"] = options.port or free_port()
         self.ports["boards"] = boards_port(options.port) or free_port()
         places, key = city.load(), SigningKey()
@@ -161,7 +164,13 @@ class Run:
         # What threads still do in the folder has to end before the folder goes.
         await asyncio.get_running_loop().shutdown_default_executor()
         await self.fleet.end(
-            [["simulator"], ["judge", "prometheus"], SERVICES, ["kafka"], ["postgres"]]
+            [
+                ["simulator"],
+                ["judge", "prometheus", "alertmanager"],
+                SERVICES,
+                ["kafka"],
+                ["postgres"],
+            ]
         )
         if self.postgres and not self.options.data:
             programs.remove(self.postgres.link)
@@ -216,14 +225,19 @@ class Run:
 
     async def prometheus_up(self) -> None:
         """Whoever has one sees figures and alerts; nothing of a run hangs on it."""
-        if self.prometheus:
-            looked_at = {name: self.ports[name] for name in SERVICES}
-            answers = readiness(self.http, self.prometheus.port, "/-/ready")
+        if not self.prometheus:
+            return
+        looked_at = {name: self.ports[name] for name in SERVICES}
+        told = self.alertmanager.port if self.alertmanager else None
+        beside = [(self.prometheus.child(looked_at, told), self.prometheus.port)]
+        if self.alertmanager:
+            beside.insert(0, (self.alertmanager.child(), self.alertmanager.port))
+        for child, port in beside:
             try:
-                await self.fleet.add(self.prometheus.child(looked_at), answers, may_end=True)
+                await self.fleet.add(child, readiness(self.http, port, "/-/ready"), may_end=True)
             except CannotStart as error:
-                click.echo(f"  · Prometheus 未启动 · is left out: {error}")
-                self.prometheus = None
+                click.echo(f"  · {child.name} 未启动 · is left out: {error}")
+                self.prometheus = None if child.name == "prometheus" else self.prometheus
 
     async def up(self, name: str) -> str:
         given = ["--endpoints", str(self.private), "--truth", str(self.truth)]
