@@ -1,6 +1,7 @@
 # Green Channel. Everything that is installed lies in .venv; ARGS go to the command a target runs.
 
 ARGS :=
+PART :=
 IN_VENV := .venv/bin/python -m
 # A stamp bears the sum of what was installed: a changed lock is installed at the next command.
 sum = $(shell cat deploy/setup deploy/install.py $(1) | cksum | cut -d' ' -f1)
@@ -36,8 +37,9 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 test: $(TESTS) ## all tests, with coverage
 	$(IN_VENV) pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS) --cov
 
-proof: $(TESTS) ## what takes half an hour to show: reports/proof-*.json
-	$(IN_VENV) pytest -m proof -s $(ARGS) tests/proof
+proof: $(TESTS) ## what takes long to show, PART=alerts|browser|…: reports/proof.json, docs/proof.md
+	$(IN_VENV) pytest -m proof -s $(ARGS) $(if $(PART),tests/proof/test_$(PART).py,tests/proof)
+	$(IN_VENV) tests.proof.page
 
 eval: $(RUNS) ## triage beside experts and nurses: reports/triage_eval.json and .html
 	$(IN_VENV) evaluation $(ARGS)

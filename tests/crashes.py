@@ -263,6 +263,8 @@ class City:
         self.poison: dict[tuple[str, int, int], Message] = {}
         #: Answers that a client did not deserve.
         self.faults: list[str] = []
+        #: How many times as much as usual a monitor says.
+        self.talks = 1
         self.tag = systems.tag
         self.callers = {
             name: Caller(services[name].service, role)
@@ -370,7 +372,7 @@ class City:
 
     async def _stream(self, patient: Patient, times: int) -> None:
         """What a monitor sends by HTTP, and what a vendor writes into the topic."""
-        for count in range(times):
+        for count in range(times * self.talks):
             device, vitals = f"M-{patient.name}", {"heart_rate": 88 + count, "spo2": 97}
             ids = [str(uuid.uuid4()) for _ in range(3)]
             lines = [
