@@ -27,6 +27,7 @@ from simulator.judge import Options as JudgeOptions
 from simulator.judge import judge
 from simulator.play import Options, play
 from simulator.reading import milliseconds
+from simulator.report import report
 from simulator.story import Story
 from simulator.verdict import Verdict
 from tests.simulated import Shelf, endpoints, service
@@ -424,7 +425,7 @@ async def test_where_a_human_has_sent_the_unit_another_goes_and_nothing_counts_a
     verdict = Verdict(0.0)
     for line in told:
         verdict.tell(line)
-    assert verdict.tally.refused == 0
+    assert report(verdict, 100.0)["refused"] == 0
 
 
 @pytest.mark.usefixtures("quick")
