@@ -14,7 +14,7 @@ import zh from "../words/zh/dispatch.js";
 import { send } from "./acts.js";
 import { Alarms, titleOf } from "./alarms.js";
 import { Opened } from "./call.js";
-import { ASSIGNABLE, asBefore, isEmergency, isOver, loud, order, waits } from "./calls.js";
+import { ASSIGNABLE, asBefore, goesOn, isEmergency, loud, order, waits } from "./calls.js";
 import { DIALOGS } from "./dialogs.js";
 import { Figures, Strip } from "./figures.js";
 import { Intake } from "./intake.js";
@@ -203,23 +203,23 @@ class Board extends Component {
     const calls = new Map(incidents.map((call) => [call.incident_id, call]));
     const byId = new Map(units.map((unit) => [unit.unit_id, unit]));
     const call = opened && calls.get(opened);
-    const goesOn = (list) => list.filter((one) => !isOver(one));
+    const going = all.filter(goesOn);
     const counted = {
-      emergency: goesOn(lists.emergency).length,
-      transfer: goesOn(lists.transfer).length,
+      emergency: going.filter(isEmergency).length,
+      transfer: going.filter((one) => !isEmergency(one)).length,
       units: units.length
     };
     const tabs = ["emergency", "transfer", "units", "figures"].map((key) =>
       [key, html`${say(`tab.${key}`)}${key in counted && html` <b>${counted[key]}</b>`}`]);
     const Asking = dialog && DIALOGS[dialog.name];
     const known = { names, hospitals, stations, units: byId, calls };
-    const drawn = html`<${Plan} calls=${goesOn(all)} units=${units} hospitals=${hospitals} stations=${stations}
+    const drawn = html`<${Plan} calls=${going} units=${units} hospitals=${hospitals} stations=${stations}
       opened=${opened} onOpen=${(id) => this.open(id)} />`;
     return html`
       <${Head} title=${say("dispatch")} session=${session} live=${html`<${Live} state=${live} heard=${heard} />`}
           sub=${hasBoard
-            ? `${say("going_on", { n: goesOn(all).length })} · ${
-              say("waiting_n", { n: goesOn(all).filter(waits).length })} · ${
+            ? `${say("going_on", { n: going.length })} · ${
+              say("waiting_n", { n: going.filter(waits).length })} · ${
               say("free_n", {
                 n: units.filter((unit) => ASSIGNABLE.includes(unit.status)).length,
                 of: units.length
