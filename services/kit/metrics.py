@@ -23,6 +23,9 @@ OUTBOX_OLDEST = TableGauge(
     "Since when the oldest message waits; nothing where none does",
     ("service",),
 )
+SET_ASIDE = TableGauge(
+    "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ("consumer",)
+)
 DISPATCHES = TableGauge(
     "greenchannel_dispatch_within_3min",
     "Emergency dispatches that began within the window, by what became of their three minutes",
@@ -146,9 +149,6 @@ LOOP_DELAY_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
 RETRIES = Counter("greenchannel_retries_total", "Times a dependency was out of reach", ["part"])
-SET_ASIDE = Gauge(
-    "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ["consumer"]
-)
 PUT_OFF = Counter(
     "greenchannel_put_off_total", "Times that what was due could not be told, and was put off"
 )
