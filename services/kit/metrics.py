@@ -148,6 +148,10 @@ LOOP_DELAY_SECONDS = Histogram(
     "How much later than asked for the event loop came round",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
+LOOP_STALLED_SECONDS = Counter(
+    "greenchannel_event_loop_stalled_seconds_total",
+    "Seconds for which the event loop stood still, of each time that it did for half a second",
+)
 RETRIES = Counter("greenchannel_retries_total", "Times a dependency was out of reach", ["part"])
 PUT_OFF = Counter(
     "greenchannel_put_off_total", "Times that what was due could not be told, and was put off"
