@@ -169,12 +169,14 @@ class Expected:
 @dataclass(slots=True)
 class Hand:
     """What humans at the boards did about one patient: what they said, by id; the kinds of what
-    they did, each with when it was first recorded; since when nobody has to take what the monitor
-    says; and whether one of them has set the level, so that what comes later may prove it anew or
-    not."""
+    they did, each with when it was done first; since when nobody has to take what the monitor
+    measures; and whether one of them has set the level, so that what comes later may prove it anew
+    or not."""
 
     said: dict[str, ByHand] = field(default_factory=dict)
     did: dict[str, float] = field(default_factory=dict)
+    #: When they said that the patient boarded, in milliseconds.
+    boarded: set[int] = field(default_factory=set)
     over: float = math.inf
     has_weighed: bool = False
 

@@ -55,18 +55,20 @@ class Hands:
         is_signed = kind == "CareTransferred" and "HandoverSigned" in case.hand.did
         if not by_hand and not is_signed:
             return
-        case.hand.did.setdefault(kind, seen.known)
+        case.hand.did.setdefault(kind, seen.at)
         match kind:
             case "DestinationSelected":
                 self._bind(case, rest[0], seen.t)
+            case "PatientBoarded":
+                case.hand.boarded.add(round(seen.at * 1000))
             case "DeathDeclared":
                 case.may_be_cancelled = case.is_declared = True
             case "EncounterEnded":
                 case.left, case.may_be_cancelled = min(case.left, seen.known), True
             case "CareTransferred":
                 case.handed_over = min(case.handed_over, seen.known)
-        if kind in ENDS:
-            case.hand.over = min(case.hand.over, seen.known)
+        if kind in ENDS:  # whose a sample is is judged by when it was measured
+            case.hand.over = min(case.hand.over, seen.at)
             self._let_go(case, seen.t)
 
     def _bind(self, case: Case, facility: str, t: float) -> None:
@@ -79,7 +81,8 @@ class Hands:
 
     def _let_go(self, case: Case, t: float) -> None:
         """What came later is shown to nobody."""
-        for item in [item for item in case.acting if item.sent >= case.hand.over]:
+        told_until = min(case.handed_over, case.left)
+        for item in [item for item in case.acting if item.sent >= told_until]:
             self._ledger.settle(item, ALL_QUEUES, t)
             case.acting.remove(item)
         for name, item in case.pictures.items():

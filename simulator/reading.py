@@ -108,16 +108,19 @@ class PromiseSeen(NamedTuple):
     facility: str
     what: str
     because: str
-    #: When it was recorded.
+    #: When it happened, and when it was recorded.
+    at: float = 0.0
     known: float = 0.0
 
 
 class EffectSeen(NamedTuple):
-    """Any other event; ``key`` says of what it is the one effect, ``known`` when it was told."""
+    """Any other event; ``key`` says of what it is the one effect, ``at`` when it happened, and
+    ``known`` when it was recorded."""
 
     t: float
     id: str
     key: str
+    at: float = 0.0
     known: float = 0.0
 
 
@@ -335,12 +338,14 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t:
         case "UnitAssigned" | "UnitStatusChanged":
             return _read_leg(kind, event_id, body, t)
     key = effect_key(kind, {**body, **body.get("attachment", {})})
-    known = _known(body)
-    return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key, known)
+    return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key, *_when(body))
 
 
-def _known(body: Mapping[str, Any]) -> float:
-    return milliseconds(body.get("recorded_at") or body["occurred_at"]) / 1000
+def _when(body: Mapping[str, Any]) -> tuple[float, float]:
+    """When it happened, and when it was recorded."""
+    at = milliseconds(body["occurred_at"]) / 1000
+    recorded = body.get("recorded_at")
+    return at, milliseconds(recorded) / 1000 if recorded else at
 
 
 def _read_record(event_id: str, body: Mapping[str, Any], t: float) -> QueueSeen:
@@ -399,7 +404,8 @@ def _read_promise(
         facility=body["facility_id"],
         what=what,
         because=body.get("because") or body.get("answer", ""),
-        known=_known(body),
+        at=_when(body)[0],
+        known=_when(body)[1],
     )
 
 
@@ -407,7 +413,7 @@ def _read_leg(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Re
     key = effect_key(kind, body)
     departed = body.get("status") == "departed"
     if body.get("leg_id") is None or not (departed or kind == "UnitAssigned"):
-        return EffectSeen(t, event_id, key, _known(body))
+        return EffectSeen(t, event_id, key, *_when(body))
     at = milliseconds(body["occurred_at"]) / 1000
     return LegSeen(t, event_id, key, body["leg_id"], body.get("incident_id"), departed, at)
 

@@ -21,6 +21,7 @@ from tests.good_run import (
     Read,
     Run,
     Told,
+    at,
     both,
     changed,
     count,
@@ -213,6 +214,29 @@ def test_an_act_that_a_human_was_faster_with_is_refused_as_it_has_to_be() -> Non
         assert (result["refused"], result["by_hand"]["refused"]) == (0, 1)
     result = found([*before_the_end(act), refused(54.1, "arrived", status=409)])
     assert (result["refused"], result["by_hand"]["refused"]) == (1, 0)
+
+
+def test_who_signs_says_when_that_was_and_by_that_a_sample_is_judged() -> None:
+    """The signature is recorded after whoever gives it has shown who they are."""
+    sent, _ = told_samples(54, 6, 8)
+    recorded = changed(
+        "CareTransferred", with_fields(recorded_at=at(55)), signed_early(sent, refused(57, "8"))
+    )
+    result = found(recorded)
+    assert (result["refused"], result["by_hand"]["refused"]) == (0, 1)
+
+
+def test_an_admission_at_the_boarding_that_a_human_has_entered_is_right() -> None:
+    boarded = by_hand(of_patient(encounter.PatientBoarded, 45, unit_id="U-1"))
+    admission = handoff.Admission(admission_number="GC-20261122-0001", admitted_at=at(45))
+    opened = changed("AdmissionOpened", with_fields(admission=admission))
+    place = next(
+        n for n, h in enumerate(opened) if isinstance(h, Read) and h.name == "Acknowledged"
+    )
+    run = [*opened[: place + 1], boarded, *opened[place + 1 :]]
+    again = with_fields(event_id=f"{HANDLE}.boarded")
+    found(changed("PatientBoarded", lambda h: again(h) if h.t > 46 else h, run))
+    found(opened, wrong_admission=1)
 
 
 def test_what_comes_after_a_human_has_handed_over_need_not_be_shown() -> None:
