@@ -220,7 +220,8 @@ class PatientHandedToUnit(EncounterEvent):
 
 
 class ArrivalExpected(EncounterEvent):
-    """By which unit the patient comes, how to call it, and when it will be at the hospital."""
+    """By which unit the patient comes, how to call it, when it will be at the hospital, and when
+    it came there."""
 
     unit_id: Identifier
     call_back: Phone | None = None
@@ -228,6 +229,11 @@ class ArrivalExpected(EncounterEvent):
         default=None, description="None before boarding, and where GPS does not tell."
     )
     estimated_at: Moment | None = Field(default=None, description="As of when that is expected.")
+    unit_arrived_at: Moment | None = Field(
+        default=None,
+        description="When the unit came to the hospital with the patient, as its crew or else GPS"
+        " says; none before. That the patient was taken in, the facility says.",
+    )
 
 
 #: Refused with these, somebody may have signed.

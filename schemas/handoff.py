@@ -145,6 +145,11 @@ class PreArrivalRecord(Value):
         default=None, description="When they will be there; none where nobody knows."
     )
     estimated_at: Moment | None = Field(default=None, description="As of when that was expected.")
+    unit_arrived_at: Moment | None = Field(
+        default=None,
+        description="When their unit came to the hospital, as its crew or else GPS says; none"
+        " before. It is not the patient's arrival, which the facility says.",
+    )
     worst: TriageLevel = Field(description="The highest level so far; it never falls by itself.")
     current: TriageLevel = Field(description="The level by the values of now.")
     trend: str = Field(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from schemas.triage import Centre, TriageLevel
-from simulator.reading import QueueSeen
+from simulator.reading import ByHand, QueueSeen
 
 #: What an item may still lack, as bits: seen under its encounter, named in a decision, ...
 SEEN = 1
@@ -38,6 +38,7 @@ class Item:
 
     __slots__ = (
         "acked",
+        "act",
         "appended",
         "case",
         "folded",
@@ -61,6 +62,8 @@ class Item:
         self.case = case
         self.sent = sent
         self.lacks = lacks
+        #: What a human of the city did; empty of what a monitor measured.
+        self.act = ""
         self.acked: float | None = None
         #: The broker's time of it, and its place in its partition, once seen.
         self.appended: float | None = None
@@ -87,7 +90,8 @@ class Item:
         """It proves a level that nothing before it has proven: it acts."""
         if self.level is None or self.sets:
             return self.level is not None
-        return self.sure and self.level.urgency > self.case.worst.urgency
+        is_sure = self.sure and not self.case.hand.has_weighed
+        return is_sure and self.level.urgency > self.case.worst.urgency
 
     @property
     def is_excused(self) -> bool:
@@ -162,6 +166,21 @@ class Expected:
         return replace(self, worst=worst, most=worst)
 
 
+@dataclass(slots=True)
+class Hand:
+    """What humans at the boards did about one patient: what they said, by id; the kinds of what
+    they did, each with when it was done first; since when nobody has to take what the monitor
+    measures; and whether one of them has set the level, so that what comes later may prove it anew
+    or not."""
+
+    said: dict[str, ByHand] = field(default_factory=dict)
+    did: dict[str, float] = field(default_factory=dict)
+    #: When they said that the patient boarded, in milliseconds.
+    boarded: set[int] = field(default_factory=set)
+    over: float = math.inf
+    has_weighed: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Case:
     """One encounter of the story."""
@@ -218,6 +237,7 @@ class Case:
     is_declared: bool = False
     #: Pictures that were sent, each with its item.
     pictures: dict[str, Item] = field(default_factory=dict)
+    hand: Hand = field(default_factory=Hand)
     #: What each facility owed and has done.
     kept: dict[str, set[str]] = field(default_factory=dict)
 
@@ -234,7 +254,13 @@ class Case:
 
     def prove(self, id_: str, level: TriageLevel, *, sure: bool = True) -> None:
         """Take in what a decision has named."""
+        sure = sure and not self.hand.has_weighed
         (self.proofs if sure else self.doubted)[id_] = level
+
+    def doubt(self) -> None:
+        """Nobody knows any more what is proven."""
+        self.doubted |= {**self.proofs, SAID: self.most}
+        self.floor, self.proofs = TriageLevel.NOT_YET, {}
 
     def set_level(self, level: TriageLevel) -> None:
         """A clinician has set it, and has weighed what was proven."""
@@ -256,7 +282,7 @@ class Case:
     def hear(self, worst: TriageLevel) -> None:
         """A decision has said this level where it might have said another: it falls no more."""
         if worst is not self.worst:
-            self.prove(SAID, worst)
+            self.proofs[SAID] = worst
 
     @property
     def facility(self) -> str | None:

@@ -197,8 +197,12 @@ class Crew:
         await department.until_seen(tale.patient(step.patient))
 
     async def go_home(self, tale: Tale) -> None:
-        """Drive back to the stations; the units are free when this returns."""
-        await asyncio.gather(*(self._home(tale, van) for van in tale.vans.values()))
+        """Drive back to the stations; the units are free when this returns. One that was never sent
+        has not left."""
+        sent = [van for van in tale.vans.values() if van.role in tale.legs]
+        for van in tale.vans.values():
+            van.tale = van.tale if van in sent else None
+        await asyncio.gather(*(self._home(tale, van) for van in sent))
 
     async def _home(self, tale: Tale, van: Van) -> None:
         here, now = van.position(time.time()), time.time()

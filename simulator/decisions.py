@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from schemas.triage import TriageLevel
 from simulator.case import ALL_QUEUES, FOLDED, MEMORY_S, SEEN, Case, Expected, Item
+from simulator.hands import take_in
 from simulator.ledger import Ledger
 from simulator.reading import DecisionSeen, QueueSeen, SampleSeen
 
@@ -85,6 +86,8 @@ class Decisions:
             trigger = item if is_new else None
             if item is None and (given := self._ledger.given_level(id_, case)):
                 case.prove(id_, given)
+            if item is None:
+                take_in(case, id_)
             if item is None or not is_new:
                 before = id_ if item is not None or case.is_own_sample(id_) else before
                 continue
@@ -106,6 +109,7 @@ class Decisions:
         acts = item.is_new
         if item.level is not None and item.sets:
             case.set_level(item.level)
+            case.hand.has_weighed = False
         elif item.level is not None:
             case.prove(item.id, item.level, sure=item.sure)
         case.take_back(item.takes_back)

@@ -107,13 +107,17 @@ class Handoffs:
         wrong = []
         if self._numbers.setdefault(seen.number, seen.encounter_id) != seen.encounter_id:
             wrong.append("its number belongs to another admission")
-        if boarding is None:
+        times = set(case.hand.boarded)
+        if boarding is not None:
+            times.add(milliseconds(boarding.about["occurred_at"]))
+        chosen = {case.facility, boarding.facility or None if boarding else case.facility}
+        if not times:
             wrong.append("nobody had boarded")
-        else:
-            if seen.admitted_ms != milliseconds(boarding.about["occurred_at"]):
-                wrong.append("it was not opened at the boarding time")
-            if seen.facility not in {case.facility, boarding.facility or None}:
-                wrong.append("it names another facility than was chosen")
+        elif seen.admitted_ms not in times:
+            wrong.append("it was not opened at the boarding time")
+        if times and seen.facility not in chosen:
+            wrong.append("it names another facility than was chosen")
+        if boarding is not None:
             item = case.acts[boarding.id]
             self._ledger.measure(item, self._tally.boarding_to_admission, seen.t)
         if wrong:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from schemas.triage import Centre, TriageLevel
 from simulator import truth
 from simulator.case import EFFECTS, FOLDED, QUEUED, SEEN, Case, Item
 from simulator.histogram import Latencies
 from simulator.presence import Presence
-from simulator.reading import effect_key
+from simulator.reading import effect_key, is_by_hand
 from simulator.tally import Tally
 
 #: Seen longer than this after the acknowledgement is late.
@@ -69,6 +70,15 @@ LEAVES = frozenset({"outcome", "merge"})
 COMES = frozenset({"transported", "died_en_route"})
 
 
+class Refusal(NamedTuple):
+    """A request that a service refused for good."""
+
+    id: str
+    item: Item | None
+    status: int
+    t: float
+
+
 class Ledger:
     """The books. ``started``: what was sent before it has no latency that could be known."""
 
@@ -82,6 +92,8 @@ class Ledger:
         #: Sent and not resolved, by id; among them what was never acknowledged.
         self.open: dict[str, Item] = {}
         self.over: deque[tuple[float, Case]] = deque()
+        #: What was refused, to be held against what humans have done when that is known.
+        self.refusals: list[Refusal] = []
         self.has_ended = False
         self._handles: dict[str, Case] = {}
         #: Incidents that an act has opened, until its first patient is told.
@@ -178,6 +190,7 @@ class Ledger:
     def _send_act(self, line: truth.ActSent) -> None:
         case = self._handles[line.handle]
         item = Item(line.id, case, line.t, 0)
+        item.act = line.act
         item.timely, item.sets, item.takes_back = line.timely, line.sets, line.takes_back
         case.acts[item.id] = item
         keys = [effect_key(kind, line.about) for kind in FOLLOWS.get(line.act, ())]
@@ -285,8 +298,8 @@ class Ledger:
             if line.due:
                 self.tally.homeless += item is not None and item.streamed
             else:
-                self.tally.refused += 1
-                self.tally.find("refused", id_, f"the service answered {line.status}")
+                whose = item or self._find(id_)  # what a human did first is owed to nobody any more
+                self.refusals.append(Refusal(id_, whose, line.status, line.t))
             if item is not None:
                 item.lacks = 0
                 self.tally.sent -= 1
@@ -350,9 +363,18 @@ class Ledger:
             self.meet(key, t)
         elif known == event_id:
             self.tally.redelivered[key.partition("/")[0]] += 1
+        elif self._is_by_both(known, event_id):
+            self.tally.done_by_both += 1
         elif self._is_ours(key):
             self.tally.double(event_id, f"{key} came before under another id")
         return known is None
+
+    def _is_by_both(self, *ids: str) -> bool:
+        """Whether two people did it, one of them at a board. What a service made of what one person
+        did bears a name that nobody has given."""
+        by_hand = [is_by_hand(id_) for id_ in ids]
+        by_city = [id_.partition(".")[0] in self._handles for id_ in ids]
+        return any(by_hand) and all(map(any, zip(by_hand, by_city, strict=True)))
 
     def _is_ours(self, key: str) -> bool:
         kind, subject, *_ = key.split("/")

@@ -111,6 +111,20 @@ class People:
         path = f"/v1/{whose}/stamps"
         await self._outside.act(Request("dispatch", "POST", path, self._tokens.crew, key, body))
 
+    async def close_calls(self, tale: Tale) -> None:
+        """A dispatcher closes what all units have come home from, where the story does not say so.
+        One that a human has closed or merged, or with a patient without an outcome, stays so."""
+        told = {step.call for step in tale.story.steps if step.act in {"close", "merge"}}
+        handle = tale.patient("").handle
+        for name, incident_id in tale.incidents.items():
+            if name in told:
+                continue
+            path, body = f"/v1/incidents/{incident_id}/closed", {"occurred_at": moment(time.time())}
+            key = f"{handle}.{name}.closed"
+            asked = Request("dispatch", "POST", path, self._tokens.dispatcher, key, body)
+            with contextlib.suppress(Refused):
+                await self._outside.act(asked)
+
     async def enrol(self, known: City, vehicles: Sequence[Vehicle], epoch: str) -> None:
         """Enter the stations, the hospitals and the vehicles of the city. A vehicle of a kept
         folder that is entered anew stays where it was."""

@@ -245,11 +245,15 @@ class Run:
     async def _life(self, tale: Tale, pace: Pace) -> None:
         try:
             await self._crew.live(tale, pace)
-            await self._crew.go_home(tale)
-        except (Refused, Stopped):
+        except Stopped:
             self._give_up(tale)
-        else:
+            return
+        except Refused:  # as by a human who was faster: the crew drives home all the same
+            self._give_up(tale)
+        with contextlib.suppress(Refused, Stopped):  # then its vehicles stay where they are
+            await self._crew.go_home(tale)
             self._cast.release(tale)
+            await self._people.close_calls(tale)
 
     def _is_over(self, patient: Patient) -> None:
         """Nothing more is sent for this encounter."""
@@ -259,7 +263,7 @@ class Run:
         self._live.discard(patient)
 
     def _give_up(self, tale: Tale) -> None:
-        """The story ends here, and its vehicles stay where they are."""
+        """The story ends here."""
         for patient in tale.patients.values():
             patient.is_over = True
             if not self._stopping.is_set():

@@ -7,11 +7,23 @@ nor cost what they cost.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 from schemas.envelope import TYPE_PREFIX
+
+
+class ByHand(NamedTuple):
+    """What a human at a board said of a patient: a level that they set, an observation that they
+    took back, or what a monitor measured and was another's, ``to`` whom. Of anything else they
+    observed only they know what it proves."""
+
+    level: str | None = None
+    takes_back: str | None = None
+    gives: bool = False
+    to: str | None = None
 
 
 class SampleSeen(NamedTuple):
@@ -23,6 +35,8 @@ class SampleSeen(NamedTuple):
     appended: float
     offset: int
     is_vital: bool
+    #: What a human at a board has said; None of what the city or a service has.
+    by_hand: ByHand | None = None
 
 
 class DecisionSeen(NamedTuple):
@@ -94,14 +108,20 @@ class PromiseSeen(NamedTuple):
     facility: str
     what: str
     because: str
+    #: When it happened, and when it was recorded.
+    at: float = 0.0
+    known: float = 0.0
 
 
 class EffectSeen(NamedTuple):
-    """Any other event; ``key`` says of what it is the one effect."""
+    """Any other event; ``key`` says of what it is the one effect, ``at`` when it happened, and
+    ``known`` when it was recorded."""
 
     t: float
     id: str
     key: str
+    at: float = 0.0
+    known: float = 0.0
 
 
 class LegSeen(NamedTuple):
@@ -239,6 +259,16 @@ def effect_key(kind: str, body: Mapping[str, Any]) -> str:
     return key
 
 
+#: A board names each act at random (UUID of version 4), the city by the handle of its patient, and
+#: what a service makes has a name that follows from its content (version 5).
+_RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def is_by_hand(event_id: str) -> bool:
+    """Whether a human did this at a board."""
+    return _RANDOM.fullmatch(event_id) is not None
+
+
 class Record(NamedTuple):
     """A record of the broker, as far as it matters; ``timestamp`` in milliseconds."""
 
@@ -260,11 +290,28 @@ def read(record: Record, t: float) -> Reading | None:
     if kind in _CLINICAL:  # many: the headers say all there is to know, the body stays closed
         appended = record.timestamp / 1000
         is_vital = kind == "VitalSignsRecorded"
-        return SampleSeen(t, event_id, record.key.decode(), appended, record.offset, is_vital)
+        by_hand = _said_by_hand(kind, record.value) if is_by_hand(event_id) else None
+        whose = record.key.decode()
+        return SampleSeen(t, event_id, whose, appended, record.offset, is_vital, by_hand)
     try:
         return _read(kind, event_id, json.loads(record.value), record.timestamp / 1000, t)
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _said_by_hand(kind: str, value: bytes) -> ByHand:
+    try:
+        body = json.loads(value)
+    except ValueError:
+        return ByHand()
+    match kind:
+        case "LevelOverridden":
+            return ByHand(level=body.get("level"))
+        case "ObservationRetracted":
+            return ByHand(takes_back=body.get("observation_id"))
+        case "ObservationReattributed":
+            return ByHand(gives=True, to=body.get("to_encounter_id"))
+    return ByHand()
 
 
 def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t: float) -> Reading:
@@ -291,7 +338,14 @@ def _read(kind: str, event_id: str, body: Mapping[str, Any], appended: float, t:
         case "UnitAssigned" | "UnitStatusChanged":
             return _read_leg(kind, event_id, body, t)
     key = effect_key(kind, {**body, **body.get("attachment", {})})
-    return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key)
+    return _read_promise(kind, event_id, key, body, t) or EffectSeen(t, event_id, key, *_when(body))
+
+
+def _when(body: Mapping[str, Any]) -> tuple[float, float]:
+    """When it happened, and when it was recorded."""
+    at = milliseconds(body["occurred_at"]) / 1000
+    recorded = body.get("recorded_at")
+    return at, milliseconds(recorded) / 1000 if recorded else at
 
 
 def _read_record(event_id: str, body: Mapping[str, Any], t: float) -> QueueSeen:
@@ -350,6 +404,8 @@ def _read_promise(
         facility=body["facility_id"],
         what=what,
         because=body.get("because") or body.get("answer", ""),
+        at=_when(body)[0],
+        known=_when(body)[1],
     )
 
 
@@ -357,7 +413,7 @@ def _read_leg(kind: str, event_id: str, body: Mapping[str, Any], t: float) -> Re
     key = effect_key(kind, body)
     departed = body.get("status") == "departed"
     if body.get("leg_id") is None or not (departed or kind == "UnitAssigned"):
-        return EffectSeen(t, event_id, key)
+        return EffectSeen(t, event_id, key, *_when(body))
     at = milliseconds(body["occurred_at"]) / 1000
     return LegSeen(t, event_id, key, body["leg_id"], body.get("incident_id"), departed, at)
 

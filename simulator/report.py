@@ -12,6 +12,7 @@ from typing import Any
 from schemas.topics import registry
 from schemas.triage import Centre
 from simulator.case import EFFECTS, FOLDED, SEEN, Item
+from simulator.hands import is_expected
 from simulator.tally import FINDINGS
 from simulator.truth import ActSent
 from simulator.verdict import PATIENCE_S, Verdict
@@ -27,12 +28,15 @@ def versions() -> Mapping[str, str]:
 
 def report(verdict: Verdict, now: float) -> dict[str, Any]:
     """The count, taken at ``now``. ``recovery_s`` is left to who restarts the services."""
+    verdict.hear_out()
     tally, presence = verdict.tally, verdict.ledger.presence
     boardings = verdict.ledger.boardings.values()
     gaps = [(case, gap) for case in verdict.ledger.cases.values() for gap in case.gaps()]
     owed = verdict.owed()
     lost = [_finding(item.id, _lacking(item)) for item in owed]
     lost += [_finding(case.encounter_id, f"{case.handle}: {gap}") for case, gap in gaps]
+    refused = [each for each in verdict.ledger.refusals if not is_expected(each)]
+    told = [_finding(r.id, f"the service answered {r.status}", "refused") for r in refused]
     return {
         "vitals_sent": tally.vitals_sent,
         "vitals_per_s": presence.mean_rate(tally.vitals_sent, now),
@@ -68,9 +72,14 @@ def report(verdict: Verdict, now: float) -> dict[str, Any]:
         },
         "recovery_s": {},
         "versions": versions(),
-        "refused": tally.refused,
+        "refused": len(refused),
+        "by_hand": {
+            "acts": tally.by_hand,
+            "done_by_both": tally.done_by_both,
+            "refused": len(verdict.ledger.refusals) - len(refused),
+        },
         "redelivered_of": dict(tally.redelivered),
-        "findings": _of_each_kind([*tally.findings, *lost]),
+        "findings": _of_each_kind([*tally.findings, *told, *lost]),
     }
 
 
@@ -113,6 +122,15 @@ def unknowable(verdict: Verdict) -> list[str]:
             f"{verdict.tally.homeless} samples of monitors that no crew had entered: what they"
             " would have proven"
         )
+    hands = [case.hand for case in verdict.ledger.cases.values()]
+    observed = sum(not hand.has_weighed and bool(hand.said) for hand in hands)
+    if weighed := sum(hand.has_weighed for hand in hands):
+        said.append(
+            f"{weighed} patients whose level a human at a board has set: what of it is proven anew"
+            " by what was measured later"
+        )
+    if observed:
+        said.append(f"{observed} patients observed by humans at boards: what that proves")
     unread = sum(len(seen) for case in verdict.ledger.cases.values() for seen in case.waiting)
     if unread:
         said.append(f"{unread} decisions that records in queues show, but that were never read")
@@ -136,8 +154,8 @@ def _of_each_kind(findings: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     return told
 
 
-def _finding(about: str, sentence: str) -> dict[str, str]:
-    return {"what": "lost", "id": about, "finding": sentence}
+def _finding(about: str, sentence: str, what: str = "lost") -> dict[str, str]:
+    return {"what": what, "id": about, "finding": sentence}
 
 
 def _lacking(item: Item) -> str:

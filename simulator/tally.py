@@ -18,9 +18,11 @@ class Tally:
     sent: int = 0
     arrived: int = 0
     vitals_sent: int = 0
-    refused: int = 0
     #: Samples of monitors that nobody had entered: what they would have proven is unknowable.
     homeless: int = 0
+    #: What humans at the boards did and said; and effects that they and the city had once each.
+    by_hand: int = 0
+    done_by_both: int = 0
     coalesced: int = 0
     late: int = 0
     doubled: int = 0

@@ -6,7 +6,8 @@ is read: the journal is written before the sending, so the truth is never behind
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from typing import TypeAlias
 
 from simulator import truth
@@ -14,6 +15,7 @@ from simulator.alarms import Alarms
 from simulator.case import ALL_QUEUES, FOLDED, MEMORY_S, Case, Item
 from simulator.decisions import Decisions
 from simulator.handoffs import Handoffs
+from simulator.hands import Hands
 from simulator.ledger import Ledger
 from simulator.legs import Legs
 from simulator.reading import (
@@ -27,16 +29,19 @@ from simulator.reading import (
     Reading,
     SampleSeen,
     WithdrawalSeen,
+    is_by_hand,
 )
 
 #: While the run goes on, an item counts as lost from this age on, and may still heal.
 PATIENCE_S = 30.0
 #: What is kept of encounters that the truth does not know, or not yet.
 STRANGERS = 2_000
+#: What hangs on an act that was not read yet is judged without it after this long: it lies in
+#: another topic, and none of them is read this much later.
+HELD_S = 5.0
 
-OfCase: TypeAlias = (
-    SampleSeen | DecisionSeen | QueueSeen | WithdrawalSeen | AdmissionSeen | FeedSeen
-)
+Held: TypeAlias = DecisionSeen | QueueSeen | WithdrawalSeen | AdmissionSeen | FeedSeen
+OfCase: TypeAlias = SampleSeen | Held
 
 
 class Verdict:
@@ -52,6 +57,9 @@ class Verdict:
         self.legs = Legs()
         self._handoffs = Handoffs(self.ledger)
         self._alarms = Alarms(self.tally)
+        self._hands = Hands(self.ledger)
+        #: What was read of a patient since something that a human at a board explains, or nobody.
+        self._held: dict[str, deque[Held]] = {}
         self._decisions = Decisions(self.ledger, self._handoffs.shows)
         self._strangers: dict[str, list[OfCase]] = defaultdict(list)
 
@@ -70,9 +78,11 @@ class Verdict:
         match reading:
             case EffectSeen():
                 self.ledger.effect(reading.key, reading.id, reading.t)
+                self._acted(reading)
             case PromiseSeen():
                 if self.ledger.effect(reading.key, reading.id, reading.t):
                     self._promise(reading)
+                self._acted(reading)
             case LegSeen():
                 if self.ledger.effect(reading.key, reading.id, reading.t):
                     self.legs.note(reading, self.ledger.incidents)
@@ -80,8 +90,43 @@ class Verdict:
                 case = self.ledger.cases.get(reading.encounter_id)
                 if case is None:
                     self._keep(reading)
+                elif isinstance(reading, SampleSeen):
+                    self._hands.said(reading, case)
+                    self._decisions.sample(reading, case)
+                    self._go_on(case)
+                elif case.encounter_id in self._held or self._hangs(reading, case):
+                    self._held.setdefault(case.encounter_id, deque()).append(reading)
                 else:
                     self._of_case(reading, case)
+
+    def _acted(self, seen: EffectSeen | PromiseSeen) -> None:
+        self._hands.did(seen)
+        case = self.ledger.cases.get(seen.key.split("/")[1])
+        if case is not None:
+            self._go_on(case)
+
+    def _hangs(self, reading: Held, case: Case) -> bool:
+        """Whether it rests on an act of a human at a board, which lies in another topic and was not
+        read yet; or on a choice of hospital that nobody has read of."""
+        match reading:
+            case DecisionSeen():
+                return any(is_by_hand(id_) and id_ not in case.hand.said for id_ in reading.folded)
+            case QueueSeen() | FeedSeen():
+                return reading.facility not in case.bound
+        return False
+
+    def _go_on(self, case: Case, *, whole: bool = False) -> None:
+        """Judge what was held as far as what it rests on was read, or all of it."""
+        held = self._held.get(case.encounter_id)
+        while held and (whole or not self._hangs(held[0], case)):
+            self._of_case(held.popleft(), case)
+        if held is not None and not held:
+            del self._held[case.encounter_id]
+
+    def hear_out(self, before: float = math.inf) -> None:
+        """Judge what was read before this and still waits for what explains it."""
+        for encounter_id in [id_ for id_, held in self._held.items() if held[0].t < before]:
+            self._go_on(self.ledger.cases[encounter_id], whole=True)
 
     def _promise(self, seen: PromiseSeen) -> None:
         case = self.ledger.cases.get(seen.encounter_id)
@@ -89,10 +134,8 @@ class Verdict:
             self.tally.acknowledged += seen.kind == "Acknowledged"
             self._alarms.note(seen, case)
 
-    def _of_case(self, reading: OfCase, case: Case) -> None:
+    def _of_case(self, reading: Held, case: Case) -> None:
         match reading:
-            case SampleSeen():
-                self._decisions.sample(reading, case)
             case DecisionSeen():
                 self._decisions.decision(reading, case)
             case QueueSeen():
@@ -122,6 +165,7 @@ class Verdict:
 
     def close_cases(self, now: float) -> None:
         """Forget encounters that have been over for a while, but for what they are still owed."""
+        self.hear_out(now - HELD_S)
         over = self.ledger.over
         while over and over[0][0] < now - MEMORY_S:
             _, case = over.popleft()

@@ -18,6 +18,7 @@ from services.boards.door import (
     HANDSET,
     SESSION,
     AtDesk,
+    AtDispatch,
     Begun,
     Desk,
     Here,
@@ -103,6 +104,12 @@ async def finish_sign_in(
 async def read_session(desk: AtDesk, session: Here) -> dict[str, Any]:
     """Who is signed in here, and the clock that ages are measured by."""
     return {**session.shown(), "now": datetime.now(UTC).isoformat()}
+
+
+@router.get("/dispatch/colleagues")
+async def read_colleagues(request: Request, session: AtDispatch) -> dict[str, dict[str, str]]:
+    """How the dispatchers who are signed in are called: the services know pseudonyms alone."""
+    return await store.spoken_names(request.app.state.pool, session.role)
 
 
 @router.post("/{desk}/sign-out")

@@ -152,4 +152,10 @@ def handset_key(request: Request) -> str:
     return key
 
 
+async def at_dispatch(request: Request) -> Session:
+    """The session of a dispatcher. Raises ``Rejected`` 401."""
+    return await signed_in(request, Desk.DISPATCH)
+
+
 Here = Annotated[Session, Depends(signed_in)]
+AtDispatch = Annotated[Session, Depends(at_dispatch)]

@@ -81,6 +81,17 @@ async def find(pool: Pool, secret: str) -> Session | None:
     return _session(row, secret) if row else None
 
 
+async def spoken_names(pool: Pool, role: str) -> dict[str, dict[str, str]]:
+    """How those of a role who are signed in are called, by what the services know them as."""
+    query = """
+        SELECT DISTINCT ON (name) name, spoken FROM sessions
+         WHERE role = $1 AND ends_at > now() ORDER BY name, began_at DESC
+    """
+    async with transaction(pool) as connection:
+        rows = await connection.fetch(query, role)
+    return {row["name"]: names for row in rows if (names := json.loads(row["spoken"] or "{}"))}
+
+
 async def note(pool: Pool, session: Session, now: datetime) -> None:
     """Somebody is still there."""
     if now - session.seen_at >= NOTED:

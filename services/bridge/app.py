@@ -19,7 +19,7 @@ from services.bridge.handlers import consumption
 from services.bridge.outlet import InterfaceRefused, outlets
 from services.bridge.store import CaseStore
 from services.bridge.timekeeper import LOOK_S, Timekeeper
-from services.kit import postgres, runtime
+from services.kit import aside, postgres, runtime
 from services.kit.auth import Gate
 from services.kit.census import Census
 from services.kit.http import create_app
@@ -74,11 +74,13 @@ async def main(settings: Settings) -> None:
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     furnish(app, settings, asked)
     cases, facilities = app.state.cases, app.state.facilities
-    loop = Loop(settings, pool, consumption(cases, facilities))
+    work = consumption(cases, facilities)
+    loop = Loop(settings, pool, work)
     relay = Relay(settings, SERVICE, pool)
     lookout = Lookout(settings, Timekeeper(pool, cases, facilities), LOOK_S)
     courier = Courier(settings, pool, cases, facilities, ways)
-    counted = Census(SERVICE, pool, census.counts(facilities, app.state.zone))
+    counts = census.counts(facilities, app.state.zone)
+    counted = Census(SERVICE, pool, [aside.counted(work.group), *counts])
     await runtime.together(
         [
             *(runtime.serve(app, settings), relay.run, loop.run, counted.run),

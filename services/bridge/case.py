@@ -244,6 +244,8 @@ class Case(Value):
     call_back: Phone | None = None
     arrives_at: AwareDatetime | None = None
     estimated_at: AwareDatetime | None = None
+    #: When the unit came to the facility: no arrival of the patient, which the facility says.
+    unit_arrived_at: AwareDatetime | None = None
     admission: Admission | None = None
     #: An admission number set aside for this patient, in the transaction that may need it.
     reserved: str | None = None

@@ -38,6 +38,9 @@ from services.bridge.trend import followed
 
 Decision: TypeAlias = tuple[Case, Sequence[Event]]
 
+#: What is known of the way before anything was told of it.
+_NOT_EXPECTED: Mapping[str, None] = dict.fromkeys(("arrives_at", "estimated_at", "unit_arrived_at"))
+
 #: A record shows this many of the last findings, examinations and treatments each: with the
 #: longest of notes it stays well below what a topic takes. All of them stay in their topic.
 SHELF = 100
@@ -87,7 +90,7 @@ def _bound(case: Case, event: DestinationSelected, now: datetime) -> Decision:
     if case.facility_id == event.facility_id or case.is_locked:
         return case, ()
     left, withdrawn = withdraw(case, now)
-    elsewhere = left.but(facility_id=event.facility_id, arrives_at=None, estimated_at=None)
+    elsewhere = left.but(facility_id=event.facility_id, **_NOT_EXPECTED)
     told, notified = notify(elsewhere, now)
     moved = bind(told, case.facility_id, event.event_id, now)
     return told, [*withdrawn, *moved, *notified]
@@ -113,8 +116,7 @@ def _confirmed(case: Case, event: PatientBoarded, now: datetime) -> Decision:
 
 def _handed_on(case: Case, event: PatientHandedToUnit, now: datetime) -> Decision:
     """Another unit goes on: how to call it, and when it will be there, is told apart."""
-    with_it = {"call_back": None, "arrives_at": None, "estimated_at": None}
-    return notify(case.but(unit_id=event.to_unit_id, **with_it), now)
+    return notify(case.but(unit_id=event.to_unit_id, call_back=None, **_NOT_EXPECTED), now)
 
 
 def _expected(case: Case, event: ArrivalExpected, now: datetime) -> Decision:
@@ -127,12 +129,17 @@ def _expected(case: Case, event: ArrivalExpected, now: datetime) -> Decision:
         call_back=event.call_back,
         arrives_at=event.arrives_at,
         estimated_at=event.estimated_at,
+        unit_arrived_at=event.unit_arrived_at,
     )
     if after == case:
         return case, ()
-    was, known = case.arrives_at is not None, after.arrives_at is not None
-    is_news = (after.unit_id, after.call_back, known) != (case.unit_id, case.call_back, was)
-    return notify(after, now, changed=is_news)
+    return notify(after, now, changed=_news(after) != _news(case))
+
+
+def _news(case: Case) -> tuple[object, ...]:
+    """What of the way is worth a look when it changes; a time that moves is not."""
+    is_expected = case.arrives_at is not None
+    return case.unit_id, case.call_back, is_expected, case.unit_arrived_at
 
 
 def _sent_on(case: Case, event: EmergencyTransferRequested, now: datetime) -> Decision:

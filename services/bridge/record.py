@@ -24,6 +24,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         boarded_at=case.boarded_at,
         arrives_at=case.arrives_at,
         estimated_at=case.estimated_at,
+        unit_arrived_at=case.unit_arrived_at,
         worst=decided.worst if decided else TriageLevel.NOT_YET,
         current=decided.current if decided else TriageLevel.NOT_YET,
         trend=decided.trend if decided else "same",

@@ -11,7 +11,7 @@ from services.dispatch.api import router
 from services.dispatch.board_api import LastBoard
 from services.dispatch.indicators import Site
 from services.dispatch.timekeeper import LOOK_S, Timekeeper
-from services.kit import postgres, runtime
+from services.kit import aside, postgres, runtime
 from services.kit.auth import Gate
 from services.kit.census import Census
 from services.kit.http import create_app
@@ -70,6 +70,7 @@ async def main(settings: Settings) -> None:
     app = create_app(SERVICE, Gate(settings, pool), [router], is_ready)
     furnish(app, settings, pool)
     lookout = Lookout(settings, Timekeeper(pool), LOOK_S)
-    counted = Census(SERVICE, pool, census.counts(site))
+    counts = [aside.counted(*(work.group for work in reading)), *census.counts(site)]
+    counted = Census(SERVICE, pool, counts)
     parts = [relay.run, movements.run, news.run, capacity.run, lookout.run, counted.run]
     await runtime.together([runtime.serve(app, settings), *parts])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from schemas.encounter import EncounterEvent, PatientBoarded
 from schemas.envelope import derived_id
+from schemas.event import Event
 from schemas.incident import IncidentEvent, Point
 from schemas.unit import UnitDirected, UnitStatus
 from services.dispatch import arrival, store, unit
@@ -57,6 +58,16 @@ async def to_be_expected(
         encounter, known or unit.Unit(unit_id=name), event.event_id, event.occurred_at, now
     )
     await outbox.append(connection, "dispatch", [told] if told else [])
+
+
+async def to_have_come(connection: Connection, known: unit.Unit, leg: Leg, event: Event) -> None:
+    """The hospital is told that the unit stands there, or does not after all, with all aboard."""
+    if known.leg is None or known.leg.leg_id != leg.leg_id:
+        return
+    calls = await store.about(connection, {leg.incident_id})
+    for about in calls.values():
+        told = arrival.expected_anew(about.encounters, known, event, datetime.now(UTC))
+        await outbox.append(connection, "dispatch", list(told))
 
 
 async def to_be_aboard(

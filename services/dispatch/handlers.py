@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from schemas.capacity import CapacityReported
 from schemas.event import Event
-from schemas.unit import EtaUpdated, UnitFellSilent, UnitHeardAgain, UnitLocated
+from schemas.unit import EtaUpdated, UnitArrived, UnitFellSilent, UnitHeardAgain, UnitLocated
 from services.dispatch import arrival, sighting
 from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter, hear
@@ -34,15 +34,27 @@ def handle_movement(
     if before is None:
         return fleet, ()
     if isinstance(event, Movement):
-        after, leg, events = sighting.see_movement(fleet.unit, before, event, received.recorded_at)
-        return (fleet if leg is None or leg is before else fleet.with_(after, leg)), events
+        return _moved(fleet, before, event, received.recorded_at)
     leg, told = _heard(before, event, received.recorded_at)
     if leg is before:
         return fleet, told
     known = fleet.with_leg(leg)
-    if isinstance(event, EtaUpdated):
+    if isinstance(event, EtaUpdated) and event.place == "destination":
         told = list(arrival.expected_anew(known.patients, known.unit, event, received.recorded_at))
     return known, told
+
+
+def _moved(
+    fleet: Fleet, before: Leg, event: Movement, now: datetime
+) -> tuple[Fleet, Sequence[Event]]:
+    """The unit has left or arrived. Who is aboard has come to the hospital with it."""
+    after, leg, events = sighting.see_movement(fleet.unit, before, event, now)
+    if leg is None or leg is before:
+        return fleet, events
+    known = fleet.with_(after, leg)
+    if not isinstance(event, UnitArrived) or event.place != "destination":
+        return known, events
+    return known, [*events, *arrival.expected_anew(known.patients, known.unit, event, now)]
 
 
 def _heard(leg: Leg, event: Event, now: datetime) -> tuple[Leg, Sequence[Event]]:

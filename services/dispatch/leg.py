@@ -72,8 +72,9 @@ class Leg(Value):
     #: The station that it was sent from, as the register had it then.
     station_id: Identifier | None = None
     county: Identifier | None = None
-    #: The hospital that it was told to drive to.
+    #: The hospital that it was told to drive to; and since when, where it was another before.
     destination_id: Identifier | None = None
+    redirected_at: AwareDatetime | None = None
     stamps: tuple[Stamp, ...] = ()
     corrections: tuple[Correction, ...] = ()
     #: Who said where the patient is, as the unit was sent there; and how far from that it stood.

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.event import Event, Value
 from schemas.incident import DeadlineMissed
-from schemas.unit import EtaUpdated, UnitStatus, UnitStatusChanged
+from schemas.unit import EtaUpdated, UnitArrived, UnitStatus, UnitStatusChanged
 from services.dispatch import deadline
 from services.dispatch.clock import Clock
 from services.dispatch.deadline import About, Alarm, Deadline, is_missed
@@ -225,7 +225,7 @@ class FleetStore:
             key: legs[event.leg_id].incident_id
             for key, each in batch.items()
             for event in (received.event for received in each)
-            if isinstance(event, EtaUpdated) and event.place == "destination"
+            if isinstance(event, EtaUpdated | UnitArrived) and event.place == "destination"
             if event.leg_id in legs
         }
         known = await about(connection, set(calls.values())) if calls else {}

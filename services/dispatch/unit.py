@@ -166,7 +166,8 @@ def direct(unit: Unit, leg: Leg, told: UnitDirected) -> Change:
     if leg.dispatch().is_over or (told.facility_id and leg.destination_id == told.facility_id):
         return unit, leg, ()
     if told.place == "destination":  # when it would have been at another is no answer any more
-        leg = leg.but(destination_id=told.facility_id, eta=None)
+        since = told.occurred_at if leg.destination_id else None
+        leg = leg.but(destination_id=told.facility_id, redirected_at=since, eta=None)
     return with_leg(unit, leg), leg, [told]
 
 

@@ -13,6 +13,7 @@ from schemas.incident import Point
 from schemas.unit import UnitStatus
 from services.dispatch import (
     deadline,
+    director,
     incident,
     network_store,
     recommendation,
@@ -321,3 +322,6 @@ async def _save(
     for event in events:
         store.time_departure(event, changed)
     await outbox.append(connection, "dispatch", events)
+    for event in events:
+        if getattr(event, "status", None) is UnitStatus.AT_DESTINATION and changed is not None:
+            await director.to_have_come(connection, after, changed, event)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Collection, Sequence
+from functools import partial
 from typing import Generic
 
 from services.kit import metrics as seen
 from services.kit import outbox
+from services.kit.census import Count, Figure
 from services.kit.postgres import Connection, Pool, State, is_transient, transaction
 from services.kit.work import Consumption, Received
 
@@ -21,11 +24,21 @@ class Aside(Generic[State]):
     async def load(self) -> None:
         """Learn what others have set aside, or a human has taken up again."""
         async with transaction(self._pool) as connection:
-            rows = await connection.fetch(
-                "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
-            )
+            await self._learn(connection)
+
+    async def among(self, connection: Connection, keys: Collection[str]) -> set[str]:
+        """Which of these stand aside. Where one did, it is asked whether a human has taken it up
+        again meanwhile."""
+        if self.keys.isdisjoint(keys):
+            return set()
+        await self._learn(connection)
+        return self.keys.intersection(keys)
+
+    async def _learn(self, connection: Connection) -> None:
+        rows = await connection.fetch(
+            "SELECT key FROM set_aside WHERE consumer = $1", self._work.group
+        )
         self.keys = {row["key"] for row in rows}
-        self._show()
 
     async def put(self, connection: Connection, received: Received, reason: str) -> None:
         """Set the record's key aside and tell the world, in the caller's transaction."""
@@ -54,7 +67,15 @@ class Aside(Generic[State]):
     def note(self, key: str) -> None:
         """The transaction that set it aside has committed."""
         self.keys.add(key)
-        self._show()
 
-    def _show(self) -> None:
-        seen.SET_ASIDE.labels(self._work.group).set(len(self.keys))
+
+def counted(*consumers: str) -> Count:
+    """How many keys of each of these stand aside, also where none does."""
+    return partial(_count, consumers)
+
+
+async def _count(consumers: Sequence[str], connection: Connection) -> AsyncIterator[Figure]:
+    rows = await connection.fetch("SELECT consumer, count(*) AS n FROM set_aside GROUP BY 1")
+    many = {row["consumer"]: row["n"] for row in rows}
+    for consumer in consumers:
+        yield Figure(seen.SET_ASIDE, many.get(consumer, 0), (consumer,))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from services.kit import metrics as seen
 
 BEAT_S = 0.1
+#: From so many seconds on a delay is time in which nobody was served (ours).
+STALLED_S = 0.5
 #: A heart that misses this many seconds has stood still.
 STANDSTILL_S = 1.0
 #: A clock that goes on while the machine sleeps, where there is one.
@@ -41,7 +43,15 @@ class Heartbeat:
             self.wakings()
             before = time.perf_counter()
             await asyncio.sleep(BEAT_S)
-            seen.LOOP_DELAY_SECONDS.observe(max(0.0, time.perf_counter() - before - BEAT_S))
+            note_delay(max(0.0, time.perf_counter() - before - BEAT_S))
+
+
+def note_delay(seconds: float) -> None:
+    """The loop came round so much later than asked for. Of a standstill there is one beat, however
+    long it was: how much of the time it takes is counted in seconds."""
+    seen.LOOP_DELAY_SECONDS.observe(seconds)
+    if seconds >= STALLED_S:
+        seen.LOOP_STALLED_SECONDS.inc(seconds)
 
 
 #: This process's.

@@ -219,7 +219,8 @@ class Loop(Generic[State]):
         by_key: dict[str, list[Received]] = defaultdict(list)
         for received in good:
             by_key[received.key].append(received)
-        stopped = [r.record for key in self._aside.keys & by_key.keys() for r in by_key.pop(key)]
+        aside = await self._aside.among(connection, by_key.keys())
+        stopped = [received.record for key in aside for received in by_key.pop(key)]
         await self._intake.set_down("set_aside", [(r, "the key is set aside") for r in stopped])
         if not by_key:
             return

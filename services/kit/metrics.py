@@ -23,6 +23,9 @@ OUTBOX_OLDEST = TableGauge(
     "Since when the oldest message waits; nothing where none does",
     ("service",),
 )
+SET_ASIDE = TableGauge(
+    "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ("consumer",)
+)
 DISPATCHES = TableGauge(
     "greenchannel_dispatch_within_3min",
     "Emergency dispatches that began within the window, by what became of their three minutes",
@@ -145,10 +148,11 @@ LOOP_DELAY_SECONDS = Histogram(
     "How much later than asked for the event loop came round",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-RETRIES = Counter("greenchannel_retries_total", "Times a dependency was out of reach", ["part"])
-SET_ASIDE = Gauge(
-    "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ["consumer"]
+LOOP_STALLED_SECONDS = Counter(
+    "greenchannel_event_loop_stalled_seconds_total",
+    "Seconds for which the event loop stood still, of each time that it did for half a second",
 )
+RETRIES = Counter("greenchannel_retries_total", "Times a dependency was out of reach", ["part"])
 PUT_OFF = Counter(
     "greenchannel_put_off_total", "Times that what was due could not be told, and was put off"
 )

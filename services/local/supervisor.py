@@ -322,6 +322,9 @@ class Run:
             click.echo(f"  {name:<14} {counted[name]}")
         for line in counted["unknowable"]:
             click.echo(f"  ? 不可知 · unknowable: {line}")
+        if (hands := counted["by_hand"])["acts"]:
+            told = ", ".join(f"{name} {n}" for name, n in hands.items())
+            click.echo(f"  · 看板上的人 · humans at boards: {told}")
         found = {**counted["ground_truth"], "refused": counted["refused"]}
         hurt = ", ".join(f"{name} {n}" for name, n in found.items() if n)
         where = f" · {self.options.report}" if self.options.report else ""

@@ -9,8 +9,8 @@ from importlib.resources import files
 from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.triage import ShadowDecided, TriageLevel, TriagePaused
+from services.kit import aside, postgres, runtime
 from services.kit import metrics as seen
-from services.kit import postgres, runtime
 from services.kit.census import Census
 from services.kit.http import create_app
 from services.kit.loop import Loop
@@ -76,5 +76,5 @@ async def main(settings: Settings) -> None:
         return loop.ready and await postgres.is_writable(pool)
 
     app = create_app(SERVICE, None, [], is_ready)
-    counted = Census(SERVICE, pool)
+    counted = Census(SERVICE, pool, [aside.counted(work.group)])
     await runtime.together([runtime.serve(app, settings), relay.run, loop.run, counted.run])

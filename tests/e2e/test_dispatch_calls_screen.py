@@ -311,6 +311,7 @@ async def test_a_call_whose_caller_was_lost_is_open_again_when_a_unit_is_sent(
     [
         (("available",), False),
         (("left_scene", "at_destination", "available"), False),
+        (("left_scene", "at_destination", "returning"), False),
         (("out_of_service",), True),
     ],
 )
@@ -323,10 +324,16 @@ async def test_a_call_that_was_served_waits_for_no_unit_though_its_patient_has_n
         for status in ("departed", "on_scene", *stamps):
             stamp = {"status": status, "occurred_at": now()}
             await one.crew.do("POST", f"/v1/units/{one.unit}/stamps", stamp)
-        ended = "停运" if is_waiting else "待命"
+        ended = "停运" if is_waiting else "返回" if stamps[-1] == "returning" else "待命"
         await expect(row(page, one)).to_contain_text(f"{one.unit} {ended}")
         await expect(row(page, one).locator(".nobody-sent")).to_have_count(int(is_waiting))
-        await expect(page.locator(".head")).to_contain_text(f"进行中 1 · 待派 {int(is_waiting)}")
+        await expect(page.locator(".head")).to_contain_text(
+            f"进行中 {int(is_waiting)} · 待派 {int(is_waiting)}"
+        )
+        tab = page.locator("#view-tab-emergency")
+        await expect(tab).to_have_text(f"急救 {int(is_waiting)}")
+        served = row(page, one).get_by_text("单元均已完成")
+        await expect(served).to_have_count(int(not is_waiting))
     assert [each["outcome"] for each in (await room.shown(one))["patients"]] == [None]
     waiting = [each["incident_id"] for each in await room.read("waiting-calls")]
     assert waiting == ([one.incident] if is_waiting else [])

@@ -214,7 +214,7 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         await other.locator(".telephone .primary").click()
         said = page.locator(".notice")
         await expect(said).to_contain_text(
-            "dispatcher-2 已知悉：市第一人民医院 未确认患者", timeout=UNDO_MS
+            "dispatcher-2 号 已知悉：市第一人民医院 未确认患者", timeout=UNDO_MS
         )
         await expect(card).to_have_count(0)
         await expect(said).to_have_count(0)  # for some seconds

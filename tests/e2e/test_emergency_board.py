@@ -15,7 +15,7 @@ from tests.boards import Site, seated, sign_in, somebody
 from tests.journey import CRITICAL, WELL, Traveller, called
 from tests.platform import Platform
 from tests.screens import picture
-from tests.services import until
+from tests.services import now, until
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -249,6 +249,26 @@ async def test_a_team_is_activated_a_way_confirmed_a_bed_kept_and_the_arrival_to
         await dialog.get_by_role("button", name="确认", exact=True).click()
         await expect(shown).to_contain_text("已到")
         await expect(shown.get_by_role("button", name="交接签名")).to_be_visible()
+
+
+async def test_a_card_says_that_the_unit_has_come_and_not_that_the_patient_has(
+    site: Site, chrome: Browser
+) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site)
+        eta = card(page, one).locator(".eta")
+        await expect(eta).to_contain_text("到达时间未知")
+        for status in ("departed", "at_destination"):
+            stamp = {"status": status, "occurred_at": now()}
+            await one.crew.do("POST", f"/v1/units/{one.unit}/stamps", stamp)
+        await expect(eta).to_contain_text("车已到院")
+        await expect(eta).to_contain_text(f"{one.unit}")
+        assert (await one.item())["handoff"]["arrived_at"] is None
+        await card(page, one).get_by_role("button", name="已到达").click()
+        await page.get_by_role("dialog").get_by_role("button", name="确认", exact=True).click()
+        await expect(card(page, one)).not_to_contain_text("车已到院")
+        await expect(card(page, one)).to_contain_text("已到")
 
 
 async def test_who_was_never_reported_aboard_does_not_arrive_without_a_word(

@@ -30,6 +30,7 @@ PEOPLE = (
     somebody("nurse-b1", Role.CENTRE, "F-boards-1"),
     somebody("doctor-b1", Role.CENTRE, "F-boards-1"),
     somebody("dispatcher-b1", Role.DISPATCHER),
+    somebody("dispatcher-b2", Role.DISPATCHER),
     somebody("crew-b1", Role.CREW),
     somebody("crew-b2", Role.CREW),
     somebody("ops-b1", Role.OPS),
@@ -88,6 +89,24 @@ async def test_who_signs_in_at_a_desk_sees_what_is_theirs_and_nothing_else(
     assert other.status_code == 404
     for desk in ("dispatch", "crew"):
         assert (await client.get(f"/{desk}/session")).status_code == 401
+
+
+async def test_dispatchers_are_shown_how_those_who_are_signed_in_are_called_and_nobody_else_is(
+    site: Site, client: httpx.AsyncClient
+) -> None:
+    async with visitor(site) as nurse, visitor(site) as gone:
+        assert (await nurse.get("/dispatch/colleagues")).status_code == 401
+        await come(nurse, site, "nurse-b1", "hospital")
+        assert (await nurse.get("/dispatch/colleagues")).status_code == 401
+        await come(client, site, "dispatcher-b1", "dispatch")
+        named = {"dispatcher-b1": {"zh": "dispatcher-b1 号", "en": "dispatcher-b1"}}
+        await come(gone, site, "dispatcher-b2", "dispatch")
+        shown = await client.get("/dispatch/colleagues")
+        both = named | {"dispatcher-b2": {"zh": "dispatcher-b2 号", "en": "dispatcher-b2"}}
+        assert (shown.status_code, shown.json()) == (200, both)
+        assert shown.headers["cache-control"] == "no-store"
+        await gone.post("/dispatch/sign-out")
+        assert (await client.get("/dispatch/colleagues")).json() == named
 
 
 @pytest.mark.parametrize(
@@ -402,8 +421,9 @@ def test_every_route_of_the_boards_is_known() -> None:
         ("GET", "/{desk}/session"), ("POST", "/{desk}/sign-out"), ("POST", "/{desk}/duties"),
         ("POST", "/{desk}/sounds"),
     }  # fmt: skip
+    by_dispatcher = {("GET", "/dispatch/colleagues")}
     handed_on = {(m, "/{desk}/api/{service}/v1/{path:path}") for m in forward.METHODS}
-    assert found == anybody | by_phone | signed_in | handed_on
+    assert found == anybody | by_phone | signed_in | by_dispatcher | handed_on
 
 
 def call() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.unit import EtaUpdated
+from schemas.unit import EtaUpdated, UnitArrived
 from services.dispatch.handlers import handle_movement
 from services.dispatch.store import FleetStore
 from services.kit import outbox
@@ -26,7 +26,7 @@ async def desk(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> 
         yield opened
 
 
-async def hears(desk: Desk, event: EtaUpdated) -> None:
+async def hears(desk: Desk, event: EtaUpdated | UnitArrived) -> None:
     """As the loop of dispatch does."""
     received: Any = Received(event.unit_id, event, NOW, record=None)
     fleets = FleetStore(desk.clocks)
@@ -43,6 +43,12 @@ async def expected(desk: Desk, encounter: str) -> list[tuple[str, str | None, st
         for each in await desk.events(encounter)
         if each["type"] == "ArrivalExpected"
     ]
+
+
+async def come(desk: Desk, encounter: str) -> datetime | None:
+    """When the unit came, as the hospital was told last."""
+    *_, last = [e for e in await desk.events(encounter) if e["type"] == "ArrivalExpected"]
+    return datetime.fromisoformat(last["unit_arrived_at"]) if "unit_arrived_at" in last else None
 
 
 async def test_a_hospital_hears_by_which_unit_two_patients_come_and_when(desk: Desk) -> None:
@@ -76,3 +82,21 @@ async def test_a_hospital_hears_by_which_unit_two_patients_come_and_when(desk: D
         assert last[2] is not None
         assert datetime.fromisoformat(last[2]) == arrives
     assert await expected(desk, left) == [first], "who was left behind does not come"
+
+    here = NOW + timedelta(minutes=11)
+    seen = UnitArrived(
+        event_id="arr-1", occurred_at=here, unit_id="U-expected", leg_id=leg, place="destination",
+        distance_m=12,
+    )  # fmt: skip
+    assert await come(desk, one) is None
+    await hears(desk, seen)
+    assert [await come(desk, each) for each in (one, other, left)] == [here, here, None]
+    pressed = here + timedelta(seconds=20)
+    told_of = await desk.stamp("U-expected", "at_destination", pressed)
+    assert [await come(desk, each) for each in (one, other, left)] == [pressed, pressed, None]
+    stamp = next(s for s in told_of["leg"]["stamps"] if s["occurred_at"] and s["source"] != "gps"
+                 and s["status"] == "at_destination")  # fmt: skip
+    wrong = {"corrected_to": (here + timedelta(seconds=5)).isoformat(), "reason": "slip"}
+    await desk.post(f"legs/{leg}/stamps/{stamp['stamp_id']}/correction", NOW, **wrong)
+    assert await come(desk, one) == here + timedelta(seconds=5)
+    assert "PatientArrived" not in {each["type"] for each in await desk.events(one)}

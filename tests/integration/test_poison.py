@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -63,6 +64,9 @@ async def test_a_patient_whose_record_makes_us_fail_is_set_aside_alone(
         await at.write(*(at.treatment(e) for e in encounters))
         await at.taken_in(encounters)
         ill, *others = encounters
+        was = "SELECT version, state FROM triage.states WHERE id = $1"
+        sound = await at.database.fetchrow(was, ill)
+        assert sound is not None
         await at.database.execute(
             "UPDATE triage.states SET version = 7, state = '{\"picture\": 5}' WHERE id = $1",
             ill,
@@ -83,19 +87,33 @@ async def test_a_patient_whose_record_makes_us_fail_is_set_aside_alone(
         await triage.died()
         triage.start()
         await triage.ready()
-        assert await gauge(triage, "greenchannel_encounters_set_aside") == 1
+        await until(partial(stands, triage, 1), 40)
         await at.write(at.sample(ill, counts=False), *(at.treatment(e) for e in others))
         await at.taken_in(others)
         await until(lambda: len(letters(at, ill)) == 5)
         assert len(at.ledger.each(TriagePaused, ill)) == 1
         assert await at.database.fetchval("SELECT count(*) FROM triage.set_aside") == 1
-        await at.database.execute("DELETE FROM triage.set_aside")
+
+        mend = "UPDATE triage.states SET version = $2, state = $3 WHERE id = $1"
+        await at.database.execute(mend, ill, sound["version"], sound["state"])
+        await at.database.execute("DELETE FROM triage.set_aside")  # a human takes it up again
+        await until(partial(stands, triage, 0), 40)
+        before = len(letters(at, ill))
+        await at.write(at.sample(ill))
+        await at.taken_in([ill])
+        assert len(letters(at, ill)) == before
 
 
-async def gauge(service: Service, name: str) -> float:
+async def stands(service: Service, many: int) -> bool:
+    """Whether so many stand aside by the metrics, which are counted every few seconds."""
+    lines = await metrics(service, "greenchannel_encounters_set_aside")
+    return bool(lines) and sum(lines) == many
+
+
+async def metrics(service: Service, name: str) -> list[float]:
     async with httpx.AsyncClient(trust_env=False) as http:
         lines = (await http.get(f"{service.url}/metrics")).text.splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + "{"))
+    return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name + "{")]
 
 
 async def test_while_dead_letters_cannot_be_written_the_consumer_stops_where_it_is(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -20,12 +20,13 @@ from schemas.encounter import (
 from schemas.envelope import topic_of
 from schemas.handoff import PreArrivalNotified
 from schemas.incident import Point
-from schemas.unit import EtaUpdated, UnitDirected, UnitRegistered
+from schemas.unit import EtaUpdated, UnitArrived, UnitDirected, UnitRegistered, UnitStatus
 from services.bridge.case import Case
 from services.bridge.handoff import hear
 from services.bridge.record import record_of
 from services.dispatch.arrival import expected, expected_anew
 from services.dispatch.encounter import Encounter
+from services.dispatch.leg import Leg, Stamp
 from services.dispatch.unit import Assignment, Unit, assign, direct
 from tests.unit.test_bridge_acts import at, made
 from tests.unit.test_unit import SCENE, STATION
@@ -120,6 +121,59 @@ def test_when_another_hospital_is_chosen_what_was_expected_holds_no_more() -> No
     assert event.arrives_at is None
 
 
+def come(leg: Leg, source: Literal["crew", "gps"], second: float) -> Leg:
+    given = Stamp(stamp_id=f"{source}-{second}", status=UnitStatus.AT_DESTINATION, source=source,
+                  occurred_at=at(second), recorded_at=at(second))  # fmt: skip
+    return leg.but(stamps=(*leg.stamps, given))
+
+
+def test_when_the_unit_has_come_all_aboard_are_told_of() -> None:
+    unit = on_the_road()
+    assert unit.leg is not None
+    seen = unit.but(leg=come(unit.leg, "gps", 880))
+    patients = [patient(), patient("E-2"), patient("E-3", boarded_at=None)]
+    arrived = UnitArrived(event_id="a", occurred_at=at(880), unit_id="U-1", place="destination",
+                          leg_id=unit.leg.leg_id, distance_m=20)  # fmt: skip
+    events = list(expected_anew(patients, seen, arrived, at(881)))
+    assert [(each.encounter_id, each.unit_arrived_at) for each in events] == [
+        ("E-1", at(880)),
+        ("E-2", at(880)),
+    ]
+    event = told(patient(), unit.but(leg=come(come(unit.leg, "gps", 880), "crew", 890)))
+    assert event is not None
+    assert event.unit_arrived_at == at(890), "the crew's word stands before the satellites'"
+
+
+def test_who_came_to_another_hospital_before_has_not_come_to_this_one() -> None:
+    unit = on_the_road()
+    assert unit.leg is not None
+    leg = unit.leg
+    for n, (second, came) in enumerate([(700, None), (900, at(950))]):
+        to = UnitDirected(
+            event_id=f"d{n}", occurred_at=at(second), unit_id="U-1", leg_id=leg.leg_id,
+            place="destination", point=Point(latitude=34.3, longitude=117.2), facility_id=f"H-{n}",
+        )  # fmt: skip
+        _, leg, _ = direct(unit, leg, to)
+        if n == 0:
+            leg = come(leg, "crew", 800)
+        event = told(patient(), unit.but(leg=leg))
+        assert event is not None
+        assert event.unit_arrived_at == (at(800) if n == 0 else None)
+        if came is not None:
+            event = told(patient(), unit.but(leg=come(leg, "gps", 950)))
+            assert event is not None
+            assert event.unit_arrived_at == came
+
+
+@pytest.mark.parametrize("more", [{"boarded_at": None}, {"incident_id": "I-2"}])
+def test_who_is_not_aboard_has_not_come_with_it(more: dict[str, Any]) -> None:
+    unit = on_the_road()
+    assert unit.leg is not None
+    event = told(patient(**more), unit.but(leg=come(unit.leg, "crew", 880)))
+    assert event is not None
+    assert event.unit_arrived_at is None
+
+
 # -- what a hospital is shown ----------------------------------------------------------------------
 
 
@@ -165,6 +219,25 @@ def test_what_was_expected_earlier_than_what_is_known_changes_nothing() -> None:
     for late in (comes(430, 700), comes(450)):
         after, records = heard(late, case=case)
         assert (shown(after), records) == (shown(case), [])
+
+
+def test_a_record_says_that_the_unit_has_come_and_nobody_has_arrived_by_it() -> None:
+    boarded = made(PatientBoarded, "boarded", 400, unit_id="U-1")
+    case, _ = heard(CHOSEN, boarded, comes(460, 900))
+    came = comes(460, 900).but(event_id="came", unit_arrived_at=at(910))
+    case, records = heard(came, case=case)
+    assert [each.record.unit_arrived_at for each in records] == [at(910)]
+    assert records[0].changed
+    assert case.handoff.arrived_at is None
+    late, records = heard(comes(430, 700), case=case)
+    assert (late.unit_arrived_at, records) == (at(910), [])
+    taken_back, _ = heard(comes(460, 900).but(event_id="not"), case=case)
+    assert record_of(taken_back).unit_arrived_at is None
+    other = made(DestinationSelected, "other", 920, facility_id="H-2", selected_by="d-1")
+    assert record_of(heard(other, case=case)[0]).unit_arrived_at is None
+    relay = made(PatientHandedToUnit, "relay", 920, unit_id="U-1", to_unit_id="U-2",
+                 reason="relay")  # fmt: skip
+    assert record_of(heard(relay, case=case)[0]).unit_arrived_at is None
 
 
 def test_another_unit_and_another_hospital_are_expected_anew() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from aiokafka import TopicPartition
+from prometheus_client import REGISTRY
 
 from services.kit.freshness import Freshness
-from services.kit.heartbeat import STANDSTILL_S, Heartbeat
+from services.kit.heartbeat import STALLED_S, STANDSTILL_S, Heartbeat, note_delay
 
 A, B = TopicPartition("dispatch-encounters", 0), TopicPartition("ambulance-vitals", 0)
 
@@ -56,3 +58,14 @@ def test_a_heart_that_beats_has_not_stood_still() -> None:
     clock = iter([0.0, 0.1, 0.9, 0.9 + STANDSTILL_S, 9.0, 9.1, 60.0])
     heart = Heartbeat(lambda: next(clock))
     assert [heart.wakings() for _ in range(6)] == [0, 0, 0, 1, 1, 2]
+
+
+def test_a_standstill_is_one_beat_and_counts_by_its_seconds() -> None:
+    def stalled() -> float:
+        name = "greenchannel_event_loop_stalled_seconds_total"
+        return REGISTRY.get_sample_value(name) or 0.0
+
+    before = stalled()
+    for late in (0.0, 0.02, STALLED_S - 0.01, 8.0, STALLED_S):
+        note_delay(late)
+    assert stalled() - before == pytest.approx(8.0 + STALLED_S)

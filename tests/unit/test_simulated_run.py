@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from simulator.judge import Options as JudgeOptions
 from simulator.judge import judge
 from simulator.play import Options, play
 from simulator.reading import milliseconds
+from simulator.report import report
 from simulator.story import Story
 from simulator.verdict import Verdict
 from tests.simulated import Shelf, endpoints, service
@@ -397,6 +399,23 @@ async def test_a_story_that_is_refused_ends_and_the_run_goes_on(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("refused", ["", "arrival"])
+async def test_when_all_units_have_come_home_the_call_is_closed_and_they_go_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """Also where a human was faster, and the story has ended before its end."""
+    monkeypatch.setattr(crew, "HOME_S", 0.05)
+    services = Services()
+    services.refuse = refused
+    asked = {"stories": CHEST_PAIN, "ambulances": 1, "calls_per_hour": 36_000}
+    await played(tmp_path, services, **asked, seconds=6.0)
+    ended = [key for key in services.keys if key.endswith((".available", ".call.closed"))]
+    assert len(ended) >= 4, "a second call by the same unit"
+    for home, closed in itertools.pairwise(ended[:4]):
+        assert closed.endswith(".closed") != home.endswith(".closed")
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("ambulances", [12, 1])
 async def test_where_a_human_has_sent_the_unit_another_goes_and_nothing_counts_as_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ambulances: int
@@ -424,7 +443,7 @@ async def test_where_a_human_has_sent_the_unit_another_goes_and_nothing_counts_a
     verdict = Verdict(0.0)
     for line in told:
         verdict.tell(line)
-    assert verdict.tally.refused == 0
+    assert report(verdict, 100.0)["refused"] == 0
 
 
 @pytest.mark.usefixtures("quick")

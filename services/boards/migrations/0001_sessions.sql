@@ -5,7 +5,7 @@ CREATE TABLE sessions (
     name       text        NOT NULL,   -- a pseudonym, as in tokens
     role       text        NOT NULL,
     facility   text,
-    spoken     json,                   -- what the provider calls them; shown to themselves alone
+    spoken     json,                   -- what the provider calls them; shown to themselves, and at dispatch to each other
     sealed     bytea       NOT NULL,
     tokens_end timestamptz NOT NULL,   -- when the access token has to be renewed
     began_at   timestamptz NOT NULL,

@@ -103,7 +103,7 @@ export function Alarms({ alarms, calls, names, hospitals, board }) {
             : ""}
         </span>
         <small>
-          ${say("seen_by", { who: alarm.acknowledged_by ?? "", at: timeOf(alarm.acknowledged_at) })}
+          ${say("seen_by", { who: board.calledOf(alarm.acknowledged_by), at: timeOf(alarm.acknowledged_at) })}
         </small>
       </li>`)}</ul>
     </details>`}

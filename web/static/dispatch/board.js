@@ -1,12 +1,12 @@
 // The dispatch board: every call with its clocks, the most urgent first; what is due; the map; the units;
 // the figures of the day.
 
-import { ask, poll, whoami } from "../kit/api.js";
+import { ask, own, poll, whoami } from "../kit/api.js";
 import { ms, now, secondOf } from "../kit/clock.js";
 import { begin, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
-import { onLanguage, say, use } from "../kit/language.js";
+import { both, onLanguage, say, use } from "../kit/language.js";
 import { Sounder } from "../kit/sound.js";
 import { Panel, Tabs } from "../kit/tabs.js";
 import en from "../words/en/dispatch.js";
@@ -14,7 +14,7 @@ import zh from "../words/zh/dispatch.js";
 import { send } from "./acts.js";
 import { Alarms, titleOf } from "./alarms.js";
 import { Opened } from "./call.js";
-import { ASSIGNABLE, asBefore, isEmergency, isOver, loud, order, waits } from "./calls.js";
+import { ASSIGNABLE, asBefore, goesOn, isEmergency, loud, order, waits } from "./calls.js";
 import { DIALOGS } from "./dialogs.js";
 import { Figures, Strip } from "./figures.js";
 import { Intake } from "./intake.js";
@@ -48,7 +48,7 @@ class Board extends Component {
     this.state = {
       incidents: [], units: [], alarms: [], heard: null, live: "connecting", hasBoard: false,
       tab: "emergency", opened: location.hash.slice(1) || null, dialog: null, intake: false,
-      names: {}, hospitals: [], stations: [], same_event: null, figures: null,
+      names: {}, people: {}, hospitals: [], stations: [], same_event: null, figures: null,
       isOn: false, at: now(), fresh: 0, called: {},
     };
   }
@@ -66,6 +66,7 @@ class Board extends Component {
       }),
       this.every(REGISTER_MS, async () =>
         this.setState({ stations: (await ask("dispatch", "GET", "stations")).stations })),
+      this.every(REGISTER_MS, () => this.meet()),
       this.every(10 * REGISTER_MS, whoami),
     ];
     addEventListener("hashchange", this.moved = () => this.setState({ opened: location.hash.slice(1) || null }));
@@ -92,6 +93,14 @@ class Board extends Component {
     return () => clearInterval(timer);
   }
 
+  // How colleagues are called. Who has signed out since they were met keeps their name on this board.
+  async meet() {
+    const met = await own("GET", "colleagues");
+    this.setState(({ people }) => ({ people: { ...people, ...met } }));
+  }
+
+  calledOf(name) { return both(this.state.people[name]) || (name ?? ""); }
+
   // A board, or that nothing has changed since.
   take(board) {
     if (board) this.tellSeen(board.alarms);
@@ -107,8 +116,14 @@ class Board extends Component {
     for (const alarm of alarms) {
       const who = alarm.acknowledged_by;
       if (open.has(alarm.alarm_id) && alarm.acknowledged_at && who !== this.props.session.name)
-        notify(say("seen_by_other", { who: who ?? "", what: titleOf(alarm, names) }));
+        this.tellWho(who, titleOf(alarm, names));
     }
+  }
+
+  // Whoever has signed in a moment ago was not met yet.
+  async tellWho(who, what) {
+    if (who && !this.state.people[who]) await this.meet().catch(() => {});
+    notify(say("seen_by_other", { who: this.calledOf(who), what }));
   }
 
   // Asks at once, as after an act of ours or of somebody else.
@@ -203,23 +218,23 @@ class Board extends Component {
     const calls = new Map(incidents.map((call) => [call.incident_id, call]));
     const byId = new Map(units.map((unit) => [unit.unit_id, unit]));
     const call = opened && calls.get(opened);
-    const goesOn = (list) => list.filter((one) => !isOver(one));
+    const going = all.filter(goesOn);
     const counted = {
-      emergency: goesOn(lists.emergency).length,
-      transfer: goesOn(lists.transfer).length,
+      emergency: going.filter(isEmergency).length,
+      transfer: going.filter((one) => !isEmergency(one)).length,
       units: units.length
     };
     const tabs = ["emergency", "transfer", "units", "figures"].map((key) =>
       [key, html`${say(`tab.${key}`)}${key in counted && html` <b>${counted[key]}</b>`}`]);
     const Asking = dialog && DIALOGS[dialog.name];
     const known = { names, hospitals, stations, units: byId, calls };
-    const drawn = html`<${Plan} calls=${goesOn(all)} units=${units} hospitals=${hospitals} stations=${stations}
+    const drawn = html`<${Plan} calls=${going} units=${units} hospitals=${hospitals} stations=${stations}
       opened=${opened} onOpen=${(id) => this.open(id)} />`;
     return html`
       <${Head} title=${say("dispatch")} session=${session} live=${html`<${Live} state=${live} heard=${heard} />`}
           sub=${hasBoard
-            ? `${say("going_on", { n: goesOn(all).length })} · ${
-              say("waiting_n", { n: goesOn(all).filter(waits).length })} · ${
+            ? `${say("going_on", { n: going.length })} · ${
+              say("waiting_n", { n: going.filter(waits).length })} · ${
               say("free_n", {
                 n: units.filter((unit) => ASSIGNABLE.includes(unit.status)).length,
                 of: units.length

@@ -51,13 +51,14 @@ const isBrought = (call) => call.legs.length > 0
   && call.legs.every((leg) => hasEnded(leg) || statusOf(leg) === "at_destination");
 
 // Overdue first, the longest before; then by how little is left; then the others by how severe they
-// are, those first for whom somebody is on the way; at the end what is over.
+// are, those first for whom somebody is on the way; at the end what was served, and what is over.
 export function order(calls, t) {
   const rank = (call) => {
-    if (isOver(call)) return [4, -ms(call.closed_at ?? call.standing_since ?? call.opened_at)];
+    if (isOver(call)) return [5, -ms(call.closed_at ?? call.standing_since ?? call.opened_at)];
     const due = dueOf(call);
     if (due < t) return [0, due];
     if (due < Infinity) return [1, due];
+    if (isServed(call)) return [4, -ms(call.opened_at)];
     return [isBrought(call) && !waits(call) ? 3 : 2, -URGENCY[worst(call)] * 1e14 + ms(call.opened_at)];
   };
   return calls.map((call) => [rank(call), call])
@@ -148,6 +149,12 @@ function isLost(leg) {
 // A call with a patient to whom nobody goes, or no one any more, and whom no other unit has.
 export const waits = (call) => ["open", "held"].includes(call.standing) && call.legs.every(isLost)
   && living(call).some(({ unit_id: unit }) => unit == null || call.legs.some((leg) => leg.unit_id === unit));
+// A unit that was there and drives home has finished too: it may be sent elsewhere, and never say more of this call.
+const hasFinished = (leg) => hasEnded(leg)
+  || (statusOf(leg) === "returning" && stampsOf(leg).some((stamp) => THERE.includes(stamp.status)));
+// All units that were sent have finished, and nobody else has to go: it goes on no more, closed or not.
+export const isServed = (call) => call.legs.length > 0 && call.legs.every(hasFinished) && !waits(call);
+export const goesOn = (call) => !isOver(call) && !isServed(call);
 
 // The departure by the button, and as satellites saw it: who has said so, and by how much the two differ.
 export function departureOf(leg) {

@@ -6,7 +6,7 @@ import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf } from "../kit/person.js";
 import {
-  answerOf, byLevel, clockOf, complaintOf, departureOf, etaOf, hasEnded, isEmergency, isOver,
+  answerOf, byLevel, clockOf, complaintOf, departureOf, etaOf, goesOn, hasEnded, isEmergency, isOver, isServed,
   nearest, numberOf, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
 } from "./calls.js";
 import { Countdown, NoRing, Ring } from "./ring.js";
@@ -85,6 +85,7 @@ export function Answer({ patient, names, which = "" }) {
 // Where the call stands, where that is not simply open.
 export function Standing({ call }) {
   const words = [];
+  if (!isOver(call) && isServed(call)) words.push(say("served"));
   if (call.standing !== "open") words.push(say(`standing.${call.standing}`));
   if (!isEmergency(call)) words.push(say(`class.${call.classification}`));
   if (call.origin === "transfer_request") words.push(say("origin.transfer_request"));
@@ -98,7 +99,7 @@ export function Row({ call, units, names, isOpened, board }) {
   const problems = problemsOf(call);
   const isLost = waits(call) && call.legs.length > 0;
   const least = nearest(call);
-  return html`<li class=${`call ${isOver(call) ? "is-over" : ""} ${
+  return html`<li class=${`call ${goesOn(call) ? "" : "is-over"} ${
       waits(call) && isEmergency(call) ? "is-waiting" : ""} ${isOpened ? "is-opened" : ""}`}
       data-call=${call.incident_id}>
     <div class="rings">

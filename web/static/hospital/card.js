@@ -151,6 +151,9 @@ export function Eta({ item }) {
     <small>${say("crews_word", { at: timeOf(record.journey_end.at) })}</small></p>`;
   if (handoff.arrived_at) return html`<p class="eta here"><b>${say("here")}</b>
     <small>${timeOf(handoff.arrived_at)} · <${Age} at=${handoff.arrived_at} /></small></p>`;
+  if (record.unit_arrived_at) return html`<p class="eta at-door"><b class="words">${say("unit_here")}</b>
+    <small>${timeOf(record.unit_arrived_at)} · <${Age} at=${record.unit_arrived_at} /> ·${" "}
+      ${record.unit_id ?? ""}</small></p>`;
   if (!record.arrives_at) {
     return html`<p class="eta">
       <b class="words">

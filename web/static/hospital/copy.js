@@ -74,7 +74,8 @@ function Row({ item }) {
     <td><${Lines} of=${[
       isHere(item)
         ? `${say("here")} ${timeOf(handoff.arrived_at)}`
-        : record.arrives_at ? say("arrives", { at: timeOf(record.arrives_at) }) : say("eta_unknown"),
+        : record.unit_arrived_at ? `${say("unit_here")} ${timeOf(record.unit_arrived_at)}`
+          : record.arrives_at ? say("arrives", { at: timeOf(record.arrives_at) }) : say("eta_unknown"),
       record.unit_id,
       record.call_back && `☎ ${record.call_back}`,
       whereText(item),

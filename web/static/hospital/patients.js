@@ -50,7 +50,8 @@ const placeOf = once((item) => [
   item.record.journey_end ? 0 : -(URGENCY[item.record.worst] ?? 0),
   toAcknowledge(item) ? 0 : 1,
   isHere(item) ? 1 : 0,
-  isHere(item) ? ms(item.handoff.arrived_at) : ms(item.record.arrives_at) ?? Infinity,
+  isHere(item) ? ms(item.handoff.arrived_at)
+    : ms(item.record.unit_arrived_at) ?? ms(item.record.arrives_at) ?? Infinity,
   item.encounter_id,
 ]);
 export function order(items) {

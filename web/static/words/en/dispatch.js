@@ -144,6 +144,7 @@ export default {
   "owed.department_answered": "(a department)",
   "owed.direct_to_confirmed": "(where to)",
   "owed.first_doctor": "(no doctor)",
+  served: "all units have finished",
   "standing.held": "held",
   "standing.abandoned": "caller lost",
   "standing.nuisance": "nuisance",

@@ -139,6 +139,7 @@ export default {
   here: "Here",
   on_scene: "On scene",
   not_known_to_be_with_them: "Reached: unknown",
+  unit_here: "unit has come",
   eta_unknown: "ETA unknown",
   arrives: "due {at}",
   "step.delivered": "delivered",

@@ -144,6 +144,7 @@ export default {
   "owed.department_answered": "（科室未应答）",
   "owed.direct_to_confirmed": "（去向未定）",
   "owed.first_doctor": "（未见医生）",
+  served: "单元均已完成",
   "standing.held": "暂缓",
   "standing.abandoned": "来电人失联",
   "standing.nuisance": "骚扰电话",

@@ -139,6 +139,7 @@ export default {
   here: "已到",
   on_scene: "现场",
   not_known_to_be_with_them: "到场不详",
+  unit_here: "车已到院",
   eta_unknown: "到达时间未知",
   arrives: "预计 {at}",
   "step.delivered": "送达",
