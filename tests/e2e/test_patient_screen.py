@@ -291,7 +291,12 @@ async def test_of_two_unknown_patients_the_wristband_tells_who_is_signed_for(
         await pictures(page, "patient-another-wristband", WIDTHS)
         await box.get_by_label("仍然签名的理由").fill("腕带在转运时互换，已当面核对")
         await override.click()
-        await sure(page)
+        last = page.get_by_role("dialog")
+        await expect(last.get_by_role("alert")).to_contain_text("腕带不是此患者的")
+        for words in (wrong, "仍然签名的理由", "腕带在转运时互换，已当面核对"):
+            await expect(last).to_contain_text(words)
+        await pictures_of_question(page, "patient-sign-another")
+        await sure(page, "腕带不符，确认签名")
         await until(lambda: is_over(one), why="not signed")
         signed = (await handoff(one))["signatures"]
         received = next(s for s in signed if s["side"] == "received")

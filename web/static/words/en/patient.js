@@ -237,6 +237,8 @@ export default {
   without_wristband: "You may sign without comparing it; the wristband is then empty in the record.",
   another_wristband: "Not this patient's wristband",
   another_wristband_means: "Look again who is before you. If it is this patient all the same, write why and sign.",
+  another_wristband_signed: "Signed, that the wristband is another's and your reason stay in the record of the handover.",
+  sign_another: "Sign with another wristband",
   wristband_reason: "Why you sign all the same",
   sign_all_the_same: "Sign all the same, with the reason",
   "sign.gave": "Sign for the crew",

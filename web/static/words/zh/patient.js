@@ -237,6 +237,8 @@ export default {
   without_wristband: "未核对腕带也可签名，记录中腕带为空。",
   another_wristband: "腕带不是此患者的",
   another_wristband_means: "请再看一眼面前的人。确是此患者，请写明理由后再签。",
+  another_wristband_signed: "签名后，腕带不符与所写理由记入交接记录，不能撤回。",
+  sign_another: "腕带不符，确认签名",
   wristband_reason: "仍然签名的理由",
   sign_all_the_same: "说明理由，仍然签名",
   "sign.gave": "代车组签名",
