@@ -91,7 +91,9 @@ export function Strip({ item, house, page }) {
         ? html`<span class="when-it-was">${dayAndTime(stands.occurred_at)}</span>`
         : html`<button class=${isWanted ? "primary now" : "now"} onClick=${() => reach(name)}
           aria-label=${say("now_of", { milestone: say(`stamp.${name}`) })}>${say("now")}</button>`}
-      <${Left} clock=${clock} promise=${name === "first_doctor" ? doctor : null} />
+      <${Left} clock=${clock} promise=${name === "first_doctor" && doctor
+        ? { ...doctor, met_at: stands?.occurred_at ?? null }
+        : null} />
       <span class="row-of tight">
         <button class="quiet" onClick=${() => page.ask({ name: "milestone", milestone: name })}
           aria-label=${`${say(`stamp.${name}`)}: ${say("other_time")}`}>${say("other_time")}</button>

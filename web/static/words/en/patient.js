@@ -15,6 +15,8 @@ export default {
   limit: "within {n} min",
   not_begun: "not begun",
   before_its_beginning: "(before its beginning)",
+  redirect_open: "Another hospital proposed at {at}, dispatch has chosen none yet: still responsible here",
+  late_by: "late by {span} (due {due})",
   late: "late",
   where_limits_come_from: "Where the limits come from",
   "evidence.V": "read in the original",

@@ -15,6 +15,8 @@ export default {
   limit: "限 {n} min",
   not_begun: "尚未开始",
   before_its_beginning: "（早于起点）",
+  redirect_open: "建议改送（{at}），调度尚未另选：本院仍负责",
+  late_by: "超时 {span}（应于 {due}）",
   late: "超时",
   where_limits_come_from: "时限出处",
   "evidence.V": "原文核实",
