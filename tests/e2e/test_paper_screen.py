@@ -262,6 +262,34 @@ async def test_who_leaves_takes_the_copy_along_and_a_session_that_ends_leaves_it
         await expect(page.get_by_text("本机尚未保存副本")).to_be_visible()
 
 
+PROBLEMS = """async (patients) => (await import("/static/kit/person.js")).problemsOf(patients)"""
+CALLED: tuple[Any, ...] = (
+    {"complaint": "chest_pain", "complaint_text": "压榨样疼痛"},
+    {"complaint": "chest_pain"}, {"complaint": "chest_pain", "complaint_text": " 胸痛 "},
+    {"complaint_text": "说不清"}, {"complaint": "unknown", "complaint_text": "说不清"}, {}, None,
+)  # fmt: skip
+
+
+async def test_why_help_was_called_is_told_by_code_and_words_in_both_languages(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {**CALLED[0], "sex": "male"})
+    async with at_screen(chrome, site, of("nurse-v")) as page:
+        await page.goto(f"{site.url}/hospital/patient/{one.encounter}")
+        told = await page.evaluate(PROBLEMS, CALLED)
+        assert told == ["胸痛：压榨样疼痛", "胸痛", "说不清", "不详"]
+        await expect(page.locator(".banner .problem")).to_have_text("胸痛：压榨样疼痛")
+        await speak(page, "en")
+        english = await page.evaluate(PROBLEMS, CALLED[:2])
+        assert english == ["chest pain: 压榨样疼痛", "chest pain"]
+        await copied(page, site, one)
+        for path in (sheet_of(one), COPY):
+            await page.goto(f"{site.url}{path}")
+            await expect(page.locator("main")).to_contain_text("胸痛：压榨样疼痛")
+            await speak(page, "en")
+            await expect(page.locator("main")).to_contain_text("chest pain: 压榨样疼痛")
+
+
 REFUSAL = """async (problem) => (await import("/static/kit/refusal.js")).refusal(problem)"""
 SAYS = "(field) => { field.form.requestSubmit(); return field.validationMessage; }"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -118,6 +119,37 @@ async def test_milestones_are_set_corrected_and_taken_back(site: Site, chrome: B
         story = page.get_by_role("region", name="经过")
         await expect(story).to_contain_text("撤回：CT 完成")
         assert not re.search(r"\+\d{3,} h", await story.inner_text()), "counted from a mistake"
+
+
+OFFERED = """async ([item, more]) => (await import("/static/hospital/milestones.js")).inOrder({
+  ...item, ...more, record: { ...item.record, patient: { sex: "male" }, ...more.record } }, null)"""
+
+
+async def test_a_birth_is_asked_of_no_man_and_is_shown_of_whom_it_was_said(
+    site: Site, chrome: Browser
+) -> None:
+    man, unseen = await admitted(site, HERE, {"complaint": "trauma", "sex": "male"}, {})
+    async with at_screen(chrome, site, of("doctor-r")) as page:
+        strip = page.get_by_role("region", name="院内节点")
+        await read(page, man)
+        await expect(strip).to_contain_text("手术开始")
+        for of_birth in ("娩出", "决定剖宫产"):
+            await expect(strip).not_to_contain_text(of_birth)
+        item = await man.item()
+        concern = {"centre": "maternal", "activation": "alert"}
+        may_bear: tuple[dict[str, Any], ...] = (
+            {"centres": ["maternal"]}, {"record": {"centres": [concern]}},
+            {"record": {"patient": {"sex": "female"}}}, {"record": {"patient": {}}},
+        )  # fmt: skip
+        for more in may_bear:
+            told = await page.evaluate(OFFERED, [item, more])
+            assert {"delivery", "caesarean_decided"} <= {*told}, more
+        assert "delivery" not in await page.evaluate(OFFERED, [item, {}])
+        await man.act("milestones", milestone="delivery")
+        await expect(strip.locator(".milestone.reached", has_text="娩出")).to_be_visible()
+        await expect(strip).not_to_contain_text("决定剖宫产")
+        await read(page, unseen)
+        await expect(strip).to_contain_text("娩出")
 
 
 async def is_sure(page: Page, doubt: str) -> None:

@@ -105,6 +105,15 @@ def test_every_key_that_a_script_asks_for_is_translated(folder: str) -> None:
             assert key in words, f"{file}: {key}"
 
 
+def test_why_help_was_called_is_said_in_one_way_on_every_board() -> None:
+    """Who reads the caller's words by themselves loses the complaint that was chosen."""
+    boards = [f for f in STATIC.rglob("*.js") if not {"vendor", "words", "first"} & {*f.parts}]
+    read = {f.relative_to(STATIC).as_posix() for f in boards
+            if re.search(r"\bcomplaint_text\b(?!\")", f.read_text("utf-8"))}  # fmt: skip
+    asked = {"crew/people.js", "dispatch/intake.js"}
+    assert read == {"kit/person.js", *asked}
+
+
 @pytest.mark.parametrize(
     ("prefix", "values"),
     [

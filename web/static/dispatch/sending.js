@@ -4,7 +4,7 @@ import { Dialog, explain, notify } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { Attempt } from "./acts.js";
-import { ASSIGNABLE, problemsOf } from "./calls.js";
+import { aboutOf, ASSIGNABLE } from "./calls.js";
 import { addressOf } from "./row.js";
 
 export function Choice({ options, value, onPick, name }) {
@@ -77,7 +77,7 @@ export function Sending({
     }
   };
   return html`<${Dialog} title=${title} onClose=${onClose} kind=${kind}>
-    ${about && call && html`<p class="about">${addressOf(call)} · ${problemsOf(call).join(" · ")}</p>`}
+    ${about && call && html`<p class="about">${addressOf(call)} · ${aboutOf(call).join(" · ")}</p>`}
     <form ref=${form} onSubmit=${submit} onInput=${anew}
         onClick=${(event) => { if (event.target.closest(".choice, .map")) anew(); }}
         onKeyDown=${(event) => { if (event.key === "Enter" && event.repeat) event.preventDefault(); }}>

@@ -19,13 +19,23 @@ export const MILESTONES = [
   "antibiotics"
 ];
 
+// Of a birth: not asked of a man, unless the record says that it concerns this patient.
+const OF_BIRTH = new Set(["caesarean_decided", "delivery"]);
+function offered(item) {
+  const { record, handoff } = item;
+  const stands = new Set(handoff.milestones.map((one) => one.milestone));
+  const concerned = [...item.centres, ...[...record.centres, ...handoff.activations].map((one) => one.centre)];
+  const mayBear = record.patient?.sex !== "male" || concerned.includes("maternal");
+  return MILESTONES.filter((name) => mayBear || stands.has(name) || !OF_BIRTH.has(name));
+}
+
 // Those first that a clock of a centre concerned waits for; where nobody is concerned, all as they are.
 export function inOrder(item, house) {
   const concerned = new Set(item.centres);
   const wanted = (house?.clocks ?? []).filter((clock) => concerned.has(clock.centre))
     .flatMap((clock) => [clock.begins, clock.ends]);
   const rank = (name) => (name === "first_doctor" ? 0 : wanted.includes(name) ? 1 : 2);
-  return [...MILESTONES].sort((a, b) => rank(a) - rank(b));
+  return offered(item).sort((a, b) => rank(a) - rank(b));
 }
 
 // The clock that ends with this moment and concerns the patient.

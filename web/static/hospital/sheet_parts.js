@@ -3,7 +3,7 @@
 import { dayOf, ms, running, secondOf, timeOf } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { both, code, dose, item as named, say } from "../kit/language.js";
-import { ageOf, pregnancyOf, problemOf, sexOf } from "../kit/person.js";
+import { ageOf, isToldWhy, pregnancyOf, problemOf, sexOf } from "../kit/person.js";
 import { FIELDS, fieldOf } from "./clinical.js";
 import { extremes } from "./course.js";
 import { absent, dayAndTime, present } from "./moments.js";
@@ -50,10 +50,7 @@ export function Situation({ item }) {
   const how = present(record).filter(({ finding }) => HOW.has(finding));
   const { patient } = record;
   return html`<${Part} letter="S · M" title=${say("part.situation")}><dl class="facts two">
-    <${Fact} name=${say("complaint")}>
-      ${patient.complaint_text || (patient.complaint && patient.complaint !== "unknown")
-        ? problemOf(patient)
-        : null}</${Fact}>
+    <${Fact} name=${say("complaint")}>${isToldWhy(patient) ? problemOf(patient) : null}</${Fact}>
     <${Fact} name=${say("mechanism")}>
       ${how.length
         ? how.map((each) => code("findings", each.finding)).join(say("comma"))

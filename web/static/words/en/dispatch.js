@@ -269,7 +269,6 @@ export default {
   abandoned_means: "The caller was lost.",
   closed_means: "A call is closed when each of its patients has an outcome.",
   nobody_said: "nobody said",
-  complaint_said: "{complaint}: {words}",
   patient_n: "patient {n}",
   complaint: "complaint (of each patient)",
   complaint_text: "in the caller's words (no names)",

@@ -269,7 +269,6 @@ export default {
   abandoned_means: "与来电人失去联系。",
   closed_means: "每位患者都有结局后，呼叫才能结束。",
   nobody_said: "不详",
-  complaint_said: "{complaint}：{words}",
   patient_n: "{n} 号患者",
   complaint: "主诉（每位患者）",
   complaint_text: "来电人原话（不写姓名）",
