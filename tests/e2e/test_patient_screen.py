@@ -31,7 +31,7 @@ from tests.hospital_patient import (
     wristband,
 )
 from tests.hospital_screen import DOCTOR, HERE, THERE, at_screen, hospitals, of
-from tests.journey import admitted, called
+from tests.journey import WELL, admitted, called
 from tests.paper import pages_of, plain, text_of
 from tests.platform import Platform
 from tests.screens import picture, pictures, speak
@@ -150,6 +150,41 @@ async def test_a_birth_is_asked_of_no_man_and_is_shown_of_whom_it_was_said(
         await expect(strip).not_to_contain_text("决定剖宫产")
         await read(page, unseen)
         await expect(strip).to_contain_text("娩出")
+
+
+USED = """async ([clock, at]) =>
+  (await import("/static/hospital/axis.js")).used(clock, Date.parse(at))"""
+BANDS = """async (record) => (await import("/static/hospital/course.js"))
+  .bandsOf(record, ["systolic_bp", "diastolic_bp"])"""
+
+
+async def test_a_bar_shows_how_much_of_a_limit_is_used_and_a_band_of_which_sign_it_is(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {"complaint": "chest_pain", "sex": "male"})
+    await one.ecg("st_elevation")
+    await one.reading({**WELL, "systolic_bp": 62, "diastolic_bp": 51})
+    await until(lambda: worst(one, "critical"), why="it was not triaged as critical")
+    clock = {"began_at": "2026-03-09T08:00:00Z", "due_at": "2026-03-09T09:30:00Z", "ended_at": None}
+    async with at_screen(chrome, site, of("doctor-s")) as page:
+        await read(page, one)
+        row = page.locator(".clock-row", has_text="导丝通过")
+        await expect(row).to_contain_text("剩")
+        width = "i => 100 * i.offsetWidth / i.parentElement.clientWidth"
+        assert await row.locator(".run").evaluate(width) < 25, "most of 90 minutes are left"
+        for at, ended, run, due in (
+            ("08:09", None, 10, 100), ("12:00", "08:45", 50, 100), ("11:00", None, 100, 50),
+            ("08:10", "07:50", 0, 100),
+        ):  # fmt: skip
+            day = "2026-03-09T{}:00Z"
+            told = await page.evaluate(
+                USED, [{**clock, "ended_at": ended and day.format(ended)}, day.format(at)]
+            )
+            assert (round(told["run"]), round(told["due"])) == (run, due)
+        assert await page.evaluate(USED, [{**clock, "due_at": None}, clock["began_at"]]) is None
+        bands = await page.evaluate(BANDS, (await one.item())["record"])
+        assert {band["name"] for band in bands} == {"systolic_bp"}
+        await pictures(page, "patient-limits", WIDTHS)
 
 
 async def is_sure(page: Page, doubt: str) -> None:
