@@ -305,6 +305,15 @@ async def test_a_refusal_and_a_field_speak_the_language_of_the_page(
         told = await page.evaluate(REFUSAL, late)
         assert told.startswith("所填时间晚于现在 · ")
         assert "2026-11-28 00:39:46" in told, "it is the hour of another place"
+        assert "Set your clock" not in told, "English in a Chinese page"
+        full = {"status": 409, "title": "No bed left", "detail": "None. One is free in: icu, ccu."}
+        assert "有床的科室：ICU、CCU" in await page.evaluate(REFUSAL, full)
+        crew = {"status": 422, "title": "Not the crew", "detail": "Say in 'reason' why."}
+        assert (await page.evaluate(REFUSAL, crew)).endswith("请看：理由")
+        fields = {"status": 422, "title": "Not valid", "detail": "Mend the fields in 'errors'.",
+                  "errors": [{"field": "occurred_at", "problem": "x"},
+                             {"field": "vitals.heart_rate", "problem": "y"}]}  # fmt: skip
+        assert (await page.evaluate(REFUSAL, fields)).endswith("请看：发生时间、心率")
         unknown = await page.evaluate(REFUSAL, {**late, "title": "Never heard of"})
         assert unknown.startswith("填写有误 · ")
         await (

@@ -3,6 +3,7 @@
 import { Dialog, explain, notify } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
+import zh from "../words/zh/dispatch.js";
 import { Attempt } from "./acts.js";
 import { aboutOf, ASSIGNABLE } from "./calls.js";
 import { addressOf } from "./row.js";
@@ -25,7 +26,7 @@ export const Reason = ({ value, set, isNeeded = true }) => html`
 // Why dispatch says no, in words of ours where we have them.
 export function refusal(problem) {
   const key = `refused.${problem.title}`;
-  return say(key) === key ? explain(problem) : say(key);
+  return key in zh ? say(key) : explain(problem);
 }
 
 // Who was quicker: by now the unit is on another call than the one that it was to be taken from.

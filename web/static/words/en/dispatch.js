@@ -42,7 +42,6 @@ export default {
   "refused.No station": "Nobody knows where the unit stands: register its station first.",
   location_unknown: "address unknown",
   all: "All",
-  comma: ", ",
   alarms: "What is due",
   alarms_seen: "{n} seen, and not done yet",
   seen_by_other: "{who} has seen: {what}",

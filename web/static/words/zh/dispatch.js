@@ -42,7 +42,6 @@ export default {
   "refused.No station": "不知该单元停在何处：请先登记其站点。",
   location_unknown: "地址不详",
   all: "全部",
-  comma: "、",
   alarms: "待办",
   alarms_seen: "已知悉 {n} 项（尚未完成）",
   seen_by_other: "{who} 已知悉：{what}",
