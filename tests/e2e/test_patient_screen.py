@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,7 @@ from tests.journey import WELL, admitted, called
 from tests.paper import pages_of, plain, text_of
 from tests.platform import Platform
 from tests.screens import picture, pictures, speak
-from tests.services import now, until
+from tests.services import ago, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(400)]
 
@@ -99,6 +99,7 @@ async def test_milestones_are_set_corrected_and_taken_back(site: Site, chrome: B
         await read(page, one)
         await page.get_by_role("button", name="CT 完成：就在现在").click()
         done = await until(lambda: reached(one, "ct_done"), why="it was not said")
+        await expect(page.locator(".milestone.reached", has_text="CT 完成")).to_be_visible()
         await page.get_by_role("button", name="CT 完成: 改时间").click()
         time = page.get_by_role("dialog").get_by_label("时间", exact=True)
         await expect(time).to_have_value(at_site(done["occurred_at"]))
@@ -150,6 +151,42 @@ async def test_a_birth_is_asked_of_no_man_and_is_shown_of_whom_it_was_said(
         await expect(strip).not_to_contain_text("决定剖宫产")
         await read(page, unseen)
         await expect(strip).to_contain_text("娩出")
+
+
+AGAINST = """async ([item, milestone, at, t]) => (await import("/static/hospital/moments.js"))
+  .against(item, milestone, at, Date.parse(t)).map(([key]) => key)"""
+
+
+async def test_a_milestone_to_come_or_in_no_possible_order_is_said_before_it_is_sent(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {"complaint": "stroke", "sex": "female"})
+    await one.act("arrival", occurred_at=ago(100))
+    await one.act("milestones", milestone="needle", occurred_at=ago(20))
+    async with at_screen(chrome, site, of("doctor-t")) as page:
+        await read(page, one)
+        item = await one.item()
+        here = datetime.fromisoformat(item["handoff"]["arrived_at"])
+        for milestone, after_s, wanted in (
+            ("first_doctor", 130, ["milestone_ahead"]), ("first_doctor", 50, []),
+            ("first_doctor", -10, ["milestone_before_arrival"]),
+            ("first_doctor", -90_000, ["milestone_early"]),
+            ("ct_done", 95, ["milestone_after"]), ("ct_done", 40, []),
+        ):  # fmt: skip
+            at, t = (here + timedelta(seconds=s) for s in (after_s, 120))
+            told = await page.evaluate(AGAINST, [item, milestone, at.isoformat(), t.isoformat()])
+            assert told == wanted, (milestone, after_s)
+        # One tap would be after the thrombolysis: it is asked for.
+        await page.get_by_role("button", name="CT 完成：就在现在").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("alert")).to_contain_text("晚于溶栓")
+        await dialog.get_by_label("日期", exact=True).fill("2199-01-31")
+        await expect(dialog.get_by_role("alert")).to_contain_text("晚于现在")
+        await expect(dialog.get_by_label("已核对，确实如此")).to_have_count(0)
+        await dialog.get_by_role("button", name="确认").click()
+        await expect(dialog).to_be_visible()
+        assert await no_milestone(one, "ct_done")
+        await pictures_of_question(page, "patient-milestone-ahead")
 
 
 USED = """async ([clock, at]) =>

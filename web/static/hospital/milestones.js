@@ -5,7 +5,7 @@ import { html, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { Sending } from "./dialogs.js";
 import { isHere } from "./patients.js";
-import { begunAt, dayAndTime } from "./moments.js";
+import { against, dayAndTime } from "./moments.js";
 import { momentOf, rightNow, typed, When } from "../kit/when.js";
 
 export const MILESTONES = [
@@ -63,17 +63,18 @@ export function Milestone({ item, act, onClose, onDone }) {
   const [value, setValue] = useState(stands ? typed(stands.occurred_at) : rightNow());
   const [isSure, setSure] = useState(false);
   const at = momentOf(value);
-  const begun = begunAt(item);
-  const doubt = at && begun && ms(at) < ms(begun)
-    ? say("milestone_early", { at: dayAndTime(begun) })
-    : isHere(item) ? "" : say("milestone_not_here");
+  const doubts = at ? against(item, milestone, at, now()) : [];
+  const isAhead = doubts.some(([key]) => key === "milestone_ahead");
+  const isAsked = doubts.length > 0 && !isAhead;
+  const pick = (next) => { setValue(next); setSure(false); };
   return html`<${Sending} item=${item} title=${say(`stamp.${milestone}`)} path="milestones"
       onClose=${onClose} onDone=${onDone}
-      body=${() => at && (!doubt || isSure) && { milestone, occurred_at: at } || null}>
+      body=${() => at && !isAhead && (!isAsked || isSure) && { milestone, occurred_at: at } || null}>
     <p class="aside">${say(stands ? "milestone_again" : "milestone_when")}</p>
-    <${When} value=${value} onChange=${setValue} />
-    ${doubt && html`<div class="another" role="alert"><b>! ${doubt}</b></div>
-      <label class="tick"><input type="checkbox" checked=${isSure}
+    <${When} value=${value} onChange=${pick} />
+    ${doubts.map(([key, { at: when, other }]) => html`<div class="another" role="alert" key=${key}>
+      <b>! ${say(key, { at: when ? dayAndTime(when) : "", other: other ? say(`stamp.${other}`) : "" })}</b></div>`)}
+    ${isAsked && html`<label class="tick"><input type="checkbox" checked=${isSure}
         onChange=${(e) => setSure(e.target.checked)} /> ${say("milestone_sure")}</label>`}</${Sending}>`;
 }
 
@@ -87,8 +88,8 @@ export function TakeBack({ item, act, onClose, onDone }) {
 export function Strip({ item, house, page }) {
   const reached = Object.fromEntries(item.handoff.milestones.map((m) => [m.milestone, m]));
   const doctor = item.handoff.promises.find((p) => p.owed === "first_doctor");
-  // Of who is not here yet nothing is due, and what is said all the same is asked for first.
-  const reach = (name) => (isHere(item)
+  // Of who is not here yet nothing is due; what is said all the same, or in no possible order, is asked for.
+  const reach = (name) => (isHere(item) && !against(item, name, new Date(now()), now()).length
     ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() })
     : page.ask({ name: "milestone", milestone: name }));
   return html`<section class="strip" aria-label=${say("milestones")}>${inOrder(item, house).map((name) => {

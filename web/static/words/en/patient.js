@@ -140,6 +140,10 @@ export default {
   milestone_again: "Said again: the last one stands.",
   milestone_early: "Earlier than anything that is known ({at})",
   milestone_not_here: "The patient is not here yet",
+  milestone_ahead: "Later than now ({at}): it has not happened yet and cannot be recorded",
+  milestone_before_arrival: "Before the arrival here ({at})",
+  milestone_before: "Before {other} ({at}): not in that order",
+  milestone_after: "After {other} ({at}): not in that order",
   milestone_sure: "I have checked: it was so",
 
   examinations: "Examinations",

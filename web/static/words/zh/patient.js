@@ -140,6 +140,10 @@ export default {
   milestone_again: "重新报告：以最后一次为准。",
   milestone_early: "早于已知的最早时间 {at}",
   milestone_not_here: "患者尚未到达本院",
+  milestone_ahead: "晚于现在（{at}）：尚未发生，不能记录",
+  milestone_before_arrival: "早于到达本院（{at}）",
+  milestone_before: "早于{other}（{at}）：次序不对",
+  milestone_after: "晚于{other}（{at}）：次序不对",
   milestone_sure: "已核对，确实如此",
 
   examinations: "检查",
