@@ -134,10 +134,13 @@ def _said(beds: Beds, said: Said, rules: BedRules, now: datetime) -> Decision:
 
 def _count(beds: Beds, said: Counted, rules: BedRules, now: datetime) -> Decision:
     """One of an earlier moment than the last changes nothing; one that is dated ahead is of now."""
-    if said.staffed is not None and said.free + said.emergency > said.staffed:
-        wanted = "Count only beds that have their staff: free and emergency are part of staffed."
-        raise Rejected(422, "More than staffed", wanted)
     ward, at = beds.ward(said.department), min(said.occurred_at, now)
+    before = ward.counted.staffed if ward.counted is not None else None
+    staffed = before if said.staffed is None else said.staffed
+    if staffed is not None and said.free + said.emergency > staffed:
+        wanted = "Count only beds that have their staff: free and emergency are part of staffed"
+        reported = "." if said.staffed is not None else f", {staffed} when it was last reported."
+        raise Rejected(422, "More than staffed", wanted + reported)
     if ward.counted is not None and at < ward.counted.occurred_at:
         return beds, ()
     after = ward.recounted(said.but(occurred_at=at)).watched(rules, now)

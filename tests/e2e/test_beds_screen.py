@@ -166,8 +166,30 @@ async def test_what_is_more_than_has_its_staff_is_refused_in_words(
         await picu.get_by_role("button", name="加一: 可用").click()
         await expect(picu.get_by_text("可用加预留多于有人员的床位")).to_be_visible()
         await expect(picu.get_by_role("button", name="上报")).to_be_disabled()
+        # Who takes away how many are staffed has no more of them.
+        free, _, staffed = await picu.get_by_role("textbox").all()
+        await staffed.fill("")
+        await free.fill("999")
+        await expect(picu.get_by_text("可用加预留多于有人员的床位")).to_be_visible()
+        await expect(picu.get_by_role("button", name="上报")).to_be_disabled()
+        # A number far above all that was reported is asked for once more, and each anew.
+        await staffed.fill("99")
+        await free.fill("80")
+        await expect(picu.get_by_role("alert")).to_contain_text("99 张远多于以往上报的最多 2 张")
+        send = picu.get_by_role("button", name="上报（")
+        await expect(send).to_be_disabled()
+        await picu.get_by_role("button", name="已核对，确是 99 张").click()
+        await expect(send).to_be_enabled()
+        await staffed.fill("98")
+        await expect(send).to_be_disabled()
+        await pictures(page, "beds-far-more", WIDTHS)
         await picu.get_by_role("button", name="不送").click()
         await expect(picu.locator("input").first).to_have_value("1")
+    path = f"/v1/facilities/{HERE}/beds/picu"
+    told = await wards[HERE].http.put(
+        path, json={"free": 999, "emergency": 1, "occurred_at": now()}
+    )
+    assert (told.status_code, told.json()["title"]) == (422, "More than staffed")
 
 
 async def test_advice_to_divert_is_given_with_a_reason_and_ended(

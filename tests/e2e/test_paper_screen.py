@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.boards import WIDTHS, Site, seated, sit
 from tests.hospital_patient import everything_known, sheet_of, worst, wristband
-from tests.hospital_screen import HERE, NAMES, at_screen, hospitals, of
+from tests.hospital_screen import HERE, NAMES, THERE, at_screen, hospitals, of
 from tests.journey import CRITICAL, WELL, Traveller, admitted
 from tests.paper import pages_of, plain, text_of
 from tests.platform import Platform
@@ -141,6 +141,50 @@ async def test_a_sheet_of_an_ordinary_patient_is_one_page_with_units(
             assert plain(own) in text_of(paper)
 
 
+async def test_a_sheet_says_who_came_late_who_it_is_and_that_another_hospital_is_proposed(
+    site: Site, chrome: Browser
+) -> None:
+    """And the lowest number is not told as the lowest pressure where nobody could measure one."""
+    (one,) = await admitted(site, HERE, {"complaint": "dyspnoea", "sex": "male"})
+    await one.reading({**CRITICAL, "systolic_bp": 82, "diastolic_bp": 50}, ago(300))
+    await one.reading({"systolic_bp": "unmeasurable"}, ago(240))
+    await one.reading({"systolic_bp": 90, "diastolic_bp": 58}, ago(100))
+    await until(lambda: worst(one, "critical"), why="it was not triaged as critical")
+    await until(lambda: _has_input(one, "systolic_bp"), why="no pressure came")
+    await one.act("identity", reference="P-3100")
+    await one.act("redirect-request", reason="no_capability", alternative_facility_id=THERE)
+    async with at_screen(chrome, site, of("nurse-x")) as page:
+        sheet = page.locator(".sheet")
+
+        async def shows(*facts: str) -> None:
+            await page.goto(f"{site.url}{sheet_of(one)}")
+            for fact in facts:
+                await expect(sheet).to_contain_text(re.compile(fact))
+
+        other = NAMES[THERE]["zh"]
+        await shows("身份院内号 P-3100", f"建议改送（.*）.*仍负责 · 无救治能力 · {other}")
+        await expect(sheet.locator(".sheet-foot")).to_contain_text("P-3100")
+        await expect(sheet).not_to_contain_text("首诊医生")
+        pressure = sheet.locator("tbody tr", has_text="收缩压")
+        await expect(sheet.locator("thead")).to_contain_text("测得最低测得最高最近")
+        cells = pressure.locator("td")
+        await expect(cells.nth(1)).to_have_text(re.compile(r"^82 mmHg \d\d:\d\d:\d\d$"))
+        await expect(sheet.locator("tr.tried")).to_have_text(
+            re.compile(r"^测不出收缩压 \d\d:\d\d:\d\d（是体征，不是数值）$")
+        )
+        await copied(page, site, one)
+        await page.goto(f"{site.url}{COPY}")
+        row = page.locator("tbody tr", has_text="P-3100")
+        await expect(row).to_contain_text("建议改送")
+        await one.act("redirect-request/withdrawn")
+        await one.act("arrival", occurred_at=ago(95))
+        await shows("首诊医生 未报告 超时 1:")
+        await expect(sheet).not_to_contain_text("建议改送")
+        await one.act("milestones", milestone="first_doctor", occurred_at=ago(2))
+        await shows(r"首诊医生 \d\d:\d\d:\d\d 超时 1:\d\d（应于 \d\d:\d\d:\d\d）")
+        await pictures(page, "sheet-late", WIDTHS)
+
+
 async def copied(page: Page, site: Site, *known: Traveller) -> None:
     """The board has kept its copy, with these in it."""
     await page.goto(f"{site.url}/hospital/board")
@@ -218,6 +262,34 @@ async def test_who_leaves_takes_the_copy_along_and_a_session_that_ends_leaves_it
         await expect(page.get_by_text("本机尚未保存副本")).to_be_visible()
 
 
+PROBLEMS = """async (patients) => (await import("/static/kit/person.js")).problemsOf(patients)"""
+CALLED: tuple[Any, ...] = (
+    {"complaint": "chest_pain", "complaint_text": "压榨样疼痛"},
+    {"complaint": "chest_pain"}, {"complaint": "chest_pain", "complaint_text": " 胸痛 "},
+    {"complaint_text": "说不清"}, {"complaint": "unknown", "complaint_text": "说不清"}, {}, None,
+)  # fmt: skip
+
+
+async def test_why_help_was_called_is_told_by_code_and_words_in_both_languages(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {**CALLED[0], "sex": "male"})
+    async with at_screen(chrome, site, of("nurse-v")) as page:
+        await page.goto(f"{site.url}/hospital/patient/{one.encounter}")
+        told = await page.evaluate(PROBLEMS, CALLED)
+        assert told == ["胸痛：压榨样疼痛", "胸痛", "说不清", "不详"]
+        await expect(page.locator(".banner .problem")).to_have_text("胸痛：压榨样疼痛")
+        await speak(page, "en")
+        english = await page.evaluate(PROBLEMS, CALLED[:2])
+        assert english == ["chest pain: 压榨样疼痛", "chest pain"]
+        await copied(page, site, one)
+        for path in (sheet_of(one), COPY):
+            await page.goto(f"{site.url}{path}")
+            await expect(page.locator("main")).to_contain_text("胸痛：压榨样疼痛")
+            await speak(page, "en")
+            await expect(page.locator("main")).to_contain_text("chest pain: 压榨样疼痛")
+
+
 REFUSAL = """async (problem) => (await import("/static/kit/refusal.js")).refusal(problem)"""
 SAYS = "(field) => { field.form.requestSubmit(); return field.validationMessage; }"
 
@@ -233,6 +305,15 @@ async def test_a_refusal_and_a_field_speak_the_language_of_the_page(
         told = await page.evaluate(REFUSAL, late)
         assert told.startswith("所填时间晚于现在 · ")
         assert "2026-11-28 00:39:46" in told, "it is the hour of another place"
+        assert "Set your clock" not in told, "English in a Chinese page"
+        full = {"status": 409, "title": "No bed left", "detail": "None. One is free in: icu, ccu."}
+        assert "有床的科室：ICU、CCU" in await page.evaluate(REFUSAL, full)
+        crew = {"status": 422, "title": "Not the crew", "detail": "Say in 'reason' why."}
+        assert (await page.evaluate(REFUSAL, crew)).endswith("请看：理由")
+        fields = {"status": 422, "title": "Not valid", "detail": "Mend the fields in 'errors'.",
+                  "errors": [{"field": "occurred_at", "problem": "x"},
+                             {"field": "vitals.heart_rate", "problem": "y"}]}  # fmt: skip
+        assert (await page.evaluate(REFUSAL, fields)).endswith("请看：发生时间、心率")
         unknown = await page.evaluate(REFUSAL, {**late, "title": "Never heard of"})
         assert unknown.startswith("填写有误 · ")
         await (

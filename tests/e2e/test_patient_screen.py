@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -30,11 +31,11 @@ from tests.hospital_patient import (
     wristband,
 )
 from tests.hospital_screen import DOCTOR, HERE, THERE, at_screen, hospitals, of
-from tests.journey import admitted, called
+from tests.journey import WELL, admitted, called
 from tests.paper import pages_of, plain, text_of
 from tests.platform import Platform
 from tests.screens import picture, pictures, speak
-from tests.services import now, until
+from tests.services import ago, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(400)]
 
@@ -98,6 +99,7 @@ async def test_milestones_are_set_corrected_and_taken_back(site: Site, chrome: B
         await read(page, one)
         await page.get_by_role("button", name="CT 完成：就在现在").click()
         done = await until(lambda: reached(one, "ct_done"), why="it was not said")
+        await expect(page.locator(".milestone.reached", has_text="CT 完成")).to_be_visible()
         await page.get_by_role("button", name="CT 完成: 改时间").click()
         time = page.get_by_role("dialog").get_by_label("时间", exact=True)
         await expect(time).to_have_value(at_site(done["occurred_at"]))
@@ -118,6 +120,108 @@ async def test_milestones_are_set_corrected_and_taken_back(site: Site, chrome: B
         story = page.get_by_role("region", name="经过")
         await expect(story).to_contain_text("撤回：CT 完成")
         assert not re.search(r"\+\d{3,} h", await story.inner_text()), "counted from a mistake"
+
+
+OFFERED = """async ([item, more]) => (await import("/static/hospital/milestones.js")).inOrder({
+  ...item, ...more, record: { ...item.record, patient: { sex: "male" }, ...more.record } }, null)"""
+
+
+async def test_a_birth_is_asked_of_no_man_and_is_shown_of_whom_it_was_said(
+    site: Site, chrome: Browser
+) -> None:
+    man, unseen = await admitted(site, HERE, {"complaint": "trauma", "sex": "male"}, {})
+    async with at_screen(chrome, site, of("doctor-r")) as page:
+        strip = page.get_by_role("region", name="院内节点")
+        await read(page, man)
+        await expect(strip).to_contain_text("手术开始")
+        for of_birth in ("娩出", "决定剖宫产"):
+            await expect(strip).not_to_contain_text(of_birth)
+        item = await man.item()
+        concern = {"centre": "maternal", "activation": "alert"}
+        may_bear: tuple[dict[str, Any], ...] = (
+            {"centres": ["maternal"]}, {"record": {"centres": [concern]}},
+            {"record": {"patient": {"sex": "female"}}}, {"record": {"patient": {}}},
+        )  # fmt: skip
+        for more in may_bear:
+            told = await page.evaluate(OFFERED, [item, more])
+            assert {"delivery", "caesarean_decided"} <= {*told}, more
+        assert "delivery" not in await page.evaluate(OFFERED, [item, {}])
+        await man.act("milestones", milestone="delivery")
+        await expect(strip.locator(".milestone.reached", has_text="娩出")).to_be_visible()
+        await expect(strip).not_to_contain_text("决定剖宫产")
+        await read(page, unseen)
+        await expect(strip).to_contain_text("娩出")
+
+
+AGAINST = """async ([item, milestone, at, t]) => (await import("/static/hospital/moments.js"))
+  .against(item, milestone, at, Date.parse(t)).map(([key]) => key)"""
+
+
+async def test_a_milestone_to_come_or_in_no_possible_order_is_said_before_it_is_sent(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {"complaint": "stroke", "sex": "female"})
+    await one.act("arrival", occurred_at=ago(100))
+    await one.act("milestones", milestone="needle", occurred_at=ago(20))
+    async with at_screen(chrome, site, of("doctor-t")) as page:
+        await read(page, one)
+        item = await one.item()
+        here = datetime.fromisoformat(item["handoff"]["arrived_at"])
+        for milestone, after_s, wanted in (
+            ("first_doctor", 130, ["milestone_ahead"]), ("first_doctor", 50, []),
+            ("first_doctor", -10, ["milestone_before_arrival"]),
+            ("first_doctor", -90_000, ["milestone_early"]),
+            ("ct_done", 95, ["milestone_after"]), ("ct_done", 40, []),
+        ):  # fmt: skip
+            at, t = (here + timedelta(seconds=s) for s in (after_s, 120))
+            told = await page.evaluate(AGAINST, [item, milestone, at.isoformat(), t.isoformat()])
+            assert told == wanted, (milestone, after_s)
+        # One tap would be after the thrombolysis: it is asked for.
+        await page.get_by_role("button", name="CT 完成：就在现在").click()
+        dialog = page.get_by_role("dialog")
+        await expect(dialog.get_by_role("alert")).to_contain_text("晚于溶栓")
+        await dialog.get_by_label("日期", exact=True).fill("2199-01-31")
+        await expect(dialog.get_by_role("alert")).to_contain_text("晚于现在")
+        await expect(dialog.get_by_label("已核对，确实如此")).to_have_count(0)
+        await dialog.get_by_role("button", name="确认").click()
+        await expect(dialog).to_be_visible()
+        assert await no_milestone(one, "ct_done")
+        await pictures_of_question(page, "patient-milestone-ahead")
+
+
+USED = """async ([clock, at]) =>
+  (await import("/static/hospital/axis.js")).used(clock, Date.parse(at))"""
+BANDS = """async (record) => (await import("/static/hospital/course.js"))
+  .bandsOf(record, ["systolic_bp", "diastolic_bp"])"""
+
+
+async def test_a_bar_shows_how_much_of_a_limit_is_used_and_a_band_of_which_sign_it_is(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await admitted(site, HERE, {"complaint": "chest_pain", "sex": "male"})
+    await one.ecg("st_elevation")
+    await one.reading({**WELL, "systolic_bp": 62, "diastolic_bp": 51})
+    await until(lambda: worst(one, "critical"), why="it was not triaged as critical")
+    clock = {"began_at": "2026-03-09T08:00:00Z", "due_at": "2026-03-09T09:30:00Z", "ended_at": None}
+    async with at_screen(chrome, site, of("doctor-s")) as page:
+        await read(page, one)
+        row = page.locator(".clock-row", has_text="导丝通过")
+        await expect(row).to_contain_text("剩")
+        width = "i => 100 * i.offsetWidth / i.parentElement.clientWidth"
+        assert await row.locator(".run").evaluate(width) < 25, "most of 90 minutes are left"
+        for at, ended, run, due in (
+            ("08:09", None, 10, 100), ("12:00", "08:45", 50, 100), ("11:00", None, 100, 50),
+            ("08:10", "07:50", 0, 100),
+        ):  # fmt: skip
+            day = "2026-03-09T{}:00Z"
+            told = await page.evaluate(
+                USED, [{**clock, "ended_at": ended and day.format(ended)}, day.format(at)]
+            )
+            assert (round(told["run"]), round(told["due"])) == (run, due)
+        assert await page.evaluate(USED, [{**clock, "due_at": None}, clock["began_at"]]) is None
+        bands = await page.evaluate(BANDS, (await one.item())["record"])
+        assert {band["name"] for band in bands} == {"systolic_bp"}
+        await pictures(page, "patient-limits", WIDTHS)
 
 
 async def is_sure(page: Page, doubt: str) -> None:
@@ -291,7 +395,12 @@ async def test_of_two_unknown_patients_the_wristband_tells_who_is_signed_for(
         await pictures(page, "patient-another-wristband", WIDTHS)
         await box.get_by_label("仍然签名的理由").fill("腕带在转运时互换，已当面核对")
         await override.click()
-        await sure(page)
+        last = page.get_by_role("dialog")
+        await expect(last.get_by_role("alert")).to_contain_text("腕带不是此患者的")
+        for words in (wrong, "仍然签名的理由", "腕带在转运时互换，已当面核对"):
+            await expect(last).to_contain_text(words)
+        await pictures_of_question(page, "patient-sign-another")
+        await sure(page, "腕带不符，确认签名")
         await until(lambda: is_over(one), why="not signed")
         signed = (await handoff(one))["signatures"]
         received = next(s for s in signed if s["side"] == "received")

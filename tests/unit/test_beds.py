@@ -179,6 +179,13 @@ def test_more_free_than_staffed_is_refused() -> None:
     assert left(having(2, 1, staffed=3)) == (2, 1)
     with pytest.raises(Rejected, match="422 More than staffed: Count only beds"):
         having(3, 1, staffed=3)
+    # Who leaves out how many are staffed has not more of them: the last that was said holds.
+    known = having(2, 1, staffed=3)
+    with pytest.raises(Rejected, match=r"More than staffed: .* 3 when it was last reported"):
+        having(999, 1, known, second=20)
+    assert left(having(1, 1, known, second=20)) == (1, 1)
+    assert left(having(8, 1, known, second=20, staffed=9)) == (8, 1)
+    assert left(having(999, 1)) == (999, 1), "nobody has said how many are staffed"
 
 
 def test_after_the_handover_a_bed_comes_back_by_a_count_and_by_nothing_else() -> None:

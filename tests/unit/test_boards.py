@@ -105,6 +105,15 @@ def test_every_key_that_a_script_asks_for_is_translated(folder: str) -> None:
             assert key in words, f"{file}: {key}"
 
 
+def test_why_help_was_called_is_said_in_one_way_on_every_board() -> None:
+    """Who reads the caller's words by themselves loses the complaint that was chosen."""
+    boards = [f for f in STATIC.rglob("*.js") if not {"vendor", "words", "first"} & {*f.parts}]
+    read = {f.relative_to(STATIC).as_posix() for f in boards
+            if re.search(r"\bcomplaint_text\b(?!\")", f.read_text("utf-8"))}  # fmt: skip
+    asked = {"crew/people.js", "dispatch/intake.js"}
+    assert read == {"kit/person.js", *asked}
+
+
 @pytest.mark.parametrize(
     ("prefix", "values"),
     [
@@ -169,12 +178,32 @@ def titles(folder: Path) -> Iterator[str]:
                     yield title
 
 
-def test_every_refusal_that_a_hospital_can_meet_is_said_in_its_language() -> None:
-    told = {*titles(ROOT / "services/bridge"), *COMMON}
+#: Services whose refusals a board can meet.
+REFUSING = ("bridge", "dispatch", "triage", "boards", "kit")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_refusal_that_a_service_declares_is_said_in_both_languages(language: str) -> None:
+    told = {title for name in REFUSING for title in titles(ROOT / "services" / name)}
     assert {*titles(ROOT / "services/kit")} >= COMMON
-    assert len(told) > 30
-    lacks = {title for title in told if f"refused.{title}" not in catalogue("zh", "refusals")}
-    assert lacks == set()
+    assert len(told) > 90
+    words = catalogue(language, "refusals")
+    assert {title for title in told if f"refused.{title}" not in words} == set()
+
+
+def test_every_field_that_a_refusal_or_a_body_names_has_its_word_on_the_screen() -> None:
+    named: set[str] = set()
+    for file in (f for name in REFUSING[:2] for f in (ROOT / "services" / name).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                named |= {*re.findall(r"Say in '([a-z_]+)'", node.value)}
+    tree = ast.parse((ROOT / "services/bridge/requests.py").read_text("utf-8"))
+    named |= {node.target.id for node in ast.walk(tree)
+              if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+              and node.target.id.islower()}  # fmt: skip
+    assert {"occurred_at", "reason", "wristband"} <= named
+    words = catalogue("zh", "refusals")
+    assert {name for name in named if f"named.{name}" not in words} == set()
 
 
 @pytest.mark.parametrize(

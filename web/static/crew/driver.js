@@ -5,7 +5,7 @@ import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { problemOf } from "../kit/person.js";
+import { problemsOf } from "../kit/person.js";
 import { aboard, stampsOf } from "./mission.js";
 import { Sheet, Until, When } from "./parts.js";
 import { nameOf } from "./whose.js";
@@ -110,7 +110,7 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
       <h2>${say("scene")}</h2>
       <p><b>${where.address || `${where.latitude}, ${where.longitude}`}</b></p>
       <p>
-        ${patients.filter((one) => !one.isEarlier).map((one) => problemOf(one.patient)).join(say("comma"))
+        ${problemsOf(patients.filter((one) => !one.isEarlier).map((one) => one.patient)).join(" · ")
           || say("problem_unknown")}
       </p>
       ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}

@@ -4,10 +4,10 @@ import { timeOf, secondOf } from "../kit/clock.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { personOf, pregnancyOf } from "../kit/person.js";
+import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import {
-  acceptedOf, answerOf, complaintOf, hasEnded, isEmergency, isOver, mergedInto, problemsOf, rings, sameEvent, stampsOf,
-  statusOf, waits
+  aboutOf, acceptedOf, answerOf, hasEnded, isEmergency, isOver, mergedInto, rings, sameEvent, stampsOf, statusOf,
+  waits
 } from "./calls.js";
 import { likeOf } from "./dialogs.js";
 import { RecommendedHospitals, RecommendedUnits } from "./recommend.js";
@@ -126,7 +126,7 @@ function Patient({ call, patient, known, board }) {
     <div>
       <h4>
         ${which && html`<b class="which">${which}</b> `}
-        ${[personOf(who), pregnancyOf(who), complaintOf(who)].filter(Boolean).join(" · ")}
+        ${[personOf(who), pregnancyOf(who), problemOf(who)].filter(Boolean).join(" · ")}
       </h4>
       <p>
         ${code("levels", patient.level)}
@@ -169,7 +169,7 @@ function Merged({ call, known, board }) {
       data-merged=${one.incident_id}>
     <span>${say("merged_here")} ${[
       addressOf(one),
-      ...problemsOf(one),
+      ...aboutOf(one),
       say("patients_n", { n: one.patients.filter((each) => each.outcome === "merged").length }),
       secondOf(one.call.accepted_at ?? one.opened_at)
     ].join(" · ")}</span>
@@ -204,7 +204,7 @@ export function Opened({ call, known, board }) {
             ${addressOf(call)}
           </span>
         </h2>
-        <p class="problem">${problemsOf(call).join(" · ")} <${Standing} call=${call} /></p>
+        <p class="problem">${aboutOf(call).join(" · ")} <${Standing} call=${call} /></p>
         <${Place} call=${call} />
         <${Times} call=${call} />
       </div>

@@ -2,8 +2,8 @@
 // hospital has answered. Nothing here is drawn.
 
 import { ms } from "../kit/clock.js";
-import { code, say } from "../kit/language.js";
 import { LEVELS, URGENCY } from "../kit/level.js";
+import { problemsOf } from "../kit/person.js";
 import { metres } from "./places.js";
 
 export const isEmergency = (call) => call.classification === "emergency";
@@ -80,15 +80,8 @@ export function byLevel(call) {
     .sort(([a], [b]) => URGENCY[b] - URGENCY[a]);
 }
 
-// Why help was called: the complaint that was chosen, and the caller's words beside it.
-export function complaintOf(patient) {
-  const chosen = patient?.complaint && patient.complaint !== "unknown" ? code("complaints", patient.complaint) : "";
-  const words = patient?.complaint_text?.trim() ?? "";
-  if (chosen && words && words !== chosen) return say("complaint_said", { complaint: chosen, words });
-  return words || chosen || code("complaints", "unknown");
-}
-// What the call is about: what is said of several of its patients is said once.
-export const problemsOf = (call) => [...new Set(call.patients.map((one) => complaintOf(one.patient)))];
+// What the call is about.
+export const aboutOf = (call) => problemsOf(call.patients.map((one) => one.patient));
 
 // The number of a patient among those of the call, as crews count them too; none where there is but one.
 export const numberOf = (call, patient) =>

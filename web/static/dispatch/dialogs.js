@@ -5,7 +5,7 @@ import { html, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { personOf } from "../kit/person.js";
 import { momentOf, rightNow, When } from "../kit/when.js";
-import { acceptedOf, byDistance, hasEnded, living, problemsOf } from "./calls.js";
+import { aboutOf, acceptedOf, byDistance, hasEnded, living } from "./calls.js";
 import { CORRECTIONS } from "./corrections.js";
 import { placesOf } from "./marks.js";
 import { farFrom } from "./places.js";
@@ -38,7 +38,7 @@ function Send({ call, advice, replaces, known, onChosen, ...more }) {
       <dt>${say("col.unit")}</dt>
       <dd><b>${unit}</b></dd>
       <dt>${say("where_to")}</dt>
-      <dd><b>${addressOf(call)}</b> · ${problemsOf(call).join(" · ")}</dd>
+      <dd><b>${addressOf(call)}</b> · ${aboutOf(call).join(" · ")}</dd>
       <dt>${say("until_there")}</dt>
       <dd><b>${minutes(advice.eta_s)}</b></dd>
     </dl>
@@ -192,7 +192,7 @@ export function likeOf({ call, far }) {
   const at = acceptedOf(call);
   return [
     addressOf(call),
-    problemsOf(call)[0],
+    aboutOf(call)[0],
     wayOf(far),
     `${secondOf(at)}${say("paren", { of: `${span(now() - at)}${say("seen.ago")}` })}`
   ].filter(Boolean).join(" · ");

@@ -4,10 +4,10 @@ import { Age, running, Ticking, timeOf, ms } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { both, code, figure, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { personOf } from "../kit/person.js";
+import { personOf, problemOf } from "../kit/person.js";
 import {
-  answerOf, byLevel, clockOf, complaintOf, departureOf, etaOf, goesOn, hasEnded, isEmergency, isOver, isServed,
-  nearest, numberOf, problemsOf, rings, seenOf, stampsOf, statusOf, waits,
+  aboutOf, answerOf, byLevel, clockOf, departureOf, etaOf, goesOn, hasEnded, isEmergency, isOver, isServed,
+  nearest, numberOf, rings, seenOf, stampsOf, statusOf, waits,
 } from "./calls.js";
 import { Countdown, NoRing, Ring } from "./ring.js";
 import { Sign } from "./sign.js";
@@ -22,7 +22,7 @@ export const whichOf = (call, patient) => {
 };
 // Whom an act is about, so that nobody takes them for another of the call.
 export const whomOf = (call, patient) => [
-  whichOf(call, patient), patient.admission_number, personOf(patient.patient), complaintOf(patient.patient)
+  whichOf(call, patient), patient.admission_number, personOf(patient.patient), problemOf(patient.patient)
 ].filter(Boolean).join(" · ");
 
 export function Levels({ call, size = 22 }) {
@@ -96,7 +96,7 @@ export function Standing({ call }) {
 export function Row({ call, units, names, isOpened, board }) {
   const { told, left } = rings(call);
   const lines = call.legs.filter((leg) => !hasEnded(leg) || call.legs.every(hasEnded)).slice(0, 4);
-  const problems = problemsOf(call);
+  const problems = aboutOf(call);
   const isLost = waits(call) && call.legs.length > 0;
   const least = nearest(call);
   return html`<li class=${`call ${goesOn(call) ? "" : "is-over"} ${

@@ -3,8 +3,9 @@
 import { Dialog, explain, notify } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
+import zh from "../words/zh/dispatch.js";
 import { Attempt } from "./acts.js";
-import { ASSIGNABLE, problemsOf } from "./calls.js";
+import { aboutOf, ASSIGNABLE } from "./calls.js";
 import { addressOf } from "./row.js";
 
 export function Choice({ options, value, onPick, name }) {
@@ -25,7 +26,7 @@ export const Reason = ({ value, set, isNeeded = true }) => html`
 // Why dispatch says no, in words of ours where we have them.
 export function refusal(problem) {
   const key = `refused.${problem.title}`;
-  return say(key) === key ? explain(problem) : say(key);
+  return key in zh ? say(key) : explain(problem);
 }
 
 // Who was quicker: by now the unit is on another call than the one that it was to be taken from.
@@ -77,7 +78,7 @@ export function Sending({
     }
   };
   return html`<${Dialog} title=${title} onClose=${onClose} kind=${kind}>
-    ${about && call && html`<p class="about">${addressOf(call)} · ${problemsOf(call).join(" · ")}</p>`}
+    ${about && call && html`<p class="about">${addressOf(call)} · ${aboutOf(call).join(" · ")}</p>`}
     <form ref=${form} onSubmit=${submit} onInput=${anew}
         onClick=${(event) => { if (event.target.closest(".choice, .map")) anew(); }}
         onKeyDown=${(event) => { if (event.key === "Enter" && event.repeat) event.preventDefault(); }}>

@@ -24,8 +24,18 @@ function spread(list, x) {
   });
 }
 
+// How much of its limit a clock has used, and where the limit stands, in percent of its bar: one that has
+// 80 of 90 minutes left is nearly empty, one past its limit goes on beyond the mark. Nothing where no limit
+// is known, or it has not begun.
+export function used({ began_at: began, due_at: due, ended_at: ended }, at) {
+  if (!began || !due) return null;
+  const [limit, spent] = [ms(due) - ms(began), Math.max(0, (ended ? ms(ended) : at) - ms(began))];
+  const whole = Math.max(limit, spent, 1);
+  return { run: (spent / whole) * 100, due: (Math.max(0, limit) / whole) * 100 };
+}
+
 // One of the green channel: since when, by when, and how it stands. Where it comes from is told too.
-function Clock({ clock, about, x, end }) {
+function Clock({ clock, about, end }) {
   const { began_at: began, due_at: due, ended_at: ended } = clock;
   const name = both(about?.name) || say(`clock.${clock.clock}`);
   const source = about
@@ -42,15 +52,14 @@ function Clock({ clock, about, x, end }) {
     return null;
   };
   const fixed = state();
+  const part = used(clock, end);
   return html`<li class=${`clock-row ${late ? "is-late" : ""}`}>
     <div class="clock-name"><b>${name}</b>
       <small title=${source}>${about ? say("limit", { n: about.limit_min }) : ""}</small></div>
     <div class="bar" aria-hidden="true">
-      ${began && html`<i class=${`run ${late ? "late" : ended ? "kept" : ""}`} style=${{
-        left: percent(x(ms(began))),
-        width: percent(Math.max(0.6, x(ended ? ms(ended) : end) - x(ms(began))))
-      }}></i>`}
-      ${due && x(ms(due)) <= 100 && html`<i class="due" style=${{ left: percent(x(ms(due))) }}></i>`}
+      ${part && html`<i class=${`run ${late ? "late" : ended ? "kept" : ""}`}
+          style=${{ width: percent(part.run) }}></i>
+        <i class="due" style=${{ left: percent(part.due) }}></i>`}
     </div>
     <div class="clock-left">
       ${fixed ? html`<span class=${fixed[1]}>${fixed[0]}</span>` : html`<${Ticking} of=${(t) => {
@@ -80,7 +89,7 @@ export function Axis({ item, house, from, to }) {
         <b>${say(`stamp.${name}`)}</b><small>${dayAndTime(at)}</small></span>`)}</div>
     ${item.handoff.clocks.length > 0 && html`<ul class="clock-rows">
       ${item.handoff.clocks.map((clock) => html`<${Clock} key=${clock.centre + clock.clock} clock=${clock}
-        about=${about[`${clock.centre}.${clock.clock}`]} x=${x} end=${to} />`)}</ul>`}
+        about=${about[`${clock.centre}.${clock.clock}`]} end=${to} />`)}</ul>`}
     ${sources.length > 0 && html`<details class="sources"><summary>${say("where_limits_come_from")}</summary>
       <ul>${sources.map((text) => html`<li key=${text}>${text}</li>`)}</ul></details>`}
   </section>`;

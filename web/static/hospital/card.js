@@ -3,7 +3,7 @@
 import { Age, ms, running, secondOf, Ticking, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
-import { both, code, dose, item as named, language, say } from "../kit/language.js";
+import { both, code, dose, item as named, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { Near } from "../kit/near.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
@@ -16,10 +16,6 @@ import {
 import { Tile } from "./vitals.js";
 
 const MOST_REASONS = 4;
-
-// The caller's words are Chinese: in English the code's stand before them.
-const problem = (patient) => (language() === "en" && patient.complaint_text && patient.complaint !== "unknown"
-  ? `${code("complaints", patient.complaint)} · ${patient.complaint_text}` : problemOf(patient));
 
 // What has to be known before the patient is touched, as far as anybody has said.
 function Cautions({ record }) {
@@ -251,7 +247,7 @@ function Person({ item }) {
     ${patient.identity === "unknown" && !handoff.identity
       && html`<span class="tag unknown">${say("identity_unknown")}</span>`}
     ${pregnancyOf(patient) && html`<span class="tag">${pregnancyOf(patient)}</span>`}
-    <span class="problem" title=${problem(patient)}>${problem(patient)}</span><${Way} item=${item} /></h2>`;
+    <span class="problem" title=${problemOf(patient)}>${problemOf(patient)}</span><${Way} item=${item} /></h2>`;
 }
 
 // Everything that stands on a card. What is due has the place of its own; where nothing is, it is told

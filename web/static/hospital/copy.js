@@ -14,7 +14,7 @@ import enPatient from "../words/en/patient.js";
 import zhPatient from "../words/zh/patient.js";
 import { fieldOf } from "./clinical.js";
 import { present } from "./moments.js";
-import { bedsText, centresOf, reasonsText, standsText, teamsText, whereText } from "./paper.js";
+import { bedsText, centresOf, reasonsText, redirectText, standsText, teamsText, whereText } from "./paper.js";
 import { isHere, tiles } from "./patients.js";
 import { examined } from "./sentences.js";
 import { SHORT, shown } from "./vitals.js";
@@ -79,6 +79,7 @@ function Row({ item }) {
       record.unit_id,
       record.call_back && `☎ ${record.call_back}`,
       whereText(item),
+      redirectText(item),
       bedsText(item)
     ]} /></td>
     <td class="pen"></td></tr>`;

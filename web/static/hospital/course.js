@@ -79,11 +79,11 @@ export function columns(course, names) {
   return [xs.map((x) => x / 1000), ...ys];
 }
 
-// The bands that rules saw a value in, of these vital signs: {low, high, level, isOver}; `isOver` where no
+// The bands that rules saw a value in, of these vital signs: {name, low, high, level, isOver}; `isOver` where no
 // value says so any more.
 export function bandsOf(record, names) {
   const of = (reasons, isOver) => reasons.filter(({ band }) => band && names.includes(band.name))
-    .map(({ band: { low = null, high = null }, level }) => ({ low, high, level, isOver }));
+    .map(({ band: { name, low = null, high = null }, level }) => ({ name, low, high, level, isOver }));
   return [...of(record.earlier ?? [], true), ...of(record.reasons, false)];
 }
 

@@ -4,21 +4,18 @@ import { secondOf, timeOf } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { useReturn } from "./handover.js";
+import { identityText } from "./paper.js";
 
 const FORMALITIES = ["identity", "registration", "insurance", "consent", "payment"];
 
 export function Identity({ item, house, page }) {
   const { identity, merged } = item.handoff;
-  const { admission, patient } = item.record;
+  const { admission } = item.record;
   const pending = new Set(admission?.pending ?? []);
   return html`<section class="part" aria-label=${say("identity")}><header><h2>${say("identity")}</h2></header>
     <dl class="facts">
       <div><dt>${say("who_it_is")}</dt>
-        <dd>${identity && !identity.provisional
-          ? `${say("own_number")} ${identity.reference}`
-          : identity
-            ? `${say("own_number")} ${identity.reference} · ${say("provisional")}`
-            : say(patient.identity === "known" ? "known_not_bound" : "identity_unknown")}</dd></div>
+        <dd>${identityText({ ...item, handoff: { ...item.handoff, merged: [] } })}</dd></div>
       <div><dt>${say("wristband")}</dt><dd class="number">${admission?.wristband ?? say("none")}</dd></div>
       ${merged.map((one) => html`<div key=${one.event_id ?? one.merged ?? one}>
         <dt>${say("merged")}</dt><dd>${one.merged ?? one}</dd></div>`)}

@@ -38,7 +38,7 @@ export function useReturn(page, what) {
 }
 
 // What will be signed, and for whom: a signature is not taken back, and so it is no single tap.
-function Signing({ item, side, page, onClose }) {
+function Signing({ item, side, page, isAnothers, onClose }) {
   const { record, handoff } = item;
   const draft = page.draft[side] ?? {};
   const isAboard = Boolean(record.admission);
@@ -51,7 +51,10 @@ function Signing({ item, side, page, onClose }) {
     <dl class="facts">${fact(say("of_unit"), record.unit_id)}
       ${fact(say("of_admission"), record.admission?.admission_number ?? say("not_boarded"))}
       ${fact(say("wristband"), record.admission?.wristband ?? say("none"))}
-      ${fact(say("wristband_read"), (draft.wristband ?? "").trim() || say("band_not_read"))}</dl>
+      ${fact(say("wristband_read"), (draft.wristband ?? "").trim() || say("band_not_read"))}
+      ${isAnothers && fact(say("wristband_reason"), draft.wristband_reason.trim())}</dl>
+    ${isAnothers && html`<div class="another" role="alert"><b>✕ ${say("another_wristband")}</b>
+      <p>${say("another_wristband_signed")}</p></div>`}
     ${!isAboard && html`<div class="another" role="alert"><b>✕ ${say("never_aboard")}</b>
         <p>${say("never_aboard_means")}</p></div>
       <${Field} name=${`${say("never_aboard_reason")} · ${say("no_names")}`} value=${draft.not_aboard_reason ?? ""}
@@ -61,8 +64,8 @@ function Signing({ item, side, page, onClose }) {
     <p class=${isLast ? "warned" : "note"}>
       ${say(isLast ? "last_signature" : handoff.arrived_at ? "first_signature" : "first_signature_arrives")}</p>
     <div class="dialog-end"><button type="button" onClick=${onClose}>${say("go_back")}</button>
-      <button class="primary" disabled=${!isAboard && !draft.not_aboard_reason?.trim()}>
-        ${say(`sign_now.${side}`)}</button></div></form></${Dialog}>`;
+      <button class=${isAnothers ? "override" : "primary"} disabled=${!isAboard && !draft.not_aboard_reason?.trim()}>
+        ${say(isAnothers ? "sign_another" : `sign_now.${side}`)}</button></div></form></${Dialog}>`;
 }
 
 function Sign({ item, side, page }) {
@@ -94,7 +97,8 @@ function Sign({ item, side, page }) {
     <button ref=${button} class=${`${item.handoff.arrived_at ? "primary" : ""} ${isAnothers ? "override" : ""}`}
       disabled=${page.busy === side || lacks}>${say(isAnothers ? "sign_all_the_same" : `sign.${side}`)}</button>
   </form>
-  ${isAsked && html`<${Signing} item=${item} side=${side} page=${page} onClose=${() => setAsked(false)} />`}`;
+  ${isAsked && html`<${Signing} item=${item} side=${side} page=${page} isAnothers=${isAnothers}
+    onClose=${() => setAsked(false)} />`}`;
 }
 
 export function Handover({ item, house, page }) {

@@ -5,7 +5,7 @@ import { html, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { Sending } from "./dialogs.js";
 import { isHere } from "./patients.js";
-import { begunAt, dayAndTime } from "./moments.js";
+import { against, dayAndTime } from "./moments.js";
 import { momentOf, rightNow, typed, When } from "../kit/when.js";
 
 export const MILESTONES = [
@@ -19,13 +19,23 @@ export const MILESTONES = [
   "antibiotics"
 ];
 
+// Of a birth: not asked of a man, unless the record says that it concerns this patient.
+const OF_BIRTH = new Set(["caesarean_decided", "delivery"]);
+function offered(item) {
+  const { record, handoff } = item;
+  const stands = new Set(handoff.milestones.map((one) => one.milestone));
+  const concerned = [...item.centres, ...[...record.centres, ...handoff.activations].map((one) => one.centre)];
+  const mayBear = record.patient?.sex !== "male" || concerned.includes("maternal");
+  return MILESTONES.filter((name) => mayBear || stands.has(name) || !OF_BIRTH.has(name));
+}
+
 // Those first that a clock of a centre concerned waits for; where nobody is concerned, all as they are.
 export function inOrder(item, house) {
   const concerned = new Set(item.centres);
   const wanted = (house?.clocks ?? []).filter((clock) => concerned.has(clock.centre))
     .flatMap((clock) => [clock.begins, clock.ends]);
   const rank = (name) => (name === "first_doctor" ? 0 : wanted.includes(name) ? 1 : 2);
-  return [...MILESTONES].sort((a, b) => rank(a) - rank(b));
+  return offered(item).sort((a, b) => rank(a) - rank(b));
 }
 
 // The clock that ends with this moment and concerns the patient.
@@ -53,17 +63,18 @@ export function Milestone({ item, act, onClose, onDone }) {
   const [value, setValue] = useState(stands ? typed(stands.occurred_at) : rightNow());
   const [isSure, setSure] = useState(false);
   const at = momentOf(value);
-  const begun = begunAt(item);
-  const doubt = at && begun && ms(at) < ms(begun)
-    ? say("milestone_early", { at: dayAndTime(begun) })
-    : isHere(item) ? "" : say("milestone_not_here");
+  const doubts = at ? against(item, milestone, at, now()) : [];
+  const isAhead = doubts.some(([key]) => key === "milestone_ahead");
+  const isAsked = doubts.length > 0 && !isAhead;
+  const pick = (next) => { setValue(next); setSure(false); };
   return html`<${Sending} item=${item} title=${say(`stamp.${milestone}`)} path="milestones"
       onClose=${onClose} onDone=${onDone}
-      body=${() => at && (!doubt || isSure) && { milestone, occurred_at: at } || null}>
+      body=${() => at && !isAhead && (!isAsked || isSure) && { milestone, occurred_at: at } || null}>
     <p class="aside">${say(stands ? "milestone_again" : "milestone_when")}</p>
-    <${When} value=${value} onChange=${setValue} />
-    ${doubt && html`<div class="another" role="alert"><b>! ${doubt}</b></div>
-      <label class="tick"><input type="checkbox" checked=${isSure}
+    <${When} value=${value} onChange=${pick} />
+    ${doubts.map(([key, { at: when, other }]) => html`<div class="another" role="alert" key=${key}>
+      <b>! ${say(key, { at: when ? dayAndTime(when) : "", other: other ? say(`stamp.${other}`) : "" })}</b></div>`)}
+    ${isAsked && html`<label class="tick"><input type="checkbox" checked=${isSure}
         onChange=${(e) => setSure(e.target.checked)} /> ${say("milestone_sure")}</label>`}</${Sending}>`;
 }
 
@@ -77,8 +88,8 @@ export function TakeBack({ item, act, onClose, onDone }) {
 export function Strip({ item, house, page }) {
   const reached = Object.fromEntries(item.handoff.milestones.map((m) => [m.milestone, m]));
   const doctor = item.handoff.promises.find((p) => p.owed === "first_doctor");
-  // Of who is not here yet nothing is due, and what is said all the same is asked for first.
-  const reach = (name) => (isHere(item)
+  // Of who is not here yet nothing is due; what is said all the same, or in no possible order, is asked for.
+  const reach = (name) => (isHere(item) && !against(item, name, new Date(now()), now()).length
     ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() })
     : page.ask({ name: "milestone", milestone: name }));
   return html`<section class="strip" aria-label=${say("milestones")}>${inOrder(item, house).map((name) => {
@@ -91,7 +102,9 @@ export function Strip({ item, house, page }) {
         ? html`<span class="when-it-was">${dayAndTime(stands.occurred_at)}</span>`
         : html`<button class=${isWanted ? "primary now" : "now"} onClick=${() => reach(name)}
           aria-label=${say("now_of", { milestone: say(`stamp.${name}`) })}>${say("now")}</button>`}
-      <${Left} clock=${clock} promise=${name === "first_doctor" ? doctor : null} />
+      <${Left} clock=${clock} promise=${name === "first_doctor" && doctor
+        ? { ...doctor, met_at: stands?.occurred_at ?? null }
+        : null} />
       <span class="row-of tight">
         <button class="quiet" onClick=${() => page.ask({ name: "milestone", milestone: name })}
           aria-label=${`${say(`stamp.${name}`)}: ${say("other_time")}`}>${say("other_time")}</button>

@@ -73,6 +73,34 @@ export const dayAndTime = (moment) =>
 export const begunAt = (item) => [firstContact(item), item.handoff.notified_at, item.record.boarded_at]
   .filter(Boolean).sort((a, b) => ms(a) - ms(b))[0] ?? null;
 
+// What comes after what, if both are: nobody is thrombolysed before the CT, and a decision comes before the
+// delivery (ours, design; a question, and no refusal).
+const AFTER = { needle: "ct_done", delivery: "caesarean_decided" };
+// A clock of ours may differ by so much: what is later than that is still to come.
+const AHEAD_MS = 2000;
+
+// What speaks against a milestone at this moment, as `t` is now: [[key, {at, other}], …]; what is still to
+// come is wrong ("milestone_ahead"), the others are asked about.
+export function against(item, milestone, at, t) {
+  const { arrived_at: arrived, milestones } = item.handoff;
+  const reached = Object.fromEntries(milestones.map((one) => [one.milestone, one.occurred_at]));
+  const begun = begunAt(item);
+  const moment = ms(at);
+  const isBefore = (one, other) => one + 1000 <= other; // moments are typed in whole seconds
+  if (moment > t + AHEAD_MS) return [["milestone_ahead", { at: t }]];
+  const found = [];
+  if (begun && isBefore(moment, ms(begun))) found.push(["milestone_early", { at: begun }]);
+  else if (arrived && isBefore(moment, ms(arrived))) found.push(["milestone_before_arrival", { at: arrived }]);
+  else if (!arrived) found.push(["milestone_not_here", {}]);
+  for (const [later, earlier] of Object.entries(AFTER)) {
+    if (later === milestone && reached[earlier] && isBefore(moment, ms(reached[earlier])))
+      found.push(["milestone_before", { at: reached[earlier], other: earlier }]);
+    if (earlier === milestone && reached[later] && isBefore(ms(reached[later]), moment))
+      found.push(["milestone_after", { at: reached[later], other: later }]);
+  }
+  return found;
+}
+
 // Everything with its time, the oldest first: {key, at, kind, type?, event?, who, …}.
 export function moments(item, entries, house) {
   const { record } = item;

@@ -1,8 +1,10 @@
 // What the handover sheet and the downtime copy write alike: no drawing, no asking.
 
+import { ms, running, secondOf } from "../kit/clock.js";
 import { both, code, say } from "../kit/language.js";
 import { URGENCY } from "../kit/level.js";
 import { because, setBy } from "./because.js";
+import { dayAndTime } from "./moments.js";
 import { proposedWay, reasonsOf, standing } from "./patients.js";
 
 // Why the level stands, the gravest first, whether it is so now or was; else what is known instead.
@@ -45,6 +47,37 @@ export function whereText(item) {
   if (isHere) return say("place_unknown");
   const proposed = proposedWay(item);
   return proposed ? say("way_proposed", { place: code("places", proposed) }) : say("no_way_confirmed");
+}
+
+// That another hospital is proposed, and dispatch has not chosen one yet; nothing where none is.
+export function redirectText({ handoff: { redirect } }, names = {}) {
+  if (!redirect) return "";
+  const other = redirect.alternative_facility_id;
+  return [
+    say("redirect_open", { at: secondOf(redirect.occurred_at) }),
+    say(`redirect.${redirect.reason}`),
+    other && (both(names[other]) || other),
+    redirect.note
+  ].filter(Boolean).join(" · ");
+}
+
+// When a doctor was first with the patient, beside when it was owed: who comes late is late on paper too,
+// and who had not come by `at` has not. Nothing where a hospital owes none and none was reported.
+export function doctorText({ handoff }, at) {
+  const { since, due_at: due } = handoff.promises.find((one) => one.owed === "first_doctor") ?? {};
+  const came = handoff.milestones.find((one) => one.milestone === "first_doctor")?.occurred_at ?? null;
+  if (!came && !since) return null;
+  const late = due ? (came ? ms(came) : at) - ms(due) : 0;
+  return `${came ? dayAndTime(came) : say("not_reported")}${
+    late > 0 ? ` ${say("late_by", { span: running(late), due: secondOf(due) })}` : ""}`;
+}
+
+// Who it is for this hospital: its own number, once one was bound.
+export function identityText({ record, handoff: { identity, merged } }) {
+  if (!identity) return say(record.patient.identity === "known" ? "known_not_bound" : "identity_unknown");
+  const gone = merged.map((one) => one.merged ?? one).join(say("comma"));
+  return `${say("own_number")} ${identity.reference}${identity.provisional ? ` · ${say("provisional_long")}` : ""}${
+    gone ? ` · ${say("merged")} ${gone}` : ""}`;
 }
 
 export const bedsText = ({ handoff }) => handoff.beds

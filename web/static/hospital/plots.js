@@ -46,14 +46,15 @@ function range(name, least, most, bands) {
   return [Math.max(0, middle - reach), middle + reach];
 }
 
-// What a level rests on: the band, in its colour, with a line where it begins.
-function drawBands(u, bands) {
+// What a level rests on: the band, in its colour, with a line where it begins. Where two vital signs share
+// a plot it says of which: a diastolic value in a systolic band says nothing.
+function drawBands(u, bands, names) {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
   const foot = top + height;
   const y = (value, open) => (value == null ? open : Math.min(foot, Math.max(top, u.valToPos(value, "y", true))));
   ctx.save();
-  for (const { low, high, level, isOver } of bands) {
+  for (const { name, low, high, level, isOver } of bands) {
     const [above, below] = [y(high, top), y(low, foot)];
     ctx.fillStyle = ctx.strokeStyle = ink(`--${level}`);
     ctx.globalAlpha = isOver ? 0.08 : 0.2;
@@ -62,6 +63,12 @@ function drawBands(u, bands) {
     ctx.setLineDash(isOver ? [4, 4] : []);
     for (const [end, at] of [[high, above], [low, below]]) {
       if (end != null) { ctx.beginPath(); ctx.moveTo(left, at); ctx.lineTo(left + width, at); ctx.stroke(); }
+    }
+    if (names.length > 1) {
+      ctx.globalAlpha = 1;
+      ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
+      ctx.textBaseline = "top";
+      ctx.fillText(code("vitals", name), left + 4 * devicePixelRatio, above + 3 * devicePixelRatio);
     }
   }
   ctx.restore();
@@ -144,7 +151,7 @@ function options(names, width, live, read) {
     ],
     series: [{}, line, ...names.slice(1).map(() => ({ ...line, dash: [5, 4] }))],
     hooks: {
-      drawClear: [(u) => drawBands(u, live.current.bands)],
+      drawClear: [(u) => drawBands(u, live.current.bands, names)],
       draw: [(u) => drawMarks(u, live.current.done, live.current.signs)],
       setCursor: [(u) => read(u)]
     },

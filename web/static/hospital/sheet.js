@@ -85,10 +85,13 @@ class Sheet extends Component {
         <${Treated} item=${item} />
         <${Background} item=${item} />
         <${Assessment} item=${item} />
-        <${Times} item=${item} house=${house} contact=${firstContact(item, house)} />
+        <${Times} item=${item} house=${house} names=${names} at=${at}
+          contact=${firstContact(item, house)} />
         <${Signatures} item=${item} />
         <footer class="sheet-foot"><p>${say("no_device")}</p>
-          <p>${admission?.admission_number ?? say("not_boarded")} · ${admission?.wristband ?? "—"} · ${
+          <p>${[admission?.admission_number ?? say("not_boarded"), admission?.wristband ?? "—",
+            item.handoff.identity && `${say("own_number")} ${item.handoff.identity.reference}`
+          ].filter(Boolean).join(" · ")} · ${
             say("sheet_as_of", { day: dayOf(at), at: secondOf(at) })} · ${
             say("version_of", { n: item.version })}</p></footer>
       </main>`;

@@ -3,11 +3,13 @@
 import { dayOf, ms, running, secondOf, timeOf } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { both, code, dose, item as named, say } from "../kit/language.js";
-import { ageOf, pregnancyOf, problemOf, sexOf } from "../kit/person.js";
+import { ageOf, isToldWhy, pregnancyOf, problemOf, sexOf } from "../kit/person.js";
 import { FIELDS, fieldOf } from "./clinical.js";
 import { extremes } from "./course.js";
-import { absent, present } from "./moments.js";
-import { bedsText, centresOf, reasonsText, standsText, teamsText, whereText } from "./paper.js";
+import { absent, dayAndTime, present } from "./moments.js";
+import {
+  bedsText, centresOf, doctorText, identityText, reasonsText, redirectText, standsText, teamsText, whereText
+} from "./paper.js";
 import { UNITS, valueText } from "./plots.js";
 import { examined } from "./sentences.js";
 
@@ -26,13 +28,10 @@ export function Identification({ item }) {
     <${Fact} name=${say("wristband")}>
       <b>${admission ? admission.wristband ?? say("none") : say("not_boarded")}</b></${Fact}>
     <${Fact} name=${say("own_number")}>
-      ${handoff.identity
-        ? `${handoff.identity.reference}${handoff.identity.provisional ? ` (${say("provisional")})` : ""}`
-        : say("not_bound")}</${Fact}>
+      ${handoff.identity ? html`<b class="number">${handoff.identity.reference}</b>` : say("not_bound")}</${Fact}>
     <${Fact} name=${say("sex_age")}>
       ${`${sexOf(patient)} · ${ageOf(patient)}${pregnancyOf(patient) ? ` · ${pregnancyOf(patient)}` : ""}`}</${Fact}>
-    <${Fact} name=${say("who_it_is")}>
-      ${say(patient.identity === "known" ? "identity_known" : "identity_unknown")}</${Fact}>
+    <${Fact} name=${say("who_it_is")}>${identityText(item)}</${Fact}>
     <${Fact} name=${say("unit")}>
       ${record.unit_id ? `${record.unit_id}${record.call_back ? ` · ☎ ${record.call_back}` : ""}` : null}</${Fact}>
     <${Fact} name=${say("name_by_pen")} pen />
@@ -51,10 +50,7 @@ export function Situation({ item }) {
   const how = present(record).filter(({ finding }) => HOW.has(finding));
   const { patient } = record;
   return html`<${Part} letter="S · M" title=${say("part.situation")}><dl class="facts two">
-    <${Fact} name=${say("complaint")}>
-      ${patient.complaint_text || (patient.complaint && patient.complaint !== "unknown")
-        ? problemOf(patient)
-        : null}</${Fact}>
+    <${Fact} name=${say("complaint")}>${isToldWhy(patient) ? problemOf(patient) : null}</${Fact}>
     <${Fact} name=${say("mechanism")}>
       ${how.length
         ? how.map((each) => code("findings", each.finding)).join(say("comma"))
@@ -120,21 +116,19 @@ export function Signs({ item, course, isWhole }) {
   const said = (name, point) => html`<b>${valueText(name, point)}</b>
     ${typeof point.value === "number" && UNITS[name] ? ` ${UNITS[name]}` : ""} <small>${secondOf(point.at)}</small>`;
   const cell = (name, point) => html`<td>${point ? said(name, point) : "–"}</td>`;
+  const taken = (name) => course.points(name).length > 0;
+  // That nobody could measure it is a sign of its own, which the lowest number does not tell.
+  const tried = [...SIGNS, ...MORE].map((name) => [name, extremes(course, name).unmeasurable])
+    .filter(([, points]) => points.length);
+  const times = (points) => `${points.length > 3 ? `${say("times_n", { n: points.length })} … ` : ""}${
+    points.slice(-3).map((point) => secondOf(point.at)).join(" ")}`;
   const row = (name) => {
     const all = course.points(name);
-    const found = extremes(course, name);
-    const tried = all.slice(0, -1).filter((point) => point.value === "unmeasurable");
-    const [first, last] = [all[0], all[all.length - 1]];
-    return html`<tr key=${name}><th scope="row">${code("vitals", name)}</th>${cell(name, first)}
-      ${WORDED.has(name)
-        ? html`<td>–</td><td>–</td>`
-        : html`${cell(name, found.lowest)}${cell(name, found.highest)}`}
-      <td>${said(name, last)}
-        ${tried.length
-          ? html` <em>${say("unmeasurable")} ${tried.map((point) => timeOf(point.at)).slice(-3).join(", ")}</em>`
-          : ""}</td></tr>`;
+    const { lowest, highest } = extremes(course, name);
+    return html`<tr key=${name}><th scope="row">${code("vitals", name)}</th>${cell(name, all[0])}
+      ${WORDED.has(name) ? html`<td>–</td><td>–</td>` : html`${cell(name, lowest)}${cell(name, highest)}`}
+      ${cell(name, all[all.length - 1])}</tr>`;
   };
-  const taken = (name) => course.points(name).length > 0;
   const untaken = SIGNS.filter((name) => !taken(name));
   return html`<${Part} letter="S" title=${say("part.signs")} kind="wide">
     ${!isWhole && html`<p class="unknown">${say("vitals_away")}</p>`}
@@ -142,6 +136,9 @@ export function Signs({ item, course, isWhole }) {
       ${["first", "lowest", "highest", "last"].map((key) => html`<th scope="col" key=${key}>
         ${say(`col.${key}`)}</th>`)}</tr></thead>
     <tbody>${[...SIGNS, ...MORE].filter(taken).map(row)}
+      ${tried.length > 0 && html`<tr class="tried"><th scope="row">${say("unmeasurable")}</th>
+        <td colspan="4"><em>${tried.map(([name, points]) => `${code("vitals", name)} ${times(points)}`)
+          .join(say("comma"))}</em>${say("no_number")}</td></tr>`}
       ${untaken.length > 0 && html`<tr class="untaken"><th scope="row">${say("not_taken")}</th>
         <td colspan="4">${untaken.map((name) => code("vitals", name)).join(say("comma"))}</td></tr>`}</tbody></table>
     ${item.record.scores.length > 0 && html`<p>
@@ -198,7 +195,7 @@ export function Assessment({ item }) {
 const acknowledgedAnew = ({ acknowledged_at: first, last_acknowledged: last }) =>
   (last && last.at !== first ? [["acknowledged_anew", last.at]] : []);
 
-export function Times({ item, house, contact }) {
+export function Times({ item, house, contact, names, at: now }) {
   const { record, handoff } = item;
   const about = Object.fromEntries((house?.clocks ?? []).map((clock) => [`${clock.centre}.${clock.clock}`, clock]));
   const stamps = [
@@ -209,7 +206,7 @@ export function Times({ item, house, contact }) {
     ...acknowledgedAnew(handoff),
     ["accepted", handoff.accepted_at],
     ["arrived", handoff.arrived_at],
-    ...handoff.milestones.map((m) => [m.milestone, m.occurred_at]),
+    ...handoff.milestones.filter((m) => m.milestone !== "first_doctor").map((m) => [m.milestone, m.occurred_at]),
     ["transferred", handoff.transferred_at]
   ];
   const clock = (each) => {
@@ -222,11 +219,15 @@ export function Times({ item, house, contact }) {
       ${both(limit?.name) || say(`clock.${each.clock}`)} <b>${taken}</b>
       ${limit ? ` (${say("limit", { n: limit.limit_min })})` : ""}</li>`;
   };
+  const doctor = doctorText(item, now);
+  const redirect = redirectText(item, names);
   return html`<${Part} letter="R" title=${say("part.times")}><dl class="facts three">
     ${stamps.map(([name, at]) => html`<${Fact} key=${name} name=${say(`stamp.${name}`)}>
-      ${at ? secondOf(at) : say("not_reported")}</${Fact}>`)}</dl>
+      ${at ? dayAndTime(at) : say("not_reported")}</${Fact}>`)}</dl>
+    ${redirect && html`<p class="exposure guard">${redirect}</p>`}
     ${handoff.clocks.length > 0 && html`<ul class="listed">${handoff.clocks.map(clock)}</ul>`}
-    <p>${[`${say("where_to")}${say("colon")}${whereText(item)}`, bedsText(item)]
+    <p>${doctor && html`${say("stamp.first_doctor")} <b>${doctor}</b> · `}
+      ${[`${say("where_to")}${say("colon")}${whereText(item)}`, bedsText(item)]
       .filter(Boolean).join(" · ")}</p></${Part}>`;
 }
 

@@ -4,7 +4,7 @@ import { Age, timeOf } from "../kit/clock.js";
 import { html, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
-import { against, COUNTS, counted, isOpen, lacks, MOST, typed } from "./wards.js";
+import { against, COUNTS, counted, far, isOpen, lacks, MOST, typed } from "./wards.js";
 
 // By taps from what stands, or typed: the twelfth bed is not the twelfth tap.
 function Count({ name, value, onCount, what }) {
@@ -36,7 +36,11 @@ export function Ward({ row, kept, who, busy, wrong, page }) {
   const shown = open ?? (ward?.is_known ? ward : { free: null, emergency: null, staffed: null });
   const same = counted(row);
   const isLow = lacks(ward, kept);
-  const missing = open && against(open);
+  const missing = open && against(open, row);
+  const doubt = open && !missing ? far(open, row) : null;
+  // Sure of this number, and of no other.
+  const [sure, setSure] = useState(null);
+  const isSure = !doubt || sure === doubt.n;
   const isAsked = isWide || open || !ward?.is_known;
   return html`<article class=${`ward ${isLow ? "is-low" : ""} ${open ? "is-open" : ""} ${isAsked ? "is-asked" : ""}`}
       aria-label=${what}>
@@ -53,9 +57,15 @@ export function Ward({ row, kept, who, busy, wrong, page }) {
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     ${open
       ? html`<div class="row-of ends"><button onClick=${() => page.drop(department)}>${say("drop")}</button>
-          <button class="primary" disabled=${busy || Boolean(missing)} onClick=${() => page.report(department)}>
+          <button class="primary" disabled=${busy || Boolean(missing) || !isSure}
+            onClick=${() => page.report(department)}>
             ${say("report_count", { at: timeOf(open.at) })}</button></div>
         ${missing && html`<p class="note">${say(missing)}</p>`}
+        ${doubt && html`<div class="doubt" role="alert"><p>⚠ ${doubt.before == null
+          ? say("many_beds", { n: doubt.n })
+          : say("far_more_beds", doubt)}</p>
+          <button aria-pressed=${isSure ? "true" : "false"} onClick=${() => setSure(isSure ? null : doubt.n)}>
+            ${say("beds_sure", { n: doubt.n })}</button></div>`}
         ${draft.waits && html`<p class="waits" role="status">
           ${say("waits_for_line", { at: timeOf(open.at) })}</p>`}`
       : same && html`<div class="row-of ends"><button class="same" disabled=${busy} onClick=${() => page.same(row)}>

@@ -51,10 +51,25 @@ export function changed(row, name, value, at) {
   return { free, emergency, staffed, at };
 }
 
-// Why a count cannot be sent as it is: what lacks; or more beds than have their staff.
-export function against({ free, emergency, staffed }) {
+// Why a count cannot be sent as it is: what lacks; or more beds than have their staff, as it is said now or
+// was said last.
+export function against({ free, emergency, staffed }, { ward, last } = {}) {
   if (free == null || emergency == null) return "count_lacks";
-  return staffed != null && free + emergency > staffed ? "more_than_staffed" : null;
+  const most = staffed ?? ward?.staffed ?? last?.staffed;
+  return most != null && free + emergency > most ? "more_than_staffed" : null;
+}
+
+// A number far above all that was reported here is asked for once more. How far is our own choice (design):
+// more than twice as many and ten; a hundred where nothing was ever reported.
+const FAR = { times: 2, beds: 10, unknown: 100 };
+export function far({ free, emergency, staffed }, { ward, last }) {
+  const most = Math.max(free ?? 0, emergency ?? 0, staffed ?? 0);
+  const before = [ward, last].filter(Boolean).flatMap((one) => COUNTS.map((name) => one[name]))
+    .filter((n) => n != null);
+  const limit = before.length
+    ? Math.max(FAR.times * Math.max(...before), Math.max(...before) + FAR.beds)
+    : FAR.unknown - 1;
+  return most > limit ? { n: most, before: before.length ? Math.max(...before) : null } : null;
 }
 
 export const isOpen = (draft, ward) => draft && (!ward?.is_known

@@ -27,5 +27,16 @@ export function pregnancyOf(patient) {
   return patient?.pregnant === "yes" ? say("pregnant") : "";
 }
 
-// Why help was called: the caller's words where there are any, else the code's.
-export const problemOf = (patient) => patient?.complaint_text || code("complaints", patient?.complaint ?? "unknown");
+// Why help was called: the complaint that was chosen, and the caller's words beside it. Those are in
+// the language in which they were said; the code is in the page's.
+export function problemOf(patient) {
+  const chosen = patient?.complaint && patient.complaint !== "unknown" ? code("complaints", patient.complaint) : "";
+  const words = patient?.complaint_text?.trim() ?? "";
+  if (chosen && words && words !== chosen) return say("complaint_said", { complaint: chosen, words });
+  return words || chosen || code("complaints", "unknown");
+}
+
+export const isToldWhy = (patient) => problemOf(patient) !== code("complaints", "unknown");
+
+// Of several, what is said of more than one is said once.
+export const problemsOf = (patients) => [...new Set(patients.map(problemOf))];

@@ -1,8 +1,8 @@
 // Why a service refused, in the language of the page: services say it in English, by a title that
-// stays the same, and a detail that stands after ours.
+// stays the same, and a detail of which another language keeps the facts alone.
 
 import { dayOf, secondOf } from "./clock.js";
-import { say, says, use } from "./language.js";
+import { code, language, say, says, use } from "./language.js";
 import en from "../words/en/refusals.js";
 import zh from "../words/zh/refusals.js";
 
@@ -10,13 +10,47 @@ use({ zh, en });
 
 // Moments in what a service says are in UTC; on the wall here it is another hour.
 const MOMENT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)/g;
-const here = (detail) => detail.replace(MOMENT, (moment) => `${dayOf(moment)} ${secondOf(moment)}`);
+const local = (moment) => `${dayOf(moment)} ${secondOf(moment)}`;
+const NAMED = /'([a-z_]+)'/g;
+const BEDS = /free in: ([a-z_, ]+)/;
+// Units, patients, hospitals, as they are called everywhere.
+const NUMBER = /\b[A-Z]{1,3}-[\w-]*\d[\w-]*/g;
+
+const wordOr = (key, otherwise) => (says(key) ? say(key) : otherwise);
+
+// A field by its word on the screen; what has none stays as it is.
+function fieldOf(path) {
+  const name = String(path).split(".").filter((part) => !/^\d+$/.test(part)).at(-1) ?? "";
+  return wordOr(`named.${name}`, code("vitals", name));
+}
+
+const here = (detail) => detail.replace(MOMENT, local).replace(NAMED, (_, name) => `“${fieldOf(name)}”`);
+
+// What an English sentence tells that its title does not: a time, a number, a field, where beds are.
+function facts(detail) {
+  const beds = detail.match(BEDS)?.[1].split(", ").map((name) => wordOr(`department.${name}`, name))
+    .join(say("comma"));
+  const named = [...new Set([...detail.matchAll(NAMED)].map(([, name]) => fieldOf(name)))];
+  const [moment, ...more] = detail.match(MOMENT) ?? [];
+  return [
+    moment && (detail.startsWith("It is ") ? say("refused_now", { at: local(moment) }) : local(moment)),
+    ...more.map(local),
+    ...(detail.replace(MOMENT, "").match(NUMBER) ?? []),
+    beds && say("refused_beds", { departments: beds }),
+    named.length > 0 && say("refused_fields", { fields: named.join(say("comma")) })
+  ].filter(Boolean).join(say("comma"));
+}
 
 const GENERAL = { 0: "no_line", 401: "p401", 403: "p403", 404: "p404", 409: "p409", 422: "p422", 429: "p429" };
 
 // What a Problem says to a user.
-export function refusal({ status, title, detail }) {
+export function refusal({ status, title, detail, errors = [] }) {
   const key = `refused.${title}`;
-  const ours = title && says(key) ? key : GENERAL[status] ?? (status >= 500 ? "p503" : "p_other");
-  return `${say(ours)}${detail ? ` · ${here(detail)}` : ""}`;
+  const isOurs = Boolean(title) && says(key);
+  const ours = isOurs ? key : GENERAL[status] ?? (status >= 500 ? "p503" : "p_other");
+  const fields = [...new Set(errors.map(({ field }) => fieldOf(field)))].join(say("comma"));
+  const told = fields
+    ? say("refused_fields", { fields })
+    : detail && (isOurs && language() !== "en" ? facts(detail) : here(detail));
+  return `${say(ours)}${told ? ` · ${told}` : ""}`;
 }

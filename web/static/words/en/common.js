@@ -63,6 +63,8 @@ export default {
   days: "{n} days",
   hours: "{n} hours",
   about: "about {age}",
+  comma: ", ",
+  complaint_said: "{complaint}: {words}",
   identity_unknown: "identity unknown",
   pregnant_weeks: "{n} weeks pregnant",
   pregnant: "pregnant",

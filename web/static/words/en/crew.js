@@ -4,7 +4,6 @@ export default {
   vehicle: "Vehicle",
   patients: "Patients",
   patient_n: "patient {n}",
-  comma: ", ",
   semicolon: "; ",
   enrol_title: "Enrol this phone",
   enrol_why: "This phone is not enrolled yet. Type the code that the operator has given (good once, for 15 minutes).",

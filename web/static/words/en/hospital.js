@@ -55,7 +55,6 @@ export default {
   pending: "still to be done: ",
   allergic_to: "allergies: ",
   takes: "takes: ",
-  comma: ", ",
   "formality.identity": "identity",
   "formality.registration": "registration",
   "formality.insurance": "insurance",

@@ -63,6 +63,8 @@ export default {
   days: "{n} 天",
   hours: "{n} 小时",
   about: "约 {age}",
+  comma: "、",
+  complaint_said: "{complaint}：{words}",
   identity_unknown: "身份未知",
   pregnant_weeks: "孕 {n} 周",
   pregnant: "孕妇",

@@ -4,7 +4,6 @@ export default {
   vehicle: "车辆",
   patients: "患者",
   patient_n: "{n} 号患者",
-  comma: "、",
   semicolon: "；",
   enrol_title: "登记本机",
   enrol_why: "本机尚未登记。请输入运维人员给出的一次性登记码（15 分钟内有效）。",

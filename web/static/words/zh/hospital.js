@@ -55,7 +55,6 @@ export default {
   pending: "手续待补：",
   allergic_to: "过敏：",
   takes: "用药：",
-  comma: "、",
   "formality.identity": "身份",
   "formality.registration": "挂号",
   "formality.insurance": "医保",
