@@ -144,6 +144,35 @@ async def test_who_does_not_understand_refuses_nothing_by_themselves(phone: Phon
     await expect(sheet.locator("canvas")).to_be_visible()
 
 
+async def test_a_refusal_says_what_nobody_has_looked_at_and_is_taken_all_the_same(
+    phone: Phone,
+) -> None:
+    (one,) = await phone.goes_to()
+    sheet = await phone.open("more", "outcome")
+    await phone.option("outcome", 0).click()
+    lacks = sheet.locator(".lacks")
+    await expect(lacks).to_contain_text("没有“接触患者”的时间")
+    await expect(lacks).to_contain_text("本机未见生命体征")
+    await lacks.scroll_into_view_if_needed()
+    await phone.shot("refusal-lacks")
+    await lacks.locator("[data-lacks=reached] button").click()
+    await lacks.locator(".when button").nth(1).click()
+    await lacks.locator("[data-stamp=reached]").click()
+    await until(partial(phone.fact, one, "reached_at"))
+    await expect(lacks.locator("[data-lacks=reached]")).to_have_count(0)
+    await lacks.locator("[data-lacks=vitals] button").click()
+    await expect(sheet.locator(".keypad")).to_be_visible()
+    await phone.close()
+    sheet = await phone.open("more", "outcome")
+    await phone.option("outcome", 0).click()
+    await phone.option("signed_by", 3).click()
+    save = sheet.locator(".grave.huge")
+    await expect(save).to_have_text("仍然记录结局（缺：本机未见生命体征）")
+    await save.click()
+    await phone.send_now("outcome")
+    await until(partial(phone.fact, one, "outcome"))
+
+
 async def on_scene(phone: Phone) -> Traveller:
     """On duty by a sign-in of a moment ago, and sent to somebody who is bound for nowhere yet."""
     unit = await vehicle(phone.site)

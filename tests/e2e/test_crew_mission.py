@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 from playwright.async_api import expect
 
+from services.kit.duty import SLACK
 from tests.crew_phone import CHEST_PAIN, STROKE, Phone, vehicle
 from tests.journey import called
 from tests.services import until
@@ -63,6 +64,71 @@ async def test_what_satellites_saw_makes_no_stamp_one_that_was_skipped(phone: Ph
       const { next, skipped, later } = stampsOf({ leg: { leg_id: "L-1", stamps: [seen] } }, []);
       return { next, skipped, later: later.length }; }""")
     assert told == {"next": "acknowledged", "skipped": [], "later": 6}
+
+
+async def test_a_time_that_can_hardly_be_is_told_from_one_that_can(phone: Phone) -> None:
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { oddOf, SLACK_MS } = await import("/static/crew/order.js");
+      const T = Date.parse("2026-03-01T08:00:00Z");
+      const iso = (min) => new Date(T + 60_000 * min).toISOString();
+      const stamp = (status, min, source = "crew") => ({ status, source, occurred_at: iso(min) });
+      const mission = { leg: { leg_id: "L-1", corrections: [], stamps: [
+        stamp("notified", 0, "dispatch"), stamp("departed", 2), stamp("on_scene", 10),
+        stamp("left_scene", 20), stamp("departed", 15, "gps")] } };
+      const patients = [{ encounter_id: "E-1", reached_at: iso(12) }];
+      const duties = [{ duty_id: "D-1", began_at: iso(-10) }];
+      const of = (kind, code, min, now = 30, leg = "L-1") => {
+        const one = { kind, code, at: iso(min), lane: "E-1", leg, duty: "D-1", place: "new" };
+        const odd = oddOf(one, { mission, acts: [], patients, duties }, T + 60_000 * now);
+        return odd && `${odd.is} ${odd.name ?? ""}`;
+      };
+      return [
+        of("stamp", "acknowledged", 1), of("stamp", "acknowledged", -5),
+        of("stamp", "acknowledged", 12), of("stamp", "at_destination", 25),
+        of("stamp", "at_destination", 15), of("stamp", "at_destination", 19.5),
+        of("stamp", "available", 40), of("stamp", "at_destination", 15, 30, "L-2"),
+        of("boarding", "boarding", 14), of("boarding", "boarding", 11.5),
+        of("boarding", "boarding", 8), of("boarding", "boarding", 21), of("reached", "reached", 5),
+        of("stamp", "acknowledged", -13), SLACK_MS / 1000,
+      ]; }""")
+    assert told == [
+        None, "early notified", "late departed", None,
+        "early left_scene", None, "ahead ", None,
+        None, None, "early reached", None, "early on_scene", "off ", SLACK.total_seconds(),
+    ]  # fmt: skip
+
+
+async def test_a_time_before_what_came_before_is_said_before_it_is_sent(phone: Phone) -> None:
+    """In the bar in which it can be undone, and where a stamp is entered later."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await page.locator("[role=tab].of-unit").click()
+    await phone.stamp("departed").click()
+    held = page.locator("[data-held=stamp]")
+    await expect(held.locator(".odd")).to_have_count(0)
+    await held.get_by_role("button", name="更早…").click()
+    await held.locator(".when button").nth(2).click()
+    await expect(held.locator(".odd")).to_contain_text("早于“接收命令”")
+    await phone.shot("odd-time")
+    await held.locator(".when button").nth(4).click()
+    await expect(held.locator(".odd")).to_contain_text("早于上班时间")
+    await held.locator(".when button").first.click()
+    await expect(held.locator(".odd")).to_have_count(0)
+    await phone.send_now("stamp")
+    await page.locator(".ahead button").first.click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, one.unit, "left_scene"))
+    await page.locator(".skipped button").first.click()
+    sheet = page.locator("dialog.sheet")
+    record = sheet.locator(".huge")
+    await expect(record).to_have_text("记录")
+    await sheet.locator(".when button").nth(2).click()
+    await expect(sheet.locator(".odd")).to_contain_text("早于“出车”")
+    await expect(record).to_have_text("确实如此，仍然记录")
+    await record.click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, one.unit, "on_scene"))
 
 
 async def test_who_is_available_with_somebody_aboard_is_asked(phone: Phone) -> None:

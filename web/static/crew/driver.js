@@ -1,12 +1,14 @@
 // What the driver needs: one large stamp, where to go, where to bring the patient.
 
-import { secondOf } from "../kit/clock.js";
+import { isoNow, now, secondOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { problemOf } from "../kit/person.js";
+import { Odd } from "./entered.js";
 import { aboard, stampsOf } from "./mission.js";
+import { oddOf } from "./order.js";
 import { Sheet, Until, When } from "./parts.js";
 import { nameOf } from "./whose.js";
 
@@ -14,11 +16,17 @@ import { nameOf } from "./whose.js";
 const geo = ({ latitude, longitude, address }) =>
   `geo:${latitude},${longitude}?q=${latitude},${longitude}${address ? `(${encodeURIComponent(address)})` : ""}`;
 
-function Skipped({ status, onStamp, onClose }) {
+function Skipped({ status, mission, acts, known, onStamp, onClose }) {
   const [at, setAt] = useState(null);
+  const one = { kind: "stamp", code: status, at: at ?? isoNow(), leg: mission.leg.leg_id, duty: known.acting };
+  const beside = { mission, acts, patients: [], duties: known.duties };
+  const isOdd = oddOf(one, beside, now()) !== null;
   return html`<${Sheet} title=${say("stamp_later", { status: say(`status.${status}`) })} onClose=${onClose}>
     <${When} at=${at} onAt=${setAt} />
-    <button class="primary huge" onClick=${() => { onStamp(status, at); onClose(); }}>${say("record")}</button>
+    <${Odd} one=${one} beside=${beside} />
+    <button class=${isOdd ? "grave huge" : "primary huge"} onClick=${() => { onStamp(status, at); onClose(); }}>
+      ${say(isOdd ? "record_anyway" : "record")}
+    </button>
   </${Sheet}>`;
 }
 
@@ -38,7 +46,7 @@ function StillAboard({ patients, onYes, onClose }) {
 }
 
 // The times that were given, and those that were not: each can be entered later.
-function Times({ stamps, onStamp }) {
+function Times({ stamps, mission, acts, known, onStamp }) {
   const [late, setLate] = useState(null);
   const { done, skipped, later } = stamps;
   return html`<section class="times">
@@ -59,7 +67,8 @@ function Times({ stamps, onStamp }) {
         <button onClick=${() => onStamp(status, null)}>${say("stamp_this")}</button>
       </li>`)}
     </ul>
-    ${late && html`<${Skipped} status=${late} onStamp=${onStamp} onClose=${() => setLate(null)} />`}
+    ${late && html`<${Skipped} status=${late} mission=${mission} acts=${acts} known=${known} onStamp=${onStamp}
+      onClose=${() => setLate(null)} />`}
   </section>`;
 }
 
@@ -80,7 +89,7 @@ export function Destination({ patient, names, eta }) {
   </section>`;
 }
 
-export function Driver({ mission, acts, patients, names, onStamp }) {
+export function Driver({ mission, acts, patients, names, known, onStamp }) {
   const stamps = stampsOf(mission, acts);
   const [asks, setAsks] = useState(false);
   const still = aboard(patients);
@@ -125,7 +134,7 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
         units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))
       })}
     </p>`}
-    <${Times} stamps=${stamps} onStamp=${stamp} />
+    <${Times} stamps=${stamps} mission=${mission} acts=${acts} known=${known} onStamp=${stamp} />
     ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)}
       onClose=${() => setAsks(false)} />`}
   </div>`;

@@ -137,6 +137,13 @@ export function arrestOf(acts, id) {
 export const aboard = (patients) => patients.filter((one) =>
   !one.outcome && !one.ending && (one.boarded_at || one.boarding));
 
+// What a record of a refusal lacks: that somebody stood at the patient, and vital signs. What could not be
+// measured was looked for. `isHeard`: whether a monitor has sent any; null where nobody can say.
+export const lacksOf = (patient, acts, isHeard) => [
+  ...(patient.reached_at || patient.reached ? [] : ["reached"]),
+  ...(isHeard === false && !told(acts, patient.encounter_id, (act) => act.kind === "vitals").length ? ["vitals"] : [])
+];
+
 // The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
 export function measured(acts, id) {
   const found = {};
