@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -188,3 +189,68 @@ async def test_a_boarding_that_is_undone_is_never_sent(phone: Phone) -> None:
     assert abs(boarded - tapped) < timedelta(seconds=3), "the time is that of the tap"
     await expect(page.locator(".admission")).to_contain_text("GC-")
     await phone.shot("admitted")
+
+
+async def test_a_boarding_that_was_sent_is_taken_back_with_a_reason(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.stamp("boarding").click()
+    await phone.open("more")
+    await expect(page.locator("dialog [data-sheet=unboard]")).to_have_count(0)  # it is held
+    await phone.close()
+    await phone.send_now("boarding")
+    await expect(page.locator(".admission")).to_contain_text("GC-")
+    number = await phone.fact(one, "admission_number")
+    sheet = await phone.open("more", "unboard")
+    back = sheet.locator(".grave.huge")
+    await expect(sheet).to_contain_text(number)
+    await expect(back).to_be_disabled()  # nobody has said why
+    await phone.option("reason", 1).click()
+    await phone.shot("unboard")
+    await back.click()
+    await expect(page.locator(".over")).to_contain_text("撤回上车，不在车上：点错了患者")
+    await phone.send_now("unboard")
+    record = await phone.record(one, lambda record: record.get("boarding_revoked"))
+    assert record["boarding_revoked"]["reason"] == "点错了患者"
+    assert (record.get("admission"), record.get("boarded_at")) == (None, None)
+    await expect(page.locator(".admission")).to_have_count(0)
+    await page.locator(".over").scroll_into_view_if_needed()
+    await phone.shot("unboarded")
+    assert await phone.fact(one, "boarded_at") is None
+    # They board after all, and what is on their wrist is still theirs.
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await expect(page.locator(".admission")).to_contain_text(number)
+    await expect(page.locator(".over")).to_have_count(0)
+    record = await phone.record(one, lambda record: record.get("admission"))
+    assert (record["admission"]["admission_number"], record.get("boarding_revoked")) == (
+        number,
+        None,
+    )
+    # Where the acts of the patient are listed, it is taken back too.
+    sheet = await phone.open("more", "entered")
+    await sheet.locator("li", has_text="患者上车").first.get_by_role("button", name="撤回").click()
+    await expect(back).to_be_disabled()
+    await phone.none_waits()
+
+
+async def test_the_way_leads_to_the_hospital_once_the_unit_has_left_with_somebody(
+    phone: Phone,
+) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    scene, bound = page.locator(".place.scene a"), page.locator(".place.bound a", has_text="导航")
+    await page.locator("[role=tab].of-unit").click()
+    await expect(scene).to_have_attribute("href", re.compile(r"^geo:34\.25,117\.3\?"))
+    await expect(bound).to_have_count(0)
+    await phone.show(one.encounter)
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await until(partial(phone.fact, one, "boarded_at"))
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".ahead", has_text="离开现场").get_by_role("button").click()
+    await phone.send_now("stamp")
+    await expect(bound).to_have_text("导航去市一院")
+    await expect(bound).to_have_attribute("href", re.compile(r"^geo:34\.2,117\.28\?"))
+    await expect(scene).to_have_count(0)
+    await phone.shot("driver-left")

@@ -37,6 +37,9 @@ export function actsFor(of) {
     }),
     stamp: (patient, kind, at) => dispatch(
       patient, kind, kind, kind, { unit_id: of().unit }, { undo: true, ...(at ? { at } : {}) }),
+    unboard: (patient, reason, at) => dispatch(
+      patient, "boarding/revoked", "unboard", "unboard", { unit_id: of().unit, reason },
+      { undo: true, ...(at ? { at } : {}) }),
     // Said late and on purpose, before the outcome after which nothing is taken: nothing holds it.
     seen: (patient, at) => dispatch(
       patient, "reached", "reached", "reached", { unit_id: of().unit }, at ? { at } : {}),

@@ -8,7 +8,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { Tabs } from "../kit/tabs.js";
 import { calledOf } from "./duty.js";
-import { nameOf, Odd, refused, waiting } from "./entered.js";
+import { nameOf, Nowhere, Odd, refused, waiting } from "./entered.js";
 import { giveUp, moveTo, sendNow } from "./line.js";
 import { aboard } from "./mission.js";
 import { When } from "./parts.js";
@@ -92,6 +92,7 @@ function Held({ one, beside }) {
       </small>
     </p>
     <${Odd} one=${one} beside=${beside} />
+    <${Nowhere} one=${one} patients=${beside.patients} />
     <div class="row-of">
       <button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
       <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>

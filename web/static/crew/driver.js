@@ -15,6 +15,8 @@ import { nameOf } from "./whose.js";
 // A place that the phone's own maps open.
 const geo = ({ latitude, longitude, address }) =>
   `geo:${latitude},${longitude}?q=${latitude},${longitude}${address ? `(${encodeURIComponent(address)})` : ""}`;
+// Of a hospital whose place nobody has registered the maps look for the name.
+const geoOf = (point, name) => (point ? geo({ ...point, address: name }) : `geo:0,0?q=${encodeURIComponent(name)}`);
 
 function Skipped({ status, mission, acts, known, onStamp, onClose }) {
   const [at, setAt] = useState(null);
@@ -73,7 +75,7 @@ function Times({ stamps, mission, acts, known, onStamp }) {
 }
 
 // A hospital that was chosen: its name, where to drive up, whom to call.
-export function Destination({ patient, names, eta }) {
+export function Destination({ patient, names, eta, point, isNext }) {
   const { destination, answers } = patient;
   if (!destination) return html`<section class="place none">
     <h2>${say("destination")}</h2>
@@ -81,10 +83,12 @@ export function Destination({ patient, names, eta }) {
   </section>`;
   const way = answers?.direct_to;
   const phone = way?.phone ?? answers?.phone;
-  return html`<section class="place"><h2>${say("destination")}</h2>
-    <p><b>${both(names[destination]) || destination}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
+  const name = both(names[destination]) || destination;
+  return html`<section class="place bound"><h2>${say("destination")}</h2>
+    <p><b>${name}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}
     ${eta && html`<p><${Until} at=${eta} /></p>`}
+    ${isNext && html`<a class="button call" href=${geoOf(point, name)}>${say("navigate_to", { name })}</a>`}
     ${phone && html`<a class="button call" href=${dial(phone)}>${say("call", { phone })}</a>`}
   </section>`;
 }
@@ -108,6 +112,13 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
   // Two patients for one hospital are one place to drive to; who has a way of their own has their own card.
   const boarded = [...new Map(patients.filter((one) => one.destination)
     .map((one) => [`${one.destination} ${one.answers?.direct_to?.event_id ?? ""}`, one])).values()];
+  const points = new Map((mission.destinations ?? []).map((one) => [one.facility_id, one.point]));
+  // Once it has left with somebody, or they are on their way, the way leads to the hospital and not back.
+  const hasLeft = still.length > 0 && (stamps.done.has("left_scene") || goesTo === "destination");
+  const to = boarded.length
+    ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
+        eta=${goesTo === "destination" ? eta : null} point=${points.get(one.destination)} isNext=${hasLeft} />`)
+    : html`<${Destination} patient=${{}} names=${names} />`;
   return html`<div class="driver">
     ${stamps.next
       ? html`<button class="primary next" data-stamp=${stamps.next} onClick=${() => stamp(stamps.next, null)}>
@@ -115,6 +126,7 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
           <small>${say("stamp_next")}</small>
         </button>`
       : html`<p class="nothing">${say("leg_over")}</p>`}
+    ${hasLeft && to}
     ${where && html`<section class="place scene">
       <h2>${say("scene")}</h2>
       <p><b>${where.address || `${where.latitude}, ${where.longitude}`}</b></p>
@@ -123,12 +135,9 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
           || say("problem_unknown")}
       </p>
       ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}
-      <a class="button call" href=${geo(where)}>${say("navigate")}</a>
+      ${!hasLeft && html`<a class="button call" href=${geo(where)}>${say("navigate")}</a>`}
     </section>`}
-    ${boarded.length
-      ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
-          eta=${goesTo === "destination" ? eta : null} />`)
-      : html`<${Destination} patient=${{}} names=${names} />`}
+    ${!hasLeft && to}
     ${others?.length > 0 && html`<p class="others">
       ${say("others", {
         units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))

@@ -180,6 +180,29 @@ export function Outcome({ patient, acts, act, onSheet, onClose }) {
   </${Sheet}>`;
 }
 
+// The patient is not aboard after all: a slip, another patient, or they have got off again.
+const NOT_ABOARD = ["slip", "wrong_patient", "got_off"];
+export function Unboard({ patient, act, onClose }) {
+  const [reason, setReason] = useState("");
+  return html`<${Sheet} title=${say("more.unboard")} onClose=${onClose}>
+    <p>${say("unboard_means", {
+      at: timeOf(patient.boarded_at ?? patient.boarding?.at), number: patient.admission_number ?? "—"
+    })}</p>
+    <div class="rows">
+      <${Choice} name="reason" label=${say("take_back_why")} is=${reason}
+        options=${NOT_ABOARD.map((name) => [say(`unboard.${name}`), say(`unboard.${name}`)])} onPick=${setReason} />
+      <label class="field">
+        <span>${say("reason")} · ${say("required")} · ${say("no_names")}</span>
+        <input value=${reason} maxlength="200" onInput=${(event) => setReason(event.target.value)} />
+      </label>
+    </div>
+    <button class="grave huge" disabled=${!reason.trim()} onClick=${() => {
+      act.unboard(patient, reason.trim());
+      onClose();
+    }}>${say("more.unboard")}</button>
+  </${Sheet}>`;
+}
+
 const REASONS = ["breakdown", "relay", "capability"];
 export function HandOn({ mission, patient, act, onClose }) {
   const [to, setTo] = useState("");

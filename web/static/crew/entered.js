@@ -5,6 +5,7 @@ import { explain } from "../kit/frame.js";
 import { html, useState } from "../kit/html.js";
 import { code, item, say } from "../kit/language.js";
 import { again, giveUp } from "./line.js";
+import { isAboard } from "./mission.js";
 import { oddOf } from "./order.js";
 import { Choice, REASONS_BACK, Sheet, Twice, When } from "./parts.js";
 import { Whom } from "./whose.js";
@@ -48,6 +49,13 @@ export function Odd({ one, beside }) {
     ${say(`odd.${odd.is}`, { at: momentIn(one.at), what, when: odd.at ? momentIn(odd.at) : "" })}
   </p>`;
 }
+
+// Boarding with nowhere to go to is no mistake, and is sent: but somebody has to choose.
+export const Nowhere = ({ one, patients }) => {
+  const patient = patients.find((each) => each.encounter_id === one.lane);
+  return one.kind === "boarding" && patient && !patient.destination
+    && html`<p class="odd" role="alert">${say("nowhere")}</p>`;
+};
 
 export const waiting = (acts) => acts.filter((one) => one.state === "waiting" || one.state === "held");
 export const refused = (acts) => acts.filter((one) => one.state === "refused");
@@ -111,7 +119,7 @@ export function Pending({ acts, patients, mission, duties, onClose }) {
 
 const BACK = new Set(["vitals", "finding", "examination", "scale", "treatment", "background"]);
 
-export function Entered({ patient, acts, act, onClose }) {
+export function Entered({ patient, acts, act, onSheet, onClose }) {
   const [open, setOpen] = useState(null);
   const taken = new Set(acts.filter((one) => one.kind === "retraction").map((one) => one.code));
   const mine = acts
@@ -133,6 +141,8 @@ export function Entered({ patient, acts, act, onClose }) {
         </div>
         ${BACK.has(one.kind) && one.state === "done" && !taken.has(one.key) && open !== one.key && html`
           <button onClick=${() => setOpen(one.key)}>${say("take_back")}</button>`}
+        ${one.kind === "boarding" && one.key === patient.boarding?.key && isAboard(patient) && html`
+          <button onClick=${() => onSheet("unboard")}>${say("take_back")}</button>`}
         ${(one.state === "waiting" || one.state === "held") && html`
           <button onClick=${() => giveUp(one)}>${say("not_send")}</button>`}
         ${open === one.key && html`<${Choice} name="why" label=${say("take_back_why")}
