@@ -211,6 +211,21 @@ class PatientBoarded(EncounterEvent):
     )
 
 
+class RevokedBoarding(Value):
+    """The patient is not aboard after all: since when somebody says so, and why."""
+
+    at: Moment = Field(description="When it was taken back.")
+    reason: Annotated[Text, Field(min_length=1)] = Field(description="Why, as the crew said.")
+
+
+class BoardingRevoked(EncounterEvent):
+    """The patient is not aboard after all: that they were was said by mistake. They are not
+    admitted; their number waits for them, in case they board."""
+
+    unit_id: Identifier
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class PatientHandedToUnit(EncounterEvent):
     """Another unit goes on with the patient. Who was admitted at boarding stays admitted."""
 

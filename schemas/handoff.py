@@ -10,7 +10,13 @@ from pydantic import Field
 from schemas.attachment import Attachment
 from schemas.background import KnownBackground
 from schemas.clinical import ExaminationDone, FindingRecorded, TreatmentGiven
-from schemas.encounter import EmergencyTransferRequested, EncounterEvent, Outcome, Patient
+from schemas.encounter import (
+    EmergencyTransferRequested,
+    EncounterEvent,
+    Outcome,
+    Patient,
+    RevokedBoarding,
+)
 from schemas.event import Identifier, Moment, Phone, Text, Value
 from schemas.triage import (
     Activation,
@@ -226,6 +232,10 @@ class PreArrivalRecord(Value):
     journey_end: JourneyEnd | None = Field(
         default=None, description="Of who died on the way: the crew's word, and when it was."
     )
+    boarding_revoked: RevokedBoarding | None = Field(
+        default=None,
+        description="Of who is not aboard, though that was said before; absent where they board.",
+    )
 
 
 class CentreEvent(EncounterEvent):
@@ -282,6 +292,15 @@ class AdmissionConfirmed(EncounterEvent):
 
     admission: Admission
     facility_id: Identifier | None = None
+
+
+class AdmissionRevoked(EncounterEvent):
+    """The patient was not aboard, and is not admitted: the boarding was said by mistake. The number
+    is this patient's again, should they board."""
+
+    admission: Admission
+    facility_id: Identifier | None = None
+    reason: Text = Field(description="Why, as the crew said.")
 
 
 class AdmissionCancelled(EncounterEvent):
@@ -467,7 +486,8 @@ class HandoverSigned(HandoffEvent):
         default=None, description="What stood on the patient's wrist; null where nobody has looked."
     )
     wristband_reason: Text | None = Field(
-        default=None, description="Why it is signed though the wristband is not the admission's."
+        default=None,
+        description="Why it is signed though the wristband is another, or was not read.",
     )
     not_aboard_reason: Text | None = Field(
         default=None, description="Why it is signed though nobody has said that they boarded."

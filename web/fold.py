@@ -149,6 +149,20 @@ def _boarded(stage: Stage, record: Record) -> None:
         encounter.boarding_known = milliseconds(known) if known else record.stamped
 
 
+def _boarding_revoked(stage: Stage, record: Record) -> None:
+    _read(record)
+    encounter = stage.encounter(record.key, record.read)
+    encounter.stamps.pop("boarded", None)
+    encounter.boarding_known = None
+
+
+def _admission_revoked(stage: Stage, record: Record) -> None:
+    _read(record)
+    encounter = stage.encounter(record.key, record.read)
+    encounter.stamps.pop("admitted", None)
+    encounter.admission_number = encounter.admission_seen = None
+
+
 def _admitted(stage: Stage, record: Record) -> None:
     event, _ = _read(record)
     encounter = stage.encounter(record.key, record.read)
@@ -278,11 +292,13 @@ FOLDS: Mapping[str, Callable[[Stage, Record], None]] = {
     "EncounterUpdated": _updated,
     "PatientReached": _stamp("reached"),
     "PatientBoarded": _boarded,
+    "BoardingRevoked": _boarding_revoked,
     "PatientArrived": _stamp("arrived"),
     "ArrivalRevoked": _arrival_revoked,
     "CareTransferred": _stamp("transferred"),
     "EncounterEnded": _stamp("ended"),
     "AdmissionOpened": _admitted,
+    "AdmissionRevoked": _admission_revoked,
     "DestinationSelected": _destination,
     "Acknowledged": _acknowledged,
     "Accepted": _seen,

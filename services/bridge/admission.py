@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from schemas.encounter import Outcome
+from schemas.encounter import BoardingRevoked, Outcome
 from schemas.envelope import derived_id
 from schemas.handoff import (
     Admission,
@@ -13,6 +13,7 @@ from schemas.handoff import (
     AdmissionCancelled,
     AdmissionConfirmed,
     AdmissionOpened,
+    AdmissionRevoked,
     DeathDeclared,
     FormalityCompleted,
     HandoffEvent,
@@ -54,11 +55,12 @@ def wristband_for(number: str) -> str:
 
 
 def admit(
-    case: Case, now: datetime, *, inferred: bool = False
+    case: Case, now: datetime, *, inferred: bool = False, again: str | None = None
 ) -> tuple[Case, list[AdmissionOpened]]:
-    """Open the admission of a patient who has boarded. A second boarding opens nothing.
+    """Open the admission of a patient who has boarded. A second boarding opens nothing, but where
+    the first was taken back: then ``again`` is the event by which they board after all.
 
-    The number was reserved within the same transaction.
+    The number was reserved within the same transaction, or is the one that they had.
     """
     if case.boarded_at is None or case.admission is not None or case.reserved is None:
         return case, []
@@ -72,7 +74,7 @@ def admit(
         pending=tuple(f for f in case.formalities if not (is_known and f == "identity")),
     )
     opened = AdmissionOpened(
-        event_id=derived_id("admission", case.encounter_id),
+        event_id=derived_id("admission", case.encounter_id, *([again] if again else [])),
         occurred_at=case.boarded_at,
         recorded_at=now,
         encounter_id=case.encounter_id,
@@ -98,6 +100,25 @@ def confirm(
         facility_id=case.facility_id,
     )
     return case.but(admission=admission, boarded_at=boarded_at), [confirmed]
+
+
+def revoke(
+    case: Case, event: BoardingRevoked, now: datetime
+) -> tuple[Case, list[AdmissionRevoked]]:
+    """They were not aboard: there was no admission. The number may stand on their wrist already,
+    and waits for them."""
+    if case.admission is None:
+        return case, []
+    revoked = AdmissionRevoked(
+        event_id=derived_id("admission revoked", case.encounter_id, event.event_id),
+        occurred_at=event.occurred_at,
+        recorded_at=now,
+        encounter_id=case.encounter_id,
+        admission=case.admission,
+        facility_id=case.facility_id,
+        reason=event.reason,
+    )
+    return case.but(admission=None, reserved=case.admission.admission_number), [revoked]
 
 
 def bind(case: Case, before: str | None, event_id: str, now: datetime) -> list[AdmissionBound]:

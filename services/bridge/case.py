@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from schemas.attachment import Attachment
 from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, TreatmentGiven
-from schemas.encounter import EmergencyTransferRequested, Outcome, Patient
+from schemas.encounter import EmergencyTransferRequested, Outcome, Patient, RevokedBoarding
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
     AddendumWritten,
@@ -240,6 +240,8 @@ class Case(Value):
     #: When a crew stood at the patient.
     reached_at: AwareDatetime | None = None
     boarded_at: AwareDatetime | None = None
+    #: They are not aboard after all, until they board.
+    boarding_revoked: RevokedBoarding | None = None
     #: How to call the unit; when it will be at the facility, and as of when that was expected.
     call_back: Phone | None = None
     arrives_at: AwareDatetime | None = None
@@ -247,7 +249,8 @@ class Case(Value):
     #: When the unit came to the facility: no arrival of the patient, which the facility says.
     unit_arrived_at: AwareDatetime | None = None
     admission: Admission | None = None
-    #: An admission number set aside for this patient, in the transaction that may need it.
+    #: An admission number set aside for this patient, in the transaction that may need it; or that
+    #: they had when it was said by mistake that they were aboard.
     reserved: str | None = None
     #: What the facility does later, as it was when the number was set aside.
     formalities: tuple[Formality, ...] = ()

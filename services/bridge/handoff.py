@@ -16,6 +16,7 @@ from schemas.clinical import (
 )
 from schemas.encounter import (
     ArrivalExpected,
+    BoardingRevoked,
     DestinationSelected,
     EmergencyTransferRequested,
     EncounterEnded,
@@ -25,13 +26,14 @@ from schemas.encounter import (
     PatientBoarded,
     PatientHandedToUnit,
     PatientReached,
+    RevokedBoarding,
 )
 from schemas.event import Event
 from schemas.handoff import JourneyEnd
 from schemas.repeats import digest_of, name_of
 from schemas.triage import TriageDecided, TriagePaused
 from services.bridge import background
-from services.bridge.admission import CANCELS, admit, bind, cancel, confirm
+from services.bridge.admission import CANCELS, admit, bind, cancel, confirm, revoke
 from services.bridge.case import Case
 from services.bridge.record import notify, withdraw
 from services.bridge.trend import followed
@@ -100,10 +102,22 @@ def _boarded(case: Case, event: PatientBoarded, now: datetime) -> Decision:
     """Once; who says after all when it was, where that was inferred, confirms it."""
     if case.boarded_at is not None:  # also of who was admitted, and then did not come
         return (case, ()) if event.inferred else _confirmed(case, event, now)
-    aboard = case.model_copy(update={"boarded_at": event.occurred_at, "unit_id": event.unit_id})
-    admitted, opened = admit(aboard, now, inferred=event.inferred)
+    with_it = {"boarded_at": event.occurred_at, "unit_id": event.unit_id}
+    again = event.event_id if case.boarding_revoked else None
+    aboard = case.but(**with_it, boarding_revoked=None)
+    admitted, opened = admit(aboard, now, inferred=event.inferred, again=again)
     told, notified = notify(admitted, now)
     return told, [*opened, *notified]
+
+
+def _not_boarded(case: Case, event: BoardingRevoked, now: datetime) -> Decision:
+    """Not aboard after all: the patient goes on being expected, and is not admitted."""
+    if case.boarded_at is None:
+        return case, ()
+    left, revoked = revoke(case, event, now)
+    said = RevokedBoarding(at=event.occurred_at, reason=event.reason)
+    told, notified = notify(left.but(boarded_at=None, boarding_revoked=said), now)
+    return told, [*revoked, *notified]
 
 
 def _confirmed(case: Case, event: PatientBoarded, now: datetime) -> Decision:
@@ -219,6 +233,7 @@ _HEARD: Mapping[type[Event], Callable[[Case, Any, datetime], Decision]] = {
     PatientReached: _reached,
     DestinationSelected: _bound,
     PatientBoarded: _boarded,
+    BoardingRevoked: _not_boarded,
     PatientHandedToUnit: _handed_on,
     ArrivalExpected: _expected,
     EncounterEnded: _ended,

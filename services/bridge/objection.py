@@ -68,7 +68,10 @@ def _check_number(number: str) -> None:
     """The facility's number names nobody: one of an identity card or a telephone does."""
     if is_of_a_person(number):
         wanted = "It looks like the number of an identity card or a telephone. Give the number that"
-        rest = "the facility itself has for the patient or the visit."
+        rest = (
+            "the facility itself has for the patient or the visit; where that looks so too, with"
+            " the letters that the hospital's own wristband has before it, such as MRN-."
+        )
         raise Rejected(422, "Number of a person", f"{wanted} {rest}")
 
 

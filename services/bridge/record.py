@@ -51,6 +51,7 @@ def record_of(case: Case) -> PreArrivalRecord:
         transfer=case.transfer,
         admission=case.admission,
         journey_end=case.journey_end,
+        boarding_revoked=case.boarding_revoked,
     )
 
 

@@ -19,6 +19,7 @@ from schemas.handoff import (
     AdmissionCancelled,
     AdmissionConfirmed,
     AdmissionOpened,
+    AdmissionRevoked,
     Escalated,
     HandoffEvent,
     PatientArrived,
@@ -45,6 +46,7 @@ _LEGAL = (
     AdmissionOpened,
     AdmissionBound,
     AdmissionConfirmed,
+    AdmissionRevoked,
     AdmissionCancelled,
     PreArrivalWithdrawn,
     ReceiptEvent,
@@ -202,7 +204,8 @@ class CaseStore:
         for key, received in batch.items():
             state = rows[key].state
             for event in (r.event for r in received):
-                if isinstance(event, PatientBoarded) and not (state and state.admission):
+                has_one = state and (state.admission or state.reserved)
+                if isinstance(event, PatientBoarded) and not has_one:
                     boarding[day_of(event.occurred_at, self._zone)].append(key)
         for day, keys in sorted(boarding.items()):
             last = await connection.fetchval(_RESERVE, day, len(keys))

@@ -11,6 +11,7 @@ from services.dispatch.clock import Clock
 from services.dispatch.encounter import Encounter
 from services.dispatch.fleet import SameEvent
 from services.dispatch.incident import Incident
+from services.dispatch.register import Hospital
 from services.dispatch.store import (
     ENCOUNTERS,
     HOSPITALS,
@@ -112,21 +113,22 @@ async def mission(connection: Connection, unit_id: str) -> overview.Mission:
     ids = {row["id"] for row in had}.union(call.encounter_ids if call else ())
     rows = await ENCOUNTERS.load(connection, sorted(ids), lock=False)
     patients = [row.state for row in rows.values() if row.state]
-    return overview.mission(
+    hospitals = await _hospitals(connection, patients)
+    told = overview.mission(
         unit,
         leg,
         call,
-        overview.with_phones(patients, await _phones(connection, patients)),
+        overview.with_phones(patients, {h.facility_id: h.phone for h in hospitals if h.phone}),
         await _others(connection, unit_id, call) if call else [],
     )
+    return told.but(destinations=overview.destinations(told.patients, hospitals))
 
 
-async def _phones(connection: Connection, patients: Iterable[Encounter]) -> dict[str, str]:
-    """What the register has to telephone the hospitals by that do not answer."""
-    silent = {each.destination for each in patients if each.answers.unanswered}
-    rows = await HOSPITALS.load(connection, sorted(filter(None, silent)), lock=False)
-    known = (row.state for row in rows.values() if row.state)
-    return {each.facility_id: each.phone for each in known if each.phone}
+async def _hospitals(connection: Connection, patients: Iterable[Encounter]) -> list[Hospital]:
+    """What the register knows of the hospitals that these are bound for."""
+    names = sorted(filter(None, {each.destination for each in patients}))
+    rows = await HOSPITALS.load(connection, names, lock=False)
+    return [row.state for row in rows.values() if row.state]
 
 
 async def _others(connection: Connection, unit_id: str, call: Incident) -> list[Unit]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from schemas.encounter import (
+    BoardingRevoked,
     DestinationSelected,
     EncounterEvent,
     PatientBoarded,
@@ -27,8 +28,8 @@ from services.kit.role import Role
 
 #: With these it may be another unit that drives the patient, or another hospital.
 DIRECTING = frozenset({DestinationSelected, PatientReached, PatientBoarded, PatientHandedToUnit})
-#: By these it is another unit that has the patient, or has them aboard.
-ACCOMPANYING = frozenset({PatientReached, PatientBoarded, PatientHandedToUnit})
+#: By these it is another unit that has the patient, or has them aboard, or not any more.
+ACCOMPANYING = frozenset({PatientReached, PatientBoarded, BoardingRevoked, PatientHandedToUnit})
 #: Part of the state, and of no answer.
 OURS = {"taken"}
 

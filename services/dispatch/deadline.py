@@ -260,10 +260,12 @@ def _is_missed(deadline: Deadline | Alarm, about: About, its: Sequence[Leg]) -> 
 
 def aboard_unsaid(leg: Leg, patients: Iterable[Encounter]) -> Iterator[Encounter]:
     """Whom the unit was with and has left with, as far as anybody knows, without that being said.
-    Whom nobody has reached may be with another unit, or at home."""
+    Whom nobody has reached may be with another unit, or at home; of whom it was
+    said that they are not aboard after all, that is said."""
     for each in patients:
         is_with = each.unit_id == leg.unit_id and each.reached_at is not None
-        if is_with and each.boarded_at is None and each.outcome is None:
+        is_unsaid = each.boarded_at is None and each.boarding_revoked is None
+        if is_with and is_unsaid and each.outcome is None:
             yield each
 
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from pydantic.json_schema import SkipJsonSchema
 
 from schemas.encounter import (
+    BoardingRevoked,
     DestinationSelected,
     DeviceAttached,
     DeviceDetached,
@@ -23,6 +24,7 @@ from schemas.encounter import (
     PatientBoarded,
     PatientHandedToUnit,
     PatientReached,
+    RevokedBoarding,
     SignedRefusal,
 )
 from schemas.envelope import derived_id
@@ -32,6 +34,7 @@ from schemas.handoff import (
     Acknowledged,
     AdmissionCancelled,
     AdmissionOpened,
+    AdmissionRevoked,
     CareTransferred,
     DirectToConfirmed,
     DirectToRevoked,
@@ -108,6 +111,8 @@ class Encounter(Value):
     boarded_at: AwareDatetime | None = None
     #: Nobody has pressed; the unit was seen to leave with the patient.
     boarding_inferred: bool = False
+    #: They are not aboard after all, until they board.
+    boarding_revoked: RevokedBoarding | None = None
     level: TriageLevel = TriageLevel.NOT_YET
     #: The centres that triage names, beside the emergency department.
     centres: tuple[Centre, ...] = ()
@@ -206,7 +211,18 @@ def _boarded(encounter: Encounter, event: PatientBoarded) -> Encounter:
     if encounter.boarded_at is not None and not (encounter.boarding_inferred > event.inferred):
         raise Rejected(409, "Already aboard", "Boarding was recorded before, at another time.")
     aboard = _with(encounter, event.unit_id)
-    return aboard.but(boarded_at=event.occurred_at, boarding_inferred=event.inferred)
+    told = {"boarded_at": event.occurred_at, "boarding_inferred": event.inferred}
+    return aboard.but(**told, boarding_revoked=None)
+
+
+def _boarding_revoked(encounter: Encounter, event: BoardingRevoked) -> Encounter:
+    """By who has the patient: they are not aboard, and may board yet."""
+    if encounter.boarded_at is None:
+        raise Rejected(409, "Not aboard", "Nobody has said that this patient is aboard.")
+    if encounter.unit_id != event.unit_id:
+        raise Rejected(409, "Another unit", f"The patient is with {encounter.unit_id}.")
+    revoked = RevokedBoarding(at=event.occurred_at, reason=event.reason)
+    return encounter.but(boarded_at=None, boarding_inferred=False, boarding_revoked=revoked)
 
 
 def _handed_on(encounter: Encounter, event: PatientHandedToUnit) -> Encounter:
@@ -228,6 +244,7 @@ _ACTS: dict[type[Event], Callable[..., Encounter]] = {
     DeviceDetached: _detached,
     DestinationSelected: _bound,
     PatientBoarded: _boarded,
+    BoardingRevoked: _boarding_revoked,
     PatientHandedToUnit: _handed_on,
     EncounterEnded: _ended,
 }
@@ -289,7 +306,7 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
         case AdmissionOpened():
             told = event.admission
             return {"admission_number": told.admission_number, "wristband": told.wristband}
-        case AdmissionCancelled():
+        case AdmissionCancelled() | AdmissionRevoked():
             return {"admission_number": None, "wristband": None}
         case HandoffEvent() | RecordDisplayed() if event.facility_id == encounter.destination:
             answer = _answer(event)

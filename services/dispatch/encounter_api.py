@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 
 from schemas.encounter import (
+    BoardingRevoked,
     DestinationSelected,
     DeviceAttached,
     DeviceDetached,
@@ -30,6 +31,7 @@ from services.dispatch.requests import (
     ByUnit,
     EndEncounter,
     HandToUnit,
+    RevokeBoarding,
     SelectDestination,
     UpdatePatient,
 )
@@ -136,6 +138,20 @@ async def board(
 ) -> Encounter:
     """上车即入院: the patient is aboard, and thereby admitted."""
     return await act(request, body, idempotency_key, caller, PatientBoarded, unit_id=body.unit_id)
+
+
+@router.post("/{encounter_id}/boarding/revoked", response_model_exclude=OURS)
+@retrying
+async def revoke_boarding(
+    request: Request,
+    encounter_id: Identifier,
+    body: RevokeBoarding,
+    caller: FieldStaff,
+    idempotency_key: IdempotencyKey = None,
+) -> Encounter:
+    """The patient is not aboard after all, and so not admitted. They may board yet."""
+    told = {"unit_id": body.unit_id, "reason": body.reason}
+    return await act(request, body, idempotency_key, caller, BoardingRevoked, **told)
 
 
 @router.post("/{encounter_id}/outcome", response_model_exclude=OURS)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pydantic import AwareDatetime, Field
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas.encounter import Outcome, Patient
+from schemas.encounter import Outcome, Patient, RevokedBoarding
 from schemas.event import Identifier, Phone, Value
 from schemas.incident import CallClass, Location, LocationSource, Point
 from schemas.repeats import Repeats
@@ -29,6 +29,7 @@ from services.dispatch.fleet import SameEvent
 from services.dispatch.incident import EarlierCall, Incident, Located, Standing
 from services.dispatch.indicators import COUNTED
 from services.dispatch.leg import REPORTED, Leg, Silence
+from services.dispatch.register import Hospital
 from services.dispatch.unit import Unit
 
 #: So long a call that has ended stays on the board; and a dispatch on the phone of its crew.
@@ -59,6 +60,7 @@ class BoardPatient(Value):
     destination: Identifier | None
     reached_at: AwareDatetime | None
     boarded_at: AwareDatetime | None
+    boarding_revoked: RevokedBoarding | None
     admission_number: str | None
     answers: Answers
     outcome: Outcome | None
@@ -258,6 +260,13 @@ class OtherUnit(Value):
     status: UnitStatus
 
 
+class Bound(Value):
+    """Where a hospital is that a patient of the mission is bound for."""
+
+    facility_id: Identifier
+    point: Point
+
+
 class Mission(Value):
     """The dispatch that a unit is on, or was on until a while ago, and its patients."""
 
@@ -266,6 +275,8 @@ class Mission(Value):
     incident: MissionCall | None = None
     patients: tuple[Encounter, ...] = ()
     other_units: tuple[OtherUnit, ...] = ()
+    #: Of the register; a hospital that nobody has registered is left out.
+    destinations: tuple[Bound, ...] = ()
 
 
 def current_leg(unit: Unit, now: datetime) -> Leg | None:
@@ -287,6 +298,13 @@ def with_phones(patients: Iterable[Encounter], phones: Mapping[str, str]) -> lis
         return one.but(answers=one.answers.but(phone=phone))
 
     return [told(each) for each in patients]
+
+
+def destinations(patients: Iterable[Encounter], hospitals: Iterable[Hospital]) -> tuple[Bound, ...]:
+    """Where they are that a patient is bound for: for whoever drives there."""
+    named = {each.destination for each in patients}
+    known = {each.facility_id: each.point for each in hospitals if each.facility_id in named}
+    return tuple(Bound(facility_id=name, point=known[name]) for name in sorted(known))
 
 
 def mission(

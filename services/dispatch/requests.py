@@ -291,6 +291,12 @@ class ByUnit(Body):
     unit_id: Identifier
 
 
+class RevokeBoarding(ByUnit):
+    """The patient is not aboard after all, and why that was said."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class HandToUnit(ByUnit):
     """This unit hands the patient to another one."""
 

@@ -16,6 +16,9 @@ from tests.services import Caller, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
+#: Of whom nobody knows more.
+UNKNOWN = {"complaint": "trauma", "identity": "unknown"}
+
 
 async def aboard(phone: Phone, one: Traveller) -> str:
     """The patient boards by the page; the number of their admission."""
@@ -144,16 +147,50 @@ async def test_who_does_not_understand_refuses_nothing_by_themselves(phone: Phon
     await expect(sheet.locator("canvas")).to_be_visible()
 
 
-async def on_scene(phone: Phone) -> Traveller:
-    """On duty by a sign-in of a moment ago, and sent to somebody who is bound for nowhere yet."""
+async def test_a_refusal_says_what_nobody_has_looked_at_and_is_taken_all_the_same(
+    phone: Phone,
+) -> None:
+    (one,) = await phone.goes_to()
+    sheet = await phone.open("more", "outcome")
+    await phone.option("outcome", 0).click()
+    lacks = sheet.locator(".lacks")
+    await expect(lacks).to_contain_text("没有“接触患者”的时间")
+    await expect(lacks).to_contain_text("本机未见生命体征")
+    await lacks.scroll_into_view_if_needed()
+    await phone.shot("refusal-lacks")
+    await lacks.locator("[data-lacks=reached] button").click()
+    await lacks.locator(".when button").nth(1).click()
+    await lacks.locator("[data-stamp=reached]").click()
+    await until(partial(phone.fact, one, "reached_at"))
+    await expect(lacks.locator("[data-lacks=reached]")).to_have_count(0)
+    await lacks.locator("[data-lacks=vitals] button").click()
+    await expect(sheet.locator(".keypad")).to_be_visible()
+    await phone.close()
+    sheet = await phone.open("more", "outcome")
+    await phone.option("outcome", 0).click()
+    await phone.option("signed_by", 3).click()
+    save = sheet.locator(".grave.huge")
+    await expect(save).to_have_text("仍然记录结局（缺：本机未见生命体征）")
+    await save.click()
+    await phone.send_now("outcome")
+    await until(partial(phone.fact, one, "outcome"))
+
+
+async def on_scene(phone: Phone, *others: dict[str, Any]) -> Traveller:
+    """On duty by a sign-in of a moment ago, and sent to somebody who is bound for nowhere yet, and
+    to these others; of the call, the last is shown."""
     unit = await vehicle(phone.site)
     await phone.come("medic-1")
     await phone.enrol()
     await phone.sign_on(unit)
-    (one,) = await called(phone.site, CHEST_PAIN, unit=unit)
+    found = await called(phone.site, CHEST_PAIN, *others, unit=unit)
     await phone.take()
-    await phone.show(one.encounter)
-    return one
+    for one in found:
+        await phone.show(one.encounter)
+        if others:
+            await one.bound_for(HOSPITAL)
+            await one.boards()
+    return found[-1]
 
 
 async def signature(phone: Phone, one: Traveller) -> Any:
@@ -206,3 +243,63 @@ async def test_what_was_typed_is_there_after_the_sign_in_that_a_signature_asks_f
     await sheet.get_by_role("button", name="签名交出").click()
     await expect(sheet).to_contain_text("已签名")
     assert (await signature(phone, one))["wristband"].casefold() == wristband.casefold()
+
+
+async def test_of_two_in_one_vehicle_an_empty_wristband_is_signed_with_a_reason_alone(
+    phone: Phone,
+) -> None:
+    one = await on_scene(phone, UNKNOWN)
+    await expect(phone.page.locator(".admission")).to_contain_text("WB-")
+    sheet = await phone.open("more", "sign")
+    await expect(sheet.get_by_role("alert")).to_contain_text("同车有 2 名患者")
+    anyway = sheet.get_by_role("button", name="说明理由，仍然签名")
+    await expect(anyway).to_be_disabled()
+    await phone.shot("sign-two")
+    await sheet.get_by_label("腕带号（").fill("WB-1")
+    await expect(sheet.get_by_role("button", name="签名交出")).to_be_enabled()
+    await sheet.get_by_label("腕带号（").fill("")
+    await expect(anyway).to_be_disabled()
+    await sheet.get_by_label("没有腕带号仍然签名的理由").fill("手臂烧伤，未戴腕带")
+    await anyway.click()
+    await expect(sheet).to_contain_text("已签名")
+    signed = await signature(phone, one)
+    assert (signed.get("wristband"), signed["wristband_reason"]) == (None, "手臂烧伤，未戴腕带")
+
+
+async def test_who_was_never_aboard_is_signed_for_at_the_door_with_a_reason(phone: Phone) -> None:
+    one = await on_scene(phone)
+    page = phone.page
+    await one.bound_for(HOSPITAL)
+    await phone.open("more")
+    await expect(page.locator("dialog [data-sheet=sign]")).to_have_count(0)  # still on scene
+    await phone.close()
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".ahead", has_text="到达医院").get_by_role("button").click()
+    await phone.send_now("stamp")
+    await phone.show(one.encounter)
+    sheet = await phone.open("more", "sign")
+    await expect(sheet.get_by_role("alert")).to_contain_text("无上车记录")
+    anyway = sheet.get_by_role("button", name="说明理由，仍然签名")
+    await expect(anyway).to_be_disabled()
+    await sheet.get_by_label("没有上车记录仍然签名的理由").fill("家属用车送到门口")
+    await phone.shot("sign-never-aboard")
+    await anyway.click()
+    await expect(sheet).to_contain_text("已签名")
+    signed = await signature(phone, one)
+    assert signed["not_aboard_reason"] == "家属用车送到门口"
+
+
+async def test_who_boards_with_nowhere_to_go_to_is_taken_and_the_crew_is_told(
+    phone: Phone,
+) -> None:
+    one = await on_scene(phone)
+    page = phone.page
+    await phone.stamp("boarding").click()
+    await expect(page.locator("[data-held=boarding] .odd")).to_contain_text("尚未选定医院")
+    await phone.shot("nowhere")
+    await phone.send_now("boarding")
+    await until(partial(phone.fact, one, "boarded_at"))
+    await expect(page.locator(".patient .odd")).to_contain_text("请立即请调度选定")
+    await phone.shot("nowhere-aboard")
+    await one.bound_for(HOSPITAL)
+    await expect(page.locator(".patient .odd")).to_have_count(0)

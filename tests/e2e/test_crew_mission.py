@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
 from playwright.async_api import expect
 
+from services.kit.duty import SLACK
 from tests.crew_phone import CHEST_PAIN, STROKE, Phone, vehicle
 from tests.journey import called
 from tests.services import until
@@ -63,6 +65,71 @@ async def test_what_satellites_saw_makes_no_stamp_one_that_was_skipped(phone: Ph
       const { next, skipped, later } = stampsOf({ leg: { leg_id: "L-1", stamps: [seen] } }, []);
       return { next, skipped, later: later.length }; }""")
     assert told == {"next": "acknowledged", "skipped": [], "later": 6}
+
+
+async def test_a_time_that_can_hardly_be_is_told_from_one_that_can(phone: Phone) -> None:
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { oddOf, SLACK_MS } = await import("/static/crew/order.js");
+      const T = Date.parse("2026-03-01T08:00:00Z");
+      const iso = (min) => new Date(T + 60_000 * min).toISOString();
+      const stamp = (status, min, source = "crew") => ({ status, source, occurred_at: iso(min) });
+      const mission = { leg: { leg_id: "L-1", corrections: [], stamps: [
+        stamp("notified", 0, "dispatch"), stamp("departed", 2), stamp("on_scene", 10),
+        stamp("left_scene", 20), stamp("departed", 15, "gps")] } };
+      const patients = [{ encounter_id: "E-1", reached_at: iso(12) }];
+      const duties = [{ duty_id: "D-1", began_at: iso(-10) }];
+      const of = (kind, code, min, now = 30, leg = "L-1") => {
+        const one = { kind, code, at: iso(min), lane: "E-1", leg, duty: "D-1", place: "new" };
+        const odd = oddOf(one, { mission, acts: [], patients, duties }, T + 60_000 * now);
+        return odd && `${odd.is} ${odd.name ?? ""}`;
+      };
+      return [
+        of("stamp", "acknowledged", 1), of("stamp", "acknowledged", -5),
+        of("stamp", "acknowledged", 12), of("stamp", "at_destination", 25),
+        of("stamp", "at_destination", 15), of("stamp", "at_destination", 19.5),
+        of("stamp", "available", 40), of("stamp", "at_destination", 15, 30, "L-2"),
+        of("boarding", "boarding", 14), of("boarding", "boarding", 11.5),
+        of("boarding", "boarding", 8), of("boarding", "boarding", 21), of("reached", "reached", 5),
+        of("stamp", "acknowledged", -13), SLACK_MS / 1000,
+      ]; }""")
+    assert told == [
+        None, "early notified", "late departed", None,
+        "early left_scene", None, "ahead ", None,
+        None, None, "early reached", None, "early on_scene", "off ", SLACK.total_seconds(),
+    ]  # fmt: skip
+
+
+async def test_a_time_before_what_came_before_is_said_before_it_is_sent(phone: Phone) -> None:
+    """In the bar in which it can be undone, and where a stamp is entered later."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await page.locator("[role=tab].of-unit").click()
+    await phone.stamp("departed").click()
+    held = page.locator("[data-held=stamp]")
+    await expect(held.locator(".odd")).to_have_count(0)
+    await held.get_by_role("button", name="更早…").click()
+    await held.locator(".when button").nth(2).click()
+    await expect(held.locator(".odd")).to_contain_text("早于“接收命令”")
+    await phone.shot("odd-time")
+    await held.locator(".when button").nth(4).click()
+    await expect(held.locator(".odd")).to_contain_text("早于上班时间")
+    await held.locator(".when button").first.click()
+    await expect(held.locator(".odd")).to_have_count(0)
+    await phone.send_now("stamp")
+    await page.locator(".ahead button").first.click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, one.unit, "left_scene"))
+    await page.locator(".skipped button").first.click()
+    sheet = page.locator("dialog.sheet")
+    record = sheet.locator(".huge")
+    await expect(record).to_have_text("记录")
+    await sheet.locator(".when button").nth(2).click()
+    await expect(sheet.locator(".odd")).to_contain_text("早于“出车”")
+    await expect(record).to_have_text("确实如此，仍然记录")
+    await record.click()
+    await phone.send_now("stamp")
+    await until(partial(phone.stamped, one.unit, "on_scene"))
 
 
 async def test_who_is_available_with_somebody_aboard_is_asked(phone: Phone) -> None:
@@ -122,3 +189,68 @@ async def test_a_boarding_that_is_undone_is_never_sent(phone: Phone) -> None:
     assert abs(boarded - tapped) < timedelta(seconds=3), "the time is that of the tap"
     await expect(page.locator(".admission")).to_contain_text("GC-")
     await phone.shot("admitted")
+
+
+async def test_a_boarding_that_was_sent_is_taken_back_with_a_reason(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.stamp("boarding").click()
+    await phone.open("more")
+    await expect(page.locator("dialog [data-sheet=unboard]")).to_have_count(0)  # it is held
+    await phone.close()
+    await phone.send_now("boarding")
+    await expect(page.locator(".admission")).to_contain_text("GC-")
+    number = await phone.fact(one, "admission_number")
+    sheet = await phone.open("more", "unboard")
+    back = sheet.locator(".grave.huge")
+    await expect(sheet).to_contain_text(number)
+    await expect(back).to_be_disabled()  # nobody has said why
+    await phone.option("reason", 1).click()
+    await phone.shot("unboard")
+    await back.click()
+    await expect(page.locator(".over")).to_contain_text("撤回上车，不在车上：点错了患者")
+    await phone.send_now("unboard")
+    record = await phone.record(one, lambda record: record.get("boarding_revoked"))
+    assert record["boarding_revoked"]["reason"] == "点错了患者"
+    assert (record.get("admission"), record.get("boarded_at")) == (None, None)
+    await expect(page.locator(".admission")).to_have_count(0)
+    await page.locator(".over").scroll_into_view_if_needed()
+    await phone.shot("unboarded")
+    assert await phone.fact(one, "boarded_at") is None
+    # They board after all, and what is on their wrist is still theirs.
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await expect(page.locator(".admission")).to_contain_text(number)
+    await expect(page.locator(".over")).to_have_count(0)
+    record = await phone.record(one, lambda record: record.get("admission"))
+    assert (record["admission"]["admission_number"], record.get("boarding_revoked")) == (
+        number,
+        None,
+    )
+    # Where the acts of the patient are listed, it is taken back too.
+    sheet = await phone.open("more", "entered")
+    await sheet.locator("li", has_text="患者上车").first.get_by_role("button", name="撤回").click()
+    await expect(back).to_be_disabled()
+    await phone.none_waits()
+
+
+async def test_the_way_leads_to_the_hospital_once_the_unit_has_left_with_somebody(
+    phone: Phone,
+) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    scene, bound = page.locator(".place.scene a"), page.locator(".place.bound a", has_text="导航")
+    await page.locator("[role=tab].of-unit").click()
+    await expect(scene).to_have_attribute("href", re.compile(r"^geo:34\.25,117\.3\?"))
+    await expect(bound).to_have_count(0)
+    await phone.show(one.encounter)
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await until(partial(phone.fact, one, "boarded_at"))
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".ahead", has_text="离开现场").get_by_role("button").click()
+    await phone.send_now("stamp")
+    await expect(bound).to_have_text("导航去市一院")
+    await expect(bound).to_have_attribute("href", re.compile(r"^geo:34\.2,117\.28\?"))
+    await expect(scene).to_have_count(0)
+    await phone.shot("driver-left")

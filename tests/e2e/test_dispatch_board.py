@@ -15,7 +15,7 @@ from schemas.triage import TriageLevel
 from schemas.unit import UnitDeparted
 from services.kit.role import Role
 from tests.boards import WIDTHS, Site, somebody
-from tests.dispatch_room import Call, Room, picture, pictures, ring, row
+from tests.dispatch_room import Call, Room, opened, picture, pictures, ring, row
 from tests.platform import Platform
 from tests.services import Caller, now, until
 from tests.unit.test_dispatch import decision
@@ -52,6 +52,26 @@ async def test_an_empty_board_says_so_and_has_no_rate(room: Room, chrome: Browse
                 await expect(page.locator(".strip .value").first).to_contain_text(none)
                 assert "100 %" not in await page.locator(".strip").inner_text()
                 await picture(page, "empty", language, width)
+
+
+async def test_who_is_aboard_with_nowhere_to_go_to_stands_in_the_row_of_their_call(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    async with room.sits(chrome) as page:
+        call = await room.call("人民路 128 号", patients=[{"complaint": "trauma"}])
+        await room.send(call, "U-00")
+        path = f"/v1/encounters/{call.encounters[0]}"
+        aboard = {"unit_id": "U-00", "occurred_at": now()}
+        await room.desk.do("POST", f"{path}/boarding", aboard)
+        mine = row(page, call)
+        await expect(mine).to_contain_text("患者已上车，尚未选定医院")
+        await picture(page, "aboard-nowhere", "zh", 1280)
+        back = {"unit_id": "U-00", "reason": "点错了患者", "occurred_at": now()}
+        await room.desk.do("POST", f"{path}/boarding/revoked", back)
+        await expect(mine).not_to_contain_text("患者已上车")
+        await expect(await opened(page, call)).to_contain_text("撤回上车：点错了患者")
+        await picture(page, "not-aboard", "zh", 1280)
 
 
 async def test_a_call_is_entered_a_unit_sent_and_its_departure_ends_the_clock(

@@ -96,6 +96,23 @@ async def test_a_patient_comes_up_is_acknowledged_and_another_hospital_never_see
         await expect(page.locator("aside")).to_contain_text("已改送或取消")
 
 
+async def test_who_is_not_aboard_after_all_is_shown_so_and_why(site: Site, chrome: Browser) -> None:
+    async with seated(chrome, site) as (page, _, _):
+        await sign_in(page, site, "nurse-1", BOARD)
+        one = await coming(site)
+        shown = card(page, one)
+        await expect(shown).to_contain_text("已入院")
+        said = {"unit_id": one.unit, "reason": "点错了患者", "occurred_at": now()}
+        await one.crew.do("POST", f"{one.path}/boarding/revoked", said)
+        await expect(shown.locator(".admission")).to_contain_text("未上车")
+        await expect(shown.locator(".admission")).to_contain_text("撤回上车，不在车上：点错了患者")
+        await expect(shown).not_to_contain_text("已入院")
+        await picture(page, "board-not-aboard-zh-1280")
+        await page.goto(f"{site.url}/hospital/patient/{one.encounter}")
+        await expect(page.locator("body")).to_contain_text("撤回上车，登记已撤回")
+        await picture(page, "patient-not-aboard-zh-1280")
+
+
 async def test_a_pressure_of_two_measurements_is_shown_as_no_pair(
     site: Site, chrome: Browser
 ) -> None:

@@ -471,6 +471,7 @@ BODIES: Mapping[str, dict[str, Any] | None] = {
     f"POST {ENCOUNTER}/devices": {"device_id": "M-board"},
     f"POST {ENCOUNTER}/devices/{{device_id}}/detached": {},
     f"POST {ENCOUNTER}/boarding": {"unit_id": UNIT},
+    f"POST {ENCOUNTER}/boarding/revoked": {"unit_id": UNIT, "reason": "a slip"},
     f"POST {ENCOUNTER}/handed-to-unit": {
         "unit_id": UNIT, "to_unit_id": "U-any", "reason": "relay",
     },
@@ -517,6 +518,12 @@ async def worn(room: Room) -> Run:
     return run
 
 
+async def aboard(room: Room, route: str, run: Run, unit: str) -> None:
+    """Whose boarding is taken back by this route was said to be aboard."""
+    if route.endswith("/boarding/revoked"):
+        await room.desk.post(f"encounters/{run.patient}/boarding", now(), unit_id=unit)
+
+
 @pytest.mark.parametrize("route", BODIES)
 async def test_for_a_crew_of_a_unit_nothing_exists_that_is_another_units(
     room: Room, route: str
@@ -538,6 +545,7 @@ async def test_a_crew_acts_for_what_is_its_units_and_without_a_unit_for_all(
     room: Room, route: str, is_bound: bool
 ) -> None:
     run = await worn(room)
+    await aboard(room, route, run, run.unit)
     answer = await ask(room, route, run, run.unit if is_bound else None, run.unit)
     assert answer.is_success, answer.text
 
@@ -547,6 +555,7 @@ async def test_a_crew_acts_for_what_is_its_units_and_without_a_unit_for_all(
 )
 async def test_a_crew_speaks_for_no_other_unit(room: Room, route: str) -> None:
     run, other = await worn(room), await worn(room)
+    await aboard(room, route, run, other.unit)
     answer = await ask(room, route, run, run.unit, other.unit)
     assert (answer.status_code, answer.json()) == (404, NOTHING_HERE)
     answer = await ask(room, route, run, None, other.unit)

@@ -252,6 +252,9 @@ async def _dispatch(whole: Whole, incident: str, encounter: str) -> None:
     await ask(f"{path}/correction", corrected_to=ago(5), **why("stamp corrected"))
     await ask(f"encounters/{encounter}/destination", facility_id=HOME)
     await ask(f"encounters/{encounter}/boarding", unit_id=unit)
+    back = {"unit_id": unit, **why("boarding taken back")}
+    await ask(f"encounters/{encounter}/boarding/revoked", **back)
+    await ask(f"encounters/{encounter}/boarding", unit_id=unit)
     nuisance = (await ask("incidents", location=PLACE))["incident_id"]
     await ask(f"incidents/{nuisance}/dismissed", **why("dismissed"))
     (refuses,) = (await ask("incidents", location=PLACE))["encounter_ids"]

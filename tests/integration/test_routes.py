@@ -103,6 +103,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[Role]]] = {
         f"POST {ENCOUNTER}/devices/{{device_id}}/detached": BEDSIDE,
         f"POST {ENCOUNTER}/destination": DISPATCHER,
         f"POST {ENCOUNTER}/boarding": FIELD,
+        f"POST {ENCOUNTER}/boarding/revoked": FIELD,
         f"POST {ENCOUNTER}/handed-to-unit": FIELD,
         f"POST {ENCOUNTER}/outcome": BEDSIDE,
         f"POST {FACILITY}/encounters": CLINIC,

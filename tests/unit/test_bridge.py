@@ -24,6 +24,7 @@ from schemas.clinical import (
 )
 from schemas.encounter import (
     Age,
+    BoardingRevoked,
     DestinationSelected,
     DeviceAttached,
     EmergencyTransferRequested,
@@ -35,6 +36,7 @@ from schemas.encounter import (
     PatientBoarded,
     PatientHandedToUnit,
     PatientReached,
+    RevokedBoarding,
 )
 from schemas.envelope import encode
 from schemas.event import Event
@@ -45,6 +47,7 @@ from schemas.handoff import (
     AdmissionCancelled,
     AdmissionConfirmed,
     AdmissionOpened,
+    AdmissionRevoked,
     CareTransferred,
     HandoffEvent,
     JourneyEnd,
@@ -373,6 +376,27 @@ def test_an_admission_goes_with_the_patient_and_each_hospital_is_told_so() -> No
     assert {each.admission.admitted_at for each in moved} == {at(60)}
     assert len({each.event_id for each in moved}) == 2
     assert not [e for e in tell(bound("H-1"), boarded()).out if isinstance(e, AdmissionBound)]
+
+
+def test_who_is_not_aboard_after_all_is_expected_and_has_their_number_when_they_board() -> None:
+    slip: Event = made(BoardingRevoked, "slip", 90, unit_id="U-1", reason="another patient")
+    told = tell(bound("H-1"), boarded(), slip, slip)
+    (revoked,) = (e for e in told.out if isinstance(e, AdmissionRevoked))
+    assert (revoked.admission, revoked.reason) == (admitted(60), "another patient")
+    record = told.last.record
+    assert (record.boarded_at, record.admission) == (None, None)
+    assert record.boarding_revoked == RevokedBoarding(at=at(90), reason="another patient")
+    assert told.withdrawn == []
+    after = tell(boarded("boarded-2", 200), case=told.case)
+    (opened_,) = after.admissions
+    assert opened_.admission == admitted(200), "the number and the wristband that they had"
+    assert opened_.event_id != told.admissions[0].event_id
+    assert after.last.record.boarding_revoked is None
+
+
+def test_who_was_never_aboard_is_not_so_again() -> None:
+    slip: Event = made(BoardingRevoked, "slip", unit_id="U-1", reason="a slip")
+    assert tell(slip, case=tell(bound("H-1")).case).out == []
 
 
 def test_a_boarding_that_was_inferred_is_flagged_until_somebody_says_when_it_was() -> None:

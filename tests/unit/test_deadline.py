@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.encounter import Outcome, Patient
+from schemas.encounter import Outcome, Patient, RevokedBoarding
 from schemas.incident import Call, DeadlineMissed, DeadlineWarned
 from schemas.triage import TriageLevel
 from schemas.unit import UnitStatus
@@ -313,6 +313,7 @@ def test_a_crew_that_leaves_with_a_patient_is_asked_whether_they_are_aboard() ->
     for other in (
         with_them.but(boarded_at=at(490)), with_them.but(reached_at=None),
         with_them.but(unit_id="U-2"), with_them.but(outcome=Outcome.REFUSED_TRANSPORT),
+        with_them.but(boarding_revoked=RevokedBoarding(at=at(480), reason="a slip")),
     ):  # fmt: skip
         assert not is_missed(crew, About(CALL, [leg], [other])), other
     home = leg_of(stamped(sent(), S.LEFT_SCENE, S.AVAILABLE))

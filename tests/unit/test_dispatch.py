@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from schemas.encounter import (
+    BoardingRevoked,
     DestinationSelected,
     DeviceAttached,
     DeviceDetached,
@@ -21,6 +22,7 @@ from schemas.encounter import (
     PatientBoarded,
     PatientHandedToUnit,
     PatientReached,
+    RevokedBoarding,
 )
 from schemas.handoff import (
     Accepted,
@@ -129,6 +131,23 @@ def test_a_patient_boards_once() -> None:
     with pytest.raises(Rejected, match="409 Already aboard"):
         record(aboard, act(PatientBoarded, "act-2", 90, unit_id="U-2"))
     assert aboard.boarded_at == at(60)
+
+
+def test_who_is_not_aboard_after_all_may_board_yet() -> None:
+    aboard, _ = record(patient(), act(PatientBoarded, unit_id="U-1"))
+    slip = act(BoardingRevoked, "act-2", 90, unit_id="U-1", reason="a slip")
+    with pytest.raises(Rejected, match="409 Not aboard"):
+        record(patient(), slip)
+    with pytest.raises(Rejected, match="409 Another unit"):
+        record(aboard, slip.but(unit_id="U-2"))
+    back, events = record(aboard, slip)
+    assert list(events) == [slip]
+    assert (back.boarded_at, back.unit_id) == (None, "U-1")
+    assert back.boarding_revoked == RevokedBoarding(at=at(90), reason="a slip")
+    assert record(back, slip) == (back, ())
+    assert record(back, act(PatientBoarded, unit_id="U-1")) == (back, ()), "the first, once more"
+    again, _ = record(back, act(PatientBoarded, "act-3", 120, unit_id="U-1"))
+    assert (again.boarded_at, again.boarding_revoked) == (at(120), None)
 
 
 def test_a_destination_may_be_chosen_anew() -> None:

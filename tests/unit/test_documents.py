@@ -58,7 +58,8 @@ MODELS = (
     handoff.RedirectRequested, handoff.CentreActivated, handoff.DirectToConfirmed,
     Overview, WardView, DivertView, Reservation, PatientsWaiting, handoff.BedReserved,
     handoff.IdentityBound, handoff.MilestoneReached, handoff.OutcomeReported,
-    encounter.SignedRefusal, Judgement, judgement.Ground, judgement.CentreAsked, FacilityName,
+    encounter.SignedRefusal, encounter.RevokedBoarding, Judgement, judgement.Ground,
+    judgement.CentreAsked, FacilityName, overview.Bound,
     overview.Overview, overview.BoardCall, overview.BoardPatient, overview.BoardUnit,
     overview.Countdown, overview.Mission, overview.MissionCall, overview.OtherUnit,
 )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 
 from schemas.encounter import Patient
 from schemas.handoff import Owed
-from schemas.incident import Call
+from schemas.incident import Call, Point
+from schemas.triage import Bilingual
 from schemas.unit import (
     EtaUpdated,
     ReadinessReported,
@@ -26,13 +27,16 @@ from services.dispatch.leg import Correction, Leg, Silence, Stamp
 from services.dispatch.overview import (
     PHONE_KEEPS,
     Board,
+    Bound,
     board_call,
     board_unit,
     countdowns,
     current_leg,
+    destinations,
     mission,
     with_phones,
 )
+from services.dispatch.register import Hospital
 from services.dispatch.unit import Unit
 from tests.unit.test_incident import FIRST
 from tests.unit.test_unit import at
@@ -227,6 +231,17 @@ def test_a_phone_numbers_patients_as_dispatch_does_and_those_of_a_call_before_co
     patients = [patient(name, "U-1") for name in ("E-0", "E-10", "E-9")]
     told = mission(unit_on(leg()), leg(), call, patients, [])
     assert [each.encounter_id for each in told.patients] == ["E-9", "E-10", "E-0"]
+
+
+def test_a_crew_is_told_where_the_register_has_the_hospitals_of_its_own_patients() -> None:
+    bound = [patient("E-1").but(destination="H-1"), patient("E-2").but(destination="H-9")]
+    known = [
+        Hospital(facility_id=name, name=Bilingual(zh="院", en="H"), point=Point(**HERE))
+        for name in ("H-2", "H-1")
+    ]
+    assert destinations([*bound, patient("E-3")], known) == (
+        Bound(facility_id="H-1", point=Point(**HERE)),
+    )
 
 
 def test_who_does_not_answer_is_telephoned_by_their_own_number_else_by_the_register_s() -> None:

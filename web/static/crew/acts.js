@@ -37,6 +37,12 @@ export function actsFor(of) {
     }),
     stamp: (patient, kind, at) => dispatch(
       patient, kind, kind, kind, { unit_id: of().unit }, { undo: true, ...(at ? { at } : {}) }),
+    unboard: (patient, reason, at) => dispatch(
+      patient, "boarding/revoked", "unboard", "unboard", { unit_id: of().unit, reason },
+      { undo: true, ...(at ? { at } : {}) }),
+    // Said late and on purpose, before the outcome after which nothing is taken: nothing holds it.
+    seen: (patient, at) => dispatch(
+      patient, "reached", "reached", "reached", { unit_id: of().unit }, at ? { at } : {}),
     // Who puts a slip right has not seen two things: what it replaces is taken back first.
     finding: async (patient, finding, present, at, more = {}) => {
       for (const one of slipsOf(line.acts(), patient.encounter_id, finding, present, at ?? isoNow())) {

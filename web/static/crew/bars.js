@@ -8,7 +8,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { Tabs } from "../kit/tabs.js";
 import { calledOf } from "./duty.js";
-import { nameOf, refused, waiting } from "./entered.js";
+import { nameOf, Nowhere, Odd, refused, waiting } from "./entered.js";
 import { giveUp, moveTo, sendNow } from "./line.js";
 import { aboard } from "./mission.js";
 import { When } from "./parts.js";
@@ -79,11 +79,11 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
   </nav>`;
 }
 
-function Held({ one, patients }) {
+function Held({ one, beside }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
   return html`<div class="held" data-held=${one.kind} role="status">
-    <${Whom} act=${one} patients=${patients} />
+    <${Whom} act=${one} patients=${beside.patients} />
     <p>
       <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time> <small>
         <${Ticking} of=${() => say("sends_in", {
@@ -91,6 +91,8 @@ function Held({ one, patients }) {
         })} />
       </small>
     </p>
+    <${Odd} one=${one} beside=${beside} />
+    <${Nowhere} one=${one} patients=${beside.patients} />
     <div class="row-of">
       <button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
       <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
@@ -105,9 +107,10 @@ function Held({ one, patients }) {
   </div>`;
 }
 
-export const Undo = ({ acts, patients }) => html`<div class="undo-bar">
-  ${acts.filter((one) => one.state === "held").slice(-2).map((one) => html`<${Held} key=${one.place} one=${one}
-    patients=${patients} />`)}
+// `beside`: {acts, patients, mission, duties}.
+export const Undo = (beside) => html`<div class="undo-bar">
+  ${beside.acts.filter((one) => one.state === "held").slice(-2)
+    .map((one) => html`<${Held} key=${one.place} one=${one} beside=${beside} />`)}
 </div>`;
 
 // A new mission, over everything else.

@@ -188,7 +188,7 @@ class Crew extends Component {
         <div class="of-unit">
           ${mission
             ? html`<${Driver} mission=${mission} acts=${acts} patients=${patients.filter((one) => !one.outcome)}
-                names=${names} onStamp=${(status, when) => this.act.unit(status, when)} />`
+                names=${names} known=${known} onStamp=${(status, when) => this.act.unit(status, when)} />`
             : html`<section class="nothing"><h2>${say(problem ? "no_mission" : "loading")}</h2></section>`}
         </div>
         <div class="of-patient">
@@ -199,7 +199,7 @@ class Crew extends Component {
         </div>
       </main>
       <${Foot} />
-      <${Undo} acts=${acts} patients=${patients} />
+      <${Undo} acts=${acts} patients=${patients} mission=${mission} duties=${known.duties} />
       ${Asked && (selected || sheet.name === "another") && html`<${Whose.Provider} value=${whose}>
         <${Asked} key=${sheet.name} patient=${selected} patients=${patients} mission=${mission} names=${names}
           duties=${known.duties} acts=${acts} act=${this.act} about=${sheet.about} onSheet=${open}
@@ -208,8 +208,8 @@ class Crew extends Component {
       ${bar === "duties" && html`<${Duties} known=${known} onSwitch=${this.switchTo}
         onAdd=${() => this.setState({ bar: null, adds: true })} onEnded=${() => this.look()}
         onClose=${() => this.setState({ bar: null })} />`}
-      ${bar === "pending" && html`<${Pending} acts=${acts} patients=${patients}
-        onClose=${() => this.setState({ bar: null })} />`}
+      ${bar === "pending" && html`<${Pending} acts=${acts} patients=${patients} mission=${mission}
+        duties=${known.duties} onClose=${() => this.setState({ bar: null })} />`}
       ${isCalled && html`<${NewMission} mission=${mission} patients=${patients}
         onTake=${() => this.act.unit("acknowledged", null)} />`}
       <${Notices} />`;

@@ -1,24 +1,34 @@
 // What the driver needs: one large stamp, where to go, where to bring the patient.
 
-import { secondOf } from "../kit/clock.js";
+import { isoNow, now, secondOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { problemsOf } from "../kit/person.js";
+import { Odd } from "./entered.js";
 import { aboard, stampsOf } from "./mission.js";
+import { oddOf } from "./order.js";
 import { Sheet, Until, When } from "./parts.js";
 import { nameOf } from "./whose.js";
 
 // A place that the phone's own maps open.
 const geo = ({ latitude, longitude, address }) =>
   `geo:${latitude},${longitude}?q=${latitude},${longitude}${address ? `(${encodeURIComponent(address)})` : ""}`;
+// Of a hospital whose place nobody has registered the maps look for the name.
+const geoOf = (point, name) => (point ? geo({ ...point, address: name }) : `geo:0,0?q=${encodeURIComponent(name)}`);
 
-function Skipped({ status, onStamp, onClose }) {
+function Skipped({ status, mission, acts, known, onStamp, onClose }) {
   const [at, setAt] = useState(null);
+  const one = { kind: "stamp", code: status, at: at ?? isoNow(), leg: mission.leg.leg_id, duty: known.acting };
+  const beside = { mission, acts, patients: [], duties: known.duties };
+  const isOdd = oddOf(one, beside, now()) !== null;
   return html`<${Sheet} title=${say("stamp_later", { status: say(`status.${status}`) })} onClose=${onClose}>
     <${When} at=${at} onAt=${setAt} />
-    <button class="primary huge" onClick=${() => { onStamp(status, at); onClose(); }}>${say("record")}</button>
+    <${Odd} one=${one} beside=${beside} />
+    <button class=${isOdd ? "grave huge" : "primary huge"} onClick=${() => { onStamp(status, at); onClose(); }}>
+      ${say(isOdd ? "record_anyway" : "record")}
+    </button>
   </${Sheet}>`;
 }
 
@@ -38,7 +48,7 @@ function StillAboard({ patients, onYes, onClose }) {
 }
 
 // The times that were given, and those that were not: each can be entered later.
-function Times({ stamps, onStamp }) {
+function Times({ stamps, mission, acts, known, onStamp }) {
   const [late, setLate] = useState(null);
   const { done, skipped, later } = stamps;
   return html`<section class="times">
@@ -59,12 +69,13 @@ function Times({ stamps, onStamp }) {
         <button onClick=${() => onStamp(status, null)}>${say("stamp_this")}</button>
       </li>`)}
     </ul>
-    ${late && html`<${Skipped} status=${late} onStamp=${onStamp} onClose=${() => setLate(null)} />`}
+    ${late && html`<${Skipped} status=${late} mission=${mission} acts=${acts} known=${known} onStamp=${onStamp}
+      onClose=${() => setLate(null)} />`}
   </section>`;
 }
 
 // A hospital that was chosen: its name, where to drive up, whom to call.
-export function Destination({ patient, names, eta }) {
+export function Destination({ patient, names, eta, point, isNext }) {
   const { destination, answers } = patient;
   if (!destination) return html`<section class="place none">
     <h2>${say("destination")}</h2>
@@ -72,15 +83,17 @@ export function Destination({ patient, names, eta }) {
   </section>`;
   const way = answers?.direct_to;
   const phone = way?.phone ?? answers?.phone;
-  return html`<section class="place"><h2>${say("destination")}</h2>
-    <p><b>${both(names[destination]) || destination}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
+  const name = both(names[destination]) || destination;
+  return html`<section class="place bound"><h2>${say("destination")}</h2>
+    <p><b>${name}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}
     ${eta && html`<p><${Until} at=${eta} /></p>`}
+    ${isNext && html`<a class="button call" href=${geoOf(point, name)}>${say("navigate_to", { name })}</a>`}
     ${phone && html`<a class="button call" href=${dial(phone)}>${say("call", { phone })}</a>`}
   </section>`;
 }
 
-export function Driver({ mission, acts, patients, names, onStamp }) {
+export function Driver({ mission, acts, patients, names, known, onStamp }) {
   const stamps = stampsOf(mission, acts);
   const [asks, setAsks] = useState(false);
   const still = aboard(patients);
@@ -99,6 +112,13 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
   // Two patients for one hospital are one place to drive to; who has a way of their own has their own card.
   const boarded = [...new Map(patients.filter((one) => one.destination)
     .map((one) => [`${one.destination} ${one.answers?.direct_to?.event_id ?? ""}`, one])).values()];
+  const points = new Map((mission.destinations ?? []).map((one) => [one.facility_id, one.point]));
+  // Once it has left with somebody, or they are on their way, the way leads to the hospital and not back.
+  const hasLeft = still.length > 0 && (stamps.done.has("left_scene") || goesTo === "destination");
+  const to = boarded.length
+    ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
+        eta=${goesTo === "destination" ? eta : null} point=${points.get(one.destination)} isNext=${hasLeft} />`)
+    : html`<${Destination} patient=${{}} names=${names} />`;
   return html`<div class="driver">
     ${stamps.next
       ? html`<button class="primary next" data-stamp=${stamps.next} onClick=${() => stamp(stamps.next, null)}>
@@ -106,6 +126,7 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
           <small>${say("stamp_next")}</small>
         </button>`
       : html`<p class="nothing">${say("leg_over")}</p>`}
+    ${hasLeft && to}
     ${where && html`<section class="place scene">
       <h2>${say("scene")}</h2>
       <p><b>${where.address || `${where.latitude}, ${where.longitude}`}</b></p>
@@ -114,18 +135,15 @@ export function Driver({ mission, acts, patients, names, onStamp }) {
           || say("problem_unknown")}
       </p>
       ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}
-      <a class="button call" href=${geo(where)}>${say("navigate")}</a>
+      ${!hasLeft && html`<a class="button call" href=${geo(where)}>${say("navigate")}</a>`}
     </section>`}
-    ${boarded.length
-      ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
-          eta=${goesTo === "destination" ? eta : null} />`)
-      : html`<${Destination} patient=${{}} names=${names} />`}
+    ${!hasLeft && to}
     ${others?.length > 0 && html`<p class="others">
       ${say("others", {
         units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))
       })}
     </p>`}
-    <${Times} stamps=${stamps} onStamp=${stamp} />
+    <${Times} stamps=${stamps} mission=${mission} acts=${acts} known=${known} onStamp=${stamp} />
     ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)}
       onClose=${() => setAsks(false)} />`}
   </div>`;

@@ -3,8 +3,8 @@
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { timeOf } from "../kit/clock.js";
 import { both, code, say } from "../kit/language.js";
-import { entered } from "./mission.js";
-import { Choice, Sheet } from "./parts.js";
+import { entered, lacksOf } from "./mission.js";
+import { Choice, Sheet, When } from "./parts.js";
 
 const OUTCOMES = [
   "refused_treatment", "refused_transport", "treated_not_transported", "dead_on_scene", "died_en_route",
@@ -88,15 +88,54 @@ function Against({ patient, acts }) {
   </div>`;
 }
 
+// Who refuses was seen and measured, or the record says that they were not: asked for, and never in the way.
+function Lacks({ lacks, patient, act, onSheet }) {
+  const [at, setAt] = useState(null);
+  const [isOpen, setOpen] = useState(false);
+  return lacks.length > 0 && html`<div class="against lacks" role="alert">
+    <b>${say("record_lacks")}</b>
+    ${lacks.includes("reached") && html`<p data-lacks="reached">
+      <span>${say("lacks.reached")}</span>
+      <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
+        ${say("enter_later")}
+      </button>
+    </p>`}
+    ${lacks.includes("reached") && isOpen && html`
+      <${When} at=${at} onAt=${setAt} />
+      <button class="huge" data-stamp="reached" onClick=${() => act.seen(patient, at)}>
+        ${say("record")} · ${say("do.reached")}
+      </button>`}
+    ${lacks.includes("vitals") && html`<p data-lacks="vitals">
+      <span>${say("lacks.vitals")}</span>
+      <button onClick=${() => onSheet("vitals")}>${say("measure_by_hand")}</button>
+    </p>`}
+  </div>`;
+}
+
+// Whether a monitor on the patient has said anything: null, while nobody can tell.
+function useHeard(patient, act) {
+  const isOn = (patient.devices ?? []).length > 0 && !patient.isLocal;
+  const [isHeard, setHeard] = useState(isOn ? null : false);
+  useEffect(() => {
+    let isOver = false;
+    if (isOn) act.heard(patient).then(
+      (list) => { if (!isOver) setHeard(list.some((one) => one.heard_at)); }, () => {});
+    return () => { isOver = true; };
+  }, [patient.encounter_id, isOn]);
+  return isHeard;
+}
+
 const YES_NO = () => [[true, say("yes")], [false, say("no")]];
 
-export function Outcome({ patient, acts, act, onClose }) {
+export function Outcome({ patient, acts, act, onSheet, onClose }) {
+  const isHeard = useHeard(patient, act);
   const [outcome, setOutcome] = useState(null);
   const [able, setAble] = useState({ conscious: null, understands: null });
   const [signer, setSigner] = useState(null);
   const [risk, setRisk] = useState("");
   const [picture, setPicture] = useState(null);
   const isRefusal = REFUSALS.has(outcome);
+  const missing = isRefusal ? lacksOf(patient, acts, isHeard) : [];
   // Who is not awake, or does not understand, refuses nothing: somebody else may sign, and is named as such.
   const isAble = able.conscious && able.understands;
   const signs = signer && signer !== "nobody" && (signer !== "patient" || isAble);
@@ -115,6 +154,7 @@ export function Outcome({ patient, acts, act, onClose }) {
         options=${OUTCOMES.map((name) => [name, say(`outcome.${name}`)])} onPick=${setOutcome} />
       ${isRefusal && html`
         <${Against} patient=${patient} acts=${acts} />
+        <${Lacks} lacks=${missing} patient=${patient} act=${act} onSheet=${onSheet} />
         ${Object.keys(able).map((name) => html`<${Choice} key=${name} name=${name} label=${say(`able.${name}`)}
           is=${able[name]} options=${YES_NO()} onPick=${(is) => setAble({ ...able, [name]: is })} />`)}
         <label class="field">
@@ -131,8 +171,35 @@ export function Outcome({ patient, acts, act, onClose }) {
     </div>
     <p class="dim">${say("outcome_means")}</p>
     <button class="grave huge" disabled=${lacks} onClick=${save}>
-      ${lacks && isRefusal ? say("signature_lacks") : say("outcome_record")}
+      ${lacks && isRefusal ? say("signature_lacks")
+        : missing.length ? say("outcome_record_lacks", {
+          what: missing.map((name) => say(`lacks.${name}`)).join(say("comma"))
+        })
+          : say("outcome_record")}
     </button>
+  </${Sheet}>`;
+}
+
+// The patient is not aboard after all: a slip, another patient, or they have got off again.
+const NOT_ABOARD = ["slip", "wrong_patient", "got_off"];
+export function Unboard({ patient, act, onClose }) {
+  const [reason, setReason] = useState("");
+  return html`<${Sheet} title=${say("more.unboard")} onClose=${onClose}>
+    <p>${say("unboard_means", {
+      at: timeOf(patient.boarded_at ?? patient.boarding?.at), number: patient.admission_number ?? "—"
+    })}</p>
+    <div class="rows">
+      <${Choice} name="reason" label=${say("take_back_why")} is=${reason}
+        options=${NOT_ABOARD.map((name) => [say(`unboard.${name}`), say(`unboard.${name}`)])} onPick=${setReason} />
+      <label class="field">
+        <span>${say("reason")} · ${say("required")} · ${say("no_names")}</span>
+        <input value=${reason} maxlength="200" onInput=${(event) => setReason(event.target.value)} />
+      </label>
+    </div>
+    <button class="grave huge" disabled=${!reason.trim()} onClick=${() => {
+      act.unboard(patient, reason.trim());
+      onClose();
+    }}>${say("more.unboard")}</button>
   </${Sheet}>`;
 }
 

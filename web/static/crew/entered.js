@@ -1,21 +1,25 @@
 // What was entered, what waits, what was refused: each with its own time, and what can be done about it.
 
-import { secondOf } from "../kit/clock.js";
+import { dayOf, now, secondOf } from "../kit/clock.js";
 import { explain } from "../kit/frame.js";
 import { html, useState } from "../kit/html.js";
 import { code, item, say } from "../kit/language.js";
 import { again, giveUp } from "./line.js";
+import { isAboard } from "./mission.js";
+import { oddOf } from "./order.js";
 import { Choice, REASONS_BACK, Sheet, Twice, When } from "./parts.js";
 import { Whom } from "./whose.js";
 
 const vital = (name, value) => `${item(name)} ${value === "unmeasurable" ? say("unmeasurable")
   : value === true ? say("yes") : value === false ? say("no") : value}`;
 
+const OF_PATIENT = { reached: true, boarding: true };
+
 // An act in words.
 export function nameOf(act) {
   const { kind, code: what, body } = act;
   if (kind === "stamp") return say(`status.${what}`);
-  if (kind === "reached" || kind === "boarding") return say(`do.${kind}`);
+  if (kind in OF_PATIENT) return say(`do.${kind}`);
   if (kind === "finding") return `${code("findings", what)} · ${say(body.present ? "there_is" : "there_is_not")}`;
   if (kind === "vitals") return Object.entries(body.vitals)
     .map(([name, value]) => vital(name, value)).join(say("comma"));
@@ -32,6 +36,27 @@ export function nameOf(act) {
   return say(`act.${kind}`);
 }
 
+// A moment of another day says so: a time of day that is still to come is taken to be yesterday's.
+const momentIn = (at) => (dayOf(at) === dayOf(now()) ? secondOf(at) : `${dayOf(at)} ${secondOf(at)}`);
+
+// Why the time of a stamp can hardly be, before a service says so. `one` may be no act yet; `beside` is what
+// the page knows: {mission, acts, patients, duties}.
+export function Odd({ one, beside }) {
+  const odd = oddOf(one, beside, now());
+  if (!odd) return null;
+  const what = !odd.name ? "" : say(odd.name in OF_PATIENT ? `do.${odd.name}` : `status.${odd.name}`);
+  return html`<p class="odd" role="alert">
+    ${say(`odd.${odd.is}`, { at: momentIn(one.at), what, when: odd.at ? momentIn(odd.at) : "" })}
+  </p>`;
+}
+
+// Boarding with nowhere to go to is no mistake, and is sent: but somebody has to choose.
+export const Nowhere = ({ one, patients }) => {
+  const patient = patients.find((each) => each.encounter_id === one.lane);
+  return one.kind === "boarding" && patient && !patient.destination
+    && html`<p class="odd" role="alert">${say("nowhere")}</p>`;
+};
+
 export const waiting = (acts) => acts.filter((one) => one.state === "waiting" || one.state === "held");
 export const refused = (acts) => acts.filter((one) => one.state === "refused");
 
@@ -41,7 +66,7 @@ const whyOf = (problem) => (problem.status === 403 ? say("refused_duty")
 // What must fail again as it is: at a time without a duty, without its picture, with what is not valid.
 const IN_VAIN = new Set([403, 410, 422]);
 
-function Refused({ one, patients }) {
+function Refused({ one, patients, beside }) {
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
   const isInVain = IN_VAIN.has(one.problem.status) && !at;
@@ -65,16 +90,19 @@ function Refused({ one, patients }) {
       <${Twice} text=${say("give_up")} armed=${say("give_up_again")} onDone=${() => giveUp(one)} />
     </div>
     ${isOpen && html`<${When} at=${at} onAt=${setAt} />`}
+    ${at && html`<${Odd} one=${{ ...one, at }} beside=${beside} />`}
   </li>`;
 }
 
-export function Pending({ acts, patients, onClose }) {
+export function Pending({ acts, patients, mission, duties, onClose }) {
+  const beside = { acts, patients, mission, duties };
   const waits = waiting(acts);
   const no = refused(acts);
   return html`<${Sheet} title=${say("pending_title")} onClose=${onClose}>
     ${no.length > 0 && html`
       <h3>${say("refused_n", { n: no.length })}</h3>
-      <ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} patients=${patients} />`)}</ul>`}
+      <ul class="acts">${no.map((one) => html`<${Refused} key=${one.place} one=${one} patients=${patients}
+        beside=${beside} />`)}</ul>`}
     <h3>${say("waiting_n", { n: waits.length })}</h3>
     <ul class="acts">
       ${waits.map((one) => html`<li key=${one.place}>
@@ -91,7 +119,7 @@ export function Pending({ acts, patients, onClose }) {
 
 const BACK = new Set(["vitals", "finding", "examination", "scale", "treatment", "background"]);
 
-export function Entered({ patient, acts, act, onClose }) {
+export function Entered({ patient, acts, act, onSheet, onClose }) {
   const [open, setOpen] = useState(null);
   const taken = new Set(acts.filter((one) => one.kind === "retraction").map((one) => one.code));
   const mine = acts
@@ -113,6 +141,8 @@ export function Entered({ patient, acts, act, onClose }) {
         </div>
         ${BACK.has(one.kind) && one.state === "done" && !taken.has(one.key) && open !== one.key && html`
           <button onClick=${() => setOpen(one.key)}>${say("take_back")}</button>`}
+        ${one.kind === "boarding" && one.key === patient.boarding?.key && isAboard(patient) && html`
+          <button onClick=${() => onSheet("unboard")}>${say("take_back")}</button>`}
         ${(one.state === "waiting" || one.state === "held") && html`
           <button onClick=${() => giveUp(one)}>${say("not_send")}</button>`}
         ${open === one.key && html`<${Choice} name="why" label=${say("take_back_why")}

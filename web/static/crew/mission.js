@@ -42,8 +42,22 @@ export const isNew = (mission, acts) => Boolean(mission?.leg) && mission.unit.st
 
 // Who was just entered may not be in the next answer yet.
 const ON_ITS_WAY_MS = 10_000;
+const isFresh = (act) => act.state !== "done" || Date.now() - act.doneAt < ON_ITS_WAY_MS;
 
-const own = (acts, id, kind) => acts.find((act) => act.lane === id && act.kind === kind && act.state !== "refused");
+const own = (acts, id, kind) => acts.findLast(
+  (act) => act.lane === id && act.kind === kind && act.state !== "refused") ?? null;
+
+// Aboard or not, by the last word: this phone's own stands before what dispatch says until that has come there.
+function boardingOf(patient, acts) {
+  const [on, off] = [own(acts, patient.encounter_id, "boarding"), own(acts, patient.encounter_id, "unboard")];
+  const isOff = Boolean(off && (!on || on.place < off.place));
+  const isNews = isOff && isFresh(off);
+  return {
+    boarding: on && !isOff && (isFresh(on) || !patient.boarding_revoked) ? on : null,
+    unboarding: isNews ? off : null,
+    ...(isNews ? { boarded_at: null, boarding_inferred: false } : {})
+  };
+}
 
 // The patients of the unit, those too whom nobody but this phone knows yet. Who is still here from another
 // call than that of the mission is marked, so that nobody takes them for its own. `number`: that of the tab,
@@ -52,9 +66,8 @@ export function patientsOf(mission, acts) {
   const known = (mission?.patients ?? [])
     .filter((one) => !one.outcome || one.outcome === "transported" || one.unit_id === mission.unit.unit_id);
   const there = new Set(known.map((one) => one.encounter_id));
-  const isOpen = (act) => act.state !== "done" || Date.now() - act.doneAt < ON_ITS_WAY_MS;
   const made = acts
-    .filter((act) => act.makes && act.leg === (mission?.leg?.leg_id ?? null) && isOpen(act) && !there.has(act.lane))
+    .filter((act) => act.makes && act.leg === (mission?.leg?.leg_id ?? null) && isFresh(act) && !there.has(act.lane))
     .map((act) => ({
       encounter_id: act.lane, patient: act.body.patient ?? {}, mother_id: act.body.mother_id,
       level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true
@@ -65,9 +78,9 @@ export function patientsOf(mission, acts) {
     ...one,
     number: all.length > 1 ? n + 1 : null,
     isEarlier: Boolean(call && one.incident_id && one.incident_id !== call),
-    reached: own(acts, one.encounter_id, "reached") ?? null,
-    boarding: own(acts, one.encounter_id, "boarding") ?? null,
-    ending: own(acts, one.encounter_id, "outcome") ?? null,
+    reached: own(acts, one.encounter_id, "reached"),
+    ...boardingOf(one, acts),
+    ending: own(acts, one.encounter_id, "outcome"),
   }));
 }
 
@@ -78,6 +91,9 @@ export function nextOf(patient) {
   return null;
 }
 // Boarding was inferred by satellites, and nobody has said when it was.
+// Said to be aboard, and told so: what is still held is undone where it is held.
+export const isAboard = (patient) => !patient.outcome && !patient.ending
+  && Boolean(patient.boarded_at || (patient.boarding && patient.boarding.state !== "held"));
 export const isInferred = (patient) => Boolean(patient.boarded_at && patient.boarding_inferred && !patient.boarding);
 
 // What is asked of this patient by item, the service's own order; what it asks in words alone comes apart,
@@ -91,6 +107,11 @@ export function asked(patient) {
     .map((text, n) => ({ text, lost: triage.lost?.[n] ?? null }));
   return { items, words };
 }
+
+// Who came in this vehicle: who is aboard, and of the same call who has been handed over since.
+const CAME = new Set(["transported", "died_en_route"]);
+export const together = (patients) => patients.filter((one) => (one.boarded_at || one.boarding)
+  && (one.outcome ? CAME.has(one.outcome) && !one.isEarlier : !one.ending || CAME.has(one.ending.code)));
 
 // What was entered here of something and not taken back, in its order.
 function told(acts, id, match) {
@@ -136,6 +157,13 @@ export function arrestOf(acts, id) {
 // Who is aboard, by what is told or by this phone, and whom nobody has taken over.
 export const aboard = (patients) => patients.filter((one) =>
   !one.outcome && !one.ending && (one.boarded_at || one.boarding));
+
+// What a record of a refusal lacks: that somebody stood at the patient, and vital signs. What could not be
+// measured was looked for. `isHeard`: whether a monitor has sent any; null where nobody can say.
+export const lacksOf = (patient, acts, isHeard) => [
+  ...(patient.reached_at || patient.reached ? [] : ["reached"]),
+  ...(isHeard === false && !told(acts, patient.encounter_id, (act) => act.kind === "vitals").length ? ["vitals"] : [])
+];
 
 // The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
 export function measured(acts, id) {

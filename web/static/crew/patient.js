@@ -8,7 +8,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { Arrest } from "./arrest.js";
 import { Asks } from "./asks.js";
-import { isInferred, nextOf } from "./mission.js";
+import { isAboard, isInferred, nextOf } from "./mission.js";
 import { ByHand, Monitors } from "./monitor.js";
 import { Until } from "./parts.js";
 
@@ -36,7 +36,7 @@ export function Header({ patient, names, eta }) {
           ? `${both(names[destination]) || destination} · ${code("places", answers?.direct_to?.direct_to ?? "resus")}`
           : say("no_destination")}
       </p>
-      ${patient.admission_number && html`<p class="admission">
+      ${patient.admission_number && patient.boarded_at && html`<p class="admission">
         ${say("admitted", { number: patient.admission_number, at: timeOf(patient.boarded_at) })}
         ${patient.wristband && html` · ${say("wristband")} <b>${patient.wristband}</b>`}
       </p>`}
@@ -67,6 +67,15 @@ export function Answer({ patient, names }) {
     </p>`}
     ${phone && html`<a class="button call" href=${dial(phone)}>${say("call", { phone })}</a>`}
   </section>`;
+}
+
+// That they are not aboard after all, until they board.
+function Unboarded({ patient }) {
+  const { boarding_revoked: told, unboarding: own } = patient;
+  if (patient.boarding || patient.boarded_at || patient.outcome || !(own || told)) return null;
+  return html`<p class="over" role="status">
+    ${say("unboarded", { at: timeOf(own?.at ?? told.at), reason: own?.body.reason ?? told.reason })}
+  </p>`;
 }
 
 // Why this level, in the words of the rules.
@@ -106,6 +115,8 @@ export function Patient({ patient, acts, names, eta, act, onSheet }) {
       ${patient.outcome && html`<p class="over" role="status">
         ${say("ended", { outcome: say(`outcome.${patient.outcome}`), at: timeOf(patient.ended_at) })}
       </p>`}
+      <${Unboarded} patient=${patient} />
+      ${!patient.destination && isAboard(patient) && html`<p class="odd" role="alert">${say("nowhere")}</p>`}
       <${Answer} patient=${patient} names=${names} />
       ${next && html`<button class="primary next" data-stamp=${next} onClick=${() => act.stamp(patient, next)}>
         <b>${say(`do.${next}`)}</b>

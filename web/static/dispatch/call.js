@@ -139,6 +139,9 @@ function Patient({ call, patient, known, board }) {
           : patient.reached_at
             ? say("reached", { at: timeOf(patient.reached_at) })
             : say("not_reached")}
+        ${patient.boarding_revoked && html` <em>${say("boarding_revoked", {
+          at: timeOf(patient.boarding_revoked.at), reason: patient.boarding_revoked.reason
+        })}</em>`}
         ${patient.admission_number ? ` · ${patient.admission_number}` : ""}
       </p>
       ${patient.outcome

@@ -126,6 +126,10 @@ export function Row({ call, units, names, isOpened, board }) {
           unit=${units.get(leg.unit_id)} />`)}
       </ul>`}
       ${waits(call) && html`<p class="nobody-sent">${say(isLost ? "lost_again" : "nobody_sent")}</p>`}
+      ${call.patients.filter((one) => one.boarded_at && !one.destination && !one.outcome).map((one) => html`
+        <p key=${one.encounter_id} class="nobody-sent" data-nowhere=${one.encounter_id}>
+          ${[whichOf(call, one), say("aboard_nowhere")].filter(Boolean).join(": ")}
+        </p>`)}
       ${call.patients.some((one) => one.destination) && html`<p class="answers">
         ${call.patients
           .filter((one) => one.destination && !one.outcome)

@@ -46,7 +46,10 @@ export function Admission({ record, handoff }) {
       ${handoff.identity && html` · ${say("own_number")} ${handoff.identity.reference}`}
       ${pending.length > 0 && html` · ${say("pending")}
         ${pending.map((each) => say(`formality.${each}`)).join(say("comma"))}`}</p>`
-    : html`<p class="admission">${say("not_boarded")}${record.unit_id ? ` · ${say("with_crew")}` : ""}</p>`}
+    : html`<p class="admission">${say("not_boarded")}${record.unit_id ? ` · ${say("with_crew")}` : ""}
+      ${record.boarding_revoked && html` · <b class="revoked">${say("boarding_revoked", {
+        at: timeOf(record.boarding_revoked.at), reason: record.boarding_revoked.reason
+      })}</b>`}</p>`}
     <${Cautions} record=${record} />`;
 }
 
@@ -182,7 +185,7 @@ function Signatures({ handoff }) {
   const overridden = handoff.signatures.filter((one) => one.wristband_reason);
   return html`<p class="signatures">${side("gave")} · ${side("received")}</p>
     ${overridden.map((one) => html`<p key=${one.side} class="owed wristband">
-      ${say("card_wristband")}${one.wristband_reason}</p>`)}`;
+      ${say(one.wristband ? "card_wristband" : "card_wristband_unread")}${one.wristband_reason}</p>`)}`;
 }
 
 export function State({ item }) {

@@ -13,7 +13,9 @@ function Signed({ signature }) {
   return html`<p class="signed"><b>✓ ${signature.staff_id}</b> ${secondOf(signature.occurred_at)}
     ${signature.wristband && html` · ${say("wristband")} <span class="number">${signature.wristband}</span>`}
     ${signature.wristband_reason && html`<br />
-      <em class="late">${say("wristband_why")} ${signature.wristband_reason}</em>`}
+      <em class="late">
+        ${say(signature.wristband ? "wristband_why" : "wristband_unread_why")} ${signature.wristband_reason}
+      </em>`}
     ${signature.not_aboard_reason && html`<br />
       <em class="late">${say("not_aboard_why")} ${signature.not_aboard_reason}</em>`}
     ${signature.reason && html`<br /><small>${say("signed_for_crew")} ${signature.reason}</small>`}</p>`;

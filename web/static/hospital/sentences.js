@@ -63,6 +63,7 @@ const ACTS = {
   AdmissionOpened: (e) =>
     `${say("stamp.boarded")} · ${e.admission.admission_number}${
       e.admission.inferred ? ` · ${say("inferred")}` : ""}`,
+  AdmissionRevoked: (e) => `${say("act.AdmissionRevoked")} · ${e.admission.admission_number} · ${e.reason}`,
   IdentityBound: (e) => `${say("own_number")} ${e.reference}${e.provisional ? ` · ${say("provisional")}` : ""}`,
   IdentityMerged: (e) => say("act.merged", { merged: e.merged, reference: e.reference }),
   IdentitySplit: (e) => `${say("act.split", { reference: e.reference })} ${e.reason}`,
@@ -72,7 +73,8 @@ const ACTS = {
   HandoverSigned: (e) =>
     `${say(`signed.${e.side}`)}${
       e.wristband ? ` · ${say("wristband")} ${e.wristband}` : ""}${
-      e.wristband_reason ? ` · ${say("wristband_why")} ${e.wristband_reason}` : ""}${
+      e.wristband_reason
+        ? ` · ${say(e.wristband ? "wristband_why" : "wristband_unread_why")} ${e.wristband_reason}` : ""}${
       e.not_aboard_reason ? ` · ${say("not_aboard_why")} ${e.not_aboard_reason}` : ""}${
       e.reason ? ` · ${e.reason}` : ""}`,
   AddendumWritten: (e) => `${say("addendum")}: ${e.text}`,

@@ -201,6 +201,8 @@ export default {
   this_call: "This call",
   boarded: "aboard {at}",
   reached: "reached {at}",
+  boarding_revoked: "not aboard after all, {at}: {reason}",
+  aboard_nowhere: "aboard, and no hospital is chosen",
   not_reached: "not reached",
   no_hospital_chosen: "no hospital chosen",
   "outcome.transported": "transported",

@@ -31,7 +31,7 @@ export default {
   "refused.Not handed over": "Care was not handed over yet",
   "refused.Not aboard": "The patient was never aboard",
   "refused.Not proposed": "No other hospital is proposed, or none any more",
-  "refused.Number of a person": "This looks like the number of a person: give one of this hospital",
+  "refused.Number of a person": "This looks like the number of a person: give one of this hospital, with the letters of its wristband if it looks so itself",
   "refused.No bed left": "No bed of this department is left",
   "refused.Not diverting": "No advice to divert stands",
   "refused.More than staffed": "Free and kept are more than have their staff",

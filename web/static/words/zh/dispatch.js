@@ -201,6 +201,8 @@ export default {
   this_call: "此呼叫",
   boarded: "已登车 {at}",
   reached: "已接触 {at}",
+  boarding_revoked: "{at} 撤回上车：{reason}",
+  aboard_nowhere: "患者已上车，尚未选定医院",
   not_reached: "未接触",
   no_hospital_chosen: "尚未选定医院",
   "outcome.transported": "已送达",

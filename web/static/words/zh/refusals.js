@@ -31,7 +31,7 @@ export default {
   "refused.Not handed over": "尚未交接",
   "refused.Not aboard": "患者没有上车",
   "refused.Not proposed": "没有改送建议，或已撤回",
-  "refused.Number of a person": "这像是身份证号或手机号：请填本院自己的号",
+  "refused.Number of a person": "这像是身份证号或手机号：请填本院自己的号，恰好如此时连同腕带上的字母前缀",
   "refused.No bed left": "此科室没有可留的床",
   "refused.Not diverting": "目前没有分流建议",
   "refused.More than staffed": "可用加预留多于有人员的床位",
