@@ -200,6 +200,7 @@ export default {
   split_means: "Number {reference} is another person's: it is unbound, and the wristband stands for the patient again.",
   formalities: "Formalities, afterwards",
   formalities_after: "Treatment first: none of these is waited for.",
+  counts_in: "counts in {n} s",
   done_now: "done",
   "do.level": "Set the level…",
   level_means: "Worst so far: {level}. A doctor may set another, with a reason that is kept.",

@@ -200,6 +200,7 @@ export default {
   split_means: "院内号 {reference} 属于另一人：将解除绑定，腕带重新代表此患者。",
   formalities: "后补手续",
   formalities_after: "先救治，后补手续：任何一项都不等待。",
+  counts_in: "{n} 秒后记入",
   done_now: "已补办",
   "do.level": "本院改判级别…",
   level_means: "目前最重：{level}。改判须写理由，记录在案。",
