@@ -347,6 +347,13 @@ class Accepted(HandoffEvent):
     """The facility is ready to take the patient."""
 
 
+class AcceptanceWithdrawn(HandoffEvent):
+    """It was said by mistake that the facility is ready (撤回接受). It stays responsible all the
+    same: nobody is refused by it."""
+
+    reason: Annotated[Text, Field(min_length=1)] = Field(description="Why.")
+
+
 class RedirectRequested(HandoffEvent):
     """The facility proposes another (建议改送). It stays responsible until dispatch has chosen."""
 
@@ -371,6 +378,14 @@ class CentreActivated(HandoffEvent):
     departments: tuple[Identifier, ...] = Field(
         default=(), description="Those that are called with it; each answers for itself."
     )
+
+
+class ActivationWithdrawn(HandoffEvent):
+    """A centre's team is not called after all (启动撤销): what was alerted or activated of this
+    centre stands no more, and its departments owe no answer, where no other centre called them."""
+
+    centre: Centre = Field(description="Which.")
+    reason: Annotated[Text, Field(min_length=1)] = Field(description="Why.")
 
 
 class DepartmentAnswered(HandoffEvent):

@@ -53,6 +53,8 @@ class Alarms:
             case "DepartmentAnswered":  # the newest answer counts
                 kept.discard(answered := f"department_answered/{seen.what}")
                 kept |= {answered} if seen.because == "coming" else frozenset()
+            case "ActivationWithdrawn":  # who is called once more answers anew
+                kept -= {each for each in kept if each.startswith("department_answered/")}
             case "MilestoneReached":
                 kept.add(seen.what)
             case "MilestoneRevoked":

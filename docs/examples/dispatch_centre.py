@@ -100,6 +100,8 @@ KNOWN = {
     ),
     "RedirectWithdrawn.v1": ("撤回建议改送", "no other hospital proposed any more", "facility_id"),
     "CentreActivated.v1": ("启动中心", "team called", "facility_id centre activation"),
+    "ActivationWithdrawn.v1": ("启动撤销", "team not called after all", "facility_id centre"),
+    "AcceptanceWithdrawn.v1": ("撤回接受", "not accepted after all", "facility_id"),
     "DirectToConfirmed.v1": ("绕行急诊直达", "straight to", "facility_id direct_to phone"),
     "DirectToRevoked.v1": ("取消直达", "not straight there", "facility_id direct_to"),
     "BedReserved.v1": ("预留床位", "a bed waits", "facility_id department"),

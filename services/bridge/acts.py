@@ -15,8 +15,10 @@ from schemas.encounter import EncounterEvent, Outcome
 from schemas.envelope import derived_id
 from schemas.event import Event
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
+    ActivationWithdrawn,
     AddendumWritten,
     Admission,
     ArrivalRevoked,
@@ -43,10 +45,10 @@ from schemas.handoff import (
 )
 from schemas.repeats import digest_of, name_of
 from services.bridge import admission
-from services.bridge.case import Case, Handoff, LastAcknowledged
+from services.bridge.case import Case, Handoff, LastAcknowledged, Withdrawn
 from services.bridge.handoff import Decision
 from services.bridge.objection import check_content, check_time
-from services.bridge.promise import asked_again, seen, unarrived
+from services.bridge.promise import asked_again, called_by, seen, unarrived, uncalled
 from services.bridge.record import notify
 from services.bridge.stage import check
 from services.kit.errors import Rejected, nothing_here
@@ -93,6 +95,8 @@ def act(
     after, events = _told(changed, event, now)
     if isinstance(event, ArrivalRevoked):
         after = unarrived(after, now)
+    if isinstance(event, ActivationWithdrawn):
+        after = uncalled(after)
     return (seen(after, now) if isinstance(event, SEES) else after), events
 
 
@@ -182,8 +186,34 @@ def _not_redirected(handoff: Handoff, event: RedirectWithdrawn) -> Update:
     return {"redirect": None}
 
 
+def _not_accepted(handoff: Handoff, event: AcceptanceWithdrawn) -> Update:
+    if handoff.accepted_at is None:
+        raise Rejected(409, "Not accepted", "Nobody has accepted, or it was taken back.")
+    return {"accepted_at": None}
+
+
 def _activated(handoff: Handoff, event: CentreActivated) -> Update:
-    return {"activations": _added(handoff.activations, event)}
+    """What was taken back counts too: calling and calling off twenty times is a slip as well."""
+    _added((*handoff.activations, *handoff.withdrawn), event)
+    return {"activations": (*handoff.activations, event)}
+
+
+def _not_activated(handoff: Handoff, event: ActivationWithdrawn) -> Update:
+    """The acts stand no more, and are kept beside what took them back. What departments answered
+    whom nobody calls now is no answer to a later call."""
+    left = tuple(each for each in handoff.activations if each.centre is not event.centre)
+    if left == handoff.activations:
+        raise Rejected(409, "Team not called", "This team was not called, or it was taken back.")
+    gone = (each for each in handoff.activations if each.centre is event.centre)
+    called = called_by(left)
+    return {
+        "activations": left,
+        "withdrawn": (
+            *handoff.withdrawn,
+            *(Withdrawn(activation=each, withdrawal=event) for each in gone),
+        ),
+        "answers": tuple(each for each in handoff.answers if each.department in called),
+    }
 
 
 def _confirmed(handoff: Handoff, event: DirectToConfirmed) -> Update:
@@ -203,7 +233,7 @@ def _reserved(handoff: Handoff, event: BedReserved) -> Update:
 
 def _answered(handoff: Handoff, event: DepartmentAnswered) -> Update:
     """An answer told again is another answer."""
-    called = {name for each in handoff.activations for name in each.departments}
+    called = called_by(handoff.activations)
     if event.department not in called:
         wanted = f"Nobody called it. Those that were called: {', '.join(sorted(called)) or 'none'}."
         raise Rejected(409, "Not called", wanted)
@@ -323,9 +353,11 @@ def _added(known: tuple[Any, ...], event: HandoffEvent) -> tuple[Any, ...]:
 _ACTS: Mapping[type[HandoffEvent], Callable[[Handoff, Any], Update]] = {
     Acknowledged: _acknowledged,
     Accepted: _accepted,
+    AcceptanceWithdrawn: _not_accepted,
     RedirectRequested: _redirect,
     RedirectWithdrawn: _not_redirected,
     CentreActivated: _activated,
+    ActivationWithdrawn: _not_activated,
     DirectToConfirmed: _confirmed,
     DirectToRevoked: _revoked,
     BedReserved: _reserved,

@@ -11,8 +11,10 @@ from schemas.clinical import LevelOverridden
 from schemas.encounter import EncounterEvent
 from schemas.event import Identifier
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
+    ActivationWithdrawn,
     AddendumWritten,
     ArrivalRevoked,
     BedReleased,
@@ -66,6 +68,8 @@ from services.bridge.requests import (
     RevokedWay,
     Signature,
     SplitIdentity,
+    WithdrawnAcceptance,
+    WithdrawnActivation,
 )
 from services.kit import failpoint, outbox
 from services.kit.auth import Principal, must_have_just_signed_in
@@ -145,6 +149,21 @@ async def accept(
     return await _act(request, body, idempotency_key, caller, Accepted)
 
 
+@router.post("/encounters/{encounter_id}/acceptance/withdrawn", **ITEM)
+@retrying
+async def withdraw_acceptance(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: WithdrawnAcceptance,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """It was said by mistake that the facility is ready; it stays responsible. 409 where nobody has
+    accepted."""
+    return await _act(request, body, idempotency_key, caller, AcceptanceWithdrawn)
+
+
 @router.post("/encounters/{encounter_id}/redirect-request", **ITEM)
 @retrying
 async def ask_for_redirection(
@@ -188,6 +207,21 @@ async def activate(
     teams = request.app.state.facilities.of(facility_id).teams
     called = teams.get(body.centre, ()) if body.activation is Activation.ACTIVATE else ()
     return await _act(request, body, idempotency_key, caller, CentreActivated, departments=called)
+
+
+@router.post("/encounters/{encounter_id}/activation/withdrawn", **ITEM)
+@retrying
+async def withdraw_activation(
+    request: Request,
+    facility_id: Identifier,
+    encounter_id: Identifier,
+    body: WithdrawnActivation,
+    caller: Staff,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A centre's team is not called after all (启动撤销): both stand in the record. 409 where it is
+    not called."""
+    return await _act(request, body, idempotency_key, caller, ActivationWithdrawn)
 
 
 @router.post("/encounters/{encounter_id}/departments/{department}/answer", **ITEM)

@@ -11,6 +11,7 @@ from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, T
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient, RevokedBoarding
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
+    ActivationWithdrawn,
     AddendumWritten,
     Addressee,
     Admission,
@@ -113,6 +114,13 @@ class LastAcknowledged(Value):
     version: int | None = Field(description="The version that they saw; null where nobody said.")
 
 
+class Withdrawn(Value):
+    """A call of a team that was taken back, beside what took it back."""
+
+    activation: CentreActivated = Field(description="The act that stands no more.")
+    withdrawal: ActivationWithdrawn = Field(description="When, by whom and why.")
+
+
 class Handoff(Value):
     """The promise that the facility knows of the patient and has taken them."""
 
@@ -146,6 +154,9 @@ class Handoff(Value):
     )
     activations: tuple[CentreActivated, ...] = Field(
         default=(), description="Centres that were alerted or activated, each act."
+    )
+    withdrawn: tuple[Withdrawn, ...] = Field(
+        default=(), description="Such acts that were taken back, each with who did it, and why."
     )
     direct_to: DirectToConfirmed | None = Field(
         default=None,

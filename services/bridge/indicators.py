@@ -170,10 +170,9 @@ def _precision(centre: Centre, stays: Sequence[Stay]) -> Precision:
 
 
 def _is_activated(centre: Centre, handoff: Handoff) -> bool:
-    return any(
-        each.centre is centre and each.activation is Activation.ACTIVATE
-        for each in handoff.activations
-    )
+    """Whether its team was called; that it was called off again makes it no better a call."""
+    acts = (*handoff.activations, *(each.activation for each in handoff.withdrawn))
+    return any(each.centre is centre and each.activation is Activation.ACTIVATE for each in acts)
 
 
 def _is_its(centre: Centre, stay: Stay) -> bool | None:

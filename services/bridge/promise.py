@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from schemas.envelope import derived_id
-from schemas.handoff import Because, DepartmentAnswered, Escalated, Milestone, Owed
+from schemas.handoff import (
+    Because,
+    CentreActivated,
+    DepartmentAnswered,
+    Escalated,
+    Milestone,
+    Owed,
+)
 from schemas.triage import Activation, TriageLevel
 from services.bridge.case import Case, Handoff, Known, Promise
 from services.bridge.facility import Facility
@@ -73,6 +80,23 @@ def unarrived(case: Case, now: datetime) -> Case:
         if each.owed is not Owed.FIRST_DOCTOR
     )
     return case.but(handoff=case.handoff.but(promises=anew))
+
+
+def called_by(activations: Sequence[CentreActivated]) -> frozenset[str]:
+    """The departments that these acts have called."""
+    return frozenset(name for each in activations for name in each.departments)
+
+
+def uncalled(case: Case) -> Case:
+    """The case when a team was not called after all: its departments owe no answer, and whoever is
+    called once more owes one anew."""
+    called = called_by(case.handoff.activations)
+    left = tuple(
+        each
+        for each in case.handoff.promises
+        if each.owed is not Owed.DEPARTMENT_ANSWERED or each.department in called
+    )
+    return case.but(handoff=case.handoff.but(promises=left))
 
 
 def next_due(case: Case, facility: Facility) -> datetime | None:

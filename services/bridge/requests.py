@@ -39,6 +39,19 @@ class Redirection(Body):
     note: Text | None = None
 
 
+class WithdrawnAcceptance(Body):
+    """It was said by mistake that the facility is ready, and why."""
+
+    reason: Annotated[Text, Field(min_length=1)]
+
+
+class WithdrawnActivation(Body):
+    """The centre's team is not called after all, and why."""
+
+    centre: Centre
+    reason: Annotated[Text, Field(min_length=1)]
+
+
 class ActivatedCentre(Body):
     """A centre is alerted or activated."""
 

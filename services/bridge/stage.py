@@ -1,8 +1,8 @@
 """How far a handoff has come, and what may be done at each stage: a table.
 
 Nothing has to be done before something else: an arrival before any acknowledgement is normal. A
-stage that was reached is never left for an earlier one, unless an arrival was said by mistake; care
-that was handed over ends it.
+stage that was reached is never left for an earlier one, unless it was said by mistake (an arrival,
+an acceptance, the call of a team); care that was handed over ends it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from enum import StrEnum
 from schemas.clinical import LevelOverridden
 from schemas.event import Event
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
+    ActivationWithdrawn,
     AddendumWritten,
     ArrivalRevoked,
     BedReleased,
@@ -63,9 +65,11 @@ _ALWAYS = frozenset(_S)
 MAY_COME: Mapping[type[Event], frozenset[Stage]] = {
     Acknowledged: _UNTIL_TRANSFER,
     Accepted: _UNTIL_TRANSFER,
+    AcceptanceWithdrawn: _UNTIL_TRANSFER,
     RedirectRequested: _COMING,
     RedirectWithdrawn: _UNTIL_TRANSFER,
     CentreActivated: _UNTIL_TRANSFER,
+    ActivationWithdrawn: _UNTIL_TRANSFER,
     DepartmentAnswered: _UNTIL_TRANSFER,
     DirectToConfirmed: _UNTIL_TRANSFER,
     DirectToRevoked: _UNTIL_TRANSFER,

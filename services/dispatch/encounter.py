@@ -30,6 +30,7 @@ from schemas.encounter import (
 from schemas.envelope import derived_id
 from schemas.event import Event, Identifier, Phone, Value
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
     AdmissionCancelled,
@@ -351,8 +352,8 @@ def _answer(event: Event) -> dict[str, object]:
     match event:
         case Acknowledged():
             return {"acknowledged_at": event.occurred_at}
-        case Accepted():
-            return {"accepted_at": event.occurred_at}
+        case Accepted() | AcceptanceWithdrawn():
+            return {"accepted_at": event.occurred_at if isinstance(event, Accepted) else None}
         case DirectToConfirmed():
             return {"direct_to": event}
         case DirectToRevoked():

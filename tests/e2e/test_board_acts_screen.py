@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from services.kit.role import Role
 from tests.boards import Seat, Site, seated, sit
-from tests.hospital_patient import handoff, page_of, wristband
+from tests.hospital_patient import handoff, page_of, worst, wristband
 from tests.journey import CRITICAL, WELL, Traveller, called
 from tests.platform import Platform
 from tests.screens import picture, pictures
@@ -93,6 +93,106 @@ async def test_sound_goes_on_over_pages_and_who_is_loud_is_seen_and_heard_beside
         await expect(page.get_by_role("button", name="点按一次，开启声音")).to_be_visible()
 
 
+async def test_a_board_without_sound_says_so_and_any_tap_turns_it_on(
+    site: Site, chrome: Browser
+) -> None:
+    async with board(chrome, site, "F-a-20") as page:
+        asks = page.locator(".ask-sound")
+        await expect(asks).to_contain_text("声音未开")
+        await expect(page.get_by_role("button", name="声音已关")).to_be_visible()
+        await pictures(page, "board-asks-for-sound", WIDTHS)
+        await page.locator("h1").click()
+        await expect(page.get_by_role("button", name="声音已开")).to_be_visible()
+        await expect(asks).to_have_count(0)
+        # Who wants it silent is not asked by the next tap.
+        await page.get_by_role("button", name="声音已开").click()
+        await page.locator("h1").click()
+        await expect(page.get_by_role("button", name="声音已关")).to_be_visible()
+        await expect(asks).to_have_count(0)
+
+
+async def test_an_act_that_cannot_be_sent_says_that_it_waits_and_then_what_to_do(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-21", HEART)
+    async with board(chrome, site, "F-a-21") as page:
+        await expect(card(page, one)).to_have_class(re.compile("severe"))
+        held = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await held.wait()
+            await route.abort()
+
+        await page.route("**/acknowledgement", hold)
+        await card(page, one).locator(".primary").click()
+        notice = page.locator(".notice")
+        await expect(notice).to_contain_text("“确认收到”尚未送出，正在等待线路")
+        await expect(notice).to_contain_text("直接打电话")
+        held.set()
+        await expect(notice).to_contain_text("线路恢复后请再按一次")
+        await expect(notice).to_have_count(1)
+        await page.unroute("**/acknowledgement")
+        await card(page, one).locator(".primary").click()
+        await expect(card(page, one)).to_contain_text("nurse-a 已确认")
+
+
+async def test_a_level_that_was_lowered_goes_on_saying_what_the_rules_see(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-22", HEART, vitals={**WELL, "spo2": 68})
+    await until(lambda: worst(one, "critical"), why="no level")
+    async with board(chrome, site, "F-a-22") as page:
+        await card(page, one).locator("h2 a").click()
+        dialog = page.get_by_role("dialog")
+        await page.get_by_role("button", name="本院改判级别").click()
+        listed = dialog.locator(".against li.critical")
+        await expect(listed).to_contain_text("血氧饱和度 68")
+        await expect(listed.locator(".age")).to_be_visible()
+        await expect(dialog.get_by_role("alert")).to_have_count(0)
+        await dialog.get_by_role("button", name="Ⅲ 急症").click()
+        await expect(dialog.get_by_role("alert")).to_contain_text("比所选的 Ⅲ 急症 更重")
+        await expect(listed).to_have_class(re.compile("stands"))
+        await picture(page, "patient-level-against-zh-1280", whole=False)
+        await dialog.get_by_label("理由").fill("探头脱落")
+        await dialog.get_by_role("button", name="确认", exact=True).click()
+        await until(lambda: worst(one, "urgent"), why="the level was not lowered")
+        await one.reading({"spo2": 69})
+        still = page.locator(".banner .still")
+        await expect(still).to_contain_text("规则仍判 Ⅰ 濒危： 血氧饱和度 69")
+        await page.goto(f"{site.url}/hospital/board")
+        await expect(card(page, one).locator(".still")).to_contain_text("血氧饱和度 69")
+        await expect(card(page, one).locator(".still .age")).to_be_visible()
+
+
+async def test_who_signs_out_in_one_tab_leaves_no_patient_on_another(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-23", HEART)
+    async with seated(chrome, site) as (page, context, _):
+        await sit(context, site, Seat("nurse-a", Role.CENTRE, "F-a-23"))
+        other = await context.new_page()
+        for each in (page, other):
+            await each.goto(f"{site.url}/hospital/board")
+            await expect(card(each, one)).to_be_visible()
+        await page.get_by_role("button", name="退出").click()
+        await expect(other.get_by_role("button", name="登录")).to_be_visible(timeout=3_000)
+        await expect(other.locator(".card")).to_have_count(0)
+
+
+async def test_two_whole_cards_are_seen_on_an_ordinary_screen(site: Site, chrome: Browser) -> None:
+    seen = """() => [...document.querySelectorAll(".card")].filter((card) =>
+      card.getBoundingClientRect().bottom <= innerHeight).length"""
+    tall = {**HEART, "complaint_text": "压榨性胸痛 40 分钟，伴大汗，向左肩放射" * 3}
+    for _ in range(3):
+        (one,) = await bound(site, "F-a-24", {**tall, "precautions": ["contact"]}, vitals=CRITICAL)
+        await one.ecg("st_elevation")
+    for language in ("zh", "en"):
+        async with board(chrome, site, "F-a-24", language=language) as page:
+            await page.locator("h1").click()
+            await expect(page.locator(".card .was-done")).to_have_count(3)
+            assert await page.evaluate(seen) >= 2, language
+
+
 async def test_a_team_that_was_called_is_shown_and_answers_on_the_card_and_anew(
     site: Site, chrome: Browser
 ) -> None:
@@ -123,6 +223,44 @@ async def test_a_team_that_was_called_is_shown_and_answers_on_the_card_and_anew(
         await shown.get_by_role("button", name="改应答…").click()
         await dialog.locator("li", has_text="影像科").get_by_role("button", name="不能来").click()
         await expect(row.locator(".team.cannot")).to_contain_text("影像科")
+
+
+async def test_a_team_that_was_called_by_mistake_is_called_off_with_a_reason_and_both_are_shown(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-25", HEART)
+    await one.act("acknowledgement")
+    await one.act("acceptance")
+    await one.act("activation", centre="trauma", activation="activate")
+    await one.act("departments/imaging/answer", answer="coming")
+    async with board(chrome, site, "F-a-25") as page:
+        shown, dialog = card(page, one), page.get_by_role("dialog")
+        await expect(shown.locator(".team").first).to_be_visible()
+        await shown.get_by_role("button", name="启动撤销…").click()
+        await expect(dialog).to_contain_text("请电话告知")
+        await expect(dialog).to_contain_text("影像科 到位中")
+        await picture(page, "board-calls-off-zh-1280", whole=False)
+        await dialog.get_by_role("button", name="撤销启动").click()
+        await expect(dialog).to_be_visible()  # a reason lacks
+        await dialog.get_by_label("理由").fill("点错了患者")
+        await dialog.get_by_role("button", name="撤销启动").click()
+        await expect(shown.locator(".centres .off")).to_have_text(
+            re.compile(r"启动撤销 \d\d:\d\d（nurse-a）：点错了患者")
+        )
+        await expect(shown.locator(".team")).to_have_count(0)
+        await expect(shown).not_to_have_class(re.compile("loud"))
+        await expect(shown.get_by_role("button", name="启动撤销…")).to_have_count(0)
+        await shown.get_by_role("button", name="撤回接受…").click()
+        await dialog.get_by_label("理由").fill("点错了患者")
+        await dialog.get_by_role("button", name="撤回接受…").click()
+        await expect(shown.get_by_role("button", name="接受患者")).to_be_visible()
+        known = await handoff(one)
+        assert (known["accepted_at"], known["activations"]) == (None, [])
+        assert known["withdrawn"][0]["withdrawal"]["staff_id"] == "nurse-a"
+        await shown.locator("h2 a").click()
+        await expect(page.get_by_role("region", name="经过")).to_contain_text(
+            "启动撤销：创伤中心（点错了患者）"
+        )
 
 
 async def test_a_bed_and_a_proposal_are_taken_back_on_the_board(

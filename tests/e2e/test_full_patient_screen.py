@@ -61,6 +61,9 @@ async def test_a_card_holds_very_much(site: Site, chrome: Browser, one: Travelle
         await expect(card.locator(".why")).to_contain_text(rest_of(record))
         await expect(card.locator(".was-done > li")).to_have_count(len(GIVEN) + len(EXAMINED))
         await pictures(page, "board-full", WIDTHS, is_in_order)
+        await page.goto(f"{site.url}/hospital/board?wall")
+        await expect(card.locator(".tag.in")).to_have_text("已入院")
+        await pictures(page, "wall-full-patient", {1920: 1080}, fits)
 
 
 async def test_a_page_holds_very_much(site: Site, chrome: Browser, one: Traveller) -> None:

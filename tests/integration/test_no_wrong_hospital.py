@@ -92,11 +92,13 @@ def words(_: int) -> str:
 ACTS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "acknowledgement": says(),
     "acceptance": says(),
+    "acceptance/withdrawn": says(reason=words),
     "redirect-request": says(
         reason=one("other", "no_bed"), note=words, alternative_facility_id=words
     ),
     "redirect-request/withdrawn": says(),
     "activation": says(centre=one("trauma", "stroke"), activation=one("activate", "alert")),
+    "activation/withdrawn": says(centre=one("trauma", "stroke"), reason=words),
     "departments/imaging/answer": says(answer=one("coming", "cannot")),
     "direct-to": says(direct_to=one("ct", "theatre"), gate=words),
     "direct-to/revoked": says(direct_to=one("ct", "theatre")),

@@ -67,7 +67,7 @@ FACILITY = "/v1/facilities/{facility_id}"
 #: What a facility does about a patient that is bound for it.
 FACILITY_ACTS = (
     "acknowledgement", "acceptance", "redirect-request", "redirect-request/withdrawn", "activation",
-    "direct-to",
+    "acceptance/withdrawn", "activation/withdrawn", "direct-to",
     "direct-to/revoked", "bed", "bed/released", "identity", "level", "arrival", "milestones",
     "transfer", "outcome", "departments/{department}/answer", "identity/merged", "identity/split",
     "formalities", "death", "addenda", "arrival/revoked", "milestones/{milestone}/revoked",

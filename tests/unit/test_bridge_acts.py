@@ -16,8 +16,10 @@ from schemas.encounter import DestinationSelected, EncounterEnded, Outcome, Pati
 from schemas.envelope import topic_of
 from schemas.event import Event
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
+    ActivationWithdrawn,
     AddendumWritten,
     AdmissionCancelled,
     ArrivalRevoked,
@@ -48,7 +50,15 @@ from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import Activation, Centre, DirectTo, TriageLevel
 from services.bridge import loader
 from services.bridge.acts import MOST, SEES, act
-from services.bridge.case import Case, Handoff, Known, LastAcknowledged, Recognition, Running
+from services.bridge.case import (
+    Case,
+    Handoff,
+    Known,
+    LastAcknowledged,
+    Recognition,
+    Running,
+    Withdrawn,
+)
 from services.bridge.handoff import hear
 from services.bridge.item import Item, item_of
 from services.bridge.person import is_of_a_person
@@ -96,6 +106,7 @@ def after(*events: Any, case: Case | None = None) -> Case:
 SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
     Acknowledged: ({}, {"staff_id": "n-2"}),
     Accepted: ({}, {"staff_id": "n-2"}),
+    AcceptanceWithdrawn: ({"reason": "another patient was meant"}, {"reason": "x"}),
     RedirectRequested: (
         {"reason": "no_bed", "alternative_facility_id": "H-2", "note": "满"},
         {"reason": "other"},
@@ -104,6 +115,10 @@ SAYS: Mapping[type[Event], tuple[dict[str, Any], dict[str, Any]]] = {
     CentreActivated: (
         {"centre": "chest_pain", "activation": "activate", "departments": ("cath_lab",)},
         {"activation": "alert"},
+    ),
+    ActivationWithdrawn: (
+        {"centre": "chest_pain", "reason": "another patient was meant"},
+        {"reason": "x"},
     ),
     DepartmentAnswered: (
         {"department": "cath_lab", "answer": "coming"},
@@ -154,6 +169,8 @@ def ready(kind: type[Event]) -> Case:
         return died()
     before: dict[type[Event], type[Event]] = {
         DirectToRevoked: DirectToConfirmed,
+        AcceptanceWithdrawn: Accepted,
+        ActivationWithdrawn: CentreActivated,
         RedirectWithdrawn: RedirectRequested,
         ArrivalRevoked: PatientArrived,
         MilestoneRevoked: MilestoneReached,
@@ -186,6 +203,13 @@ def expected(kind: type[Event]) -> dict[str, Any]:
             "last_acknowledged": LastAcknowledged(at=at(300), by="n-1", version=None),
         },
         Accepted: {"accepted_at": at(300)},
+        AcceptanceWithdrawn: {"accepted_at": None},
+        ActivationWithdrawn: {
+            "activations": (),
+            "withdrawn": (
+                Withdrawn(activation=doing(CentreActivated), withdrawal=doing(ActivationWithdrawn)),
+            ),
+        },
         RedirectRequested: {"redirect": doing(kind)},
         RedirectWithdrawn: {"redirect": None},
         CentreActivated: {"activations": (doing(kind),)},
@@ -226,7 +250,15 @@ def expected(kind: type[Event]) -> dict[str, Any]:
     return stamps[kind]
 
 
-TAKES_BACK = (ArrivalRevoked, BedReleased, DirectToRevoked, MilestoneRevoked, RedirectWithdrawn)
+TAKES_BACK = (
+    AcceptanceWithdrawn,
+    ActivationWithdrawn,
+    ArrivalRevoked,
+    BedReleased,
+    DirectToRevoked,
+    MilestoneRevoked,
+    RedirectWithdrawn,
+)
 kinds = pytest.mark.parametrize("kind", SAYS, ids=lambda kind: str(kind.__name__))
 
 
@@ -329,9 +361,11 @@ TABLE = """
                    notified delivered displayed acknowledged accepted activated arrived transferred
 Acknowledged             x        x         x          x          x         x        x         ·
 Accepted                 x        x         x          x          x         x        x         ·
+AcceptanceWithdrawn      x        x         x          x          x         x        x         ·
 RedirectRequested        x        x         x          x          x         x        ·         ·
 RedirectWithdrawn        x        x         x          x          x         x        x         ·
 CentreActivated          x        x         x          x          x         x        x         ·
+ActivationWithdrawn      x        x         x          x          x         x        x         ·
 DepartmentAnswered       x        x         x          x          x         x        x         ·
 DirectToConfirmed        x        x         x          x          x         x        x         ·
 DirectToRevoked          x        x         x          x          x         x        x         ·
@@ -370,9 +404,17 @@ STEPS = ("delivered_at", "displayed_at", "acknowledged_at", "accepted_at", "acti
          "arrived_at", "transferred_at")  # fmt: skip
 
 
+#: What a mistake had reached, and its stamp.
+BACK: Mapping[type[Event], tuple[Stage, str]] = {
+    ArrivalRevoked: (Stage.ARRIVED, "arrived_at"),
+    AcceptanceWithdrawn: (Stage.ACCEPTED, "accepted_at"),
+    ActivationWithdrawn: (Stage.ACTIVATED, "activations"),
+}
+
+
 @settings(max_examples=200)
 @given(some.lists(some.sampled_from([*SAYS, None]), max_size=25))
-def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed_but_an_arrival_by_mistake(
+def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed_but_what_was_a_mistake(
     kinds_: list[type[Event] | None],
 ) -> None:
     case, seen = bound(), [Stage.NOTIFIED]
@@ -388,13 +430,13 @@ def test_a_handoff_goes_forward_and_nothing_that_was_stamped_is_changed_but_an_a
                 assert events
         except Rejected:
             assert case is before
-        is_back = kind is ArrivalRevoked and case is not before
+        back = BACK.get(kind) if kind and case is not before else None
         stamps = {name: getattr(before.handoff, name) for name in STEPS if name != "activations"}
         for name, was in stamps.items():
-            now = None if is_back and name == "arrived_at" else was
+            now = None if back and name == back[1] else was
             assert was is None or getattr(case.handoff, name) == now
-        if is_back:
-            seen = [each for each in seen if each is not Stage.ARRIVED]
+        if back:
+            seen = [each for each in seen if each is not back[0]]
         seen.append(stage_of(case.handoff))
     order = list(Stage)
     assert seen == sorted(seen, key=order.index)
@@ -659,6 +701,55 @@ def test_a_centre_whose_queue_has_the_record_already_is_told_no_second_time() ->
     assert list(act(case, emergency, at(401))[1]) == [emergency]
 
 
+def test_a_team_that_was_called_by_mistake_is_called_off_and_both_are_kept() -> None:
+    heart, stroke = (
+        doing(CentreActivated, "heart", departments=("cath_lab", "imaging")),
+        doing(CentreActivated, "stroke", centre="stroke", departments=("neurology", "imaging")),
+    )
+    answers = (
+        doing(DepartmentAnswered),
+        doing(DepartmentAnswered, "i", department="imaging"),
+        doing(DepartmentAnswered, "n", department="neurology"),
+    )
+    case = keep(after(heart, stroke, *answers), FACILITIES.of("H-1"), at(310))
+    off = doing(ActivationWithdrawn)
+    case, events = act(case, off, at(320))
+    assert list(events) == [off]
+    case = keep(case, FACILITIES.of("H-1"), at(330))
+    assert case.handoff.activations == (stroke,)
+    assert case.handoff.withdrawn == (Withdrawn(activation=heart, withdrawal=off),)
+    assert case.centres == (Centre.EMERGENCY, Centre.CHEST_PAIN, Centre.STROKE)
+    # What imaging owes it owes the stroke centre still; the catheter laboratory owes nothing.
+    owed = {each.department: each.is_open for each in case.handoff.promises if each.department}
+    assert owed == {"imaging": False, "neurology": False}
+    assert {each.department for each in case.handoff.answers} == {"imaging", "neurology"}
+    with pytest.raises(Rejected, match="409 Team not called"):
+        act(case, doing(ActivationWithdrawn, "again"), at(400))
+    with pytest.raises(Rejected, match="409 Not called"):
+        act(case, doing(DepartmentAnswered, "late"), at(400))
+    # Called once more it is called anew.
+    case = keep(after(doing(CentreActivated, "anew"), case=case), FACILITIES.of("H-1"), at(410))
+    owed = {each.department: each.is_open for each in case.handoff.promises if each.department}
+    assert owed["cath_lab"]
+
+
+def test_calling_a_team_and_calling_it_off_very_often_is_a_slip() -> None:
+    case = bound()
+    for n in range(MOST):
+        case = after(doing(CentreActivated, f"on-{n}"), case=case)
+        case = after(doing(ActivationWithdrawn, f"off-{n}"), case=case)
+    with pytest.raises(Rejected, match="409 Too many"):
+        act(case, doing(CentreActivated, "one-more"), at(400))
+
+
+def test_an_acceptance_is_taken_back_and_given_again() -> None:
+    case = after(doing(Accepted), doing(AcceptanceWithdrawn))
+    assert (case.facility_id, case.handoff.accepted_at) == ("H-1", None)
+    with pytest.raises(Rejected, match="409 Not accepted"):
+        act(case, doing(AcceptanceWithdrawn, "again"), at(400))
+    assert after(doing(Accepted, "anew"), case=case).handoff.accepted_at == at(300)
+
+
 @pytest.mark.parametrize("kind", [CentreActivated, BedReserved])
 def test_very_many_of_a_kind_for_one_patient_are_a_slip(kind: type[Event]) -> None:
     case = after(*(doing(kind, f"n-{n}") for n in range(MOST)))
@@ -752,7 +843,9 @@ def test_an_item_shows_everything_that_was_answered() -> None:
     undone = {*TAKES_BACK, OutcomeReported, IdentitySplit, AddendumWritten}
     acts = [doing(kind) for kind in SAYS if kind not in undone]
     later = (doing(OutcomeReported), doing(AddendumWritten))
-    case = after(*acts, *later, case=by_level(received(died())))
+    stroke = (doing(CentreActivated, "by-mistake", centre="stroke"),
+              doing(ActivationWithdrawn, centre="stroke"))  # fmt: skip
+    case = after(*stroke, *acts, *later, case=by_level(received(died())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff
     unanswered = {name for name in Handoff.model_fields if not getattr(shown, name)}

@@ -25,6 +25,7 @@ from schemas.encounter import (
     RevokedBoarding,
 )
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
     Admission,
@@ -333,6 +334,7 @@ REDIRECT = said(RedirectRequested, reason="no_bed", alternative_facility_id="H-2
         (CONFIRMED, Answers(direct_to=CONFIRMED)),
         (REDIRECT, Answers(redirect=REDIRECT)),
         (said(RedirectWithdrawn), Answers()),
+        (said(AcceptanceWithdrawn, reason="x"), Answers()),
         (said(DirectToRevoked, direct_to="cath_lab"), Answers()),
         (said(BedReserved, department="ccu"), Answers()),
         (said(MilestoneReached, milestone="wire"), Answers()),
@@ -361,6 +363,8 @@ def test_a_way_that_is_revoked_is_shown_no_more_and_the_other_answers_stay() -> 
     known = answered(known, said(DirectToRevoked, direct_to="cath_lab"))
     assert known.answers == Answers(acknowledged_at=at(60), redirect=REDIRECT)
     assert answered(known, said(RedirectWithdrawn)).answers == Answers(acknowledged_at=at(60))
+    known = answered(known, said(Accepted), said(AcceptanceWithdrawn, reason="点错了患者"))
+    assert known.answers.accepted_at is None
 
 
 def test_the_answers_are_forgotten_when_another_destination_is_chosen_and_only_then() -> None:

@@ -1,9 +1,12 @@
 // The questions of a patient's page alone: who it is, the level of a doctor, how it went on.
 
+import { Age, timeOf } from "../kit/clock.js";
 import { html, useState } from "../kit/html.js";
-import { code, say } from "../kit/language.js";
+import { both, code, say } from "../kit/language.js";
+import { Shape, URGENCY } from "../kit/level.js";
 import { Choice, DIALOGS, Sending } from "./dialogs.js";
 import { Milestone, TakeBack } from "./milestones.js";
+import { against } from "./patients.js";
 
 const NUMBER = "[A-Za-z0-9][A-Za-z0-9._:\\-]{0,63}";
 const LEVELS = ["critical", "severe", "urgent", "non_urgent"];
@@ -15,12 +18,29 @@ export const Field = ({ name, value, onInput, ...more }) => html`<label class="f
 const number = (value, onInput, name, more) => html`<${Field} name=${name} value=${value} onInput=${onInput}
   pattern=${NUMBER} title=${say("number_form")} maxlength="64" ...${more} />`;
 
+// What speaks against a lower level, each with its value and its age, before anybody lowers it. It stays where
+// it is while a level is chosen, and what stands against that one is marked.
+function Against({ record, level }) {
+  const all = against(record, "non_urgent");
+  if (!all.length) return html`<p class="aside">${say("against_none")}</p>`;
+  const isAgainst = (reason) => level !== null && URGENCY[reason.level] > URGENCY[level];
+  return html`<div class="against"><p class="aside">${say("against")}</p>
+    <ul>${all.map((reason) => html`<li key=${`${reason.rule}${reason.gone ? "-gone" : ""}`}
+        class=${`${reason.level} ${isAgainst(reason) ? "stands" : ""}`}>
+      <${Shape} level=${reason.level} size=${22} />
+      <span>${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}
+        ${reason.at && html` · ${timeOf(reason.at)} · <${Age} at=${reason.at} />`}</span></li>`)}</ul>
+    ${all.some(isAgainst) && html`<p class="wrong" role="alert">
+      ${say("against_chosen", { level: code("levels", level), n: all.filter(isAgainst).length })}</p>`}</div>`;
+}
+
 function Level({ item, onClose, onDone }) {
   const [level, setLevel] = useState(null);
   const [reason, setReason] = useState("");
   return html`<${Sending} item=${item} title=${say("do.level")} path="level" onClose=${onClose} onDone=${onDone}
       body=${() => level && reason.trim() && { level, reason: reason.trim() }}>
     <p class="aside">${say("level_means", { level: code("levels", item.record.worst) })}</p>
+    <${Against} record=${item.record} level=${level} />
     <${Choice} name=${say("col.level")} value=${level} onPick=${setLevel}
       options=${LEVELS.map((l) => [l, code("levels", l)])} />
     <${Field} name=${`${say("reason")} · ${say("no_names")}`} value=${reason} onInput=${setReason}

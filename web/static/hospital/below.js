@@ -1,9 +1,11 @@
-// On a wall nobody scrolls: how many more there are than it has room for, and how many of them are Ⅰ.
+// On a wall nobody scrolls: how many more there are than it has room for, and how many of them are Ⅰ;
+// and, as on every page, that this is no certified medical device.
 
 import { html, useEffect, useState } from "../kit/html.js";
+import { Foot } from "../kit/frame.js";
 import { say } from "../kit/language.js";
 
-export const HEIGHT = 56; // as in board.css
+export const HEIGHT = 56; // of .wall-foot, as in board.css
 
 export function Below({ items, receipts }) {
   const [, draw] = useState(0);
@@ -12,8 +14,9 @@ export function Below({ items, receipts }) {
     return () => { receipts.onSeen = () => {}; };
   }, []);
   const more = items.filter((item) => !receipts.whole.has(item.encounter_id));
-  if (!more.length) return null;
   const critical = more.filter((item) => item.record.worst === "critical").length;
-  return html`<p class=${`below ${critical ? "critical" : ""}`} role="status">${say("below", { n: more.length })}
-    ${critical ? ` · ${say("below_critical", { n: critical })}` : ""}</p>`;
+  return html`<div class=${`wall-foot ${critical ? "critical" : ""}`}>
+    ${more.length > 0 && html`<p class="below" role="status">${say("below", { n: more.length })}
+      ${critical ? ` · ${say("below_critical", { n: critical })}` : ""}</p>`}
+    <${Foot} /></div>`;
 }

@@ -13,7 +13,7 @@ import { Panel, Tabs } from "../kit/tabs.js";
 import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import { personOf } from "../kit/person.js";
-import { send } from "./acts.js";
+import { send, unsent, waiting } from "./acts.js";
 import { Beds, Recent } from "./aside.js";
 import { Below, HEIGHT } from "./below.js";
 import { Card } from "./card.js";
@@ -47,10 +47,10 @@ class Board extends Component {
     this.items = new Map();
     this.histories = new Histories();
     this.receipts = new Receipts(this.facility, isWall ? HEIGHT : 0);
-    this.sounder = new Sounder((isOn) => this.setState({ isOn }));
+    this.sounder = new Sounder((isOn) => this.setState({ isOn }), { isWanted: true });
     this.copy = new Copy(this.facility);
     this.pending = [];
-    this.shown = { act: (act, item) => this.act(act, item), receipts: this.receipts };
+    this.shown = { act: (act, item) => this.act(act, item), receipts: this.receipts, isWall };
     this.state = {
       live: "connecting", heard: null, centre: "all", dialog: null, beds: null, recent: [], names: {}, house: null,
       isOn: false, isKnown: false
@@ -224,12 +224,13 @@ class Board extends Component {
   async now(act, item) {
     const path = { acknowledge: "acknowledgement", accept: "acceptance" }[act.name];
     try {
-      const after = await send(item, path, act.name === "acknowledge" ? { version: item.version } : {}, newKey());
+      const said = act.name === "acknowledge" ? { version: item.version } : {};
+      const after = await send(item, path, said, newKey(), waiting(act.text));
       this.focusOn = item.encounter_id;
       this.done(after);
     } catch (problem) {
       if (problem.status === 409) await this.tellWho(item, problem);
-      else notify(explain(problem), "wrong");
+      else notify(unsent(problem), "wrong");
     }
   }
 
@@ -263,10 +264,9 @@ class Board extends Component {
     const count = (n) => (isKnown ? n : "?");
     const tab = (key, text, items) => [key, html`${text} <b>${count(items.length)}</b>
       ${items.some(loud) && html`<i class="dot"><span class="unseen">${say("unacknowledged")}</span></i>`}`];
-    const tabs = [
-      tab("all", say("all"), all),
-      ...CENTRES.map((key) => tab(key, say(`centre.${key}`), all.filter((item) => item.centres.includes(key))))
-    ];
+    const of = (key) => all.filter((item) => item.centres.includes(key));
+    const centres = CENTRES.filter((key) => !isWall || key === centre || of(key).length); // a wall has one line
+    const tabs = [tab("all", say("all"), all), ...centres.map((key) => tab(key, say(`centre.${key}`), of(key)))];
     return html`
       <${Head} title=${`${name} · ${say("emergency")}`} session=${isWall ? null : session}
           live=${html`<${Live} state=${live} heard=${heard} />`}
@@ -276,7 +276,7 @@ class Board extends Component {
           onChoose=${(key) => this.setState({ centre: key })} />
         <${SoundSwitch} sounder=${this.sounder} isOn=${isOn} />
       </${Head}>
-      <${AskForSound} sounder=${this.sounder} isOn=${isOn} isFirst=${isWall} />
+      <${AskForSound} sounder=${this.sounder} isOn=${isOn} isFirst />
       ${live === "cut" && html`<p class="cut-off" role="alert">
         ${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a></p>`}
       <main class=${`board ${isLoud ? "has-loud" : ""} ${live === "cut" ? "is-cut" : ""}`} onClickCapture=${this.stay}>
@@ -293,8 +293,7 @@ class Board extends Component {
             <a href="/hospital/board?wall">${say("wall")}</a> · <a href="/hospital/copy">${say("downtime_copy")}</a>
           </section></aside>
       </main>
-      <${Foot} />
-      ${isWall && html`<${Below} items=${shown} receipts=${this.receipts} />`}
+      ${isWall ? html`<${Below} items=${shown} receipts=${this.receipts} />` : html`<${Foot} />`}
       ${about && html`<${Asking} item=${about} act=${dialog.act} wards=${beds?.wards} names=${names}
         teams=${house?.teams} onClose=${() => this.setState({ dialog: null })}
         onDone=${(after) => { this.done(after); notify(say("done")); }} />`}

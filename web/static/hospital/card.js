@@ -11,14 +11,15 @@ import { actsOf } from "./acts.js";
 import { because } from "./because.js";
 import {
   acknowledged, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposedWay, reasonsOf, steps,
-  tiles, toAcknowledge, unanswered,
+  stillSeen, tiles, toAcknowledge, unanswered,
 } from "./patients.js";
 import { Tile } from "./vitals.js";
+import { Wall } from "./wall.js";
 
 const MOST_REASONS = 4;
 
 // What has to be known before the patient is touched, as far as anybody has said.
-function Cautions({ record }) {
+export function Cautions({ record }) {
   const { precautions, allergies, medications, thinned } = cautions(record);
   const listed = (name, list) => `${say(name)}${list.length ? list.join(say("comma")) : say("none")}`;
   const grave = [
@@ -53,22 +54,39 @@ export function Admission({ record, handoff }) {
     <${Cautions} record=${record} />`;
 }
 
+// Though a human has lowered the level: what the rules see now, with its age.
+export function Still({ record }) {
+  const [first, ...more] = stillSeen(record);
+  if (!first) return null;
+  return html`<p class=${`still ${first.level}`}>
+    <b>${say("rules_still", { level: code("levels", first.level) })}</b> ${both(first.text)}
+    ${first.at && html` · <${Age} at=${first.at} />`}
+    ${more.length > 0 && ` · ${say("more_reasons", { n: more.length })}`}</p>`;
+}
+
+export const Override = ({ record: { override } }) => (override
+  ? html`<p class=${`override ${override.level}`}>
+    ${say(override.role === "crew" ? "override_crew" : "override_doctor", {
+      level: code("levels", override.level),
+      at: timeOf(override.occurred_at)
+    })} ${override.reason}</p>`
+  : null);
+
 export function Why({ record }) {
-  const { now: reasons, earlier, taken } = reasonsOf(record);
+  const { now, earlier, taken } = reasonsOf(record);
+  const [still] = stillSeen(record);
+  const reasons = now.filter((reason) => reason !== still); // it has a line of its own
   return html`<div class="why">
     ${record.triage_paused && html`<p class="paused" role="alert">${say("paused")}</p>`}
-    ${record.override && html`<p class=${`override ${record.override.level}`}>
-      ${say(record.override.role === "crew" ? "override_crew" : "override_doctor", {
-        level: code("levels", record.override.level),
-        at: timeOf(record.override.occurred_at)
-      })} ${record.override.reason}</p>`}
+    <${Override} record=${record} />
+    <${Still} record=${record} />
     <ul>
       ${reasons.slice(0, MOST_REASONS).map((reason) => html`
         <li class=${reason.level} key=${`${reason.rule}${reason.gone ? "-gone" : ""}`}>
           ${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
       ${reasons.length > MOST_REASONS && html`
         <li class="rest">${say("more_reasons", { n: reasons.length - MOST_REASONS })}</li>`}
-      ${reasons.length === 0 && !earlier.length && html`
+      ${now.length === 0 && !earlier.length && html`
         <li class="rest">${because({ ...record, override: null })}</li>`}
       ${earlier.slice(0, 2).map((reason) => html`
         <li class="earlier" key=${`e${reason.rule}`}>${say("was")} ${both(reason.text)}</li>`)}
@@ -118,6 +136,10 @@ export function Centres({ item }) {
           : say("called_by", { who: by.staff_id ?? say("unknown"), at: timeOf(by.occurred_at) })}</span>
       ${teams.map(({ department, answer }) => html`<span class=${`team ${answer ?? "silent"}`} key=${department}>
         ${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)}</span>`)}</li>`);
+  const off = new Map((item.handoff.withdrawn ?? []).map((one) => [one.withdrawal.event_id, one.withdrawal]));
+  for (const { event_id: id, centre, staff_id: who, occurred_at: at, reason } of off.values())
+    rows.push(html`<li key=${id} class="is-off"><b>${code("centres", centre)}</b>
+      <span class="off">${say("withdrawn_by", { who, at: timeOf(at), reason })}</span></li>`);
   return rows.length ? html`<ul class="centres">${rows}</ul>` : null;
 }
 
@@ -132,7 +154,7 @@ function Clocks({ handoff }) {
     }} /></li>`)}</ul>`;
 }
 
-export function Way({ item }) {
+export function Way({ item, proposed = "way_proposed" }) {
   const { direct_to: confirmed, arrived_in: place } = item.handoff;
   if (place) return html`<span class="way stands">${say("brought_to", { place: code("places", place) })}</span>`;
   if (confirmed) {
@@ -141,7 +163,7 @@ export function Way({ item }) {
       ${say("straight_to", { place: code("places", confirmed.direct_to) })} ✓ ${more}</span>`;
   }
   const way = proposedWay(item);
-  return way ? html`<span class="way">${say("way_proposed", { place: code("places", way) })}</span>` : null;
+  return way ? html`<span class="way">${say(proposed, { place: code("places", way) })}</span>` : null;
 }
 
 export function Eta({ item }) {
@@ -168,7 +190,7 @@ export function Eta({ item }) {
 }
 
 // How long until somebody else hears that it is late, or since when it is.
-function lateness(owed, t) {
+export function lateness(owed, t) {
   const next = ms(owed.next_at);
   if (next != null && next > t) return [say("owed_in", { span: running(next - t) }), ""];
   if (!owed.due_at) return say("no_limit");
@@ -176,7 +198,7 @@ function lateness(owed, t) {
 }
 
 // Who has signed the handover and who has not yet; and where the wristband was another's, why all the same.
-function Signatures({ handoff }) {
+export function Signatures({ handoff }) {
   if (!handoff.signatures.length) return null;
   const side = (name) => {
     const signed = handoff.signatures.find((one) => one.side === name);
@@ -215,7 +237,7 @@ export function State({ item }) {
 }
 
 // A button that says at once that its act is under way, and is not pressed twice.
-function Do({ act, kind = "", go }) {
+export function Do({ act, kind = "", go }) {
   const [busy, setBusy] = useState(false);
   const press = async () => {
     const underWay = go(act);
@@ -322,8 +344,7 @@ export class Card extends Near {
   outline({ item }) { return this.frame(item, html`<h2>${called(item)}</h2>`); }
 
   whole(props) {
-    return this.frame(props.item, isQuiet(props.item)
-      ? html`<${Line} ...${props} />`
-      : html`<${Whole} ...${props} />`);
+    const Body = isQuiet(props.item) ? Line : props.board.isWall ? Wall : Whole;
+    return this.frame(props.item, html`<${Body} ...${props} />`);
   }
 }

@@ -2,7 +2,7 @@
 // this browser alone, and is gone after a day, or when somebody leaves by 退出.
 
 import { dayOf, now, secondOf, setZone, timeOf } from "../kit/clock.js";
-import { told } from "../kit/api.js";
+import { onSignedOut, told } from "../kit/api.js";
 import { Foot, LanguageSwitch, useLanguage } from "../kit/frame.js";
 import { html, render, useEffect, useState } from "../kit/html.js";
 import { forget, kept, stayThere } from "../kit/keep.js";
@@ -100,6 +100,7 @@ function Copy() {
     };
     look().catch(() => set(null));
     stayThere();
+    return onSignedOut(() => set(null)); // what stays on a screen stays on a shared computer
   }, []);
   if (copy === undefined) return html`<main class="copy"><p>${say("loading")}</p></main>`;
   if (copy === null) return html`<main class="copy"><h1>${say("downtime_copy")}</h1><p>${say("copy_none")}</p>

@@ -2,12 +2,12 @@
 
 import { newKey } from "../kit/api.js";
 import { isoNow, timeOf } from "../kit/clock.js";
-import { Dialog, explain } from "../kit/frame.js";
+import { Dialog } from "../kit/frame.js";
 import { html, useRef, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
-import { callable, send } from "./acts.js";
-import { markOf, teamsOf } from "./patients.js";
+import { callable, send, unsent } from "./acts.js";
+import { centresOf, markOf, teamsOf } from "./patients.js";
 import { DEPARTMENTS } from "./wards.js";
 
 const WAYS = ["resus", "cath_lab", "theatre", "icu", "ct", "delivery_room", "picu", "nicu"];
@@ -30,6 +30,7 @@ const About = ({ item }) => html`<p class="about">
 export function Sending({ title, item, path, body, onClose, onDone, go, onProblem = () => false, children }) {
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState(null);
+  const [waits, setWaits] = useState(false);
   const told = useRef(null);
   const submit = async (event) => {
     event.preventDefault();
@@ -39,12 +40,13 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
     if (told.current?.where !== where || told.current.text !== text)
       told.current = { where, text, key: newKey(), at: isoNow() };
     setBusy(true);
+    setWrong(null);
     try {
-      onDone(await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key));
+      onDone(await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key, setWaits));
       onClose();
     } catch (problem) {
       if (!problem.isAway) told.current = null;
-      if (!onProblem(problem)) setWrong(explain(problem));
+      if (!onProblem(problem)) setWrong(unsent(problem));
     }
     setBusy(false);
   };
@@ -52,6 +54,7 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
     <${About} item=${item} />
     <form onSubmit=${submit}>${children}
       ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
+      ${waits && html`<p class="waits" role="alert">${say("act_waits", { act: title })}</p>`}
       <div class="dialog-end"><button type="button" onClick=${onClose}>${say("back")}</button>
         <button class="primary" disabled=${busy}>${busy ? say("sending") : go ?? say("confirm")}</button></div></form>
   </${Dialog}>`;
@@ -84,10 +87,44 @@ export function Call({ item, act, ...more }) {
   </${Sending}>`;
 }
 
+// A team that was called by mistake is called off: both stand in the record. Who comes already is not reached
+// by this alone.
+export function Uncall({ item, act, ...more }) {
+  const [all] = useState([...new Set(item.handoff.activations.map((one) => one.centre))]);
+  const [centre, setCentre] = useState(all.length === 1 ? all[0] : null);
+  const [reason, setReason] = useState("");
+  const others = new Set(item.handoff.activations.filter((one) => one.centre !== centre)
+    .flatMap((one) => one.departments));
+  const called = centresOf(item).find((one) => one.centre === centre)?.teams ?? [];
+  const free = called.filter((team) => !others.has(team.department));
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="activation/withdrawn"
+      go=${say("do.uncall_go")} body=${() => centre && reason.trim() && { centre, reason: reason.trim() }}>
+    <p class="aside">${say("uncall_means")}</p>
+    <${Choice} name=${say("centre")} value=${centre} onPick=${setCentre}
+      options=${all.map((c) => [c, code("centres", c)])} />
+    ${free.length > 0 && html`<p class="teams"><b>${say("uncall_telephone")}</b> ${free.map((team) =>
+      `${say(`team.${team.department}`)} ${say(`answer.${team.answer ?? "silent"}`)}`).join(" · ")}</p>`}
+    <label class="field"><span>${say("reason")} · ${say("no_names_here")}</span>
+      <input value=${reason} onInput=${(e) => setReason(e.target.value)} required maxlength="200" /></label>
+  </${Sending}>`;
+}
+
+export function Unaccept({ item, act, ...more }) {
+  const [at] = useState(item.handoff.accepted_at); // it is gone once it is sent
+  const [reason, setReason] = useState("");
+  return html`<${Sending} ...${more} item=${item} title=${act.text} path="acceptance/withdrawn" go=${act.text}
+      body=${() => reason.trim() && { reason: reason.trim() }}>
+    <p>${say("unaccept_means", { at: timeOf(at) })}</p>
+    <label class="field"><span>${say("reason")} · ${say("no_names_here")}</span>
+      <input value=${reason} onInput=${(e) => setReason(e.target.value)} required maxlength="200" /></label>
+  </${Sending}>`;
+}
+
 // What each department that was called says; the last answer counts, and each is sent as it is tapped.
 export function Answers({ item, act, onClose, onDone }) {
   const [busy, setBusy] = useState(null);
   const [wrong, setWrong] = useState(null);
+  const [waits, setWaits] = useState(false);
   const lost = useRef(new Map());
   const teams = teamsOf(item);
   const silent = teams.filter((team) => !team.answer);
@@ -99,11 +136,11 @@ export function Answers({ item, act, onClose, onDone }) {
       const { key, at } = lost.current.get(said);
       setBusy(name);
       try {
-        onDone(await send(item, `departments/${name}/answer`, { answer, occurred_at: at }, key));
+        onDone(await send(item, `departments/${name}/answer`, { answer, occurred_at: at }, key, setWaits));
         lost.current.delete(said);
       } catch (problem) {
         if (!problem.isAway) lost.current.delete(said);
-        setWrong(explain(problem));
+        setWrong(unsent(problem));
         break;
       }
     }
@@ -118,6 +155,7 @@ export function Answers({ item, act, onClose, onDone }) {
         ${busy === team.department ? html` <small>${say("sending")}</small>` : ""}</span>
       ${answer(team, "coming")}${answer(team, "cannot")}</li>`)}</ul>
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
+    ${waits && html`<p class="waits" role="alert">${say("act_waits", { act: act.text })}</p>`}
     <div class="dialog-end"><button type="button" onClick=${onClose}>${say("back")}</button>
       ${silent.length > 1 && html`<button type="button" class="primary" disabled=${busy !== null}
         onClick=${() => tell(silent.map((team) => team.department), "coming")}>
@@ -236,6 +274,8 @@ export function Death({ item, act, ...more }) {
 export const DIALOGS = {
   activate: Activate,
   call: Call,
+  uncall: Uncall,
+  unaccept: Unaccept,
   direct: Direct,
   revoke: Revoke,
   bed: Bed,

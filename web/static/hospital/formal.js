@@ -1,12 +1,36 @@
 // Who it is by the hospital's own number, what is done after the treatment, and how it went on.
 
-import { secondOf, timeOf } from "../kit/clock.js";
-import { html } from "../kit/html.js";
+import { isoNow, now, secondOf, Ticking, timeOf } from "../kit/clock.js";
+import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { useReturn } from "./handover.js";
 import { identityText } from "./paper.js";
 
 const FORMALITIES = ["identity", "registration", "insurance", "consent", "payment"];
+// Nobody waits for a formality: so long it can be undone, and only then is it sent. Ours (design), as a
+// telephone call at dispatch.
+const UNDO_MS = 10_000;
+
+function Tick({ name, page }) {
+  const [until, setUntil] = useState(null);
+  const timer = useRef(null);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  const press = () => {
+    const done = { formality: name, occurred_at: isoNow() };
+    setUntil(now() + UNDO_MS);
+    timer.current = setTimeout(() => {
+      setUntil(0); // it is on its way
+      page.send("formalities", done).finally(() => setUntil(null));
+    }, UNDO_MS);
+  };
+  const undo = () => { clearTimeout(timer.current); setUntil(null); };
+  const called = say(`formality.${name}`);
+  if (until === null) return html`<button onClick=${press} aria-label=${`${called}: ${say("done_now")}`}>
+    <i class="box"></i>${called}</button>`;
+  return html`<span class="ticked"><i class="box">…</i>${called} ${until === 0 ? say("sending") : html`
+    <${Ticking} of=${(t) => say("counts_in", { n: Math.max(0, Math.ceil((until - t) / 1000)) })} />
+    <button onClick=${undo} aria-label=${`${called}: ${say("undo")}`}>${say("undo")}</button>`}</span>`;
+}
 
 export function Identity({ item, house, page }) {
   const { identity, merged } = item.handoff;
@@ -31,9 +55,7 @@ export function Identity({ item, house, page }) {
         <ul class="ticks">${(house?.formalities?.length ? house.formalities : FORMALITIES).map((name) => html`
           <li key=${name}>
             ${pending.has(name)
-              ? html`<button onClick=${() => page.send("formalities", { formality: name })}
-                aria-label=${`${say(`formality.${name}`)}: ${say("done_now")}`}>
-                <i class="box"></i>${say(`formality.${name}`)}</button>`
+              ? html`<${Tick} name=${name} page=${page} />`
               : html`<span class="ticked"><i class="box">✓</i>${say(`formality.${name}`)}</span>`}</li>`)}</ul>`
       : html`<p class="none">${say("not_boarded")}</p>`}
   </section>`;

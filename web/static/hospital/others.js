@@ -15,7 +15,8 @@ export const SoundSwitch = ({ sounder, isOn }) => html`<button class=${`sound ${
 export function AskForSound({ sounder, isOn, isFirst = false }) {
   const [, draw] = useState(0);
   if (isOn || !(sounder.wish === null ? isFirst : sounder.wish && sounder.isBlocked)) return null;
-  return html`<div class="ask-sound">
+  return html`<div class="ask-sound" role="status">
+    <p>${say("sound_is_off")}</p>
     <button class="primary" onClick=${() => sounder.turn(true)}>${say("tap_for_sound")}</button>
     <button onClick=${() => { sounder.turn(false); draw((n) => n + 1); }}>${say("stay_silent")}</button></div>`;
 }

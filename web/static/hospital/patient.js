@@ -11,7 +11,7 @@ import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import enPatient from "../words/en/patient.js";
 import zhPatient from "../words/zh/patient.js";
-import { send } from "./acts.js";
+import { send, unsent, waiting } from "./acts.js";
 import { ASKED } from "./asking.js";
 import { Axis, Story } from "./axis.js";
 import { Banner } from "./banner.js";
@@ -191,12 +191,12 @@ class Patient extends Component {
     const act = this.lost.get(name) ?? { key: newKey(), said: { occurred_at: isoNow(), ...body } };
     this.lost.set(name, act);
     try {
-      this.done(await send(this.state.item, path, act.said, act.key));
+      this.done(await send(this.state.item, path, act.said, act.key, waiting(say("this_act"))));
       this.lost.delete(name);
     } catch (problem) {
       if (!problem.isAway) this.lost.delete(name);
       if (path === "acknowledgement" && problem.status === 409) { await this.tellWho(problem); return; }
-      notify(problem.isAway ? `${explain(problem)} · ${say("press_again")}` : explain(problem),
+      notify(unsent(problem),
         problem.status === 409 ? "told" : "wrong");
     }
   }

@@ -293,6 +293,19 @@ export function reasonsOf(record) {
   };
 }
 
+// What speaks against a level: every rule that fires now, or has proven the worst, and says that it is more
+// urgent; the gravest first, and of equals what is seen now. Some are `gone`.
+export function against(record, level) {
+  const graver = (reason) => (URGENCY[reason.level] ?? 0) > URGENCY[level];
+  const gone = (record.earlier ?? []).map((reason) => ({ ...reason, gone: true }));
+  return [...record.reasons, ...gone].filter(graver).sort((a, b) => URGENCY[b.level] - URGENCY[a.level]);
+}
+
+// What the rules see now though a human has set a level that is less urgent: it stands, and this stands
+// beside it.
+export const stillSeen = (record) => (record.override
+  ? against(record, record.worst).filter((reason) => !reason.gone) : []);
+
 // How far the handoff has come, step by step: {name, at, isLate}.
 export function steps(item) {
   const { handoff } = item;

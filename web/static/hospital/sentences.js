@@ -48,6 +48,8 @@ const ACTS = {
   CentreActivated: (e) =>
     `${say(`act.${e.activation}`, { centre: code("centres", e.centre) })}${
       e.departments.length ? `: ${e.departments.map((name) => say(`team.${name}`)).join(say("comma"))}` : ""}`,
+  ActivationWithdrawn: (e) => say("act.called_off", { centre: code("centres", e.centre), reason: e.reason }),
+  AcceptanceWithdrawn: (e) => say("act.not_accepted", { reason: e.reason }),
   DepartmentAnswered: (e) => `${say(`team.${e.department}`)} ${say(`answer.${e.answer}`)}`,
   DirectToConfirmed: (e) => say("straight_to", { place: place(e, "direct_to") }) + (e.gate ? ` · ${e.gate}` : ""),
   DirectToRevoked: (e) => say("act.revoked", { place: place(e, "direct_to") }),

@@ -57,7 +57,7 @@ export function shown({ name, state, value }) {
 const STREAMED = new Set(["heart_rate", "spo2", "respiratory_rate"]);
 const oldAfter = (name) => 1000 * (STREAMED.has(name) ? GAP_S : KEPT_S);
 
-export function Tile({ tile, history, onOxygen }) {
+export function Tile({ tile, history, onOxygen, aged }) {
   const { name, state, level, marks, at } = tile;
   const line = name === "blood_pressure" ? "systolic_bp" : name;
   const kind = `tile ${state} ${level && state !== "not_taken" ? level : ""} ${marks.includes("stale") ? "stale" : ""}`;
@@ -67,7 +67,7 @@ export function Tile({ tile, history, onOxygen }) {
     <b>${shown(tile)}</b>
     ${state === "measured" && html`<${Line} name=${line} points=${history?.[line]} />`}
     ${at && html`<small>
-      ${state === "lost" ? say("lost_for") : ""}<${Age} at=${at} older=${oldAfter(name)} />
+      ${state === "lost" ? say("lost_for") : ""}<${Age} at=${at} older=${oldAfter(name)} aged=${aged} />
       ${marks.includes("single_reading")
         ? html` <i title=${say("single_reading_long")}>${say("single_reading")}</i>`
         : ""}</small>`}

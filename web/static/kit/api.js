@@ -21,6 +21,10 @@ const outs = new Set();
 // Told when nobody is signed in any more, with what the service asks for (a fresh sign-in).
 export function onSignedOut(tell) { outs.add(tell); return () => outs.delete(tell); }
 
+// Who leaves in one tab leaves in all of this desk, at once: no patient stays on another.
+const tabs = new BroadcastChannel(`greenchannel.signed-out.${desk}`);
+tabs.onmessage = () => { for (const tell of outs) tell(new Problem(401)); };
+
 async function problemOf(answer) {
   let said = {};
   try { said = await answer.json(); } catch { /* not one of ours */ }
@@ -97,6 +101,7 @@ export function goSignIn({ to = location.pathname + location.search + location.h
 export async function signOut() {
   const { to } = await own("POST", "sign-out");
   await forget("copies", "board").catch(() => {});
+  tabs.postMessage("signed out");
   location.assign(to);
 }
 

@@ -76,9 +76,10 @@ export function Ticking({ of, kind = "", label }) {
   return html`<span ref=${box} class=${kind} aria-label=${label}></span>`;
 }
 
-export const Age = ({ at, kind = "age", older }) => html`<${Ticking} kind=${kind} of=${(t) => {
+// Of the class "old" from `older` milliseconds on, and "aged" from `aged` on.
+export const Age = ({ at, kind = "age", older, aged }) => html`<${Ticking} kind=${kind} of=${(t) => {
   const age = t - ms(at);
-  return [span(age), older != null && age > older ? "old" : ""];
+  return [span(age), `${age > aged ? "aged" : ""} ${age > older ? "old" : ""}`];
 }} />`;
 
 export const Now = () => html`<${Ticking} kind="clock" of=${(t) => secondOf(t)} label=${say("clock")} />`;

@@ -85,13 +85,14 @@ export function Dialog({ title, onClose, children, kind = "" }) {
 }
 
 // What went wrong, or was done, for a few seconds; what else is told stays until it is closed, or for
-// `lasts` milliseconds.
+// `lasts` milliseconds. What it answers with closes it.
 const notices = { list: [], tell: () => {} };
 export function notify(text, kind = "done", lasts = kind === "done" ? 4000 : null) {
   const notice = { text, kind, id: Math.random() };
   notices.list = [...notices.list.slice(-3), notice];
   notices.tell(notices.list);
   if (lasts != null) setTimeout(() => dismiss(notice.id), lasts);
+  return () => dismiss(notice.id);
 }
 function dismiss(id) {
   notices.list = notices.list.filter((notice) => notice.id !== id);

@@ -32,8 +32,9 @@ const wish = {
   },
 };
 
+// With `isWanted` any tap on the page turns sound on for who has not said whether they wish for it.
 export class Sounder {
-  constructor(change) {
+  constructor(change, { isWanted = false } = {}) {
     this.change = change;
     this.context = null;
     this.wanted = new Map();
@@ -42,8 +43,11 @@ export class Sounder {
     this.wish = wish.get();
     this.isBlocked = false; // until a tap
     this.timer = setInterval(() => this.look(), 500);
-    this.tap = () => { if (this.wish && !this.isOn) this.start(); };
-    for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, this.tap);
+    this.tap = ({ target }) => {
+      if (target?.closest?.(".sound, .ask-sound")) return; // what is pressed there says what it wants
+      if (!this.isOn && (this.wish ?? isWanted)) this.turn(true);
+    };
+    for (const kind of ["click", "keydown"]) document.addEventListener(kind, this.tap);
     if (this.wish) this.start();
   }
 
@@ -108,7 +112,7 @@ export class Sounder {
 
   end() {
     clearInterval(this.timer);
-    for (const kind of ["pointerdown", "keydown"]) document.removeEventListener(kind, this.tap);
+    for (const kind of ["click", "keydown"]) document.removeEventListener(kind, this.tap);
     this.context?.close();
   }
 }

@@ -14,6 +14,8 @@ export default {
   "refused.Not died on the way": "The crew has not reported a death on the way",
   "refused.Not confirmed": "This way was not confirmed, or is not any more",
   "refused.Not called": "This department was not called",
+  "refused.Team not called": "This team was not called, or was called off",
+  "refused.Not accepted": "Nobody has accepted, or it was taken back",
   "refused.Not reserved": "No bed waits there, or none does any more",
   "refused.Itself": "Nothing can be merged into itself",
   "refused.Not bound": "This number is not bound to the patient",

@@ -14,6 +14,8 @@ export default {
   "refused.Not died on the way": "车组没有报告途中死亡",
   "refused.Not confirmed": "此直达去向没有确认，或已取消",
   "refused.Not called": "没有呼叫此科室",
+  "refused.Team not called": "没有呼叫此团队，或已撤销",
+  "refused.Not accepted": "没有接受此患者，或已撤回",
   "refused.Not reserved": "那里没有为此患者留床，或已释放",
   "refused.Itself": "不能并入自己",
   "refused.Not bound": "此号没有绑定此患者",
