@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 from confluent_kafka import KafkaException
@@ -197,7 +197,7 @@ async def _seen(
 async def _of_brokers_clock(settings: Settings) -> Finding:
     """A record is written where nobody reads: that it is acknowledged is said along with it."""
     try:
-        producer = await kafka.started(lambda: _without_delay(settings))
+        producer = await kafka.started(lambda: kafka.producer(settings))
         try:
             looks = []
             for _ in range(LOOKS):
@@ -211,10 +211,6 @@ async def _of_brokers_clock(settings: Settings) -> Finding:
         cure = "its administrator may write there: run this as the user admin"
         return Finding("时钟 消息系统", "clock of the broker", "unseen", _told(error), cure)
     return checkup.of_clock("消息系统", "the broker, which takes records", *_ahead(looks))
-
-
-def _without_delay(settings: Settings) -> AIOKafkaProducer:
-    return AIOKafkaProducer(**kafka.connection(settings), acks="all", request_timeout_ms=10_000)
 
 
 async def _of_brokers_disk(
