@@ -246,10 +246,11 @@ class Watched:
         path = f"facilities/{HOSPITAL}/encounters/{encounter}/{act}"
         await self.say("ward", "bridge", path, {"occurred_at": now(), **said})
 
-    async def ends(self, encounter: str, outcome: str = "handed_to_other") -> None:
+    async def ends(self, encounter: str, unit: str, outcome: str = "handed_to_other") -> None:
         """The patient needs nobody of ours any more; the unit is free."""
         body = {"outcome": outcome, "occurred_at": now()}
         await self.say("dispatcher", "dispatch", f"encounters/{encounter}/outcome", body)
+        await self.stamp(unit, "available")
 
     async def close(self) -> None:
         await self._http.aclose()

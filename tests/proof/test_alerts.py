@@ -56,7 +56,7 @@ async def a_call_without_a_unit(run: Watched) -> AsyncIterator[None]:
     yield
     unit = await run.send(opened["incident_id"])
     await run.stamp(unit, "departed")
-    await run.ends(opened["encounter_ids"][0], "stood_down")
+    await run.ends(opened["encounter_ids"][0], unit, "stood_down")
 
 
 @asynccontextmanager
@@ -65,13 +65,13 @@ async def a_unit_that_does_not_leave(run: Watched) -> AsyncIterator[None]:
     unit = await run.send(opened["incident_id"], ago(170))
     yield
     await run.stamp(unit, "departed")
-    await run.ends(opened["encounter_ids"][0], "stood_down")
+    await run.ends(opened["encounter_ids"][0], unit, "stood_down")
 
 
 @asynccontextmanager
 async def a_hospital_that_sees_nothing(run: Watched) -> AsyncIterator[None]:
     """Its board is dark, its system away, and nobody has seen a critical patient."""
-    encounter, _ = await run.patient(HOSPITAL)
+    encounter, unit = await run.patient(HOSPITAL)
     await run.critical(encounter)
     yield
     system = Mllp()
@@ -79,13 +79,13 @@ async def a_hospital_that_sees_nothing(run: Watched) -> AsyncIterator[None]:
     async with listening(system):
         await asyncio.sleep(20)  # it is told all that waits
         await run.ward_does(encounter, "acknowledgement")
-        await run.ends(encounter)
+        await run.ends(encounter, unit)
         await asyncio.sleep(20)
 
 
 @asynccontextmanager
 async def a_monitor_that_falls_silent(run: Watched) -> AsyncIterator[None]:
-    encounter, _ = await run.patient("F-001")
+    encounter, unit = await run.patient("F-001")
     monitor = f"M-{encounter}"
     path = f"encounters/{encounter}/devices"
     body = {"device_id": monitor, "occurred_at": now()}
@@ -98,7 +98,7 @@ async def a_monitor_that_falls_silent(run: Watched) -> AsyncIterator[None]:
         await asyncio.sleep(1)
     yield
     await run.say("crew", "dispatch", f"{path}/{monitor}/detached", {"occurred_at": now()})
-    await run.ends(encounter)
+    await run.ends(encounter, unit)
 
 
 @asynccontextmanager
