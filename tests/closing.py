@@ -3,11 +3,13 @@
 ``@pytest.mark.needs_shared("data/ktas")``: files beside the clone, in ``../shared``.
 ``@pytest.mark.needs_chromium``: a Chromium to look at pages with.
 ``@pytest.mark.needs_program("promtool")``: programs on the PATH.
+``@pytest.mark.needs_commit("fe07bf0")``: an earlier version, in the history of the clone.
 """
 
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -36,11 +38,20 @@ def _lacks_program(mark: pytest.Mark) -> str | None:
     return f"no {absent[0]} on this machine" if absent else None
 
 
+def _lacks_commit(mark: pytest.Mark) -> str | None:
+    asked = ["git", "cat-file", "-e", f"{mark.args[0]}^{{commit}}"]
+    found = shutil.which("git") and subprocess.run(
+        asked, cwd=Path(__file__).resolve().parent, check=False, capture_output=True
+    )
+    return None if found and not found.returncode else f"no commit {mark.args[0]} in this clone"
+
+
 #: Marker → why a test that carries it cannot run here, or none when it can.
 _LACKS: dict[str, Callable[[pytest.Mark], str | None]] = {
     "needs_shared": _lacks_shared,
     "needs_chromium": _lacks_chromium,
     "needs_program": _lacks_program,
+    "needs_commit": _lacks_commit,
 }
 
 

@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaConsumer
 
 from schemas.envelope import InvalidMessage, decode
 from schemas.event import Event
-from services.kit.process import Child, free_port
+from services.kit.process import ROOT, Child, free_port
 from services.kit.role import Role
 from services.kit.settings import Settings
 from services.kit.tokens import SigningKey
@@ -63,6 +63,8 @@ class Service:
     key: SigningKey
     worker: int = 0
     extra: Mapping[str, str] = field(default_factory=dict)
+    #: Where its code lies.
+    root: Path = ROOT
     callers: list[Caller] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -83,6 +85,7 @@ class Service:
             [sys.executable, "-m", "services.cli", self.name],
             self.folder / f"{self.name}-{self.worker}.log",
             environ,
+            options={"cwd": self.root},
         )
 
     @property
@@ -122,6 +125,7 @@ class Caller:
     """An outside client with a role."""
 
     def __init__(self, service: Service, role: Role, facility: str | None = None) -> None:
+        self.service_name = service.name
         token = service.key.token(Settings(), role, facility)
         self.http = httpx.AsyncClient(
             base_url=service.url,
