@@ -63,7 +63,7 @@ class Measuring:
 
     def __init__(self, options: Options, ground: Ground, broker: Broker) -> None:
         self._options, self._ground, self._broker = options, ground, broker
-        self._ports = {name: free_port() for name in SERVICES}
+        self.ports = {name: free_port() for name in SERVICES}
         self._keys = ground.folder / "jwks.json"
         self._tokens = endpoints.tokens(self._keys, FACILITIES, ("C-1",))
         self._said = ground.folder / "crews.json"
@@ -76,7 +76,7 @@ class Measuring:
         await self._settled()
         begins = {topic: await self._broker.ends(topic) for topic in STAGES}
         crew = self._child(
-            *("crews", self._ports["gateway"], self._said),
+            *("crews", self.ports["gateway"], self._said),
             *(PATIENTS, self._options.positions, self._total),
             token=None,
         )
@@ -117,11 +117,11 @@ class Measuring:
         return SETTLES_S + self._options.seconds + MORE_S
 
     def _url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self._ports[service]}"
+        return f"http://127.0.0.1:{self.ports[service]}"
 
     async def _services(self) -> None:
         async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
-            for name, port in self._ports.items():
+            for name, port in self.ports.items():
                 child = self._ground.service(name, port)
                 child.environ = {**child.environ, "GREENCHANNEL_JWKS": str(self._keys)}
                 await self._ground.up(child, readiness(http, port))

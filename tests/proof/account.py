@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,3 +51,9 @@ def _machine() -> str:
 def given(name: str, otherwise: float) -> float:
     """A number of the environment: ``GREENCHANNEL_PROOF_…``."""
     return float(os.environ.get(f"GREENCHANNEL_PROOF_{name}", str(otherwise)))
+
+
+def at(share: float, values: Sequence[float]) -> float:
+    """The value at this share of them, by rank; 0 of none."""
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else 0.0

@@ -27,7 +27,7 @@ from services.kit.broker import kafka as admin
 from tests.crashes import City, Kept, city
 from tests.platform import Platform
 from tests.promises import PROMISES, what_was_sent_again_was_the_same
-from tests.proof.account import enter, given
+from tests.proof.account import at, enter, given
 from tests.services import until
 
 EVENTS, SEED = int(given("EVENTS", 100_000)), int(given("SEED", 1))
@@ -118,11 +118,6 @@ def stands_in_the_topics(platform: Platform) -> int:
     }
     ends = client(platform.admin_settings).list_offsets(asked, request_timeout=10)
     return sum(end.result().offset for end in ends.values())
-
-
-def at(share: float, values: list[float]) -> float:
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2) if ordered else 0.0
 
 
 def broken(made: City) -> list[str]:
