@@ -133,7 +133,7 @@ async def test_who_does_not_understand_refuses_nothing_by_themselves(phone: Phon
     await expect(page.locator(".patient-head.critical")).to_be_visible()
     sheet = await phone.open("more", "outcome")
     await phone.option("outcome", 1).click()
-    against = sheet.locator(".against")
+    against = sheet.locator(".against:not(.lacks)")
     await expect(against).to_contain_text("曾记录心脏骤停")
     await expect(against).to_contain_text("Ⅰ 濒危")
     await phone.option("conscious", 1).click()
