@@ -133,7 +133,10 @@ class Composition:
         return found.returncode == 0
 
     async def well(self, name: str, seconds: float = 90) -> None:
-        await until(lambda: self.is_well(name), seconds, f"{name}: {self.last_words(name)}")
+        try:
+            await until(lambda: self.is_well(name), seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{name} is not well:\n{self.last_words(name)}") from error
 
     async def asks(self, query: str) -> Any:
         """The database, as its superuser."""
