@@ -1,4 +1,5 @@
-# The services of Green Channel; docker-compose.yml says which one a container runs.
+# The services of Green Channel, and the city that calls them; docker-compose.yml says which one a
+# container runs. For amd64 and arm64 (docs/running.md).
 FROM python:3.13-slim-trixie
 
 WORKDIR /app
@@ -11,9 +12,10 @@ RUN PIP_NO_CACHE_DIR=1 deploy/setup
 
 COPY schemas schemas
 COPY services services
+COPY simulator simulator
 COPY web/static web/static
 COPY deploy/enter deploy/
-RUN python -m compileall -q schemas services
+RUN python -m compileall -q schemas services simulator
 
 # The one place a container may write to.
 WORKDIR /tmp

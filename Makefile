@@ -27,6 +27,7 @@ check: $(TESTS) ## format, lint, types, imports; generated files and locks up to
 	$(IN_VENV) mypy
 	.venv/bin/lint-imports --no-cache
 	$(IN_VENV) yamllint --strict .
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(IN_VENV) schemas.generate --check
 	$(IN_VENV) services.reference.generate --check
 	$(IN_VENV) simulator.illustrate --check

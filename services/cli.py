@@ -22,6 +22,7 @@ from services.kit.operator import (
     client,
     in_a_line,
 )
+from services.local.cli import demo
 from services.operations.cli import dead_letters, doctor, topics
 from services.triage.cli import assess, explain, rerun
 from simulator.commands import COMMANDS, FILE, in_a_folder, load, recording
@@ -41,7 +42,8 @@ def main() -> None:
     """绿色通道 · Green Channel: boarding the ambulance is hospital admission (上车即入院)."""
 
 
-for command in (apply, client, dead_letters, deliveries, doctor, handset, kpi, topics, *COMMANDS):
+OURS = (apply, client, dead_letters, deliveries, demo, doctor, handset, kpi, topics)
+for command in (*OURS, *COMMANDS):
     main.add_command(command)
 
 

@@ -26,7 +26,9 @@ class Platform:
     """Apache Kafka with its users and rules, PostgreSQL with its roles; both can be killed,
     paused and taken away for a while. Ports stay the same throughout."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_bare: bool = False) -> None:
+        """``is_bare``: nobody but the superuser is there, and no topic."""
+        self._is_bare = is_bare
         (folder / "logs").mkdir()
         self.passwords = {user: f"{user}-password" for user in (*registry().users, *ROLES)}
         self._broker = Kafka(folder, self.passwords["admin"], hold(folder))
@@ -45,14 +47,16 @@ class Platform:
         self._started.append(self._postgres)
         self._postgres.start()
         await self.postgres_answers()
-        await apply_database(self.admin_dsn, self.passwords)
+        if not self._is_bare:
+            await apply_database(self.admin_dsn, self.passwords)
 
     async def start_kafka(self) -> None:
         self._kafka = await self._broker.prepare(lambda _: None)
         self._started.append(self._kafka)
         self._kafka.start()
         await self.kafka_answers()
-        await apply_broker(self.admin_settings, self.passwords, partitions=4)
+        if not self._is_bare:
+            await apply_broker(self.admin_settings, self.passwords, partitions=4)
 
     def stop(self) -> None:
         end(self._started)

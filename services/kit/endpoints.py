@@ -40,11 +40,17 @@ def tokens(
     clinics: Sequence[str],
     key: SigningKey | None = None,
 ) -> dict[str, Any]:
-    """A token for each role, and for who belongs to a facility one for each; ``primary_care`` is
-    that of the first clinic. What verifies them goes into ``jwks``. They are signed by ``key``,
-    or without one by a key that is forgotten."""
-    key, settings = key or SigningKey(), Settings()
+    """``bearers`` that what goes into ``jwks`` verifies. They are signed by ``key``, or without one
+    by a key that is forgotten."""
+    key = key or SigningKey()
     write_whole(jwks, key.key_set())
+    return bearers(key, facilities, clinics)
+
+
+def bearers(key: SigningKey, facilities: Iterable[str], clinics: Sequence[str]) -> dict[str, Any]:
+    """A token for each role, and for who belongs to a facility one for each; ``primary_care`` is
+    that of the first clinic."""
+    settings = Settings()
     plain = {role.value: key.token(settings, role) for role in Role if role not in CONFINED}
     centre = {name: key.token(settings, Role.CENTRE, name) for name in facilities}
     clinic = {name: key.token(settings, Role.PRIMARY_CARE, name) for name in clinics}

@@ -15,19 +15,19 @@ from services.kit.role import Role
 from services.kit.settings import Settings
 
 LIFE_S = 12 * 3600
-_KID = "run"
 
 
 class SigningKey:
-    """A key of this process alone; it is never stored."""
+    """A key of this process alone; it is never stored. A service that runs on knows a key by its
+    id: one that shall stand in for another needs an id of its own."""
 
-    def __init__(self) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
+    def __init__(self, kid: str = "run") -> None:
+        self.kid, self._key = kid, ec.generate_private_key(ec.SECP256R1())
 
     def key_set(self) -> str:
         """The JSON Web Key Set with the public half."""
         public: dict[str, Any] = ECAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        return json.dumps({"keys": [{**public, "kid": _KID, "use": "sig", "alg": "ES256"}]})
+        return json.dumps({"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "ES256"}]})
 
     def token(
         self,
@@ -54,7 +54,7 @@ class SigningKey:
     def signed(self, claims: Mapping[str, Any]) -> str:
         """These claims, but those that are none, as a JSON Web Token."""
         told = {name: value for name, value in claims.items() if value is not None}
-        return jwt.encode(told, self._key, "ES256", {"kid": _KID})
+        return jwt.encode(told, self._key, "ES256", {"kid": self.kid})
 
     def read(self, token: str, **wanted: Any) -> dict[str, Any]:
         """The claims of a token that this key has signed. ``wanted`` is as ``jwt.decode`` takes it.

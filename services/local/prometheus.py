@@ -94,7 +94,7 @@ def configured(there: Mapping[str, str], alertmanager: str | None = None) -> dic
     told: dict[str, Any] = read_yaml(DEPLOYED / "prometheus.yml")
     told["rule_files"] = [str(DEPLOYED / each) for each in told["rule_files"]]
     told["scrape_configs"] = [
-        {**each, "static_configs": [{"targets": [there[each["job_name"]]]}]}
+        {**_unfound(each), "static_configs": [{"targets": [there[each["job_name"]]]}]}
         for each in told["scrape_configs"]
         if each["job_name"] in there
     ]
@@ -102,3 +102,12 @@ def configured(there: Mapping[str, str], alertmanager: str | None = None) -> dic
     if alertmanager:
         told["alerting"]["alertmanagers"] = [{"static_configs": [{"targets": [alertmanager]}]}]
     return told
+
+
+def _unfound(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A job without the ways by which its targets are found and named."""
+    return {
+        key: value
+        for key, value in job.items()
+        if not key.endswith("_sd_configs") and key != "relabel_configs"
+    }

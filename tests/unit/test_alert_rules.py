@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.prometheus import alerts
+from services.local.prometheus import configured
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules"
@@ -35,6 +37,34 @@ def test_every_rule_does_what_its_tests_say(file: Path) -> None:
 @pytest.mark.needs_program("promtool")
 def test_the_configuration_of_prometheus_is_sound() -> None:
     assert "SUCCESS" in run("promtool", "check", "config", RULES.parent / "prometheus.yml")
+
+
+def test_where_there_are_no_boards_nobody_is_missed() -> None:
+    """A target that is not there would be down: theirs is looked for by name, and every other one
+    has to be there."""
+    told = yaml.safe_load((RULES.parent / "prometheus.yml").read_text("utf-8"))
+    found = {job["job_name"]: job for job in told["scrape_configs"]}
+    boards = found.pop("boards")
+    assert "static_configs" not in boards
+    (looked_for,) = boards["dns_sd_configs"]
+    assert (looked_for["names"], looked_for["type"], looked_for["port"]) == (["boards"], "A", 8000)
+    # Whose address is another after a start is the same one to the rules.
+    (named,) = boards["relabel_configs"]
+    assert named == {"target_label": "instance", "replacement": "boards:8000"}
+    assert [name for name, job in found.items() if not job.get("static_configs")] == []
+
+
+@pytest.mark.needs_program("promtool")
+def test_a_run_looks_at_its_own_addresses_alone(tmp_path: Path) -> None:
+    there = {name: f"127.0.0.1:{port}" for port, name in enumerate(("triage", "boards"), 9101)}
+    told = configured(there)
+    assert told["scrape_configs"] == [
+        {"job_name": name, "static_configs": [{"targets": [address]}]}
+        for name, address in there.items()
+    ]
+    file = tmp_path / "prometheus.yml"
+    file.write_text(yaml.safe_dump(told), "utf-8")
+    assert "SUCCESS" in run("promtool", "check", "config", file)
 
 
 @pytest.mark.needs_program("amtool")

@@ -35,7 +35,9 @@ ROLES = {
     "services/boards": {
         "api", "app", "cli", "door", "forward", "guard", "pages", "provider", "refusals", "store",
     },
-    "services/local": {"issuer", "kafka", "postgres", "preflight", "prometheus", "supervisor"},
+    "services/local": {
+        "cli", "issuer", "kafka", "postgres", "preflight", "prometheus", "supervisor",
+    },
     "services/operations": {"cli", "desk", "doctor"},
     "services/reference": {"generate"},
     "simulator": {
