@@ -149,6 +149,13 @@ class Watched:
         found: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
         return found
 
+    @property
+    def prometheus(self) -> str:
+        """Where it answers."""
+        told = yaml.safe_load((self.folder / "data/prometheus.yml").read_text("utf-8"))
+        (own,) = [s for s in told["scrape_configs"] if s["job_name"] == "prometheus"]
+        return f"http://{own['static_configs'][0]['targets'][0]}"
+
     async def admit_the_hospital(self) -> None:
         """Keys of its own for a hospital that is none of the city's."""
         words = json.loads((self.folder / "data/passwords.json").read_text("utf-8"))
