@@ -26,6 +26,7 @@ from services.dispatch.telemetry import from_raw, vitals_event
 from services.kit import failpoint, kafka
 from services.kit import metrics as seen
 from services.kit.dead_letters import Kind, letter
+from services.kit.lag import Lag
 from services.kit.patience import patiently
 from services.kit.settings import Settings
 
@@ -60,6 +61,7 @@ class RawReader:
         self._clocks = Clocks()
         self._waiting: list[Waiting] = []
         self._forgets = False
+        self._rounded = time.time()
         self.ready = False
 
     async def run(self) -> None:
@@ -69,14 +71,23 @@ class RawReader:
         self._consumer = await patiently(
             settings, GROUP, lambda: kafka.started(lambda: kafka.consumer(settings, GROUP))
         )
+        self._lag = Lag(GROUP, self._end_of)
+        seen.ROUNDED.labels(GROUP).set_function(lambda: self._rounded)
         try:
             self._consumer.subscribe([TOPIC], listener=_Listener(self))
             while True:
                 fetched = await self._consumer.getmany(timeout_ms=200, max_records=2_000)
                 await self._take([record for part in fetched.values() for record in part])
+                for place, records in fetched.items():
+                    self._lag.took(place, records[-1].offset, records[-1].timestamp)
+                self._rounded = time.time()
         finally:
             self.ready = False
             await kafka.stop(self._consumer)
+
+    def _end_of(self, place: TopicPartition) -> int | None:
+        is_ours = place in self._consumer.assignment()
+        return self._consumer.highwater(place) if is_ours else None
 
     async def _known(self) -> None:
         """Wait until it is known who wears which monitor now."""

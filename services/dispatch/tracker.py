@@ -33,6 +33,7 @@ from services.kit.dead_letters import Kind, letter
 from services.kit.errors import TransientFailure
 from services.kit.follower import Follower
 from services.kit.http import create_app
+from services.kit.lag import Lag
 from services.kit.patience import patiently
 from services.kit.settings import Misconfigured, Settings
 
@@ -113,6 +114,7 @@ class Tracker:
         self._partitioner = DefaultPartitioner()
         self._places: list[TopicPartition] = []
         self.orders = Follower(settings, "dispatch-units", self._take_order, ORDERS)
+        self._lag = Lag(SERVICE, self._end_of)
 
     async def run(self) -> None:
         """Run until Faust stops or crashes."""
@@ -173,6 +175,10 @@ class Tracker:
             and app.assignor.assigned_actives()
         )
 
+    def _end_of(self, place: TopicPartition) -> int | None:
+        found: int | None = self._app.consumer.highwater(place)
+        return found
+
     async def _take_fixes(self, stream: Any) -> None:
         async for events in stream.take_events(TAKE, within=WITHIN_S):
             failpoint.reach("tracker.received")
@@ -180,6 +186,10 @@ class Tracker:
             if shown:
                 failpoint.reach("tracker.edge_kept")
                 await self._tell(shown)
+            for event in events:
+                message = event.message
+                place = TopicPartition(message.topic, message.partition)
+                self._lag.took(place, message.offset, round(1000 * message.timestamp))
             failpoint.reach("tracker.taken")
 
     async def _guard(self, message: Any) -> Sequence[Event]:
@@ -244,6 +254,7 @@ class Tracker:
         first that are assigned were read before."""
         is_first, self._is_at_work = not self._is_at_work, True
         self._is_new_here = not is_first and any(p.topic == FIXES_TOPIC for p in assigned)
+        self._lag.keep({TopicPartition(p.topic, p.partition) for p in assigned})
 
     def _is_ours(self, unit_id: str) -> bool:
         """Whether the fixes of this unit come to this worker."""

@@ -114,6 +114,9 @@ async def test_decisions_and_records_are_counted_once_they_are_said(
     await comes_to(site, "triage", "greenchannel_consumer_lag_records", none, **lag)
     await comes_to(site, "triage", "greenchannel_consumer_lag_seconds", none, **lag)
     await comes_to(site, "triage", "greenchannel_consumer_turn_timestamp_seconds", one, **lag)
+    raw = {"consumer": "gateway.raw"}
+    await comes_to(site, "gateway", "greenchannel_consumer_lag_records", none, **raw)
+    await comes_to(site, "gateway", "greenchannel_consumer_turn_timestamp_seconds", one, **raw)
     await patient.tell("level", level="severe", reason="车组判断")
     crew = {"role": "crew", "level": "severe"}
     await comes_to(site, "gateway", "greenchannel_overrides_total", one, **crew)
