@@ -22,6 +22,8 @@ HOSPITAL = "F-crew-1"
 PEOPLE = tuple(somebody(name, Role.CREW) for name in ("medic-1", "nurse-2"))
 CHEST_PAIN = {"complaint": "chest_pain", "sex": "male", "age": {"years": 58}, "identity": "unknown"}
 STROKE = {"complaint": "stroke", "sex": "female", "age": {"years": 71}}
+#: Of whom nobody knows more.
+UNKNOWN = {"complaint": "trauma", "identity": "unknown"}
 #: The keys of a pad of digits, in their order.
 PAD = "123456789.0"
 _VEHICLES = itertools.count(1)

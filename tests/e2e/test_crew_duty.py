@@ -34,7 +34,9 @@ async def test_a_phone_is_enrolled_and_its_crew_signs_on(phone: Phone) -> None:
     await page.locator(".top .who").click()
     await page.get_by_role("button", name="下班", exact=True).click()
     await page.get_by_role("button", name="确认下班").click()
-    await expect(page.locator(".signed-in")).to_contain_text("medic-1")
+    # Whoever picks the phone up begins no duty in their name.
+    await expect(page.get_by_role("button", name="登录", exact=True)).to_be_visible()
+    await expect(page.locator(".signed-in, .units")).to_have_count(0)
     kept = await phone.context.request.get(f"{phone.site.url}/crew/duties")
     assert await kept.json() == []
 
@@ -77,6 +79,43 @@ async def test_a_second_person_joins_and_acts_by_one_tap(phone: Phone) -> None:
     assert {d["duty_id"]: d["name"] for d in told}[duty] == "medic-1"
 
 
+async def test_whoever_signs_off_leaves_the_other_on_duty_and_signed_in(phone: Phone) -> None:
+    unit, page = await vehicle(phone.site), phone.page
+    await phone.begin(unit)
+    await phone.sit("nurse-2")
+    await page.locator(".top .who").click()
+    await page.locator("dialog button", has_text="另一位").click()
+    await phone.sign_on(unit)
+    await page.locator(".top .who").click()
+    leaving = page.locator(".duties li", has_text="medic-1")
+    await leaving.get_by_role("button", name="下班", exact=True).click()
+    await leaving.get_by_role("button", name="确认下班").click()
+    await expect(leaving).to_have_count(0)
+    session = await phone.context.request.get(f"{phone.site.url}/crew/session")
+    assert (await session.json())["name"] == "nurse-2"
+
+
+async def test_the_unit_that_a_persons_name_names_stands_first_and_more_are_said(
+    phone: Phone,
+) -> None:
+    page = phone.page
+    await phone.sit("medic-1")
+    await phone.enrol()
+    units = [{"unit_id": f"U-{n:04}", "kind": "monitoring", "station_id": "S"} for n in range(29)]
+    await page.route("**/unit-names", lambda route: route.fulfill(json=units))
+    spoken = {"name": "medic-1", "role": "crew", "spoken": {"zh": "随车医生 · U-0021", "en": "x"}}
+    await page.route("**/crew/session", lambda route: route.fulfill(json=spoken))
+    await page.reload()
+    found = page.locator(".units button")
+    await expect(found).to_have_count(12)
+    await expect(found.first).to_contain_text("U-0021")
+    await expect(found.first).to_contain_text("登录人的车辆")
+    await expect(page.locator(".begin")).to_contain_text("还有 17 辆：请输入编号查找")
+    await phone.shot("units-more")
+    await page.locator("input.code").fill("U-0028")
+    await expect(page.locator(".begin")).not_to_contain_text("还有")
+
+
 async def test_a_unit_that_dispatch_does_not_know_begins_no_duty(phone: Phone) -> None:
     page = phone.page
     await phone.sit("medic-1")
@@ -97,6 +136,9 @@ async def test_the_patients_of_one_unit_are_not_shown_as_anothers(phone: Phone) 
     await page.locator(".top .who").click()
     await page.get_by_role("button", name="下班", exact=True).click()
     await page.get_by_role("button", name="确认下班").click()
+    await page.wait_for_url("**/end_session*")  # signed out; who only sat down has no way back
+    await phone.sit("medic-1")
+    await page.goto(f"{phone.site.url}/crew/")
     # The next unit is unknown by the time its mission is asked for.
     lost = f"**/units/{other}/mission"
     await page.route(lost, lambda route: route.fulfill(status=404, json={"status": 404}))

@@ -10,14 +10,11 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from services.kit.role import Role
-from tests.crew_phone import CHEST_PAIN, HOSPITAL, Phone, phone_in, vehicle
+from tests.crew_phone import CHEST_PAIN, HOSPITAL, UNKNOWN, Phone, phone_in, vehicle
 from tests.journey import Traveller, called
 from tests.services import Caller, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
-
-#: Of whom nobody knows more.
-UNKNOWN = {"complaint": "trauma", "identity": "unknown"}
 
 
 async def aboard(phone: Phone, one: Traveller) -> str:
@@ -154,8 +151,8 @@ async def test_a_refusal_says_what_nobody_has_looked_at_and_is_taken_all_the_sam
     sheet = await phone.open("more", "outcome")
     await phone.option("outcome", 0).click()
     lacks = sheet.locator(".lacks")
-    await expect(lacks).to_contain_text("没有“接触患者”的时间")
-    await expect(lacks).to_contain_text("本机未见生命体征")
+    await expect(lacks).to_contain_text("“接触患者”的时间")
+    await expect(lacks).to_contain_text("生命体征（本机）")
     await lacks.scroll_into_view_if_needed()
     await phone.shot("refusal-lacks")
     await lacks.locator("[data-lacks=reached] button").click()
@@ -170,10 +167,20 @@ async def test_a_refusal_says_what_nobody_has_looked_at_and_is_taken_all_the_sam
     await phone.option("outcome", 0).click()
     await phone.option("signed_by", 3).click()
     save = sheet.locator(".grave.huge")
-    await expect(save).to_have_text("仍然记录结局（缺：本机未见生命体征）")
+    # Whoever does not sign is asked all the same what those who sign are.
+    asked = "生命体征（本机）、患者是否清醒、患者是否明白后果、已告知的风险"
+    await expect(save).to_have_text(f"仍然记录结局（缺：{asked}）")
+    await phone.option("conscious", 0).click()
+    await sheet.get_by_label("已告知的风险").fill("可能猝死")
+    await expect(save).to_have_text("仍然记录结局（缺：生命体征（本机）、患者是否明白后果）")
+    against = sheet.locator(".against:not(.lacks)")
+    await expect(against).to_contain_text("Ⅱ 危重")
     await save.click()
     await phone.send_now("outcome")
     await until(partial(phone.fact, one, "outcome"))
+    # Why help was called is no less known for it.
+    await phone.page.locator("[role=tab].of-unit").click()
+    await expect(phone.page.locator(".place.scene")).to_contain_text("胸痛")
 
 
 async def on_scene(phone: Phone, *others: dict[str, Any]) -> Traveller:
@@ -219,6 +226,8 @@ async def test_who_gives_signs_and_says_why_where_the_wristband_is_another(phone
     await phone.shot("sign")
     await anyway.click()
     await expect(sheet).to_contain_text("已签名")
+    await phone.close()
+    await expect(phone.page.locator(".patient .over")).to_contain_text("交给 市一院")
     signed = await signature(phone, one)
     assert (signed["wristband"], signed["wristband_reason"]) == (
         "GC-ANOTHER", "腕带被血迹浸湿，已两人核对",
@@ -249,12 +258,21 @@ async def test_of_two_in_one_vehicle_an_empty_wristband_is_signed_with_a_reason_
     phone: Phone,
 ) -> None:
     one = await on_scene(phone, UNKNOWN)
+    await phone.page.locator("[data-tab]").first.click()
     await expect(phone.page.locator(".admission")).to_contain_text("WB-")
+    others = await phone.page.locator(".admission b").inner_text()
+    await phone.show(one.encounter)
+    await expect(phone.page.locator(".admission")).not_to_contain_text(others)
     sheet = await phone.open("more", "sign")
     await expect(sheet.get_by_role("alert")).to_contain_text("同车有 2 名患者")
     anyway = sheet.get_by_role("button", name="说明理由，仍然签名")
     await expect(anyway).to_be_disabled()
     await phone.shot("sign-two")
+    # The other's, and said before anybody signs.
+    await sheet.get_by_label("腕带号（").fill(others.lower())
+    await expect(sheet.get_by_role("alert")).to_contain_text("这是 1 号患者 · 男 58 岁")
+    await expect(anyway).to_be_disabled()
+    await phone.shot("sign-anothers")
     await sheet.get_by_label("腕带号（").fill("WB-1")
     await expect(sheet.get_by_role("button", name="签名交出")).to_be_enabled()
     await sheet.get_by_label("腕带号（").fill("")
@@ -296,10 +314,11 @@ async def test_who_boards_with_nowhere_to_go_to_is_taken_and_the_crew_is_told(
     page = phone.page
     await phone.stamp("boarding").click()
     await expect(page.locator("[data-held=boarding] .odd")).to_contain_text("尚未选定医院")
+    await expect(page.locator("[data-held=boarding] .odd")).to_contain_text("用电台或电话")
     await phone.shot("nowhere")
     await phone.send_now("boarding")
     await until(partial(phone.fact, one, "boarded_at"))
-    await expect(page.locator(".patient .odd")).to_contain_text("请立即请调度选定")
+    await expect(page.locator(".patient .odd")).to_contain_text("请调度选定")
     await phone.shot("nowhere-aboard")
     await one.bound_for(HOSPITAL)
     await expect(page.locator(".patient .odd")).to_have_count(0)

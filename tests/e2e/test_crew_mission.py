@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from services.kit.duty import SLACK
-from tests.crew_phone import CHEST_PAIN, STROKE, Phone, vehicle
+from tests.crew_phone import CHEST_PAIN, STROKE, UNKNOWN, Phone, vehicle
 from tests.journey import called
 from tests.services import until
 
@@ -70,19 +70,21 @@ async def test_what_satellites_saw_makes_no_stamp_one_that_was_skipped(phone: Ph
 async def test_a_time_that_can_hardly_be_is_told_from_one_that_can(phone: Phone) -> None:
     await phone.page.goto(f"{phone.site.url}/crew/")
     told = await phone.page.evaluate("""async () => {
-      const { oddOf, SLACK_MS } = await import("/static/crew/order.js");
+      const { oddsOf, SLACK_MS } = await import("/static/crew/order.js");
       const T = Date.parse("2026-03-01T08:00:00Z");
       const iso = (min) => new Date(T + 60_000 * min).toISOString();
       const stamp = (status, min, source = "crew") => ({ status, source, occurred_at: iso(min) });
       const mission = { leg: { leg_id: "L-1", corrections: [], stamps: [
         stamp("notified", 0, "dispatch"), stamp("departed", 2), stamp("on_scene", 10),
         stamp("left_scene", 20), stamp("departed", 15, "gps")] } };
-      const patients = [{ encounter_id: "E-1", reached_at: iso(12) }];
+      const patients = [
+        { encounter_id: "E-1", reached_at: iso(12) },
+        { encounter_id: "E-2", boarded_at: iso(18.5), reached_at: iso(13) }];
       const duties = [{ duty_id: "D-1", began_at: iso(-10) }];
       const of = (kind, code, min, now = 30, leg = "L-1") => {
         const one = { kind, code, at: iso(min), lane: "E-1", leg, duty: "D-1", place: "new" };
-        const odd = oddOf(one, { mission, acts: [], patients, duties }, T + 60_000 * now);
-        return odd && `${odd.is} ${odd.name ?? ""}`;
+        const odds = oddsOf(one, { mission, acts: [], patients, duties }, T + 60_000 * now);
+        return odds.map((odd) => `${odd.is} ${odd.name ?? ""}`).join();
       };
       return [
         of("stamp", "acknowledged", 1), of("stamp", "acknowledged", -5),
@@ -91,12 +93,17 @@ async def test_a_time_that_can_hardly_be_is_told_from_one_that_can(phone: Phone)
         of("stamp", "available", 40), of("stamp", "at_destination", 15, 30, "L-2"),
         of("boarding", "boarding", 14), of("boarding", "boarding", 11.5),
         of("boarding", "boarding", 8), of("boarding", "boarding", 21), of("reached", "reached", 5),
-        of("stamp", "acknowledged", -13), SLACK_MS / 1000,
+        of("stamp", "acknowledged", -13), of("stamp", "left_scene", 18.4),
+        of("stamp", "left_scene", 18), of("stamp", "left_scene", 18.6),
+        of("stamp", "left_scene", 9.9), of("stamp", "on_scene", 19), SLACK_MS / 1000,
       ]; }""")
     assert told == [
-        None, "early notified", "late departed", None,
-        "early left_scene", None, "ahead ", None,
-        None, None, "early reached", None, "early on_scene", "off ", SLACK.total_seconds(),
+        "", "early notified", "late departed", "",
+        "early left_scene", "early left_scene", "ahead ", "",
+        "", "early reached", "early reached", "late left_scene", "early on_scene",
+        "off ,early notified", "early boarding",
+        # Of a time that was typed nobody knows the seconds.
+        "", "", "early boarding", "late reached", SLACK.total_seconds(),
     ]  # fmt: skip
 
 
@@ -109,13 +116,26 @@ async def test_a_time_before_what_came_before_is_said_before_it_is_sent(phone: P
     held = page.locator("[data-held=stamp]")
     await expect(held.locator(".odd")).to_have_count(0)
     await held.get_by_role("button", name="更早…").click()
+    # Nothing is chosen yet, and nothing goes out while somebody chooses.
+    await expect(held.locator(".when [aria-pressed=true]")).to_have_count(0)
+    await expect(held).to_contain_text("未发出：请选定时间")
     await held.locator(".when button").nth(2).click()
     await expect(held.locator(".odd")).to_contain_text("早于“接收命令”")
     await phone.shot("odd-time")
     await held.locator(".when button").nth(4).click()
     await expect(held.locator(".odd")).to_contain_text("早于上班时间")
+    await expect(held.locator(".odd")).to_contain_text("早于“接收命令”")
+    await held.get_by_role("button", name="就用此时间").click()
+    # It would be refused: it waits for an answer, and longer than it is held.
+    await expect(held).to_contain_text("未发出：请改时间，或撤销")
+    await asyncio.sleep(11)
+    await expect(held).to_contain_text("未发出：请改时间，或撤销")
+    assert await phone.stamped(one.unit, "departed") is None
+    await held.get_by_role("button", name="更早…").click()
     await held.locator(".when button").first.click()
     await expect(held.locator(".odd")).to_have_count(0)
+    await held.get_by_role("button", name="就用此时间").click()
+    await expect(held).to_contain_text("秒后发出")
     await phone.send_now("stamp")
     await page.locator(".ahead button").first.click()
     await phone.send_now("stamp")
@@ -123,13 +143,47 @@ async def test_a_time_before_what_came_before_is_said_before_it_is_sent(phone: P
     await page.locator(".skipped button").first.click()
     sheet = page.locator("dialog.sheet")
     record = sheet.locator(".huge")
-    await expect(record).to_have_text("记录")
+    await expect(sheet.locator(".odd")).to_contain_text("晚于“离开现场”")  # now
     await sheet.locator(".when button").nth(2).click()
     await expect(sheet.locator(".odd")).to_contain_text("早于“出车”")
     await expect(record).to_have_text("确实如此，仍然记录")
     await record.click()
     await phone.send_now("stamp")
     await until(partial(phone.stamped, one.unit, "on_scene"))
+    # What was sent all the same stays marked, and it is said who corrects it.
+    await expect(page.locator(".times li:has(> span:text-is('到达现场'))")).to_contain_text(
+        "由调度更正"
+    )
+    await phone.shot("odd-sent")
+
+
+async def test_a_unit_that_leaves_says_who_is_not_aboard_and_what_is_out_of_order(
+    phone: Phone,
+) -> None:
+    one, two = await phone.goes_to(STROKE, UNKNOWN)
+    page = phone.page
+    await expect(page.locator(f"[data-tab='{two.encounter}']")).to_contain_text("身份不详")
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    await until(partial(phone.fact, one, "boarded_at"))
+    await expect(page.locator(f"[data-tab='{one.encounter}']")).to_contain_text("在车")
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".ahead", has_text="离开现场").get_by_role("button").click()
+    held = page.locator("[data-held=stamp]")
+    behind = held.locator("p.odd", has_text="不在车上，也没有结局：2 号患者")
+    await expect(behind).to_be_visible()
+    await expect(held).not_to_contain_text("1 号患者")
+    await held.get_by_role("button", name="更早…").click()
+    await held.locator(".when button").nth(1).click()
+    await expect(held).to_contain_text("早于“患者上车 · 1 号患者”")
+    await phone.send_now("stamp")
+    left = page.locator(".times li:has(> span:text-is('离开现场'))")
+    await expect(left.locator(".odd")).to_contain_text("早于“患者上车 · 1 号患者”")
+    await until(partial(phone.stamped, one.unit, "left_scene"))
+    # Among what was entered of the patient too.
+    await phone.show(one.encounter)
+    sheet = await phone.open("more", "entered")
+    await expect(sheet.locator("li", has_text="患者上车")).to_contain_text("晚于“离开现场”")
 
 
 async def test_who_is_available_with_somebody_aboard_is_asked(phone: Phone) -> None:
@@ -209,6 +263,7 @@ async def test_a_boarding_that_was_sent_is_taken_back_with_a_reason(phone: Phone
     await phone.shot("unboard")
     await back.click()
     await expect(page.locator(".over")).to_contain_text("撤回上车，不在车上：点错了患者")
+    await expect(page.locator(".over")).to_be_in_viewport(ratio=1)
     await phone.send_now("unboard")
     record = await phone.record(one, lambda record: record.get("boarding_revoked"))
     assert record["boarding_revoked"]["reason"] == "点错了患者"

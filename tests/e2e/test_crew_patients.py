@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
-from tests.crew_phone import HOSPITAL, Phone, concern, findings
+from tests.crew_phone import HOSPITAL, UNKNOWN, Phone, concern, findings
+from tests.screens import SIDEWAYS, picture, speak
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
@@ -145,6 +146,50 @@ async def test_whose_an_act_is_is_always_said(phone: Phone) -> None:
     await page.locator("[role=tab].of-unit").click()
     await page.locator(".times li", has_text="待命").get_by_role("button").click()
     await expect(sheet.locator(".still")).to_contain_text(whose)
+
+
+async def test_what_stands_at_the_head_of_an_unknown_patient_on_the_way_fits_the_screen(
+    phone: Phone,
+) -> None:
+    """In both languages; and once the unit has come, nothing is counted any more."""
+    (one,) = await phone.goes_to(UNKNOWN)
+    page = phone.page
+
+    async def on_the_way(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        later = (datetime.now(UTC) + timedelta(minutes=128)).isoformat()
+        told["leg"]["eta"] = {"place": "destination", "arrives_at": later}
+        await route.fulfill(response=answer, json=told)
+
+    await page.route("**/units/*/mission", on_the_way)
+    await phone.stamp("boarding").click()
+    await phone.send_now("boarding")
+    head = page.locator(".patient-head")
+    await expect(head.locator(".admission")).to_contain_text("WB-")
+    for language, words in (("zh", "分钟"), ("en", "min")):
+        await speak(page, language)
+        eta = head.locator(".until")
+        await expect(eta).to_contain_text(words)
+        for inner, outer in ((eta, head), (page.locator(".top .who small"), page.locator(".who"))):
+            box, around = await inner.bounding_box(), await outer.bounding_box()
+            assert box is not None
+            assert around is not None
+            assert box["x"] + box["width"] <= around["x"] + around["width"] <= 390
+        assert await page.evaluate(SIDEWAYS) == 0
+        await picture(page, f"crew-unknown-on-the-way-{language}-390", whole=False)
+        sheet = await phone.open("vitals")
+        opened = await sheet.bounding_box()
+        assert opened is not None
+        assert opened["width"] == 390
+        await phone.close()
+    await speak(page, "zh")
+    await page.locator("[role=tab].of-unit").click()
+    await page.locator(".ahead", has_text="到达医院").get_by_role("button").click()
+    await phone.send_now("stamp")
+    await phone.show(one.encounter)
+    await expect(head).to_contain_text("已到医院")
+    await expect(head).not_to_contain_text("分钟")
 
 
 async def test_who_is_born_on_the_way_has_a_mother_and_a_record(phone: Phone) -> None:

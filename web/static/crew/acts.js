@@ -99,6 +99,10 @@ export function actsFor(of) {
       }).then(() => made);
     },
     cannot: (patient, name) => note({ lane: patient.encounter_id, kind: "cannot", code: name, path: "", body: {} }),
+    // The bridge has taken the signature; it is nothing to be sent.
+    signed: (patient, at) => note({
+      lane: patient.encounter_id, kind: "signed", code: patient.destination, at, path: "", body: {}
+    }),
     reopen: (patient, name) => line.acts()
       .filter((one) => one.lane === patient.encounter_id && one.kind === "cannot" && one.code === name)
       .forEach(unnote),

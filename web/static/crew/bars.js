@@ -5,12 +5,13 @@ import { LanguageSwitch } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
-import { personOf, problemOf } from "../kit/person.js";
+import { ageOf, personOf, problemOf, sexOf } from "../kit/person.js";
 import { Tabs } from "../kit/tabs.js";
 import { calledOf } from "./duty.js";
-import { nameOf, Nowhere, Odd, refused, waiting } from "./entered.js";
-import { giveUp, moveTo, sendNow } from "./line.js";
+import { Behind, nameOf, Nowhere, Odd, refused, waiting } from "./entered.js";
+import { giveUp, goOn, moveTo, pause, sendNow } from "./line.js";
 import { aboard } from "./mission.js";
+import { oddsOf } from "./order.js";
 import { When } from "./parts.js";
 import { Whom } from "./whose.js";
 
@@ -49,17 +50,25 @@ export function LineBar({ isCut, at, problem }) {
 
 const EDGE = 10;
 
+// As little as a tab has room for: of whom nobody knows more the number says who.
+const shortOf = (patient) => ([sexOf(patient), ageOf(patient)].join() === [sexOf({}), ageOf({})].join()
+  ? say("person_unknown") : personOf(patient));
+const whereOf = (one) => (one.outcome ? say(`outcome.${one.outcome}`)
+  : one.signed ? say("signed_over") : one.boarded_at || one.boarding ? say("tab_aboard") : "");
+
 // A tab for the unit, and one for each patient.
 export function Subjects({ patients, shown, onShow, onAnother }) {
   const tabs = [
     ["unit", say("vehicle"), { class: "of-unit" }],
     ...patients.map((one) => [
       one.encounter_id,
-      html`<span class="number"><${Shape} level=${one.level} size=${24} />${one.number}</span>
+      html`<span class="number"><${Shape} level=${one.level} size=${24} /><b>${one.number}</b></span>
         <span>
           ${one.number ? html`<span class="unseen">${" · "}</span>` : null}
-          ${personOf(one.patient)}
-          <small>${one.isEarlier ? `${say("earlier_call")} · ` : ""}${problemOf(one.patient)}</small>
+          ${shortOf(one.patient)}
+          <small>
+            ${[one.isEarlier && say("earlier_call"), whereOf(one), problemOf(one.patient)].filter(Boolean).join(" · ")}
+          </small>
         </span>`,
       { class: one.level, "data-tab": one.encounter_id }
     ])
@@ -79,24 +88,30 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
   </nav>`;
 }
 
+// What will be refused as it is waits for an answer, as does what somebody is choosing another time for.
 function Held({ one, beside }) {
-  const [at, setAt] = useState(null);
+  const [at, setAt] = useState(undefined);
   const [isOpen, setOpen] = useState(false);
+  const isOff = oddsOf(one, beside, now()).some((odd) => odd.is === "off");
+  const stands = isOpen || isOff;
+  const isStill = one.until === null;
+  useEffect(() => { if (stands !== isStill) (stands ? pause : goOn)(one); }, [stands, isStill]);
   return html`<div class="held" data-held=${one.kind} role="status">
     <${Whom} act=${one} patients=${beside.patients} />
     <p>
       <b>${nameOf(one)}</b> <time>${secondOf(one.at)}</time> <small>
-        <${Ticking} of=${() => say("sends_in", {
+        ${isStill ? say(isOff ? "stands_off" : "stands_open") : html`<${Ticking} of=${() => say("sends_in", {
           n: Math.max(0, Math.ceil((one.until - Date.now()) / 1000))
-        })} />
+        })} />`}
       </small>
     </p>
     <${Odd} one=${one} beside=${beside} />
     <${Nowhere} one=${one} patients=${beside.patients} />
+    <${Behind} one=${one} patients=${beside.patients} />
     <div class="row-of">
       <button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
       <button aria-expanded=${isOpen ? "true" : "false"} onClick=${() => setOpen(!isOpen)}>
-        ${say("earlier")}
+        ${say(isOpen ? "earlier_done" : "earlier")}
       </button>
       <button onClick=${() => sendNow(one)}>${say("send_now")}</button>
     </div>
@@ -109,7 +124,8 @@ function Held({ one, beside }) {
 
 // `beside`: {acts, patients, mission, duties}.
 export const Undo = (beside) => html`<div class="undo-bar">
-  ${beside.acts.filter((one) => one.state === "held").slice(-2)
+  ${beside.acts.filter((one) => one.state === "held")
+    .filter((one, n, all) => one.until === null || n >= all.length - 2)
     .map((one) => html`<${Held} key=${one.place} one=${one} beside=${beside} />`)}
 </div>`;
 

@@ -15,7 +15,7 @@ import { Driver } from "./driver.js";
 import { actingOf, begun, recall, recallClock, refresh, signsOn, switchTo } from "./duty.js";
 import { Pending } from "./entered.js";
 import { line, onLine, reopen, tidy, wake } from "./line.js";
-import { isNew, patientsOf } from "./mission.js";
+import { isNew, patientsOf, stampsOf } from "./mission.js";
 import { Whose } from "./parts.js";
 import { Patient } from "./patient.js";
 import { SHEETS } from "./sheets.js";
@@ -35,6 +35,7 @@ class Crew extends Component {
       known: null, mission: null, at: null, isCut: false, problem: "", acts: [], names: {},
       shown: null, sheet: null, bar: null, adds: signsOn()
     };
+    this.followed = null;
     line.heard = () => (this.isFresh() ? { leg: this.state.mission?.leg?.leg_id ?? null, at: this.state.at } : null);
     this.act = actsFor(() => ({
       duty: this.state.known.acting,
@@ -169,7 +170,8 @@ class Crew extends Component {
     const patients = patientsOf(mission, acts);
     const shown = this.shownOf(patients);
     const selected = patients.find((one) => one.encounter_id === shown) ?? patients[0];
-    const eta = mission?.leg?.eta?.place === "destination" ? mission.leg.eta.arrives_at : null;
+    const arrived = stampsOf(mission, acts).done.get("at_destination")?.at ?? null;
+    const eta = !arrived && mission?.leg?.eta?.place === "destination" ? mission.leg.eta.arrives_at : null;
     const isCalled = isNew(mission, acts);
     sound(isCalled);
     const open = (name, about) => this.setState({ sheet: { name, about } });
@@ -187,14 +189,14 @@ class Crew extends Component {
       <main class=${`crew ${shown === "unit" ? "shows-unit" : "shows-patient"}`}>
         <div class="of-unit">
           ${mission
-            ? html`<${Driver} mission=${mission} acts=${acts} patients=${patients.filter((one) => !one.outcome)}
-                names=${names} known=${known} onStamp=${(status, when) => this.act.unit(status, when)} />`
+            ? html`<${Driver} mission=${mission} acts=${acts} patients=${patients} names=${names}
+                known=${known} onStamp=${(status, when) => this.act.unit(status, when)} />`
             : html`<section class="nothing"><h2>${say(problem ? "no_mission" : "loading")}</h2></section>`}
         </div>
         <div class="of-patient">
           ${selected
             ? html`<${Patient} key=${selected.encounter_id} patient=${selected} acts=${acts} names=${names}
-                eta=${eta} act=${this.act} onSheet=${open} />`
+                eta=${eta} arrived=${arrived} act=${this.act} onSheet=${open} />`
             : html`<section class="nothing"><p>${say("no_patient")}</p></section>`}
         </div>
       </main>

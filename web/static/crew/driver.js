@@ -1,14 +1,13 @@
 // What the driver needs: one large stamp, where to go, where to bring the patient.
 
-import { isoNow, now, secondOf } from "../kit/clock.js";
+import { isoNow, secondOf, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { problemsOf } from "../kit/person.js";
-import { Odd } from "./entered.js";
+import { isOdd, Odd, OddSent } from "./entered.js";
 import { aboard, stampsOf } from "./mission.js";
-import { oddOf } from "./order.js";
 import { Sheet, Until, When } from "./parts.js";
 import { nameOf } from "./whose.js";
 
@@ -18,16 +17,16 @@ const geo = ({ latitude, longitude, address }) =>
 // Of a hospital whose place nobody has registered the maps look for the name.
 const geoOf = (point, name) => (point ? geo({ ...point, address: name }) : `geo:0,0?q=${encodeURIComponent(name)}`);
 
-function Skipped({ status, mission, acts, known, onStamp, onClose }) {
+function Skipped({ status, mission, acts, patients, known, onStamp, onClose }) {
   const [at, setAt] = useState(null);
   const one = { kind: "stamp", code: status, at: at ?? isoNow(), leg: mission.leg.leg_id, duty: known.acting };
-  const beside = { mission, acts, patients: [], duties: known.duties };
-  const isOdd = oddOf(one, beside, now()) !== null;
+  const beside = { mission, acts, patients, duties: known.duties };
+  const isHardly = isOdd(one, beside);
   return html`<${Sheet} title=${say("stamp_later", { status: say(`status.${status}`) })} onClose=${onClose}>
     <${When} at=${at} onAt=${setAt} />
     <${Odd} one=${one} beside=${beside} />
-    <button class=${isOdd ? "grave huge" : "primary huge"} onClick=${() => { onStamp(status, at); onClose(); }}>
-      ${say(isOdd ? "record_anyway" : "record")}
+    <button class=${isHardly ? "grave huge" : "primary huge"} onClick=${() => { onStamp(status, at); onClose(); }}>
+      ${say(isHardly ? "record_anyway" : "record")}
     </button>
   </${Sheet}>`;
 }
@@ -48,8 +47,9 @@ function StillAboard({ patients, onYes, onClose }) {
 }
 
 // The times that were given, and those that were not: each can be entered later.
-function Times({ stamps, mission, acts, known, onStamp }) {
+function Times({ stamps, mission, acts, patients, known, onStamp }) {
   const [late, setLate] = useState(null);
+  const beside = { mission, acts, patients };
   const { done, skipped, later } = stamps;
   return html`<section class="times">
     <h2>${say("times")}</h2>
@@ -59,6 +59,7 @@ function Times({ stamps, mission, acts, known, onStamp }) {
         <b>${secondOf(at)}</b>
         ${act && act.state !== "done" && html`
           <small class="waits">${say(act.state === "held" ? "held" : "waiting")}</small>`}
+        <${OddSent} beside=${beside} one=${act ?? { kind: "stamp", code: status, at, leg: mission.leg.leg_id }} />
       </li>`)}
       ${skipped.map((status) => html`<li key=${status} class="skipped">
         <span>${say(`status.${status}`)}</span>
@@ -69,13 +70,13 @@ function Times({ stamps, mission, acts, known, onStamp }) {
         <button onClick=${() => onStamp(status, null)}>${say("stamp_this")}</button>
       </li>`)}
     </ul>
-    ${late && html`<${Skipped} status=${late} mission=${mission} acts=${acts} known=${known} onStamp=${onStamp}
-      onClose=${() => setLate(null)} />`}
+    ${late && html`<${Skipped} status=${late} mission=${mission} acts=${acts} patients=${patients} known=${known}
+      onStamp=${onStamp} onClose=${() => setLate(null)} />`}
   </section>`;
 }
 
 // A hospital that was chosen: its name, where to drive up, whom to call.
-export function Destination({ patient, names, eta, point, isNext }) {
+export function Destination({ patient, names, eta, arrived, point, isNext }) {
   const { destination, answers } = patient;
   if (!destination) return html`<section class="place none">
     <h2>${say("destination")}</h2>
@@ -87,13 +88,15 @@ export function Destination({ patient, names, eta, point, isNext }) {
   return html`<section class="place bound"><h2>${say("destination")}</h2>
     <p><b>${name}</b> · ${code("places", way?.direct_to ?? "resus")}</p>
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}
-    ${eta && html`<p><${Until} at=${eta} /></p>`}
+    ${arrived ? html`<p><b>${say("arrived", { at: timeOf(arrived) })}</b></p>`
+      : eta && html`<p><${Until} at=${eta} /></p>`}
     ${isNext && html`<a class="button call" href=${geoOf(point, name)}>${say("navigate_to", { name })}</a>`}
     ${phone && html`<a class="button call" href=${dial(phone)}>${say("call", { phone })}</a>`}
   </section>`;
 }
 
-export function Driver({ mission, acts, patients, names, known, onStamp }) {
+export function Driver({ mission, acts, patients: all, names, known, onStamp }) {
+  const patients = all.filter((one) => !one.outcome);
   const stamps = stampsOf(mission, acts);
   const [asks, setAsks] = useState(false);
   const still = aboard(patients);
@@ -114,10 +117,12 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
     .map((one) => [`${one.destination} ${one.answers?.direct_to?.event_id ?? ""}`, one])).values()];
   const points = new Map((mission.destinations ?? []).map((one) => [one.facility_id, one.point]));
   // Once it has left with somebody, or they are on their way, the way leads to the hospital and not back.
+  const arrived = stamps.done.get("at_destination")?.at;
   const hasLeft = still.length > 0 && (stamps.done.has("left_scene") || goesTo === "destination");
   const to = boarded.length
     ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
-        eta=${goesTo === "destination" ? eta : null} point=${points.get(one.destination)} isNext=${hasLeft} />`)
+        eta=${goesTo === "destination" ? eta : null} arrived=${one.isEarlier ? null : arrived}
+        point=${points.get(one.destination)} isNext=${hasLeft} />`)
     : html`<${Destination} patient=${{}} names=${names} />`;
   return html`<div class="driver">
     ${stamps.next
@@ -131,7 +136,7 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
       <h2>${say("scene")}</h2>
       <p><b>${where.address || `${where.latitude}, ${where.longitude}`}</b></p>
       <p>
-        ${problemsOf(patients.filter((one) => !one.isEarlier).map((one) => one.patient)).join(" · ")
+        ${problemsOf(all.filter((one) => !one.isEarlier).map((one) => one.patient)).join(" · ")
           || say("problem_unknown")}
       </p>
       ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}
@@ -143,7 +148,7 @@ export function Driver({ mission, acts, patients, names, known, onStamp }) {
         units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))
       })}
     </p>`}
-    <${Times} stamps=${stamps} mission=${mission} acts=${acts} known=${known} onStamp=${stamp} />
+    <${Times} stamps=${stamps} mission=${mission} acts=${acts} patients=${all} known=${known} onStamp=${stamp} />
     ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)}
       onClose=${() => setAsks(false)} />`}
   </div>`;

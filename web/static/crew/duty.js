@@ -51,17 +51,26 @@ export const calledOf = (duty) => both(duty.spoken) || duty.name;
 
 export const enrol = (code) => own("POST", "handset", { code });
 export const signOn = (unit) => own("POST", "duties", { unit_id: unit });
-export const signOff = (duty) => own("DELETE", `duties/${duty}`);
+const signOff = (duty) => own("DELETE", `duties/${duty}`);
+// Whoever leaves signs out as well: the next tap on a unit is not to be theirs. Somebody else's sign-in stays.
+export async function leave({ duty_id: duty, name }) {
+  await signOff(duty);
+  const who = await session().catch((problem) => {
+    if (!problem.isSignedOut && problem.status !== 401) throw problem;
+    return null;
+  });
+  if (who?.name === name) await signOut(false);
+}
 export const switchTo = (known, acting) => settle({ ...known, acting });
 export const actingOf = (known) => known.duties.find((one) => one.duty_id === known.acting) ?? null;
 export const session = () => own("GET", "session");
-// Signed out at the provider too, and back to this page, where another of the crew signs in.
-export async function signOut() {
+// Signed out at the provider too, and back to this page; `isNext`: where another of the crew signs in.
+export async function signOut(isNext = true) {
   const { to } = await own("POST", "sign-out");
   const there = new URL(to, location.href);
   const back = there.searchParams.get("post_logout_redirect_uri");
   if (back) there.searchParams.set("post_logout_redirect_uri", new URL("/crew/", back).href);
-  sessionStorage.setItem("signs-on", "yes");
+  if (isNext) sessionStorage.setItem("signs-on", "yes");
   location.assign(there);
 }
 export function signsOn() {

@@ -11,6 +11,8 @@ const OUTCOMES = [
   "no_patient", "left_by_other_means", "handed_to_other"
 ];
 const REFUSALS = new Set(["refused_treatment", "refused_transport"]);
+// Of these levels it is said that the record stands against the patient's own decision.
+const GRAVE = ["critical", "severe"];
 const SIGNERS = ["patient", "relative", "witness", "nobody"];
 
 // Drawn with a finger; a picture of it is what is kept.
@@ -73,14 +75,15 @@ function Against({ patient, acts }) {
     (one) => one.kind === "vitals" && one.body.vitals.consciousness)?.body.vitals.consciousness;
   const told = ["cardiac_arrest", "unconscious", "altered_consciousness"]
     .find((name) => name === patient.patient?.complaint);
-  const grave = patient.level === "critical"
-    ? (patient.triage?.reasons ?? []).filter((reason) => reason.level === "critical").map((reason) => both(reason.text))
+  const grave = GRAVE.includes(patient.level)
+    ? (patient.triage?.reasons ?? []).filter((reason) => reason.level === patient.level)
+      .map((reason) => both(reason.text))
     : null;
   const lines = [
     arrest && `${say("arrest_on_record")} ${timeOf(arrest.at)}`,
     mind && mind !== "A" && `${say("ask.consciousness")}: ${mind} ${code("consciousness", mind)}`,
     told && `${say("complaint")}: ${code("complaints", told)}`,
-    grave && [code("levels", "critical"), ...grave].join(" · "),
+    grave && [code("levels", patient.level), ...grave].join(" · "),
   ].filter(Boolean);
   return lines.length > 0 && html`<div class="against" role="alert">
     <b>${say("against_refusal")}</b>
@@ -89,7 +92,9 @@ function Against({ patient, acts }) {
 }
 
 // Who refuses was seen and measured, or the record says that they were not: asked for, and never in the way.
-function Lacks({ lacks, patient, act, onSheet }) {
+// What is asked on this page itself stands on the button alone.
+function Lacks({ lacks: all, patient, act, onSheet }) {
+  const lacks = all.filter((name) => name === "reached" || name === "vitals");
   const [at, setAt] = useState(null);
   const [isOpen, setOpen] = useState(false);
   return lacks.length > 0 && html`<div class="against lacks" role="alert">
@@ -135,7 +140,7 @@ export function Outcome({ patient, acts, act, onSheet, onClose }) {
   const [risk, setRisk] = useState("");
   const [picture, setPicture] = useState(null);
   const isRefusal = REFUSALS.has(outcome);
-  const missing = isRefusal ? lacksOf(patient, acts, isHeard) : [];
+  const missing = isRefusal ? lacksOf(patient, acts, isHeard, { ...able, told_of: risk }) : [];
   // Who is not awake, or does not understand, refuses nothing: somebody else may sign, and is named as such.
   const isAble = able.conscious && able.understands;
   const signs = signer && signer !== "nobody" && (signer !== "patient" || isAble);

@@ -5,10 +5,10 @@ import { explain } from "../kit/frame.js";
 import { html, useState } from "../kit/html.js";
 import { code, item, say } from "../kit/language.js";
 import { again, giveUp } from "./line.js";
-import { isAboard } from "./mission.js";
-import { oddOf } from "./order.js";
-import { Choice, REASONS_BACK, Sheet, Twice, When } from "./parts.js";
-import { Whom } from "./whose.js";
+import { isAboard, leftBehind } from "./mission.js";
+import { oddsOf } from "./order.js";
+import { Choice, moment, REASONS_BACK, Sheet, Twice, When } from "./parts.js";
+import { nameOf as whoOf, Whom } from "./whose.js";
 
 const vital = (name, value) => `${item(name)} ${value === "unmeasurable" ? say("unmeasurable")
   : value === true ? say("yes") : value === false ? say("no") : value}`;
@@ -42,19 +42,38 @@ const momentIn = (at) => (dayOf(at) === dayOf(now()) ? secondOf(at) : `${dayOf(a
 // Why the time of a stamp can hardly be, before a service says so. `one` may be no act yet; `beside` is what
 // the page knows: {mission, acts, patients, duties}.
 export function Odd({ one, beside }) {
-  const odd = oddOf(one, beside, now());
-  if (!odd) return null;
-  const what = !odd.name ? "" : say(odd.name in OF_PATIENT ? `do.${odd.name}` : `status.${odd.name}`);
-  return html`<p class="odd" role="alert">
-    ${say(`odd.${odd.is}`, { at: momentIn(one.at), what, when: odd.at ? momentIn(odd.at) : "" })}
-  </p>`;
+  const odds = oddsOf(one, beside, now());
+  return odds.length > 0 && html`<div class="odd" role="alert">
+    ${odds.map(({ is, name, at, whose }) => {
+      const named = !name ? "" : say(name in OF_PATIENT ? `do.${name}` : `status.${name}`);
+      const what = whose?.number && whose.encounter_id !== one.lane
+        ? `${named} · ${say("patient_n", { n: whose.number })}` : named;
+      return html`<p key=${is}>${say(`odd.${is}`, { at: momentIn(one.at), what, when: at ? momentIn(at) : "" })}</p>`;
+    })}
+  </div>`;
 }
+
+// The same of what was sent already: nothing but a correction helps, and that is dispatch's.
+const STAMPED = new Set(["stamp", "reached", "boarding"]);
+export const isOdd = (one, beside) => STAMPED.has(one.kind) && oddsOf(one, beside, now()).length > 0;
+export const OddSent = ({ one, beside }) => isOdd(one, beside) && html`
+  <${Odd} one=${one} beside=${beside} />
+  ${one.kind === "stamp" && one.state !== "held" && one.state !== "waiting"
+    && html`<small class="by-dispatch">${say("by_dispatch")}</small>`}`;
 
 // Boarding with nowhere to go to is no mistake, and is sent: but somebody has to choose.
 export const Nowhere = ({ one, patients }) => {
   const patient = patients.find((each) => each.encounter_id === one.lane);
   return one.kind === "boarding" && patient && !patient.destination
     && html`<p class="odd" role="alert">${say("nowhere")}</p>`;
+};
+
+// The unit leaves, and somebody of this call is neither aboard nor signed over nor ended.
+export const Behind = ({ one, patients }) => {
+  const who = one.kind === "stamp" && one.code === "left_scene" ? leftBehind(patients) : [];
+  return who.length > 0 && html`<p class="odd" role="alert">
+    ${say("left_behind", { who: who.map(whoOf).join(say("semicolon")) })}
+  </p>`;
 };
 
 export const waiting = (acts) => acts.filter((one) => one.state === "waiting" || one.state === "held");
@@ -67,9 +86,10 @@ const whyOf = (problem) => (problem.status === 403 ? say("refused_duty")
 const IN_VAIN = new Set([403, 410, 422]);
 
 function Refused({ one, patients, beside }) {
-  const [at, setAt] = useState(null);
+  const [at, setAt] = useState(undefined);
   const [isOpen, setOpen] = useState(false);
   const isInVain = IN_VAIN.has(one.problem.status) && !at;
+  const pick = (chosen) => setAt(moment(chosen));
   return html`<li class="refused" data-refused=${one.kind}>
     <div>
       <${Whom} act=${one} patients=${patients} />
@@ -89,7 +109,7 @@ function Refused({ one, patients, beside }) {
       </button>
       <${Twice} text=${say("give_up")} armed=${say("give_up_again")} onDone=${() => giveUp(one)} />
     </div>
-    ${isOpen && html`<${When} at=${at} onAt=${setAt} />`}
+    ${isOpen && html`<${When} at=${at} onAt=${pick} />`}
     ${at && html`<${Odd} one=${{ ...one, at }} beside=${beside} />`}
   </li>`;
 }
@@ -119,7 +139,7 @@ export function Pending({ acts, patients, mission, duties, onClose }) {
 
 const BACK = new Set(["vitals", "finding", "examination", "scale", "treatment", "background"]);
 
-export function Entered({ patient, acts, act, onSheet, onClose }) {
+export function Entered({ patient, patients, mission, duties, acts, act, onSheet, onClose }) {
   const [open, setOpen] = useState(null);
   const taken = new Set(acts.filter((one) => one.kind === "retraction").map((one) => one.code));
   const mine = acts
@@ -138,6 +158,8 @@ export function Entered({ patient, acts, act, onSheet, onClose }) {
                 ${say("invalid_n", { what: one.answer.invalid.map(item).join(say("comma")) })}
               </p>`
             : null}
+          ${one.state !== "refused" && html`
+            <${OddSent} one=${one} beside=${{ patients, mission, duties, acts }} />`}
         </div>
         ${BACK.has(one.kind) && one.state === "done" && !taken.has(one.key) && open !== one.key && html`
           <button onClick=${() => setOpen(one.key)}>${say("take_back")}</button>`}

@@ -38,6 +38,8 @@ export async function reopen() {
   const old = kept.filter((act) => act.state === "done" && now() - ms(act.at) > SHOWN_MS);
   await Promise.all(old.map((act) => forget("acts", act.place)));
   acts = kept.filter((act) => !old.includes(act));
+  // The question that it stood still for is closed with its page.
+  for (const one of acts.filter((each) => each.state === "held" && each.until === null)) await goOn(one);
   changed();
   kick();
 }
@@ -98,10 +100,20 @@ export function isUnsent(one) {
   return Boolean(known) && known.state !== "done" && !known.mayBeThere && busy.get(known.lane) !== known.place;
 }
 
-// It was at another time than the tap; the time to think about it begins anew.
+// It was at another time than the tap; the time to think about it begins anew, unless it stands still.
 export async function moveTo(one, at) {
   const known = fresh(one);
-  if (known?.state === "held") await put(known, { at, until: Date.now() + UNDO_MS });
+  if (known?.state === "held") await put(known, { at, until: known.until === null ? null : Date.now() + UNDO_MS });
+  kick();
+}
+// While somebody chooses another time, or has to, what is held stands still: `until` null.
+export async function pause(one) {
+  const known = fresh(one);
+  if (known?.state === "held" && known.until > Date.now()) await put(known, { until: null });
+}
+export async function goOn(one) {
+  const known = fresh(one);
+  if (known?.state === "held" && known.until === null) await put(known, { until: Date.now() + UNDO_MS });
   kick();
 }
 export async function sendNow(one) {
@@ -131,7 +143,7 @@ function nextOf(lane) {
 
 export function kick() {
   for (const one of acts) {
-    if (one.state !== "held") continue;
+    if (one.state !== "held" || one.until === null) continue;
     const left = one.until - Date.now();
     if (left <= 0) put(one, { state: "waiting", until: null }).then(kick);
     else if (!timers.has(one.place)) timers.set(one.place, setTimeout(() => {

@@ -15,8 +15,11 @@ const given = (leg, acts) => {
     if (at && stamp.source !== "gps" && (!found.has(stamp.status) || ms(at) < ms(found.get(stamp.status).at)))
       found.set(stamp.status, { at, source: stamp.source });
   }
+  // What dispatch has corrected stands as they say it, also on the phone that has sent it.
+  const corrected = new Set((leg?.stamps ?? []).filter((one) => last.has(one.stamp_id)).map((one) => one.status));
   for (const act of acts) {
-    if (act.kind === "stamp" && act.leg === leg?.leg_id && act.state !== "refused")
+    if (act.kind === "stamp" && act.leg === leg?.leg_id && act.state !== "refused"
+      && !(act.state === "done" && corrected.has(act.code)))
       found.set(act.code, { at: act.at, source: "phone", act });
   }
   return found;
@@ -81,6 +84,8 @@ export function patientsOf(mission, acts) {
     reached: own(acts, one.encounter_id, "reached"),
     ...boardingOf(one, acts),
     ending: own(acts, one.encounter_id, "outcome"),
+    signed: acts.findLast((act) =>
+      act.kind === "signed" && act.lane === one.encounter_id && act.code === one.destination) ?? null,
   }));
 }
 
@@ -158,11 +163,18 @@ export function arrestOf(acts, id) {
 export const aboard = (patients) => patients.filter((one) =>
   !one.outcome && !one.ending && (one.boarded_at || one.boarding));
 
+// Who of this call is not aboard, and neither ended nor signed over.
+export const leftBehind = (patients) => patients.filter((one) => !one.isEarlier
+  && !one.outcome && !one.ending && !one.signed && !one.boarded_at && !one.boarding);
+
 // What a record of a refusal lacks: that somebody stood at the patient, and vital signs. What could not be
-// measured was looked for. `isHeard`: whether a monitor has sent any; null where nobody can say.
-export const lacksOf = (patient, acts, isHeard) => [
+// measured was looked for. `isHeard`: whether a monitor has sent any; null where nobody can say. Whoever signs
+// or does not: whether the patient is awake and understands, and of what risk they were told (`judged`).
+export const lacksOf = (patient, acts, isHeard, judged) => [
   ...(patient.reached_at || patient.reached ? [] : ["reached"]),
-  ...(isHeard === false && !told(acts, patient.encounter_id, (act) => act.kind === "vitals").length ? ["vitals"] : [])
+  ...(isHeard === false && !told(acts, patient.encounter_id, (act) => act.kind === "vitals").length ? ["vitals"] : []),
+  ...["conscious", "understands"].filter((name) => judged[name] === null),
+  ...(judged.told_of.trim() ? [] : ["told_of"])
 ];
 
 // The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.

@@ -40,7 +40,7 @@ export function momentOf(text, at = now()) {
 // Why something that was entered is taken back.
 export const REASONS_BACK = ["entered_in_error", "artefact", "wrong_patient"];
 
-// When it was: now, some minutes ago, or at a time. `at` null is now.
+// When it was: now, some minutes ago, or at a time. `at` null is now; undefined, that nobody has chosen.
 export function When({ at, onAt }) {
   const [ago, setAgo] = useState(null);
   const [isExact, setExact] = useState(false);
@@ -50,23 +50,23 @@ export function When({ at, onAt }) {
   };
   return html`<div class="when" role="group" aria-label=${say("when")}>
     <button aria-pressed=${at === null ? "true" : "false"} onClick=${() => pick(0)}>${say("at_once")}</button>
-    ${AGO_MIN.map((n) => html`<button key=${n} aria-pressed=${at !== null && ago === n ? "true" : "false"}
+    ${AGO_MIN.map((n) => html`<button key=${n} aria-pressed=${at != null && ago === n ? "true" : "false"}
       aria-label=${say("minutes_ago", { n })} onClick=${() => pick(n)}>
       −${n}<small>${say("minutes_unit")}</small>
     </button>`)}
     <button aria-expanded=${isExact ? "true" : "false"}
-      aria-pressed=${at !== null && ago === null ? "true" : "false"}
+      aria-pressed=${at != null && ago === null ? "true" : "false"}
       onClick=${() => setExact(!isExact)}>${say("exact_time")}</button>
     ${isExact && html`<label class="exact">
       <span>${say("exact_time")}</span>
-      <input type="time" value=${at !== null && ago === null ? timeOf(at) : ""} onChange=${(event) => {
+      <input type="time" value=${at != null && ago === null ? timeOf(at) : ""} onChange=${(event) => {
         if (event.target.value) {
           setAgo(null);
           onAt(momentOf(event.target.value));
         }
       }} />
     </label>`}
-    ${at !== null && html`<output>${secondOf(at)}</output>`}
+    ${at != null && html`<output>${secondOf(at)}</output>`}
   </div>`;
 }
 export const moment = (at) => at ?? isoNow();

@@ -2,7 +2,7 @@
 
 import { secondOf, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
-import { html } from "../kit/html.js";
+import { html, useEffect } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
@@ -12,7 +12,7 @@ import { isAboard, isInferred, nextOf } from "./mission.js";
 import { ByHand, Monitors } from "./monitor.js";
 import { Until } from "./parts.js";
 
-export function Header({ patient, names, eta }) {
+export function Header({ patient, names, eta, arrived }) {
   const { level, triage, destination, answers } = patient;
   // Why it is this level stands beside it; the rest below.
   const first = triage?.reasons.find((reason) => reason.level === level);
@@ -20,12 +20,17 @@ export function Header({ patient, names, eta }) {
   return html`<header class=${`patient-head ${level}`}>
     <${Shape} level=${level} size=${52} />
     <div>
-      <h2>
-        ${code("levels", level)}
-        ${triage?.trend && triage.trend !== "same"
-          ? html` <small class=${`trend ${triage.trend}`}>${code("trends", triage.trend)}</small>`
-          : null}
-      </h2>
+      <div class="line">
+        <h2>
+          ${code("levels", level)}
+          ${triage?.trend && triage.trend !== "same"
+            ? html` <small class=${`trend ${triage.trend}`}>${code("trends", triage.trend)}</small>`
+            : null}
+        </h2>
+        ${arrived && patient.boarded_at && !patient.isEarlier
+          ? html`<div class="eta"><span class="until">${say("arrived", { at: timeOf(arrived) })}</span></div>`
+          : eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
+      </div>
       <p><b>${personOf(patient.patient)}</b> · ${more}</p>
       ${first && html`<p class="ground">
         ${both(first.text)}
@@ -41,7 +46,6 @@ export function Header({ patient, names, eta }) {
         ${patient.wristband && html` · ${say("wristband")} <b>${patient.wristband}</b>`}
       </p>`}
     </div>
-    ${eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
   </header>`;
 }
 
@@ -69,9 +73,14 @@ export function Answer({ patient, names }) {
   </section>`;
 }
 
-// That they are not aboard after all, until they board.
+const SHEET_CLOSES_MS = 100;
+
+// That they are not aboard after all, until they board. A sheet that closes leads back to the button that opened
+// it, far below: what came of it comes into sight by itself.
 function Unboarded({ patient }) {
   const { boarding_revoked: told, unboarding: own } = patient;
+  const isHeld = own?.state === "held";
+  useEffect(() => { if (isHeld) setTimeout(() => scrollTo(0, 0), SHEET_CLOSES_MS); }, [isHeld]);
   if (patient.boarding || patient.boarded_at || patient.outcome || !(own || told)) return null;
   return html`<p class="over" role="status">
     ${say("unboarded", { at: timeOf(own?.at ?? told.at), reason: own?.body.reason ?? told.reason })}
@@ -104,16 +113,20 @@ const PAD = [
   "vitals", "ecg", "fast", "lams", "drugs", "findings", "mechanism", "obstetric", "background", "monitor", "more"
 ];
 
-export function Patient({ patient, acts, names, eta, act, onSheet }) {
+export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
   const id = patient.encounter_id;
   const next = nextOf(patient);
   return html`<article class="patient" data-encounter=${id}>
-    <${Header} patient=${patient} names=${names} eta=${eta} />
+    <${Header} patient=${patient} names=${names} eta=${eta} arrived=${arrived} />
     <div class="first-of">
       ${patient.isLocal && html`<p class="local" role="status">${say("local_patient")}</p>`}
       ${patient.isEarlier && html`<p class="over" role="status">${say("of_earlier_call")}</p>`}
       ${patient.outcome && html`<p class="over" role="status">
         ${say("ended", { outcome: say(`outcome.${patient.outcome}`), at: timeOf(patient.ended_at) })}
+      </p>`}
+      ${patient.signed && html`<p class="over" role="status">
+        <b>${say("signed_over_at", { name: both(names[patient.destination]) || patient.destination,
+          at: timeOf(patient.signed.at) })}</b>
       </p>`}
       <${Unboarded} patient=${patient} />
       ${!patient.destination && isAboard(patient) && html`<p class="odd" role="alert">${say("nowhere")}</p>`}

@@ -10,6 +10,7 @@ import { both, say } from "../kit/language.js";
 import { session } from "./duty.js";
 import { together } from "./mission.js";
 import { Sheet } from "./parts.js";
+import { nameOf } from "./whose.js";
 
 // A field for a reason, below what it is the reason for.
 const Because = ({ name, value, onInput }) => html`<label class="field">
@@ -17,18 +18,24 @@ const Because = ({ name, value, onInput }) => html`<label class="field">
   <input value=${value ?? ""} onInput=${(event) => onInput(event.target.value)} maxlength="200" />
 </label>`;
 
-export function Sign({ patient, patients, names, duties, onClose }) {
+const isSame = (one, other) => one.trim().toLowerCase() === other.trim().toLowerCase();
+
+export function Sign({ patient, patients, names, duties, act, onClose }) {
   const place = `draft:sign:${patient.encounter_id}`;
   const told = useRef(null);
   const [draft, setDraft] = useState(null);
   const [wrong, setWrong] = useState({ text: "", wristband: null, isOff: false });
-  const [isDone, setDone] = useState(false);
+  const [isSent, setSent] = useState(false);
+  const isDone = isSent || Boolean(patient.signed);
   useEffect(() => { kept("notes", place).then((found) => setDraft(found ?? {})); }, [place]);
   if (draft === null) return null;
   const write = (more) => { const after = { ...draft, ...more }; setDraft(after); keep("notes", place, after); };
   const wristband = (draft.wristband ?? "").trim();
   const reason = (draft.reason ?? "").trim();
-  const isAnothers = wristband !== "" && wristband === wrong.wristband;
+  // The numbers of all who are here are known: whose it is need not be asked for.
+  const whose = wristband && patients.find((one) => one.encounter_id !== patient.encounter_id
+    && [one.wristband, one.admission_number].some((number) => number && isSame(number, wristband)));
+  const isAnothers = wristband !== "" && (Boolean(whose) || wristband === wrong.wristband);
   // Of several who came in one vehicle the wristbands alone tell who is who.
   const many = together(patients).length;
   const isUnread = wristband === "" && many > 1;
@@ -58,7 +65,8 @@ export function Sign({ patient, patients, names, duties, onClose }) {
         "bridge", "POST", `facilities/${patient.destination}/encounters/${patient.encounter_id}/handover`,
         { occurred_at: at, ...said },
         { key, headers: { "as-signed-in": "true", ...(duty ? { "green-channel-duty": duty.duty_id } : {}) } });
-      setDone(true);
+      setSent(true);
+      await act.signed(patient, at);
       await forget("notes", place);
     } catch (problem) {
       if (!problem.isAway) told.current = null;
@@ -77,7 +85,10 @@ export function Sign({ patient, patients, names, duties, onClose }) {
         aria-invalid=${isAnothers ? "true" : "false"} />
     </label>
     ${isAnothers && !isDone && html`
-      <p class="wrong" role="alert"><b>✕ ${say("another_wristband")}</b> ${say("another_wristband_means")}</p>
+      <p class="wrong" role="alert">
+        <b>✕ ${whose ? say("wristband_of", { who: nameOf(whose) }) : say("another_wristband")}</b>
+        ${" "}${say("another_wristband_means")}
+      </p>
       <${Because} name="wristband_reason" value=${draft.reason} onInput=${(is) => write({ reason: is })} />`}
     ${isUnread && !isDone && html`
       <p class="wrong" role="alert">

@@ -5,7 +5,7 @@ import { timeOf } from "../kit/clock.js";
 import { explain, Foot, LanguageSwitch } from "../kit/frame.js";
 import { html, useEffect, useState } from "../kit/html.js";
 import { both, say } from "../kit/language.js";
-import { calledOf, enrol, session, signOff, signOn, signOut, unitNames } from "./duty.js";
+import { calledOf, enrol, leave, session, signOn, signOut, unitNames } from "./duty.js";
 import { Sheet } from "./parts.js";
 
 const Frame = ({ title, children }) => html`<main class="begin">
@@ -53,7 +53,11 @@ export function Enrol({ onDone }) {
 }
 
 // Units that the register knows: with any other there would be no mission, and no patient.
-function Units({ onPick, isBusy, last }) {
+// First the one that the person's name names, then the one before.
+const SHOWN = 12;
+export const isNamed = (who, unit) => [who.name, ...Object.values(who.spoken ?? {})]
+  .some((name) => name.split(/[\s·,，;；()（）]+/).includes(unit));
+function Units({ onPick, isBusy, last, who }) {
   const [names, setNames] = useState(null);
   const [typed, setTyped] = useState("");
   const [wrong, setWrong] = useState("");
@@ -63,8 +67,10 @@ function Units({ onPick, isBusy, last }) {
   }, (problem) => setWrong(explain(problem)));
   useEffect(() => { load(); }, []);
   const wanted = typed.trim().toLowerCase();
-  const found = (names ?? []).filter((one) => !wanted || one.unit_id.toLowerCase().includes(wanted))
-    .sort((a, b) => (b.unit_id === last) - (a.unit_id === last)).slice(0, 12);
+  const rank = ({ unit_id: unit }) => (isNamed(who, unit) ? 2 : Number(unit === last));
+  const fits = (names ?? []).filter((one) => !wanted || one.unit_id.toLowerCase().includes(wanted))
+    .sort((a, b) => rank(b) - rank(a));
+  const found = fits.slice(0, SHOWN);
   return html`
     <label class="field">
       <span>${say("unit_which")}</span>
@@ -72,11 +78,14 @@ function Units({ onPick, isBusy, last }) {
         placeholder=${last ?? ""} autocomplete="off" spellcheck=${false} maxlength="64" />
     </label>
     <div class="units" role="group" aria-label=${say("unit_which")}>
-      ${found.map((one) => html`<button key=${one.unit_id} disabled=${isBusy} onClick=${() => onPick(one.unit_id)}>
+      ${found.map((one) => html`<button key=${one.unit_id} class=${isNamed(who, one.unit_id) ? "is-named" : ""}
+          disabled=${isBusy} onClick=${() => onPick(one.unit_id)}>
         <b>${one.unit_id}</b>
         <small>${say(`kind.${one.kind}`)} · ${one.station_id}</small>
+        ${isNamed(who, one.unit_id) && html`<small>${say("unit_named")}</small>`}
       </button>`)}
     </div>
+    ${fits.length > SHOWN && html`<p class="dim" role="status">${say("units_more", { n: fits.length - SHOWN })}</p>`}
     ${names === null && !wrong && html`<p class="dim">${say("loading")}</p>`}
     ${names !== null && !found.length && html`<p class="wrong" role="alert">
       ${say("unit_not_known", { unit: typed.trim() })}
@@ -107,7 +116,7 @@ export function SignOn({ duties, last, onDone, onCancel }) {
     }
   };
   const duty = who && duties.find((one) => one.name === who.name);
-  const leave = () => signOut().catch((problem) => {
+  const goOut = () => signOut().catch((problem) => {
     setWho(null);
     setWrong(problem.isSignedOut ? "" : explain(problem));
   });
@@ -119,13 +128,13 @@ export function SignOn({ duties, last, onDone, onCancel }) {
     ${who && html`
       <p class="signed-in">
         <b>${both(who.spoken) || who.name}</b>
-        ${!duty && html`<button class="quiet" onClick=${leave}>${say("sign_out")}</button>`}
+        ${!duty && html`<button class="quiet" onClick=${goOut}>${say("sign_out")}</button>`}
       </p>
       ${duty
         ? html`
             <p>${say("on_duty_already", { unit: duty.unit_id, at: timeOf(duty.began_at) })}</p>
-            <button class="primary huge" onClick=${leave}>${say("another_signs_in")}</button>`
-        : html`<${Units} onPick=${pick} isBusy=${isBusy} last=${last} />`}`}
+            <button class="primary huge" onClick=${goOut}>${say("another_signs_in")}</button>`
+        : html`<${Units} onPick=${pick} isBusy=${isBusy} last=${last} who=${who} />`}`}
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     ${onCancel && html`<button onClick=${onCancel}>${say("back")}</button>`}
   </${Frame}>`;
@@ -136,7 +145,8 @@ export function Duties({ known, onSwitch, onAdd, onEnded, onClose }) {
   const [sure, setSure] = useState(null);
   const [wrong, setWrong] = useState("");
   const end = async (duty) => {
-    try { await signOff(duty.duty_id); setSure(null); onEnded(); } catch (problem) { setWrong(explain(problem)); }
+    try { await leave(duty); setSure(null); } catch (problem) { setWrong(explain(problem)); }
+    onEnded();
   };
   return html`<${Sheet} title=${say("who_acts")} onClose=${onClose}>
     <ul class="duties">
