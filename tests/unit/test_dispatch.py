@@ -385,7 +385,7 @@ ANSWERS: list[tuple[type[HandoffEvent], dict[str, Any], bool]] = [
 
 
 def asked_about(owed: handoff.Owed) -> Encounter:
-    told = {"step": 3, "due_at": at(50), "owed": owed, "to": "dispatch", "phone": "555-0142"}
+    told: Any = {"step": 3, "due_at": at(50), "owed": owed, "to": "dispatch", "phone": "555-0142"}
     late = act(handoff.Escalated, "late", facility_id="H-1", **told)
     known, (missed,) = encounters.hear(bound("H-1"), late, at(51))
     assert known is not None
@@ -418,8 +418,9 @@ def test_of_every_act_it_is_decided_whether_it_is_an_answer_of_the_hospital() ->
 def test_what_the_bridge_tells_by_itself_is_no_answer_but_for_a_board_that_is_lit_again(
     owed: handoff.Owed,
 ) -> None:
-    known, version = asked_about(owed), {"facility_id": "H-1", "version": 2}
-    opened = {"admission": Admission(admission_number="GC-20260301-0001", admitted_at=at(9))}
+    known = asked_about(owed)
+    version: Any = {"facility_id": "H-1", "version": 2}
+    opened: Any = {"admission": Admission(admission_number="GC-20260301-0001", admitted_at=at(9))}
     told = [
         act(handoff.RecordDelivered, "come", **version),
         act(handoff.AdmissionOpened, "in", facility_id="H-1", **opened),

@@ -225,6 +225,8 @@ export default {
   "send.send": "Send {unit}",
   "send.divert": "Divert {unit}",
   "send.replace": "Send {unit} in place of {other}",
+  against_since: "Since this was opened there speaks against it: {what}. Choose it all the same?",
+  chosen_since: "{name} was chosen since this was opened: change it all the same?",
   nothing_against: "nothing that is known speaks against it",
   whom: "whom",
   where_to: "where to",

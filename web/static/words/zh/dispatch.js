@@ -225,6 +225,8 @@ export default {
   "send.send": "派出 {unit}",
   "send.divert": "改派 {unit}",
   "send.replace": "由 {unit} 接替 {other}",
+  against_since: "打开后新增的不利因素：{what}。仍要选择？",
+  chosen_since: "打开后已改选 {name}：仍要改选？",
   nothing_against: "没有已知的不利因素",
   whom: "对象",
   where_to: "前往",
