@@ -33,6 +33,11 @@ COMPLAINTS = [("trauma", "两车相撞"), ("chest_pain", "胸痛，出汗"), ("d
 READABLE = """() => { const list = document.querySelector(".calls").getBoundingClientRect();
   return [...document.querySelectorAll(".call")].map((call) => call.getBoundingClientRect())
     .filter((box) => box.top >= list.top && box.bottom <= list.bottom).length; }"""
+#: How high the head is, and where all stands that somebody aims at.
+PLACES = """() => [document.querySelector(".head").getBoundingClientRect().height,
+  ...[...document.querySelectorAll(".head button, .head a, .call, .beside")]
+    .flatMap((one) => { const { left, top } = one.getBoundingClientRect(); return [left, top]; })
+    .map(Math.round)]"""
 #: Whether something is wholly seen in the row that it is in, and in all between.
 UNCUT = """(tag) => { const box = tag.getBoundingClientRect();
   for (let one = tag.parentElement; !one.matches("main"); one = one.parentElement) {
@@ -324,6 +329,37 @@ async def test_a_board_that_is_cut_off_says_as_of_when_and_comes_back(
             room.site["dispatch"].kill(signal.SIGCONT)
         await expect(page.locator(".cut-off")).to_have_count(0)
         await expect(page.locator(".live")).to_have_text("实时")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_what_is_aimed_at_stays_where_it_is_when_the_line_breaks(
+    room: Room, chrome: Browser, language: str
+) -> None:
+    call = await room.call("解放路 9 号", 20)
+    widths = (1280, 1366, 1920)
+    async with room.sits(chrome, refused=AWAY, language=language) as page:
+        await expect(row(page, call)).to_be_visible()
+        whole = page.locator(".who-am-i > span")
+        await expect(whole).to_be_visible()
+
+        async def places() -> list[list[float]]:
+            found = []
+            for width in widths:
+                await page.set_viewport_size({"width": width, "height": WIDTHS.get(width, 800)})
+                found.append(await page.evaluate(PLACES))
+            return found
+
+        before = await places()
+        for width, (head, *_) in zip(widths, before, strict=True):
+            assert head < 80, f"the head is one row at {width}"
+        room.site["dispatch"].kill(signal.SIGSTOP)
+        try:
+            await expect(page.locator(".cut-off")).to_be_visible()
+            assert await places() == before
+            await pictures(page, "cut-still", (language,))
+        finally:
+            room.site["dispatch"].kill(signal.SIGCONT)
+        await expect(page.locator(".cut-off")).to_have_count(0)
 
 
 async def _crowd(room: Room) -> list[Call]:

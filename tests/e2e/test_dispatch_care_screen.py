@@ -241,8 +241,48 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         f"/v1/encounters/{encounter}/destination",
         {"facility_id": "F-0", "occurred_at": now()},
     )
+    late = _unanswered(encounter)
+    async with room.sits(chrome) as page, room.sits(chrome, "dispatcher-2") as other:
+        await room.told("bridge", late)
+        card = page.locator(".telephone")
+        await expect(card.locator("a.phone")).to_have_attribute("href", "tel:8010001")
+        await other.locator(".telephone .primary").click()
+        said = page.locator(".notice")
+        await expect(said).to_contain_text(
+            "dispatcher-2 号 已打电话：市第一人民医院 未确认患者", timeout=UNDO_MS
+        )
+        await expect(card).to_have_count(0)
+        await expect(said).to_have_count(0)  # for some seconds
+        await expect(other.locator(".notice")).to_have_count(0)
+
+
+async def test_beside_two_telephone_calls_and_a_late_clock_the_list_has_room(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    call = await room.call("建设路小学", patients=[PAIN, PAIN])
+    late = await room.call("解放路 9 号", 90)
+    for encounter in call.encounters:
+        chosen = {"facility_id": "F-0", "occurred_at": now()}
+        await room.desk.do("POST", f"/v1/encounters/{encounter}/destination", chosen)
+    async with room.sits(chrome) as page:
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        await room.told("bridge", *map(_unanswered, call.encounters))
+        await expect(page.locator(".telephone")).to_have_count(2)
+        await expect(page.locator(".telephone .todo")).to_have_count(1)
+        await expect(page.locator(".lines .alarm").first).to_be_visible()
+        await expect(row(page, late)).to_be_visible()
+        share = await page.evaluate(
+            "document.querySelector('.calls').getBoundingClientRect().height / innerHeight"
+        )
+        assert share > 0.58, share
+        await pictures(page, "two-telephones")
+
+
+def _unanswered(encounter: str) -> Escalated:
+    """Nobody at the first hospital has acknowledged the patient: dispatch is asked to telephone."""
     at = datetime.now(UTC)
-    late = Escalated(
+    return Escalated(
         event_id=secrets.token_hex(8),
         occurred_at=at,
         recorded_at=at,
@@ -253,18 +293,6 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         owed=Owed.ACKNOWLEDGED,
         to="dispatch",
     )
-    async with room.sits(chrome) as page, room.sits(chrome, "dispatcher-2") as other:
-        await room.told("bridge", late)
-        card = page.locator(".telephone")
-        await expect(card.locator("a.phone")).to_have_attribute("href", "tel:8010001")
-        await other.locator(".telephone .primary").click()
-        said = page.locator(".notice")
-        await expect(said).to_contain_text(
-            "dispatcher-2 号 已知悉：市第一人民医院 未确认患者", timeout=UNDO_MS
-        )
-        await expect(card).to_have_count(0)
-        await expect(said).to_have_count(0)  # for some seconds
-        await expect(other.locator(".notice")).to_have_count(0)
 
 
 async def test_when_a_unit_comes_is_told_only_while_it_drives(room: Room, chrome: Browser) -> None:

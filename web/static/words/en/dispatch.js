@@ -45,6 +45,8 @@ export default {
   alarms: "What is due",
   alarms_seen: "{n} seen, and not done yet",
   seen_by_other: "{who} has seen: {what}",
+  called_by_other: "{who} has telephoned: {what}",
+  called_by: "{who} has telephoned {at}",
   seen_by: "{who} has seen it {at}",
   since: "late for",
   open_call: "Open",

@@ -45,6 +45,8 @@ export default {
   alarms: "待办",
   alarms_seen: "已知悉 {n} 项（尚未完成）",
   seen_by_other: "{who} 已知悉：{what}",
+  called_by_other: "{who} 已打电话：{what}",
+  called_by: "{who} 已打电话 {at}",
   seen_by: "{who} 已知悉 {at}",
   since: "已逾",
   open_call: "打开",
