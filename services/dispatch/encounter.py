@@ -33,15 +33,27 @@ from schemas.handoff import (
     AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
+    ActivationWithdrawn,
     AdmissionCancelled,
     AdmissionOpened,
     AdmissionRevoked,
+    ArrivalRevoked,
+    BedReleased,
+    BedReserved,
     CareTransferred,
+    CentreActivated,
+    DeathDeclared,
+    DepartmentAnswered,
     DirectToConfirmed,
     DirectToRevoked,
     Escalated,
     HandoffEvent,
+    HandoverSigned,
+    MilestoneReached,
+    MilestoneRevoked,
+    OutcomeReported,
     Owed,
+    PatientArrived,
     RecordDisplayed,
     RedirectRequested,
     RedirectWithdrawn,
@@ -331,12 +343,43 @@ def _by_triage(
     return new | {"triage": known.but(paused=False)} if known.paused else new
 
 
+#: By these somebody who receives there has dealt with the patient. A signature is looked at by its
+#: side; numbers, formalities and what is added later are a desk's, or the crew's, and nobody's
+#: answer.
+_ANSWERING = (
+    Acknowledged,
+    Accepted,
+    AcceptanceWithdrawn,
+    RedirectRequested,
+    RedirectWithdrawn,
+    CentreActivated,
+    ActivationWithdrawn,
+    DepartmentAnswered,
+    DirectToConfirmed,
+    DirectToRevoked,
+    BedReserved,
+    BedReleased,
+    PatientArrived,
+    ArrivalRevoked,
+    DeathDeclared,
+    MilestoneReached,
+    MilestoneRevoked,
+    CareTransferred,
+    OutcomeReported,
+)
+
+
 def _answers(event: Event, unanswered: Owed | None) -> bool:
-    """Whether nobody need telephone any more: the board is lit again; or somebody has seen it, or
-    the patient is there."""
-    if unanswered is None:
-        return False
-    return unanswered is Owed.DISPLAYED or not isinstance(event, RecordDisplayed)
+    """Whether nobody need telephone any more: somebody of the hospital has answered; or, where only
+    that was lacking, its board is lit again. That the crew has signed is no answer."""
+    match event:
+        case _ if unanswered is None:
+            return False
+        case RecordDisplayed():
+            return unanswered is Owed.DISPLAYED
+        case HandoverSigned():
+            return event.side == "received"
+    return isinstance(event, _ANSWERING)
 
 
 def _needed(concerns: Sequence[CentreConcern]) -> tuple[Centre, ...]:

@@ -141,7 +141,7 @@ class Leg(Value):
             available=self.at(S.AVAILABLE, REPORTED),
             stood_down=self.at(S.STOOD_DOWN, REPORTED),
             seen_to_depart=self.at(S.DEPARTED, VERIFIED),
-            seen_not_before=self._not_before,
+            seen_not_before=self.seen_not_before,
             seen_on_scene=self._surely_seen(S.ON_SCENE),
             seen_left_scene=self._surely_seen(S.LEFT_SCENE),
             seen_at_destination=self._surely_seen(S.AT_DESTINATION),
@@ -181,7 +181,8 @@ class Leg(Value):
         return S.STOOD_DOWN in been and not been & _THERE
 
     @property
-    def _not_before(self) -> datetime | None:
+    def seen_not_before(self) -> datetime | None:
+        """When satellites last saw it stand where it left from."""
         seen = (s for s in self.stamps if s.status is S.DEPARTED and s.source in VERIFIED)
         return next((stamp.not_before for stamp in seen), None)
 

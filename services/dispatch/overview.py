@@ -14,7 +14,7 @@ from schemas.incident import CallClass, Location, LocationSource, Point
 from schemas.repeats import Repeats
 from schemas.triage import Centre, TriageLevel
 from schemas.unit import Force, Place, ReadinessReported, UnitKind, UnitStatus
-from services.dispatch.clock import Clock
+from services.dispatch.clock import Clock, Reading
 from services.dispatch.deadline import (
     DEPARTURE,
     NOTIFICATION,
@@ -28,9 +28,10 @@ from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.fleet import SameEvent
 from services.dispatch.incident import EarlierCall, Incident, Located, Standing
 from services.dispatch.indicators import COUNTED
-from services.dispatch.leg import REPORTED, Leg, Silence
+from services.dispatch.leg import REPORTED, VERIFIED, Leg, Silence
 from services.dispatch.register import Hospital
 from services.dispatch.unit import Unit
+from services.dispatch.witness import Witnessed, witnessed
 
 #: So long a call that has ended stays on the board; and a dispatch on the phone of its crew.
 BOARD_KEEPS, PHONE_KEEPS = timedelta(minutes=10), timedelta(minutes=30)
@@ -47,6 +48,9 @@ class Countdown(Value):
     due_at: AwareDatetime
     warn_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
+    #: Of a departure that was reported and that satellites saw: whether they show it as its
+    #: indicator counts it.
+    witnessed: Witnessed | None = None
 
 
 class BoardPatient(Value):
@@ -163,7 +167,7 @@ def countdowns(about: About, clocks: Mapping[str, Clock]) -> Iterable[Countdown]
     for leg in legs:
         began_at = _began_at(leg, call.emergency_since)
         if began_at is not None:
-            yield from _countdown(DEPARTURE, clocks, began_at, left_at(leg), leg.leg_id)
+            yield from _countdown(DEPARTURE, clocks, began_at, left_at(leg), leg)
 
 
 def _began_at(leg: Leg, emergency_since: datetime | None) -> datetime | None:
@@ -179,7 +183,7 @@ def _countdown(
     clocks: Mapping[str, Clock],
     began_at: datetime,
     ended_at: datetime | None,
-    leg_id: str | None = None,
+    leg: Leg | None = None,
 ) -> Iterable[Countdown]:
     """None, where the site has set no limit."""
     clock = clocks[name]
@@ -188,12 +192,22 @@ def _countdown(
     warned = None if clock.warn_s is None else began_at + timedelta(seconds=clock.warn_s)
     yield Countdown.made(
         clock=name,
-        leg_id=leg_id,
+        leg_id=leg and leg.leg_id,
         began_at=began_at,
         due_at=began_at + clock.limit,
         warn_at=warned,
         ended_at=ended_at,
+        witnessed=leg and _witnessed(leg, began_at, clock.limit),
     )
+
+
+def _witnessed(leg: Leg, began_at: datetime, limit: timedelta) -> Witnessed | None:
+    """How satellites stand to a reported departure; none where one of the two says nothing."""
+    said, seen = (leg.at(UnitStatus.DEPARTED, sources) for sources in (REPORTED, VERIFIED))
+    if said is None or seen is None:
+        return None
+    shown = Reading(began_at, seen, is_between=True, not_before=leg.seen_not_before)
+    return witnessed(Reading(began_at, said), shown, limit)
 
 
 def crew_unit(unit: Unit) -> CrewUnit:

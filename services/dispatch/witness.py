@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
+from typing import Literal
 
 from schemas.event import Value
+from services.dispatch.clock import ENDED, Reading, fate
 from services.dispatch.leg import SURE, Dispatch
 from services.kit.figures import percentile
 
@@ -53,6 +55,23 @@ WITNESSED = (
     ("left_scene", "left_scene", "seen_left_scene"),
     ("at_destination", "at_destination", "seen_at_destination"),
 )
+
+
+#: Whether satellites show a departure as it was reported: as its indicator counts both; they show
+#: another; or they were not looking closely enough to know.
+Witnessed = Literal["confirmed", "contradicted", "unsure"]
+
+
+def witnessed(said: Reading, seen: Reading, limit: timedelta) -> Witnessed:
+    """How a reported departure stands to what satellites saw of it, by the three-minute clock. What
+    they saw is unsure where it lies on both sides of the limit, unless they still saw the unit
+    stand when it had left by what was said."""
+    shown = fate(seen, limit)
+    if shown in ENDED:
+        return "confirmed" if shown is fate(said, limit) else "contradicted"
+    stood = seen.not_before
+    is_early = stood is not None and said.ended is not None and stood - said.ended > SURE
+    return "contradicted" if is_early else "unsure"
 
 
 def differences(dispatches: Sequence[Dispatch]) -> Mapping[str, Differences]:

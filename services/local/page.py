@@ -6,7 +6,6 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import groupby
 
 from schemas.triage import Bilingual
 from services.kit.role import Role
@@ -28,8 +27,12 @@ _SIMULATED = "A simulated run: no real patients, and no passwords."
 _STYLE = """:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:0 auto;padding:1rem}
 h1{font-size:1.5rem}h2{font-size:1.125rem}[lang=en]{opacity:.8}
-section{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:.5rem}
-h2{grid-column:1/-1;margin:1rem 0 0}
+section{display:grid;align-content:start;gap:.5rem}
+h2{margin:1rem 0 0}
+nav{display:flex;flex-wrap:wrap;gap:.25rem 1.25rem}nav a{color:inherit;padding:.5rem 0}
+@media (min-width:56rem){nav{display:none}
+form{display:grid;grid-template:repeat(4,auto) 1fr/repeat(3,minmax(0,1fr));gap:0 1rem}
+.crew{grid-area:1/2/span 5/3}.centre{grid-area:1/3/span 5/4}}
 button{font:inherit;text-align:start;padding:.5rem .75rem;min-height:3.5rem;cursor:pointer}
 button [lang=en]{display:block;font-size:.875rem}"""
 _HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -47,13 +50,17 @@ def policy(origins: Iterable[str]) -> str:
 
 def choice(people: Sequence[Person], action: str, ticket: str) -> str:
     """One button for each person, those of a role together."""
-    groups = groupby(people, key=lambda person: person.role)
-    sections = "".join(_section(role, members) for role, members in groups)
+    groups: dict[Role, list[Person]] = {}
+    for person in people:
+        groups.setdefault(person.role, []).append(person)
+    ways = "".join(f'<a href="#{role}">{_named(role)}</a>' for role in groups)
+    sections = "".join(_section(role, members) for role, members in groups.items())
     return _page(
         Bilingual(zh="请选择身份登录", en="Sign in: who are you?"),
         f"<p>模拟运行，没有真实患者，也没有密码。{_en(_SIMULATED)}</p>"
-        f'<form method="post" action="{escape(action)}">'
-        f'<input type="hidden" name="ticket" value="{escape(ticket)}">{sections}</form>',
+        f'<nav>{ways}</nav><form method="post" action="{escape(action)}">'
+        f'<input type="hidden" name="ticket" value="{escape(ticket)}">'
+        f"{sections}</form>",
     )
 
 
@@ -68,7 +75,11 @@ def _section(role: Role, members: Iterable[Person]) -> str:
         f"{_en(person.name.en)}</button>"
         for person in members
     )
-    return f"<section><h2>{_ROLES[role].zh} {_en(_ROLES[role].en)}</h2>{buttons}</section>"
+    return f'<section id="{role}" class="{role}"><h2>{_named(role)}</h2>{buttons}</section>'
+
+
+def _named(role: Role) -> str:
+    return f"{_ROLES[role].zh} {_en(_ROLES[role].en)}"
 
 
 def _en(text: str) -> str:

@@ -41,10 +41,10 @@ class Person(NamedTuple):
 def people_of(places: City) -> tuple[Person, ...]:
     """Everybody who can be chosen, those of one role together."""
     return (
-        *_at_hospitals(places),
         Person("dispatcher-1", Role.DISPATCHER, _of(_DISPATCHER, "1")),
         Person("dispatcher-2", Role.DISPATCHER, _of(_DISPATCHER, "2")),
         *_aboard(places),
+        *_at_hospitals(places),
         Person("operator-1", Role.OPS, _OPERATOR),
         Person("auditor-1", Role.ADMIN, _AUDITOR),
     )

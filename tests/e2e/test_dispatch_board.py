@@ -17,6 +17,7 @@ from services.kit.role import Role
 from tests.boards import WIDTHS, Site, somebody
 from tests.dispatch_room import Call, Room, opened, picture, pictures, ring, row
 from tests.platform import Platform
+from tests.screens import catalogue
 from tests.services import Caller, now, until
 from tests.unit.test_dispatch import decision
 
@@ -32,6 +33,19 @@ COMPLAINTS = [("trauma", "两车相撞"), ("chest_pain", "胸痛，出汗"), ("d
 READABLE = """() => { const list = document.querySelector(".calls").getBoundingClientRect();
   return [...document.querySelectorAll(".call")].map((call) => call.getBoundingClientRect())
     .filter((box) => box.top >= list.top && box.bottom <= list.bottom).length; }"""
+#: How high the head is, and where all stands that somebody aims at.
+PLACES = """() => [document.querySelector(".head").getBoundingClientRect().height,
+  ...[...document.querySelectorAll(".head button, .head a, .call, .beside")]
+    .flatMap((one) => { const { left, top } = one.getBoundingClientRect(); return [left, top]; })
+    .map(Math.round)]"""
+#: Whether something is wholly seen in the row that it is in, and in all between.
+UNCUT = """(tag) => { const box = tag.getBoundingClientRect();
+  for (let one = tag.parentElement; !one.matches("main"); one = one.parentElement) {
+    const around = one.getBoundingClientRect();
+    if (box.right > around.right + 1 || box.bottom > around.bottom + 1) return false;
+    if (one.matches(".call")) return box.width > 0;
+  }
+  return true; }"""
 LEVELS = (*TriageLevel, TriageLevel.SEVERE, TriageLevel.URGENT)
 
 
@@ -52,6 +66,82 @@ async def test_an_empty_board_says_so_and_has_no_rate(room: Room, chrome: Browse
                 await expect(page.locator(".strip .value").first).to_contain_text(none)
                 assert "100 %" not in await page.locator(".strip").inner_text()
                 await picture(page, "empty", language, width)
+
+
+async def test_who_is_not_aboard_of_a_unit_that_has_left_stands_in_the_row_of_their_call(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    crash = {"complaint": "trauma", "complaint_text": "两车相撞"}
+    call = await room.call("人民路 128 号", patients=[crash] * 3)
+    await room.send(call, "U-00")
+    crew = Caller(room.site["dispatch"], Role.CREW)
+
+    async def done(patient: int, act: str, **more: str) -> None:
+        told = {"unit_id": "U-00", "occurred_at": now(), **more}
+        await room.desk.do("POST", f"/v1/encounters/{call.encounters[patient]}/{act}", told)
+
+    async with room.sits(chrome) as page:
+        for n in range(3):
+            await done(n, "reached")
+        await done(0, "boarding")
+        await done(1, "boarding")
+        await done(1, "boarding/revoked", reason="点错了患者")
+        mine = row(page, call)
+        await expect(mine).to_contain_text("1 号患者: 患者已上车，尚未选定医院")
+        left = mine.locator("[data-left]")
+        await expect(left).to_have_count(0)
+        for status in ("departed", "on_scene", "left_scene"):
+            stamp = {"status": status, "occurred_at": now()}
+            await crew.do("POST", "/v1/units/U-00/stamps", stamp)
+        await expect(left).to_have_text(
+            [
+                "2 号患者: 撤回上车，而单元已离开现场",
+                "3 号患者: 未报上车，而单元已离开现场",
+            ]
+        )
+        await picture(page, "left-behind", "zh", 1280)
+        for n in (1, 2):
+            outcome = {"outcome": "refused_transport", "occurred_at": now()}
+            path = f"/v1/encounters/{call.encounters[n]}/outcome"
+            await room.desk.do("POST", path, outcome)
+        await expect(left).to_have_count(0)
+
+
+async def test_what_becomes_of_a_call_is_never_cut_away_for_its_complaint(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    told = "胸骨后压榨样疼痛，约一小时，出汗，向左肩放射，家属称既往装过支架" * 3
+    calls = [
+        await room.call(
+            f"人民路 {n} 号", patients=[{"complaint": "chest_pain", "complaint_text": told}]
+        )
+        for n in (1, 2)
+    ]
+    crew = Caller(room.site["dispatch"], Role.CREW)
+    for n, call in enumerate(calls):
+        await room.send(call, f"U-0{n}")
+        for status in ("departed", "on_scene", "available"):
+            stamp = {"status": status, "occurred_at": now()}
+            await crew.do("POST", f"/v1/units/U-0{n}/stamps", stamp)
+    over = {"outcome": "refused_transport", "occurred_at": now()}
+    await room.desk.do("POST", f"/v1/encounters/{calls[1].encounters[0]}/outcome", over)
+    path = f"/v1/incidents/{calls[1].incident}/closed"
+    await room.desk.do("POST", path, {"occurred_at": now()})
+    for language, width in (("zh", 1280), ("en", 1920), ("zh", 390)):
+        words = catalogue(language, "dispatch")
+        async with room.sits(chrome, width=width, language=language) as page:
+            for call, word in zip(calls, ("served", "standing.closed"), strict=True):
+                tag = row(page, call).locator(".tag")
+                await expect(tag).to_have_text(words[word])
+                assert await tag.evaluate(UNCUT), (language, width, word)
+            styles = [
+                await row(page, call).evaluate("(row) => getComputedStyle(row).borderStyle")
+                for call in calls
+            ]
+            assert styles == ["dashed", "solid"], "what is to be closed looks like what is"
+            await picture(page, "finished", language, width)
 
 
 async def test_who_is_aboard_with_nowhere_to_go_to_stands_in_the_row_of_their_call(
@@ -239,6 +329,37 @@ async def test_a_board_that_is_cut_off_says_as_of_when_and_comes_back(
             room.site["dispatch"].kill(signal.SIGCONT)
         await expect(page.locator(".cut-off")).to_have_count(0)
         await expect(page.locator(".live")).to_have_text("实时")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+async def test_what_is_aimed_at_stays_where_it_is_when_the_line_breaks(
+    room: Room, chrome: Browser, language: str
+) -> None:
+    call = await room.call("解放路 9 号", 20)
+    widths = (1280, 1366, 1920)
+    async with room.sits(chrome, refused=AWAY, language=language) as page:
+        await expect(row(page, call)).to_be_visible()
+        whole = page.locator(".who-am-i > span")
+        await expect(whole).to_be_visible()
+
+        async def places() -> list[list[float]]:
+            found = []
+            for width in widths:
+                await page.set_viewport_size({"width": width, "height": WIDTHS.get(width, 800)})
+                found.append(await page.evaluate(PLACES))
+            return found
+
+        before = await places()
+        for width, (head, *_) in zip(widths, before, strict=True):
+            assert head < 80, f"the head is one row at {width}"
+        room.site["dispatch"].kill(signal.SIGSTOP)
+        try:
+            await expect(page.locator(".cut-off")).to_be_visible()
+            assert await places() == before
+            await pictures(page, "cut-still", (language,))
+        finally:
+            room.site["dispatch"].kill(signal.SIGCONT)
+        await expect(page.locator(".cut-off")).to_have_count(0)
 
 
 async def _crowd(room: Room) -> list[Call]:

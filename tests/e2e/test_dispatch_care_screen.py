@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from schemas.handoff import Escalated, Owed
+from schemas.capacity import Beds, CapacityReported, PatientsWaiting
+from schemas.handoff import Department, Escalated, Owed
+from schemas.triage import TriageLevel
 from services.kit.role import Role
 from tests.boards import Site, somebody
 from tests.dispatch_room import Room, asked, confirmed, opened, pictures, pressed, ring, row
@@ -23,6 +25,8 @@ pytestmark = pytest.mark.needs_chromium
 PEOPLE = (somebody("dispatcher-1", Role.DISPATCHER), somebody("dispatcher-2", Role.DISPATCHER))
 #: A telephone call counts when it can be undone no more, and a little later everywhere.
 UNDO_MS = 15_000
+#: A list, and a question about one of it, are asked for anew every ten seconds.
+FOLLOWS_MS = 15_000
 PAIN = {"complaint": "chest_pain", "complaint_text": "胸口痛"}
 #: What has the focus: its class, or the name of the field.
 FOCUS = "document.activeElement.name || document.activeElement.className"
@@ -54,6 +58,48 @@ async def test_who_sends_one_more_unit_is_told_first_who_was_sent_meanwhile(
         await confirmed(dialog)
     legs = (await room.shown(call))["legs"]
     assert {leg["unit_id"] for leg in legs} == {"U-10", "U-01"}
+
+
+async def test_what_speaks_against_a_hospital_since_the_question_was_opened_is_asked_about(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    call = await room.call("解放路 9 号", patients=[PAIN])
+    (encounter,) = call.encounters
+    at = datetime.now(UTC)
+    free = Beds(department=Department.EMERGENCY, free=2, reported_at=at)
+    quiet = CapacityReported(
+        event_id=secrets.token_hex(8),
+        occurred_at=at,
+        recorded_at=at,
+        facility_id="F-0",
+        staff_id="n-1",
+        beds=(free,),
+    )
+    crowd = PatientsWaiting(level=TriageLevel.CRITICAL, patients=1)
+    later = at + timedelta(seconds=1)
+    crowded = quiet.but(event_id=secrets.token_hex(8), occurred_at=later, waiting=(crowd,))
+    await room.told("bridge", quiet)
+    async with room.sits(chrome) as page:
+        await opened(page, call)
+        await page.get_by_role("button", name="选择医院").click()
+        offer = page.locator("[data-facility='F-0']")
+        await expect(offer).to_contain_text("有空床", timeout=FOLLOWS_MS)
+        await offer.locator("button").click()
+        dialog = page.locator("dialog")
+        await expect(dialog).to_contain_text("没有已知的不利因素")
+        await room.told("bridge", crowded)
+        waits = dialog.locator(".con", has_text="同级或更重的患者正在候诊")
+        await expect(waits).to_be_visible(timeout=FOLLOWS_MS)
+        await expect(offer.locator(".con")).to_contain_text("候诊")
+        await expect(dialog).not_to_contain_text("没有已知的不利因素")
+        await pressed(dialog)
+        doubt = dialog.locator(".doubt")
+        await expect(doubt).to_contain_text("打开后新增的不利因素：同级或更重的患者正在候诊")
+        assert (await room.read(f"encounters/{encounter}"))["destination"] is None
+        await pictures(page, "hospital-changed", ("zh",))
+        await confirmed(dialog)
+    assert (await room.read(f"encounters/{encounter}"))["destination"] == "F-0"
 
 
 async def test_of_two_who_send_in_the_same_second_one_is_told(room: Room, chrome: Browser) -> None:
@@ -195,8 +241,48 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         f"/v1/encounters/{encounter}/destination",
         {"facility_id": "F-0", "occurred_at": now()},
     )
+    late = _unanswered(encounter)
+    async with room.sits(chrome) as page, room.sits(chrome, "dispatcher-2") as other:
+        await room.told("bridge", late)
+        card = page.locator(".telephone")
+        await expect(card.locator("a.phone")).to_have_attribute("href", "tel:8010001")
+        await other.locator(".telephone .primary").click()
+        said = page.locator(".notice")
+        await expect(said).to_contain_text(
+            "dispatcher-2 号 已打电话：市第一人民医院 未确认患者", timeout=UNDO_MS
+        )
+        await expect(card).to_have_count(0)
+        await expect(said).to_have_count(0)  # for some seconds
+        await expect(other.locator(".notice")).to_have_count(0)
+
+
+async def test_beside_two_telephone_calls_and_a_late_clock_the_list_has_room(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    call = await room.call("建设路小学", patients=[PAIN, PAIN])
+    late = await room.call("解放路 9 号", 90)
+    for encounter in call.encounters:
+        chosen = {"facility_id": "F-0", "occurred_at": now()}
+        await room.desk.do("POST", f"/v1/encounters/{encounter}/destination", chosen)
+    async with room.sits(chrome) as page:
+        await page.set_viewport_size({"width": 1280, "height": 900})
+        await room.told("bridge", *map(_unanswered, call.encounters))
+        await expect(page.locator(".telephone")).to_have_count(2)
+        await expect(page.locator(".telephone .todo")).to_have_count(1)
+        await expect(page.locator(".lines .alarm").first).to_be_visible()
+        await expect(row(page, late)).to_be_visible()
+        share = await page.evaluate(
+            "document.querySelector('.calls').getBoundingClientRect().height / innerHeight"
+        )
+        assert share > 0.58, share
+        await pictures(page, "two-telephones")
+
+
+def _unanswered(encounter: str) -> Escalated:
+    """Nobody at the first hospital has acknowledged the patient: dispatch is asked to telephone."""
     at = datetime.now(UTC)
-    late = Escalated(
+    return Escalated(
         event_id=secrets.token_hex(8),
         occurred_at=at,
         recorded_at=at,
@@ -207,18 +293,6 @@ async def test_what_another_dispatcher_has_acknowledged_says_who_and_the_registe
         owed=Owed.ACKNOWLEDGED,
         to="dispatch",
     )
-    async with room.sits(chrome) as page, room.sits(chrome, "dispatcher-2") as other:
-        await room.told("bridge", late)
-        card = page.locator(".telephone")
-        await expect(card.locator("a.phone")).to_have_attribute("href", "tel:8010001")
-        await other.locator(".telephone .primary").click()
-        said = page.locator(".notice")
-        await expect(said).to_contain_text(
-            "dispatcher-2 号 已知悉：市第一人民医院 未确认患者", timeout=UNDO_MS
-        )
-        await expect(card).to_have_count(0)
-        await expect(said).to_have_count(0)  # for some seconds
-        await expect(other.locator(".notice")).to_have_count(0)
 
 
 async def test_when_a_unit_comes_is_told_only_while_it_drives(room: Room, chrome: Browser) -> None:

@@ -31,6 +31,10 @@ LOUD = re.compile(r"\bcritical\b.*\bloud\b")
 CHEST_PAIN = {"age": {"years": 58}, "sex": "male", "complaint": "chest_pain",
               "complaint_text": "压榨性胸痛 40 分钟"}  # fmt: skip
 
+#: Where all stands that somebody aims at.
+PLACES = """() => [...document.querySelectorAll(".head button, .card")]
+  .map((one) => Math.round(one.getBoundingClientRect().top))"""
+
 
 @pytest.fixture(scope="module")
 async def site(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
@@ -177,10 +181,13 @@ async def test_a_stream_that_is_cut_for_half_a_minute_is_said_within_seconds_and
         await worded.tell("level", level="critical", reason="车组判断")
         await expect(card(page, before)).to_be_visible()
         await expect(card(page, worded)).to_contain_text("车组判断")
+        places = await page.evaluate(PLACES)
         site.boards.kill(signal.SIGSTOP)
         try:
             await expect(page.locator(".live.cut")).to_be_visible(timeout=6_000)
             await expect(page.locator(".live.cut")).to_contain_text("数据截至")
+            await expect(page.locator(".cut-off")).to_be_visible()
+            assert await page.evaluate(PLACES) == places, "what is aimed at stays where it is"
             await picture(page, "board-cut-off-zh-1280")
             after = await coming(site, critical=True)
             await asyncio.sleep(24)

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from schemas.event import Event
-from schemas.handoff import Acknowledged, Escalated, Owed, RecordDisplayed
+from schemas.handoff import Acknowledged, Escalated, HandoverSigned, Owed, RecordDisplayed
 from services.bridge.store import CASES
 from services.dispatch.encounter import hear as dispatch_hears
 from services.dispatch.store import ENCOUNTERS, EncounterStore
@@ -289,6 +289,18 @@ async def test_of_two_things_that_a_hospital_owes_the_last_is_telephoned_about(d
     for owed in (Owed.DISPLAYED, Owed.ACKNOWLEDGED):
         await hears(desk, silent(encounter, owed))
         assert hospital(await desk.alarms(call)) == [(f"hospital_{owed}", "breach", None)]
+
+
+async def test_the_crew_s_signature_is_no_answer_of_the_hospital(desk: Desk) -> None:
+    now = datetime.now(UTC)
+    opened = await desk.post("incidents", now, location={"latitude": 34.2, "longitude": 117.3})
+    call, encounter = opened["incident_id"], opened["encounter_ids"][0]
+    await desk.post(f"encounters/{encounter}/destination", now, facility_id=FACILITY)
+    await hears(desk, silent(encounter, Owed.ACKNOWLEDGED))
+    await hears(desk, about(HandoverSigned, encounter, staff_id="c-1", side="gave"))
+    assert hospital(await desk.alarms(call)) == [("hospital_acknowledged", "breach", None)]
+    await hears(desk, about(HandoverSigned, encounter, staff_id="n-1", side="received"))
+    assert hospital(await desk.alarms(call)) == []
 
 
 async def test_a_lit_board_is_no_answer_to_who_was_asked_to_acknowledge(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from schemas import handoff
 from schemas.encounter import (
     BoardingRevoked,
     DestinationSelected,
@@ -40,6 +41,7 @@ from schemas.handoff import (
     RedirectRequested,
     RedirectWithdrawn,
 )
+from schemas.incident import DeadlineMissed
 from schemas.repeats import Repeats, digest_of, name_of
 from schemas.triage import TriageDecided, TriageLevel
 from services.dispatch import encounter as encounters
@@ -348,6 +350,89 @@ def test_what_the_facility_answers_is_kept_for_crew_and_dispatch(
     assert known == bound("H-1").model_copy(update={"answers": answers})
     assert events == ()
     assert encounters.hear(known, event, at(62)) == (known, ())
+
+
+#: Whether it is said by somebody who deals with the patient there.
+ANSWERS: list[tuple[type[HandoffEvent], dict[str, Any], bool]] = [
+    (handoff.Acknowledged, {}, True),
+    (handoff.Accepted, {}, True),
+    (handoff.AcceptanceWithdrawn, {"reason": "x"}, True),
+    (handoff.RedirectRequested, {"reason": "no_bed"}, True),
+    (handoff.RedirectWithdrawn, {}, True),
+    (handoff.CentreActivated, {"centre": "stroke", "activation": "alert"}, True),
+    (handoff.ActivationWithdrawn, {"centre": "stroke", "reason": "x"}, True),
+    (handoff.DepartmentAnswered, {"department": "imaging", "answer": "coming"}, True),
+    (handoff.DirectToConfirmed, {"direct_to": "cath_lab"}, True),
+    (handoff.DirectToRevoked, {"direct_to": "cath_lab"}, True),
+    (handoff.BedReserved, {"department": "ccu"}, True),
+    (handoff.BedReleased, {"department": "ccu"}, True),
+    (handoff.PatientArrived, {}, True),
+    (handoff.ArrivalRevoked, {"reason": "x"}, True),
+    (handoff.DeathDeclared, {}, True),
+    (handoff.MilestoneReached, {"milestone": "first_doctor"}, True),
+    (handoff.MilestoneRevoked, {"milestone": "first_doctor"}, True),
+    (handoff.HandoverSigned, {"side": "received"}, True),
+    (handoff.CareTransferred, {"handed_over_by": "c-1"}, True),
+    (handoff.OutcomeReported, {"outcome": "admitted"}, True),
+    (handoff.HandoverSigned, {"side": "gave"}, False),
+    (handoff.HandoverSigned, {"side": "gave", "reason": "x"}, False),
+    (handoff.IdentityBound, {"reference": "P-1"}, False),
+    (handoff.IdentityMerged, {"reference": "P-1", "merged": "P-2"}, False),
+    (handoff.IdentitySplit, {"reference": "P-1", "reason": "x"}, False),
+    (handoff.FormalityCompleted, {"formality": "registration"}, False),
+    (handoff.AddendumWritten, {"text": "x"}, False),
+]
+
+
+def asked_about(owed: handoff.Owed) -> Encounter:
+    told: Any = {"step": 3, "due_at": at(50), "owed": owed, "to": "dispatch", "phone": "555-0142"}
+    late = act(handoff.Escalated, "late", facility_id="H-1", **told)
+    known, (missed,) = encounters.hear(bound("H-1"), late, at(51))
+    assert known is not None
+    assert isinstance(missed, DeadlineMissed)
+    assert known.answers.unanswered is owed
+    return known
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "ends"), ANSWERS, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_dispatch_is_asked_to_telephone_until_somebody_of_the_hospital_has_answered(
+    kind: type[HandoffEvent], more: dict[str, Any], ends: bool
+) -> None:
+    known = asked_about(handoff.Owed.ACKNOWLEDGED)
+    heard, _ = encounters.hear(known, said(kind, **more), at(61))
+    assert heard is not None
+    is_over = heard.outcome is not None
+    silent = (handoff.Owed.ACKNOWLEDGED, "555-0142")
+    left = (heard.answers.unanswered, heard.answers.phone)
+    assert left == ((None, None) if ends and not is_over else silent)
+    assert is_over == (kind is CareTransferred)
+
+
+def test_of_every_act_it_is_decided_whether_it_is_an_answer_of_the_hospital() -> None:
+    assert {kind for kind, *_ in ANSWERS} == set(HandoffEvent.__subclasses__())
+
+
+@pytest.mark.parametrize("owed", handoff.Owed)
+def test_what_the_bridge_tells_by_itself_is_no_answer_but_for_a_board_that_is_lit_again(
+    owed: handoff.Owed,
+) -> None:
+    known = asked_about(owed)
+    version: Any = {"facility_id": "H-1", "version": 2}
+    opened: Any = {"admission": Admission(admission_number="GC-20260301-0001", admitted_at=at(9))}
+    told = [
+        act(handoff.RecordDelivered, "come", **version),
+        act(handoff.AdmissionOpened, "in", facility_id="H-1", **opened),
+        act(handoff.AdmissionConfirmed, "said", facility_id="H-1", **opened),
+    ]
+    for event in told:
+        heard, _ = encounters.hear(known, event, at(61))
+        assert heard is not None
+        assert heard.answers.unanswered is owed
+    lit, _ = encounters.hear(known, act(handoff.RecordDisplayed, "lit", **version), at(61))
+    assert lit is not None
+    assert (lit.answers.unanswered is None) == (owed is handoff.Owed.DISPLAYED)
 
 
 def answered(known: Encounter, *events: HandoffEvent) -> Encounter:

@@ -91,8 +91,11 @@ def test_the_page_has_a_button_for_each_and_says_nothing_it_was_given_as_markup(
     html = page.choice(PEOPLE, "http://127.0.0.1:1/choice", '"><script>')
     assert re.findall(r'name="person" value="([^"]+)"', html) == [person.sub for person in PEOPLE]
     assert html.count("<h2>") == len({person.role for person in PEOPLE})
+    functions = re.findall(r'<section id="([a-z_]+)"', html)
+    assert functions[:3] == ["dispatcher", "crew", "centre"], "few before many"
+    assert re.findall(r'href="#([a-z_]+)"', html) == functions
     assert "<script" not in html
-    assert not re.search(r"src=|href=|url\(", html)
+    assert not re.search(r'src=|href="[^#]|url\(', html)
     for words in ("非医疗器械认证产品", "Not a certified medical device"):
         assert words in html
 

@@ -20,6 +20,7 @@ from schemas.unit import (
     UnitStatus,
 )
 from services.dispatch import loader
+from services.dispatch.clock import Fate, fate
 from services.dispatch.deadline import DEPARTURE, NOTIFICATION, About
 from services.dispatch.encounter import Answers, Encounter
 from services.dispatch.incident import Incident, Standing
@@ -103,6 +104,34 @@ def test_a_stamp_that_was_taken_back_ends_nothing() -> None:
     )
     found = clocks(CALL, leg(departed, corrections=(never,)))
     assert found[DEPARTURE, "I-1.U-1.1"][-1] is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seen", "stood", "how"),
+    [
+        (25, 30, 26, "confirmed"), (25, 30, None, "confirmed"), (110, 30, 26, "confirmed"),
+        (20, 448, 440, "contradicted"), (210, 195, 190, "contradicted"),
+        (20, 448, None, "unsure"), (190, 210, 185, "unsure"), (20, 210, 60, "contradicted"),
+        (None, 30, 26, None), (25, None, None, None),
+    ],
+)  # fmt: skip
+def test_a_departure_is_confirmed_as_its_indicator_counts_it(
+    said: float | None, seen: float | None, stood: float | None, how: str | None
+) -> None:
+    stamps = [] if said is None else [stamp(S.DEPARTED, said)]
+    if seen is not None:
+        not_before = None if stood is None else at(stood)
+        stamps.append(stamp(S.DEPARTED, seen, "gps").but(not_before=not_before))
+    left = leg(*stamps)
+    shown = [each.witnessed for each in countdowns(About(CALL, (left,), [patient("E-1")]), CLOCKS)]
+    assert shown == [None, how]
+    sent, limit = left.dispatch(), CLOCKS[DEPARTURE].limit
+    assert limit is not None
+    verified = fate(sent.verified(), limit)
+    if how == "confirmed":
+        assert verified is fate(sent.reading(sent.departed), limit)
+    if how == "unsure":
+        assert verified is Fate.MISSING
 
 
 def test_a_call_whose_units_were_all_lost_waits_again_and_one_that_has_another_does_not() -> None:

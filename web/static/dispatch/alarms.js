@@ -5,7 +5,7 @@ import { Age, Ticking, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html } from "../kit/html.js";
 import { say } from "../kit/language.js";
-import { sorted } from "./calls.js";
+import { isTelephone, sorted } from "./calls.js";
 import { addressOf, nameOf, whichOf } from "./row.js";
 
 const NAMED = [
@@ -34,7 +34,7 @@ function Open({ alarm, board, calls }) {
     && html`<button onClick=${() => board.open(alarm.incident_id)}>${say("open_call")}</button>`;
 }
 
-function Telephone({ alarm, board, calls, names, hospitals }) {
+function Telephone({ alarm, isFirst, board, calls, names, hospitals }) {
   const phone = phoneOf(alarm, hospitals);
   // While it can be undone; then it is entered.
   const until = board.state.called[alarm.alarm_id];
@@ -50,7 +50,7 @@ function Telephone({ alarm, board, calls, names, hospitals }) {
         <span aria-hidden="true">☎</span> ${phone}
       </a>`
       : html`<p class="phone none">${say("no_phone")}</p>`}
-    <p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>
+    ${isFirst && html`<p class="todo">${say(`todo.${known(alarm)}`, { clock: alarm.clock })}</p>`}
     <span class="row-of"><${Open} alarm=${alarm} board=${board} calls=${calls} />
       ${until && html`<button onClick=${() => board.notCalled(alarm)}>${say("do.not_called")}</button>`}
       <button class="primary" disabled=${Boolean(until)} onClick=${() => board.called(alarm)}>
@@ -81,12 +81,13 @@ export function Alarms({ alarms, calls, names, hospitals, board }) {
   // The oldest of each kind first, with all of its kind behind it.
   const kinds = [...new Set(due.map((alarm) => alarm.clock))];
   const others = kinds.flatMap((kind) => due.filter((alarm) => alarm.clock === kind));
-  const firsts = new Set(kinds.map((kind) => due.find((alarm) => alarm.clock === kind)));
+  const all = [...telephone, ...due];
+  const firsts = new Set(all.filter((alarm) => all.find((one) => one.clock === alarm.clock) === alarm));
   return html`<section class="alarms" aria-label=${say("alarms")}><h2 class="unseen">${say("alarms")}</h2>
     <p class="unseen" role="alert">${telephone.map((alarm) => titleOf(alarm, names)).join(" · ")}</p>
     ${telephone.length > 0 && html`<ul class="telephones">
       ${telephone.map((alarm) => html`<${Telephone} key=${alarm.alarm_id} alarm=${alarm} board=${board} calls=${calls}
-        names=${names} hospitals=${hospitals} />`)}
+        isFirst=${firsts.has(alarm)} names=${names} hospitals=${hospitals} />`)}
     </ul>`}
     ${others.length > MANY && html`<p class="how-many">${say("due_n", { n: others.length })}</p>`}
     ${others.length > 0 && html`<ul class="lines">
@@ -103,7 +104,9 @@ export function Alarms({ alarms, calls, names, hospitals, board }) {
             : ""}
         </span>
         <small>
-          ${say("seen_by", { who: board.calledOf(alarm.acknowledged_by), at: timeOf(alarm.acknowledged_at) })}
+          ${say(isTelephone(alarm) ? "called_by" : "seen_by", {
+            who: board.calledOf(alarm.acknowledged_by), at: timeOf(alarm.acknowledged_at)
+          })}
         </small>
       </li>`)}</ul>
     </details>`}

@@ -3,7 +3,7 @@
 
 import { ask, own, poll, whoami } from "../kit/api.js";
 import { ms, now, secondOf } from "../kit/clock.js";
-import { begin, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
+import { begin, CutOff, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
@@ -14,7 +14,7 @@ import zh from "../words/zh/dispatch.js";
 import { send } from "./acts.js";
 import { Alarms, titleOf } from "./alarms.js";
 import { Opened } from "./call.js";
-import { ASSIGNABLE, asBefore, goesOn, isEmergency, loud, order, waits } from "./calls.js";
+import { ASSIGNABLE, asBefore, goesOn, isEmergency, isTelephone, loud, order, waits } from "./calls.js";
 import { DIALOGS } from "./dialogs.js";
 import { Figures, Strip } from "./figures.js";
 import { Intake } from "./intake.js";
@@ -116,14 +116,14 @@ class Board extends Component {
     for (const alarm of alarms) {
       const who = alarm.acknowledged_by;
       if (open.has(alarm.alarm_id) && alarm.acknowledged_at && who !== this.props.session.name)
-        this.tellWho(who, titleOf(alarm, names));
+        this.tellWho(who, titleOf(alarm, names), isTelephone(alarm) ? "called_by_other" : "seen_by_other");
     }
   }
 
   // Whoever has signed in a moment ago was not met yet.
-  async tellWho(who, what) {
+  async tellWho(who, what, did) {
     if (who && !this.state.people[who]) await this.meet().catch(() => {});
-    notify(say("seen_by_other", { who: this.calledOf(who), what }));
+    notify(say(did, { who: this.calledOf(who), what }));
   }
 
   // Asks at once, as after an act of ours or of somebody else.
@@ -248,7 +248,7 @@ class Board extends Component {
         </button>
         <button class="primary new-call" onClick=${() => this.setState({ intake: true })}>${say("new_call")}</button>
       </${Head}>
-      ${live === "cut" && html`<p class="cut-off" role="alert">${say("cut_off", { at: secondOf(heard) })}</p>`}
+      ${live === "cut" && html`<${CutOff}>${say("cut_off", { at: secondOf(heard) })}<//>`}
       <main class=${`dispatch ${live === "cut" ? "is-cut" : ""} ${call ? "has-opened" : ""} on-${tab}`}>
         <${Alarms} alarms=${alarms} calls=${calls} names=${names} hospitals=${hospitals} board=${this} />
         <${Panel} of="view" chosen=${tab}>

@@ -66,7 +66,7 @@ function LegOf({ call, leg, unit, known, board }) {
         ${leg.replaces ? ` · ${say("in_place_of", { unit: replaced })}` : ""}
       </small>
       ${isNow && !hasEnded(leg) && html`<${Seen} unit=${unit} />`}
-      <${Departed} leg=${leg} />
+      <${Departed} call=${call} leg=${leg} />
     </p>
     <ol class="stamps">
       ${stampsOf(leg).map((stamp) => html`<li key=${stamp.stamp_id} class=${`by-${stamp.source}`}>

@@ -160,6 +160,17 @@ export function departureOf(leg) {
   return reported ? { by: "reported", at: reported.occurred_at } : null;
 }
 
+// Whose unit has left the scene without them, as far as is known: it was said that they are not aboard, or
+// that only of others, and nobody has said how their way ended.
+const GONE = ["left_scene", "at_destination", "returning"];
+export const leftBehind = (call) => living(call).filter((one) => {
+  if (one.boarded_at || !one.unit_id) return false;
+  const leg = call.legs.filter((each) => each.unit_id === one.unit_id).at(-1);
+  const isGone = leg && !isLost(leg) && (hasEnded(leg) || stampsOf(leg).some(({ status }) => GONE.includes(status)));
+  const isWithOthers = call.patients.some((other) => other.unit_id === one.unit_id && other.boarded_at);
+  return isGone && (one.boarding_revoked != null || (isWithOthers && one.reached_at != null));
+});
+
 // When a unit will be where it drives to, while it does.
 const GOAL = { departed: "scene", left_scene: "destination", returning: "station" };
 export const etaOf = (unit) => (unit?.eta && unit.eta.place === GOAL[unit.status] ? unit.eta : null);

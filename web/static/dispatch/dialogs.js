@@ -10,9 +10,12 @@ import { CORRECTIONS } from "./corrections.js";
 import { placesOf } from "./marks.js";
 import { farFrom } from "./places.js";
 import { Plan } from "./plan.js";
-import { minutes, Reasons } from "./recommend.js";
+import { hospitalsFor, minutes, Reasons, unitsFor, useFollowed } from "./recommend.js";
 import { addressOf, nameOf, wayOf, whichOf, whomOf } from "./row.js";
 import { Choice, Field, Reason, Sending } from "./sending.js";
+
+// Two doubts at once, or the one that there is.
+const together = (...doubts) => doubts.filter(Boolean).join(" ") || null;
 
 function Send({ call, advice, replaces, known, onChosen, ...more }) {
   const unit = advice.unit_id;
@@ -20,9 +23,9 @@ function Send({ call, advice, replaces, known, onChosen, ...more }) {
   const [before] = useState(() => call.legs.map((leg) => leg.leg_id));
   const legs = known.calls.get(call.incident_id)?.legs ?? call.legs;
   const others = legs.filter((leg) => !before.includes(leg.leg_id) && leg.unit_id !== unit && !hasEnded(leg));
-  const doubt = () => (others.length
-    ? say("others_sent", { units: others.map((leg) => leg.unit_id).join(say("comma")) })
-    : null);
+  const is = useFollowed(unitsFor(call), advice, more.board.state.fresh);
+  const doubt = () => together(others.length > 0
+    && say("others_sent", { units: others.map((leg) => leg.unit_id).join(say("comma")) }), is.news);
   const from = advice.diverts && known.calls.get(advice.diverts);
   const title = say(
     advice.diverts ? "send.divert" : replaces ? "send.replace" : "send.send", { unit, other: replaces ?? "" });
@@ -40,7 +43,7 @@ function Send({ call, advice, replaces, known, onChosen, ...more }) {
       <dt>${say("where_to")}</dt>
       <dd><b>${addressOf(call)}</b> · ${aboutOf(call).join(" · ")}</dd>
       <dt>${say("until_there")}</dt>
-      <dd><b>${minutes(advice.eta_s)}</b></dd>
+      <dd><b>${minutes(is.eta_s)}</b></dd>
     </dl>
     ${others.map((leg) => html`<p class="against" role="alert" key=${leg.leg_id}>
       ${say("sent_meanwhile", { unit: leg.unit_id })} <${Age} at=${leg.stamps[0].occurred_at} kind="" />
@@ -48,18 +51,25 @@ function Send({ call, advice, replaces, known, onChosen, ...more }) {
     </p>`)}
     ${from && html`<p class="against">${say("taken_from", { address: addressOf(from) })} · ${say("waits_again")}</p>`}
     ${replaces && html`<p class="against">${say("called_back", { unit: replaces })}</p>`}
-    <${Reasons} advice=${advice} />
-    ${advice.con.length === 0 && html`<p class="none">${say("nothing_against")}</p>`}
+    <${Reasons} advice=${is} />
+    ${is.con.length === 0 && html`<p class="none">${say("nothing_against")}</p>`}
   </${Sending}>`;
 }
 
-function Choose({ call, patient, advice, known, onChosen, ...more }) {
+function Choose({ call, patient: before, advice, known, onChosen, ...more }) {
+  // What has changed since the question was opened is said at once, and asked about before it is sent.
+  const patient = known.calls.get(call.incident_id)?.patients
+    .find((one) => one.encounter_id === before.encounter_id) ?? before;
+  const is = useFollowed(hospitalsFor(patient), advice, more.board.state.fresh);
+  const isElsewhere = patient.destination && patient.destination !== before.destination;
+  const doubt = () => together(isElsewhere
+    && say("chosen_since", { name: nameOf(known.names, patient.destination) }), is.news);
   const name = nameOf(known.names, advice.facility_id);
   const which = whichOf(call, patient);
   const who = which || personOf(patient.patient);
   return html`<${Sending} ...${more} call=${call} about=${false}
       title=${which ? say("choose.title_of", { who, name }) : say("choose.title", { name })}
-      done=${() => { onChosen?.(); return say("chosen_for", { who, name }); }}
+      done=${() => { onChosen?.(); return say("chosen_for", { who, name }); }} doubt=${doubt}
       path=${`encounters/${patient.encounter_id}/destination`} body=${() => ({ facility_id: advice.facility_id })}>
     <dl class="confirms">
       <dt>${say("whom")}</dt>
@@ -69,13 +79,13 @@ function Choose({ call, patient, advice, known, onChosen, ...more }) {
       <dt>${say("where_to")}</dt>
       <dd><b>${name}</b></dd>
       <dt>${say("until_there")}</dt>
-      <dd><b>${minutes(advice.eta_s)}</b></dd>
+      <dd><b>${minutes(is.eta_s)}</b></dd>
     </dl>
     ${patient.destination && patient.destination !== advice.facility_id && html`<p class="against">
       ${say("was_told", { name: nameOf(known.names, patient.destination) })}
     </p>`}
-    <${Reasons} advice=${advice} />
-    ${advice.con.length === 0 && html`<p class="none">${say("nothing_against")}</p>`}
+    <${Reasons} advice=${is} />
+    ${is.con.length === 0 && html`<p class="none">${say("nothing_against")}</p>`}
   </${Sending}>`;
 }
 

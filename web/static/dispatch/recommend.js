@@ -42,22 +42,43 @@ export function minutes(seconds) {
   return n < 100 ? say("minutes", { n }) : say("hours", { n: Math.round(n / 60) });
 }
 
+// Who looks at one list, and is told of it by whoever asks: a question never knows less than the list behind it.
+const watching = new Map();
 // The list as it is now: `path` is asked at once, every ten seconds, and when `fresh` is another.
 export function useAdvice(path, fresh) {
   const [advised, set] = useState({ list: null, problem: null, fresh });
   useEffect(() => {
     let ended = false;
+    const take = (list) => set((before) => ({ ...before, list, problem: null }));
+    const takers = watching.get(path) ?? new Set();
+    watching.set(path, takers.add(take));
     const once = async () => {
       try {
         const list = await ask("dispatch", "GET", path);
         if (!ended) set({ list, problem: null, fresh });
+        for (const other of takers) if (other !== take) other(list);
       } catch (problem) { if (!ended) set((before) => ({ ...before, problem })); }
     };
     once();
     const timer = setInterval(once, AGAIN_MS);
-    return () => { ended = true; clearInterval(timer); };
+    return () => {
+      ended = true;
+      clearInterval(timer);
+      takers.delete(take);
+      if (!takers.size && watching.get(path) === takers) watching.delete(path);
+    };
   }, [path, fresh]);
   return advised;
+}
+
+const contentOf = (argument) => [argument.why, ...new Set(argument.names)].join(" ");
+// What a question was opened about, as it is by now, and what speaks against it only since then.
+export function useFollowed(path, advice, fresh) {
+  const [before] = useState(() => advice.con.map(contentOf));
+  const { list } = useAdvice(path, fresh);
+  const is = list?.find((one) => idOf(one) === idOf(advice)) ?? advice;
+  const news = is.con.filter((one) => !before.includes(contentOf(one)));
+  return { ...is, news: news.length ? say("against_since", { what: news.map(reasonOf).join(say("comma")) }) : null };
 }
 
 const idOf = (advice) => advice.unit_id ?? advice.facility_id;
@@ -88,8 +109,11 @@ function Advised({ list: known, problem, draw, none, fresh }) {
     </button>`}`;
 }
 
+export const unitsFor = (call) => `incidents/${call.incident_id}/recommended-units`;
+export const hospitalsFor = (patient) => `encounters/${patient.encounter_id}/recommended-destinations`;
+
 export function RecommendedUnits({ call, known, board, replaces, onChosen }) {
-  const { list, problem, fresh } = useAdvice(`incidents/${call.incident_id}/recommended-units`, board.state.fresh);
+  const { list, problem, fresh } = useAdvice(unitsFor(call), board.state.fresh);
   const fits = list?.filter((one) => one.unit_id !== replaces && !(replaces && one.diverts)) ?? null;
   const stationOf = (id) =>
     both(known.stations.find((one) => one.station_id === known.units.get(id)?.station_id)?.name);
@@ -118,8 +142,7 @@ export function RecommendedUnits({ call, known, board, replaces, onChosen }) {
 }
 
 export function RecommendedHospitals({ call, patient, known, board, onChosen }) {
-  const { list, problem, fresh } = useAdvice(
-    `encounters/${patient.encounter_id}/recommended-destinations`, board.state.fresh);
+  const { list, problem, fresh } = useAdvice(hospitalsFor(patient), board.state.fresh);
   return html`<${Advised} list=${list} problem=${problem} fresh=${fresh}
       none=${say("no_hospital_known")} draw=${(advice) => html`
     <li key=${advice.facility_id} data-facility=${advice.facility_id}>

@@ -7,7 +7,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, problemOf } from "../kit/person.js";
 import {
   aboutOf, answerOf, byLevel, clockOf, departureOf, etaOf, goesOn, hasEnded, isEmergency, isOver, isServed,
-  nearest, numberOf, rings, seenOf, stampsOf, statusOf, waits,
+  leftBehind, nearest, numberOf, rings, seenOf, stampsOf, statusOf, waits,
 } from "./calls.js";
 import { Countdown, NoRing, Ring } from "./ring.js";
 import { Sign } from "./sign.js";
@@ -30,12 +30,14 @@ export function Levels({ call, size = 22 }) {
     <${Shape} level=${level} size=${size} /><b>${n > 1 ? `×${n}` : ""}</b></span>`)}</span>`;
 }
 
-// How far the button and the satellites agree that the unit has left.
-export function Departed({ leg }) {
+// How far the button and the satellites agree that the unit has left, as dispatch counts it in its figures.
+const MARKS = { confirmed: "✓ ", contradicted: "≠ " };
+export function Departed({ call, leg }) {
   const departure = departureOf(leg);
   if (!departure) return null;
-  const text = say(`departed.${departure.by}`, { n: Math.round(Math.abs(departure.differs ?? 0) / 1000) });
-  return html`<span class=${`gps ${departure.by}`}>${departure.by === "both" ? "✓ " : ""}${text}</span>`;
+  const how = departure.by === "both" ? clockOf(call, leg)?.witnessed ?? "both" : departure.by;
+  const text = say(`departed.${how}`, { n: Math.round(Math.abs(departure.differs ?? 0) / 1000) });
+  return html`<span class=${`gps ${how}`}>${MARKS[how] ?? ""}${text}</span>`;
 }
 
 // That a unit stands is worth a look only while it should be driving.
@@ -58,7 +60,7 @@ function UnitLine({ call, leg, unit }) {
     <${Sign} status=${status} isSilent=${isNow && unit.silence != null} />
     <b>${leg.unit_id}</b> <span>${say(`status.${status}`)}</span>
     ${isNow && !hasEnded(leg) && html`<${Seen} unit=${unit} />`}
-    <${Departed} leg=${leg} />
+    <${Departed} call=${call} leg=${leg} />
     ${eta && html`<span class="eta">${say(`eta.${eta.place}`)} <${Ticking} of=${(t) => {
       const left = ms(eta.arrives_at) - t;
       return left >= 0 ? [running(left), ""] : [`+${running(left)}`, "late"];
@@ -82,15 +84,15 @@ export function Answer({ patient, names, which = "" }) {
   </span>`;
 }
 
-// Where the call stands, where that is not simply open.
+// Where the call stands, where that is not simply open. What is still to be closed is no word like the others.
 export function Standing({ call }) {
   const words = [];
-  if (!isOver(call) && isServed(call)) words.push(say("served"));
   if (call.standing !== "open") words.push(say(`standing.${call.standing}`));
   if (!isEmergency(call)) words.push(say(`class.${call.classification}`));
   if (call.origin === "transfer_request") words.push(say("origin.transfer_request"));
   if (call.scheduled_at) words.push(say("wanted_at", { at: timeOf(call.scheduled_at) }));
-  return words.map((word) => html`<span class="tag" key=${word}>${word}</span>`);
+  return html`${!isOver(call) && isServed(call) && html`<span class="tag to-close">${say("served")}</span>`}
+    ${words.map((word) => html`<span class="tag" key=${word}>${word}</span>`)}`;
 }
 
 export function Row({ call, units, names, isOpened, board }) {
@@ -99,7 +101,7 @@ export function Row({ call, units, names, isOpened, board }) {
   const problems = aboutOf(call);
   const isLost = waits(call) && call.legs.length > 0;
   const least = nearest(call);
-  return html`<li class=${`call ${goesOn(call) ? "" : "is-over"} ${
+  return html`<li class=${`call ${isOver(call) ? "is-over" : goesOn(call) ? "" : "is-served"} ${
       waits(call) && isEmergency(call) ? "is-waiting" : ""} ${isOpened ? "is-opened" : ""}`}
       data-call=${call.incident_id}>
     <div class="rings">
@@ -118,14 +120,20 @@ export function Row({ call, units, names, isOpened, board }) {
       ${least && html`<${Countdown} clock=${least}
         name=${say(least.leg_id == null ? "ring.told" : "ring.left_station")} />`}
       <p class="problem" title=${problems.join(" · ")}>
-        ${problems.slice(0, 2).join(" · ")}
-        ${problems.length > 2 ? ` · +${problems.length - 2}` : ""} <${Standing} call=${call} />
+        <span class="said">
+          ${problems.slice(0, 2).join(" · ")}
+          ${problems.length > 2 ? ` · +${problems.length - 2}` : ""}
+        </span>
+        <span class="tags"><${Standing} call=${call} /></span>
       </p>
       ${lines.length > 0 && html`<ul class="units-of">
         ${lines.map((leg) => html`<${UnitLine} key=${leg.leg_id} call=${call} leg=${leg}
           unit=${units.get(leg.unit_id)} />`)}
       </ul>`}
       ${waits(call) && html`<p class="nobody-sent">${say(isLost ? "lost_again" : "nobody_sent")}</p>`}
+      ${leftBehind(call).map((one) => html`<p key=${one.encounter_id} class="nobody-sent" data-left=${one.encounter_id}>
+        ${[whichOf(call, one), say(one.boarding_revoked ? "left_revoked" : "left_unsaid")].filter(Boolean).join(": ")}
+      </p>`)}
       ${call.patients.filter((one) => one.boarded_at && !one.destination && !one.outcome).map((one) => html`
         <p key=${one.encounter_id} class="nobody-sent" data-nowhere=${one.encounter_id}>
           ${[whichOf(call, one), say("aboard_nowhere")].filter(Boolean).join(": ")}

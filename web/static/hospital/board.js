@@ -3,7 +3,7 @@
 import { ask, newKey } from "../kit/api.js";
 import { ms, now, secondOf } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
-import { begin, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
+import { begin, CutOff, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, code, language, onLanguage, say, use } from "../kit/language.js";
@@ -277,8 +277,8 @@ class Board extends Component {
         <${SoundSwitch} sounder=${this.sounder} isOn=${isOn} />
       </${Head}>
       <${AskForSound} sounder=${this.sounder} isOn=${isOn} isFirst />
-      ${live === "cut" && html`<p class="cut-off" role="alert">
-        ${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a></p>`}
+      ${live === "cut" && html`<${CutOff}>
+        ${say(isKnown ? "cut_off" : "never_heard_long")} <a href="/hospital/copy">${say("downtime_copy")}</a><//>`}
       <main class=${`board ${isLoud ? "has-loud" : ""} ${live === "cut" ? "is-cut" : ""}`} onClickCapture=${this.stay}>
         <${Panel} of="centre" chosen=${centre}><section class="cards" aria-label=${say("patients")}>
           ${shown.map((item, place) => html`<${Card} key=${item.encounter_id} isFirst=${place < AT_FIRST} item=${item}

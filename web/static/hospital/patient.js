@@ -3,10 +3,11 @@
 import { ask, goSignIn, newKey } from "../kit/api.js";
 import { isoNow, ms, now, secondOf } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
-import { asOf, begin, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
+import { asOf, begin, CutOff, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
+import { refusalOfPatient } from "../kit/refusal.js";
 import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import enPatient from "../words/en/patient.js";
@@ -293,7 +294,7 @@ class Patient extends Component {
     if (!item) {
       const text = gone
         ? say(gone === "withdrawn" ? "withdrawn" : "p404")
-        : problem ? explain(problem) : say("loading");
+        : problem ? refusalOfPatient(problem) : say("loading");
       return html`${head}<main class="nobody-here"><p role=${gone || problem ? "alert" : "status"}>${text}</p>
         ${gone && html`<a class="button" href="/hospital/board">← ${say("to_board")}</a>`}</main><${Foot} />`;
     }
@@ -312,7 +313,7 @@ class Patient extends Component {
     const Asking = dialog && ASKED[dialog.name];
     const [from, to] = span ?? this.span();
     return html`${head}
-      ${live === "cut" && html`<p class="cut-off" role="alert">${asOf(heard)}</p>`}
+      ${live === "cut" && html`<${CutOff}>${asOf(heard)}<//>`}
       <main class=${`patient ${live === "cut" ? "is-cut" : ""} ${item.handoff.transferred_at ? "is-locked" : ""}`}>
         <${Locked} item=${item} />
         <${Banner} item=${item} history=${this.course} page=${page} />

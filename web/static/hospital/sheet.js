@@ -7,6 +7,7 @@ import { begin, explain, LanguageSwitch } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
+import { refusalOfPatient } from "../kit/refusal.js";
 import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import enPatient from "../words/en/patient.js";
@@ -68,7 +69,7 @@ class Sheet extends Component {
       <button class="primary" disabled=${!item} onClick=${() => print()}>${say("print")}</button>
       <button onClick=${() => this.read()}>${say("read_anew")}</button><${LanguageSwitch} /></nav>`;
     if (!item) return html`${bar}<main class="sheet">
-      <p role=${problem ? "alert" : "status"}>${problem ? explain(problem) : say("loading")}</p></main>`;
+      <p role=${problem ? "alert" : "status"}>${problem ? refusalOfPatient(problem) : say("loading")}</p></main>`;
     const { admission } = item.record;
     return html`${bar}
       <main class="sheet" aria-label=${say("sheet_title")}>

@@ -22,18 +22,22 @@ export const LanguageSwitch = () => html`<button class="quiet language" onClick=
 // Of when the data are; nothing is as of a time where nothing was ever heard.
 export const asOf = (heard) => (heard == null ? say("never_heard") : say("as_of", { at: secondOf(heard) }));
 
-// `state` as a feed tells it: "live", "cut" with since when, or "out".
+// `state` as a feed tells it: "live", "cut" with since when, or "out". What it means stands in `CutOff`.
 export function Live({ state, heard }) {
   if (state === "live") return html`<span class="live" role="status">${say("live")}</span>`;
-  if (state === "cut") return html`<strong class="live cut" role="alert">${asOf(heard)}</strong>`;
+  const when = heard == null ? say("never_heard") : say("data_as_of", { at: secondOf(heard) });
+  if (state === "cut") return html`<strong class="live cut" role="alert">${when}</strong>`;
   return html`<span class="live quiet" role="status">${say("connecting")}</span>`;
 }
+
+// That the line is broken, over the foot of the page: nothing that somebody aims at moves for it.
+export const CutOff = ({ children }) => html`<p class="cut-off" role="alert">${children}</p>`;
 
 export function Who({ session }) {
   if (!session) return null;
   const name = both(session.spoken) || session.name;
   return html`<span class="who-am-i">
-    <span>${name}</span>
+    <span title=${name}>${name}</span>
     <button class="quiet" onClick=${() => signOut().catch(() => goSignIn({ to: "/" }))}>${say("sign_out")}</button>
   </span>`;
 }

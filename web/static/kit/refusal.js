@@ -43,6 +43,9 @@ function facts(detail) {
 
 const GENERAL = { 0: "no_line", 401: "p401", 403: "p403", 404: "p404", 409: "p409", 422: "p422", 429: "p429" };
 
+// The same where a patient was asked for: who is not there has gone elsewhere, or was never here.
+export const refusalOfPatient = (problem) => (problem.status === 404 ? say("p404") : refusal(problem));
+
 // What a Problem says to a user.
 export function refusal({ status, title, detail, errors = [] }) {
   const key = `refused.${title}`;

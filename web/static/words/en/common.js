@@ -9,6 +9,7 @@ export default {
   clock: "clock",
   live: "Live",
   connecting: "Connecting…",
+  data_as_of: "as of {at}",
   as_of: "Connection lost · data as of {at}",
   never_heard: "Nothing received yet",
   close: "Close",

@@ -9,6 +9,7 @@ export default {
   clock: "时钟",
   live: "实时",
   connecting: "正在连接…",
+  data_as_of: "数据截至 {at}",
   as_of: "连接中断 · 数据截至 {at}",
   never_heard: "尚未收到任何数据",
   close: "关闭",
