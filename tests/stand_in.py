@@ -14,7 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-COUNTED = {"vitals_sent": 1, "encounters": 1, "boardings": 1, "admissions": 1, "refused": 0}
+COUNTED = {"vitals_sent": 1, "encounters": 1, "boardings": 1, "admissions": 1, "refused": 0,
+           "by_hand": {"acts": 0, "done_by_both": 0, "refused": 0}}  # fmt: skip
 
 
 class Answer(BaseHTTPRequestHandler):

@@ -48,7 +48,8 @@ class Page:
     at: float
 
     def fits(self, alert: str, **labels: str) -> bool:
-        return self.alert == alert and labels.items() <= self.labels.items()
+        """``alert`` may be several names with ``|`` between: one of which holds back the other."""
+        return self.alert in alert.split("|") and labels.items() <= self.labels.items()
 
 
 @dataclass
@@ -97,6 +98,15 @@ class Receivers:
 
         at: float = await until(found, within_s, f"{page.alert} {page.labels} does not end")
         return at
+
+    async def rest(self, within_s: float) -> None:
+        """Until the end of all that went out was told: what goes on is not told anew."""
+
+        def still() -> set[tuple[str, str]]:
+            last = {(p.alert, str(sorted(p.labels.items()))): p.is_firing for p in self.told()}
+            return {name for name, is_firing in last.items() if is_firing}
+
+        await until(lambda: not still(), within_s, f"these go on: {still()}")
 
     def names(self, since: float = 0.0) -> list[str]:
         return sorted({page.alert for page in self.told(since) if page.is_firing})

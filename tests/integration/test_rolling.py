@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -70,6 +71,18 @@ class Rolling(City):
             await self.act(patient, HandoverSigned, "crew", door, signed)
             await self.act(patient, HandoverSigned, ward, f"{path}/transfer", signed)
         await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
+
+
+@pytest.fixture
+async def platform() -> AsyncIterator[Platform]:
+    """Of its own: nothing of this version has been there before."""
+    with tempfile.TemporaryDirectory(prefix="greenchannel-rolling-") as folder:
+        made = Platform(Path(folder))
+        try:
+            await made.start()
+            yield made
+        finally:
+            made.stop()
 
 
 @pytest.fixture

@@ -187,7 +187,11 @@ PARTS = (
     Fault("the bridge hangs", [Told("ServiceDown", 9 + 15, {"job": "bridge"})], stops("bridge")),
     Fault("the gateway hangs", [Told("ServiceDown", 9 + 15, {"job": "gateway"})], stops("gateway")),
     Fault("the broker hangs", [Told("OutboxStalled", 10 + 15, {})], stops("kafka")),
-    Fault("the database hangs", [Told("FiguresMissing", 30 + 60, {})], stops("postgres")),
+    Fault(
+        "the database hangs",
+        [Told("ServiceNotReady|DependencyAway", 10 + 30, {})],
+        stops("postgres"),
+    ),
 )
 
 
@@ -205,7 +209,7 @@ async def hurts(run: Watched, fault: Fault, bar: Any) -> list[dict[str, Any]]:
     bar.update()
     return [
         {
-            "fault": fault.name, "alert": told.alert, "to": page.to,
+            "fault": fault.name, "alert": page.alert, "to": page.to,
             "threshold_s": told.after_s, "paged_s": round(page.at - hurt, 1),
             "late_s": round(page.at - hurt - told.after_s, 1),
             "ended_s": round(max(0.0, at - mended), 1),
@@ -244,7 +248,9 @@ async def test_each_fault_pages_its_people_and_a_clean_run_nobody(tmp_path: Path
             for told in await asyncio.gather(*(hurts(run, each, bar) for each in CASES)):
                 found += told
             for each in PARTS:
+                await run.receivers.rest(ENDS_S)
                 found += await hurts(run, each, bar)
+            await run.receivers.rest(ENDS_S)
         lost = {part: await loses(run, part) for part in ("alertmanager", "prometheus")}
     late = [each for each in found if each["late_s"] > LATE_S]
     unseen = {part: s for part, s in lost.items() if s > SWITCH_SEEN_S}
