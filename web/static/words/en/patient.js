@@ -4,7 +4,6 @@ export default {
   patient_page: "Patient",
   to_board: "Board",
   withdrawn: "This patient is bound for another hospital now, or does not come; nothing of them is shown here any more.",
-  colon: ": ",
   no_names: "no names",
   number_form: "Letters, digits and . _ : -, never a name or an identity number",
   "zone.red": "red zone",

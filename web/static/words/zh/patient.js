@@ -4,7 +4,6 @@ export default {
   patient_page: "患者",
   to_board: "看板",
   withdrawn: "此患者已改送其他医院或取消，本页不再显示其资料。",
-  colon: "：",
   no_names: "不写姓名",
   number_form: "字母、数字和 . _ : -，不含姓名或证件号",
   "zone.red": "红区",
