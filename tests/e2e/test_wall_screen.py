@@ -141,9 +141,9 @@ async def test_four_whole_cards_are_read_and_none_lacks_what_changes_what_is_don
         await pictures(page, "wall-tall", {1920: 1080}, fits)
 
 
-#: What is never cut: who it is beside others, the way, that a team was called off, and how many rules.
+#: What is never cut: who it is, the way, that a team was called off, how many rules more.
 CUT = """() => [...document.querySelectorAll(
-    ".card :is(.mark, .way, .off, .team, .still .more, .tag, .level .now, .eta b, .owed)")]
+    ".card :is(.mark, .way, .off, .team, .still .more, .tag, .now, .eta b, .owed)")]
   .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline"
     || ["right", "bottom"].some((side) => e.getBoundingClientRect()[side]
       > e.closest(".body, .act, .level").getBoundingClientRect()[side] + 1))

@@ -28,6 +28,7 @@ export default {
   "stamp.acknowledged": "Acknowledged",
   "stamp.boarded": "Boarded = admitted",
   "stamp.accepted": "Accepted",
+  "stamp.unit_arrived": "Vehicle came",
   "stamp.arrived": "Arrived",
   "stamp.transferred": "Handed over",
   "stamp.first_doctor": "First doctor",

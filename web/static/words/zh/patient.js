@@ -28,6 +28,7 @@ export default {
   "stamp.acknowledged_anew": "最近一次确认",
   "stamp.boarded": "上车即入院",
   "stamp.accepted": "已接受",
+  "stamp.unit_arrived": "车已到院",
   "stamp.arrived": "到达",
   "stamp.transferred": "交接完成",
   "stamp.first_doctor": "首诊医生",
