@@ -45,10 +45,10 @@ from schemas.handoff import (
 )
 from schemas.repeats import digest_of, name_of
 from services.bridge import admission
-from services.bridge.case import Case, Handoff, LastAcknowledged, Withdrawn
+from services.bridge.case import Case, Handoff, LastAcknowledged, NotAccepted, Withdrawn
 from services.bridge.handoff import Decision
 from services.bridge.objection import check_content, check_time
-from services.bridge.promise import asked_again, called_by, seen, unarrived, uncalled
+from services.bridge.promise import asked_again, called_by, seen, unaccepted, unarrived, uncalled
 from services.bridge.record import notify
 from services.bridge.stage import check
 from services.kit.errors import Rejected, nothing_here
@@ -97,7 +97,11 @@ def act(
         after = unarrived(after, now)
     if isinstance(event, ActivationWithdrawn):
         after = uncalled(after)
-    return (seen(after, now) if isinstance(event, SEES) else after), events
+    if isinstance(event, AcceptanceWithdrawn):
+        after = unaccepted(after, now)
+    if isinstance(event, SEES):
+        after = seen(after, now, by_acceptance=isinstance(event, Accepted))
+    return after, events
 
 
 def _admission(case: Case, event: HandoffEvent | LevelOverridden) -> Admission | None:
@@ -172,7 +176,7 @@ def _acknowledged(handoff: Handoff, event: Acknowledged) -> Update:
 
 def _accepted(handoff: Handoff, event: Accepted) -> Update:
     _once(handoff, "accepted_at")
-    return {"accepted_at": event.occurred_at}
+    return {"accepted_at": event.occurred_at, "accepted_by": event.staff_id}
 
 
 def _redirect(handoff: Handoff, event: RedirectRequested) -> Update:
@@ -189,7 +193,12 @@ def _not_redirected(handoff: Handoff, event: RedirectWithdrawn) -> Update:
 def _not_accepted(handoff: Handoff, event: AcceptanceWithdrawn) -> Update:
     if handoff.accepted_at is None:
         raise Rejected(409, "Not accepted", "Nobody has accepted, or it was taken back.")
-    return {"accepted_at": None}
+    was = {"accepted_at": handoff.accepted_at, "accepted_by": handoff.accepted_by}
+    return {
+        "accepted_at": None,
+        "accepted_by": None,
+        "not_accepted": NotAccepted(withdrawal=event, **was),
+    }
 
 
 def _activated(handoff: Handoff, event: CentreActivated) -> Update:
@@ -199,19 +208,22 @@ def _activated(handoff: Handoff, event: CentreActivated) -> Update:
 
 
 def _not_activated(handoff: Handoff, event: ActivationWithdrawn) -> Update:
-    """The acts stand no more, and are kept beside what took them back. What departments answered
-    whom nobody calls now is no answer to a later call."""
+    """The acts stand no more, and are kept beside what took them back, with what departments had
+    answered whom nobody calls now: that is no answer to a later call."""
     left = tuple(each for each in handoff.activations if each.centre is not event.centre)
     if left == handoff.activations:
         raise Rejected(409, "Team not called", "This team was not called, or it was taken back.")
     gone = (each for each in handoff.activations if each.centre is event.centre)
     called = called_by(left)
+    free = tuple(each for each in handoff.answers if each.department not in called)
+
+    def withdrawn(act: CentreActivated) -> Withdrawn:
+        answers = tuple(each for each in free if each.department in act.departments)
+        return Withdrawn(activation=act, withdrawal=event, answers=answers)
+
     return {
         "activations": left,
-        "withdrawn": (
-            *handoff.withdrawn,
-            *(Withdrawn(activation=each, withdrawal=event) for each in gone),
-        ),
+        "withdrawn": (*handoff.withdrawn, *map(withdrawn, gone)),
         "answers": tuple(each for each in handoff.answers if each.department in called),
     }
 

@@ -11,6 +11,7 @@ from schemas.clinical import BackgroundTold, ExaminationDone, FindingRecorded, T
 from schemas.encounter import EmergencyTransferRequested, Outcome, Patient, RevokedBoarding
 from schemas.event import Identifier, Phone, Value
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     ActivationWithdrawn,
     AddendumWritten,
     Addressee,
@@ -57,6 +58,10 @@ class Promise(Value):
     )
     met_at: AwareDatetime | None = Field(
         default=None, description="When it was done; null while it is waited for."
+    )
+    by_acceptance: bool = Field(
+        default=False,
+        description="The acceptance alone has done it: it is owed again where that is taken back.",
     )
     rungs: int = Field(default=0, description="How many steps of its ladder were taken.")
     next_at: AwareDatetime | None = Field(
@@ -119,6 +124,21 @@ class Withdrawn(Value):
 
     activation: CentreActivated = Field(description="The act that stands no more.")
     withdrawal: ActivationWithdrawn = Field(description="When, by whom and why.")
+    answers: tuple[DepartmentAnswered, ...] = Field(
+        default=(),
+        description="What its departments, which nobody else had called, had answered by then: who"
+        " comes does not hear of it by this, and is telephoned.",
+    )
+
+
+class NotAccepted(Value):
+    """An acceptance that was taken back, beside what took it back."""
+
+    accepted_at: AwareDatetime = Field(description="When it was given.")
+    accepted_by: Identifier | None = Field(
+        default=None, description="By whom, as they sign in; null where that was not kept."
+    )
+    withdrawal: AcceptanceWithdrawn = Field(description="When, by whom and why.")
 
 
 class Handoff(Value):
@@ -147,6 +167,13 @@ class Handoff(Value):
     )
     accepted_at: AwareDatetime | None = Field(
         default=None, description="When the facility took the patient; null before."
+    )
+    accepted_by: Identifier | None = Field(
+        default=None, description="Who, as they sign in; null before, and where it was not kept."
+    )
+    not_accepted: NotAccepted | None = Field(
+        default=None,
+        description="The last acceptance that was taken back; null where none was.",
     )
     redirect: RedirectRequested | None = Field(
         default=None,

@@ -60,15 +60,36 @@ def asked_again(handoff: Handoff) -> Promise | None:
     return next(open_ones, None)
 
 
-def seen(case: Case, now: datetime) -> Case:
-    """The case when a human at the facility has seen what the record says now."""
+def seen(case: Case, now: datetime, *, by_acceptance: bool = False) -> Case:
+    """The case when a human at the facility has seen what the record says now. What an acceptance
+    alone had met, any other act that sees it meets for good."""
     handoff = case.handoff
     known = Known(level=level_of(case), centres=case.centres, arrives_at=case.arrives_at)
-    met = tuple(
-        each.but(met_at=max(now, each.since)) if each.is_open and each.owed in _UNSEEN else each
-        for each in handoff.promises
-    )
-    return case.but(handoff=handoff.but(known=known, promises=met))
+
+    def met(each: Promise) -> Promise:
+        if each.owed not in _UNSEEN:
+            return each
+        if each.is_open:
+            return each.but(met_at=max(now, each.since), by_acceptance=by_acceptance)
+        return each.but(by_acceptance=each.by_acceptance and by_acceptance)
+
+    promises = tuple(met(each) for each in handoff.promises)
+    return case.but(handoff=handoff.but(known=known, promises=promises))
+
+
+def unaccepted(case: Case, now: datetime) -> Case:
+    """The case when the acceptance was taken back: what it alone had met as seen nobody has seen,
+    and it is owed from now on, with its ladder from the bottom."""
+    promises = case.handoff.promises
+    if asked_again(case.handoff) is None:
+        owed = [each for each in promises if each.owed is Owed.ACKNOWLEDGED and each.by_acceptance]
+        anew = {"since": now, "version": case.version, "level": level_of(case), "rungs": 0}
+        promises = tuple(
+            each.but(met_at=None, latest=None, **anew) if each in owed[-1:] else each
+            for each in promises
+        )
+    left = tuple(each.but(by_acceptance=False) for each in promises)
+    return case.but(handoff=case.handoff.but(promises=left))
 
 
 def unarrived(case: Case, now: datetime) -> Case:

@@ -126,14 +126,16 @@ async def test_an_act_that_cannot_be_sent_says_that_it_waits_and_then_what_to_do
         await page.route("**/acknowledgement", hold)
         await card(page, one).locator(".primary").click()
         notice = page.locator(".notice")
-        await expect(notice).to_contain_text("“确认收到”尚未送出，正在等待线路")
+        await expect(notice).to_contain_text(re.compile("“确认收到 · 男 .*”尚未送出，正在等待线路"))
         await expect(notice).to_contain_text("直接打电话")
         held.set()
         await expect(notice).to_contain_text("线路恢复后请再按一次")
+        await expect(notice).to_contain_text(re.compile("^确认收到 · 男 "))
         await expect(notice).to_have_count(1)
         await page.unroute("**/acknowledgement")
         await card(page, one).locator(".primary").click()
         await expect(card(page, one)).to_contain_text("nurse-a 已确认")
+        await expect(notice).to_have_count(0)  # it was done
 
 
 async def test_a_level_that_was_lowered_goes_on_saying_what_the_rules_see(
@@ -247,7 +249,7 @@ async def test_a_team_that_was_called_by_mistake_is_called_off_with_a_reason_and
         await expect(shown.locator(".centres .off")).to_have_text(
             re.compile(r"启动撤销 \d\d:\d\d（nurse-a）：点错了患者")
         )
-        await expect(shown.locator(".team")).to_have_count(0)
+        await expect(shown.locator(".team")).to_have_text("影像科 到位中，已撤销，待电话告知")
         await expect(shown).not_to_have_class(re.compile("loud"))
         await expect(shown.get_by_role("button", name="启动撤销…")).to_have_count(0)
         await shown.get_by_role("button", name="撤回接受…").click()

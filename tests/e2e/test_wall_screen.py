@@ -4,6 +4,7 @@ people can be read from three metres, and how many more there are is said."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -138,3 +139,81 @@ async def test_four_whole_cards_are_read_and_none_lacks_what_changes_what_is_don
             for part in (".still", ".tag.in", ".level .now"):
                 await expect(low.locator(part)).to_be_in_viewport(ratio=1)
         await pictures(page, "wall-tall", {1920: 1080}, fits)
+
+
+#: What is never cut: who it is, the way, that a team was called off, how many rules more.
+CUT = """() => [...document.querySelectorAll(
+    ".card :is(.mark, .way, .off, .team, .still .more, .tag, .now, .eta b, .owed)")]
+  .filter((e) => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== "inline"
+    || ["right", "bottom"].some((side) => e.getBoundingClientRect()[side]
+      > e.closest(".body, .act, .level").getBoundingClientRect()[side] + 1))
+  .map((e) => `${e.className}: ${e.textContent}`)"""
+
+
+async def newborn(site: Site, to: str) -> Traveller:
+    """Just born on the way, of whom nobody knows who they are; a way and a team."""
+    one = await coming(
+        site, {"heart_rate": 52, "spo2": 84, "respiratory_rate": 48, "temperature": 36.6}, None, to,
+        age={"years": 0}, birth_time=ago(300), sex="female", complaint="newborn",
+        complaint_text="途中娩出", identity="unknown",
+    )  # fmt: skip
+    await one.act("direct-to", direct_to="nicu", phone="8440-1234")
+    await one.act("activation", centre="neonatal", activation="activate")
+    return one
+
+
+async def test_of_five_four_are_whole_in_both_languages_and_nothing_that_tells_is_cut(
+    site: Site, chrome: Browser
+) -> None:
+    """Long English words, two unknown newborns, a team that was called off and comes all the same,
+    and a level that was lowered."""
+    to = "F-001"
+    first, _ = [await newborn(site, to) for _ in range(2)]
+    heart, mother, lowered = [
+        await coming(site, vitals, None, to, identity="unknown", **more) for vitals, more in (
+            (CRITICAL, {}),
+            (WELL, {"sex": "female", "age": {"years": 31}, "complaint": "obstetric",
+                    "complaint_text": "规律宫缩", "pregnant": "yes", "gestation_weeks": 38}),
+            ({**WELL, "systolic_bp": 66, "diastolic_bp": 40}, {}),
+        )
+    ]  # fmt: skip
+    for one in (heart, lowered):
+        await one.tell("background", background={"allergies": [], "medications": ["氨氯地平"]},
+                       told_by="relative")  # fmt: skip
+        await one.ecg("st_elevation")
+    await heart.act("direct-to", direct_to="cath_lab", phone="8440", gate="北门")
+    await heart.act("activation", centre="chest_pain", activation="activate")
+    for department in ("cardiology", "cath_lab"):
+        await heart.act(f"departments/{department}/answer", answer="coming")
+    await heart.act("activation/withdrawn", centre="chest_pain", reason="点错了患者，另一位才是")
+    for department in ("neonatology", "paediatrics"):
+        await first.act(f"departments/{department}/answer", answer="coming")
+    await lowered.act("level", level="urgent", reason="复测血压 120/80，患者清醒，本院判断")
+    await until(lambda: worst(lowered, "urgent"), why="the level was not lowered")
+    await lowered.reading({"systolic_bp": 67, "diastolic_bp": 40})
+    await mother.item()
+    async with seated(chrome, site, width=1920) as (page, context, _):
+        await sit(context, site, Seat("nurse-w", Role.CENTRE, to))
+        await page.goto(f"{site.url}/hospital/board?wall")
+        await page.get_by_role("button", name="点按一次，开启声音").click()
+        await expect(page.locator(".card")).to_have_count(5)
+        card = page.locator(f"[data-encounter='{heart.encounter}']")
+        await expect(card.locator(".off")).to_contain_text("启动撤销")
+        await expect(card.locator(".off-coming")).to_contain_text("到位中，已撤销，待电话告知")
+        await expect(page.locator(f"[data-encounter='{lowered.encounter}'] .still")).to_be_visible()
+        for language in ("en", "zh"):
+            await speak(page, language)
+            assert await page.evaluate(CUT) == [], language
+            assert await page.evaluate(SMALL) == [], language
+            assert await page.evaluate(READ) >= 4, language
+        await pictures(page, "wall-five", {1920: 1080}, fits)
+        # Who is here keeps what warns of them.
+        for one in (heart, lowered):
+            await one.act("acknowledgement")
+            await one.act("arrival")
+            there = page.locator(f"[data-encounter='{one.encounter}']")
+            await expect(there).to_have_class(re.compile(r"is-here$"))
+        low = page.locator(f"[data-encounter='{lowered.encounter}']")
+        await expect(low.locator(".still")).to_contain_text("规则仍判 Ⅰ 濒危")
+        await expect(low.locator(".level .now")).to_have_text("现为 Ⅰ")
+        await expect(card.locator(".proposed")).to_contain_text("建议启动")

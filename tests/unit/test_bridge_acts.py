@@ -55,6 +55,7 @@ from services.bridge.case import (
     Handoff,
     Known,
     LastAcknowledged,
+    NotAccepted,
     Recognition,
     Running,
     Withdrawn,
@@ -202,8 +203,14 @@ def expected(kind: type[Event]) -> dict[str, Any]:
             "acknowledged_by": "n-1",
             "last_acknowledged": LastAcknowledged(at=at(300), by="n-1", version=None),
         },
-        Accepted: {"accepted_at": at(300)},
-        AcceptanceWithdrawn: {"accepted_at": None},
+        Accepted: {"accepted_at": at(300), "accepted_by": "n-1"},
+        AcceptanceWithdrawn: {
+            "accepted_at": None,
+            "accepted_by": None,
+            "not_accepted": NotAccepted(
+                accepted_at=at(300), accepted_by="n-1", withdrawal=doing(AcceptanceWithdrawn)
+            ),
+        },
         ActivationWithdrawn: {
             "activations": (),
             "withdrawn": (
@@ -717,7 +724,9 @@ def test_a_team_that_was_called_by_mistake_is_called_off_and_both_are_kept() -> 
     assert list(events) == [off]
     case = keep(case, FACILITIES.of("H-1"), at(330))
     assert case.handoff.activations == (stroke,)
-    assert case.handoff.withdrawn == (Withdrawn(activation=heart, withdrawal=off),)
+    assert case.handoff.withdrawn == (
+        Withdrawn(activation=heart, withdrawal=off, answers=(answers[0],)),
+    )
     assert case.centres == (Centre.EMERGENCY, Centre.CHEST_PAIN, Centre.STROKE)
     # What imaging owes it owes the stroke centre still; the catheter laboratory owes nothing.
     owed = {each.department: each.is_open for each in case.handoff.promises if each.department}
@@ -844,7 +853,8 @@ def test_an_item_shows_everything_that_was_answered() -> None:
     acts = [doing(kind) for kind in SAYS if kind not in undone]
     later = (doing(OutcomeReported), doing(AddendumWritten))
     stroke = (doing(CentreActivated, "by-mistake", centre="stroke"),
-              doing(ActivationWithdrawn, centre="stroke"))  # fmt: skip
+              doing(ActivationWithdrawn, centre="stroke"),
+              doing(Accepted, "taken-back"), doing(AcceptanceWithdrawn))  # fmt: skip
     case = after(*stroke, *acts, *later, case=by_level(received(died())))
     shown = Item.model_validate(item_of(case, "H-1", withdrawn=False)).handoff
     assert shown == case.handoff

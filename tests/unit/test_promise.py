@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from schemas.encounter import DestinationSelected, EncounterEnded, Outcome
 from schemas.event import Event
 from schemas.handoff import (
+    AcceptanceWithdrawn,
     Accepted,
     Acknowledged,
     CareTransferred,
@@ -36,7 +37,7 @@ from services.bridge.case import Case, Promise
 from services.bridge.facility import Facility
 from services.bridge.handoff import hear
 from services.bridge.loader import FacilitiesRefused
-from services.bridge.promise import fall_due, keep, next_due
+from services.bridge.promise import asked_again, fall_due, keep, next_due
 from services.bridge.receipt import Receipt, receive
 from services.kit.errors import Rejected
 from tests.unit.test_bridge_acts import at, made
@@ -366,6 +367,46 @@ def test_who_has_acknowledged_is_asked_again_when_the_patient_is_worse() -> None
     assert ward.due() is None, "what gets better disturbs nobody"
     with pytest.raises(Rejected, match="409 Done before"):
         ward.does(Acknowledged, 300)
+
+
+def test_what_an_acceptance_had_met_is_owed_again_when_it_is_taken_back() -> None:
+    """Acknowledged, then worse, then accepted and taken back: nobody has seen that it is worse."""
+    ward = Ward()
+    ward.bind()
+    ward.triage("urgent", 10)
+    ward.does(Acknowledged, 20)
+    ward.triage("critical", 30)
+    ward.does(Accepted, 40)
+    assert asked_again(ward.case.handoff) is None
+    ward.does(AcceptanceWithdrawn, 100, reason="x")
+    owed = asked_again(ward.case.handoff)
+    assert owed is not None
+    assert (owed.because, owed.since, owed.rungs) == ("worse", at(100), 0)
+    assert owed.due_at is not None
+    assert owed.due_at > at(100)
+    ward.does(Acknowledged, 110)
+    assert asked_again(ward.case.handoff) is None
+
+
+def test_what_somebody_else_has_seen_since_is_not_owed_again() -> None:
+    ward = Ward()
+    ward.bind()
+    ward.triage("critical", 10)
+    ward.does(Accepted, 20)
+    ward.does(Acknowledged, 30)
+    ward.does(AcceptanceWithdrawn, 40, reason="x")
+    assert asked_again(ward.case.handoff) is None
+
+
+def test_what_is_owed_already_is_not_owed_twice_when_an_acceptance_is_taken_back() -> None:
+    ward = Ward()
+    ward.bind()
+    ward.triage("urgent", 10)
+    ward.does(Accepted, 20)
+    ward.triage("critical", 30)
+    ward.does(AcceptanceWithdrawn, 40, reason="x")
+    owed = [p for p in ward.case.handoff.promises if p.owed is Owed.ACKNOWLEDGED and p.is_open]
+    assert [p.since for p in owed] == [at(30)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import { ask, newKey } from "../kit/api.js";
 import { isoNow } from "../kit/clock.js";
 import { explain, notify } from "../kit/frame.js";
 import { code, say } from "../kit/language.js";
-import { isHere, proposals, proposedWay, standing, teamsOf, toAcknowledge, unanswered } from "./patients.js";
+import { personOf } from "../kit/person.js";
+import { isHere, markOf, proposals, proposedWay, standing, teamsOf, toAcknowledge, unanswered } from "./patients.js";
 
 const WAITS_MS = 1500; // nobody waits for longer without a word
 const CENTRES = ["chest_pain", "stroke", "trauma", "maternal", "neonatal"];
@@ -72,7 +73,42 @@ export function waiting(text) {
 }
 
 // What a Problem says of an act: that it was not sent, where it was not, and what to do then.
-export const unsent = (problem) => (problem.isAway ? `${explain(problem)} · ${say("act_unsent")}` : explain(problem));
+export const unsent = (problem, text) =>
+  `${text}${say("colon")}${explain(problem)}${problem.isAway ? ` · ${say("act_unsent")}` : ""}`;
+
+// An act and whose it is.
+export const actOf = (text, item) => `${text} · ${personOf(item.record.patient)} ${markOf(item)}`;
+
+// What was told of acts that were not sent, by patient and act.
+const failed = new Map();
+export function tellUnsent(problem, item, name, text) {
+  const key = `${item.encounter_id} ${name}`;
+  failed.get(key)?.close();
+  failed.set(key, { id: item.encounter_id, name, close: notify(unsent(problem, actOf(text, item)), "wrong") });
+}
+// It was sent after all, or it is offered no more: what was told of it says nothing any more.
+export function sentAfterAll(item, name) {
+  for (const [key, one] of failed) {
+    if (one.id !== item.encounter_id) continue;
+    if (one.name === name || !item.handoff || !offered(item, one.name)) {
+      one.close();
+      failed.delete(key);
+    }
+  }
+}
+const ASIDE = ["acknowledge", "accept"]; // what a card offers; the others are told done by whoever sends them
+const offered = (item, name) => !ASIDE.includes(name) || actsOf(item).some((act) => act.name === name);
+
+// Who was first with an act that is refused because it was done: {who, at}, or null.
+export function firstOf({ handoff }, path, said = {}) {
+  const by = (one) => (one ? { who: one.staff_id, at: one.occurred_at } : null);
+  if (path === "acceptance") return handoff.accepted_at && handoff.accepted_by
+    ? { who: handoff.accepted_by, at: handoff.accepted_at } : null;
+  if (path === "acceptance/withdrawn") return handoff.accepted_at ? null : by(handoff.not_accepted?.withdrawal);
+  if (path === "activation/withdrawn")
+    return by(handoff.withdrawn.filter((one) => one.withdrawal.centre === said.centre).at(-1)?.withdrawal);
+  return null;
+}
 
 // Whether a centre may still be called, and how loudly.
 export const callable = (item, centres) => centres.filter((centre) => standing(item, centre) !== "activate");

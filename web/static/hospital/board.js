@@ -13,7 +13,7 @@ import { Panel, Tabs } from "../kit/tabs.js";
 import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import { personOf } from "../kit/person.js";
-import { send, unsent, waiting } from "./acts.js";
+import { actOf, firstOf, send, sentAfterAll, tellUnsent, waiting } from "./acts.js";
 import { Beds, Recent } from "./aside.js";
 import { Below, HEIGHT } from "./below.js";
 import { Card } from "./card.js";
@@ -170,6 +170,7 @@ class Board extends Component {
     const before = this.items.get(id);
     if (before && before.feed != null && item.feed != null && item.feed < before.feed) return [];
     this.receipts.take(item);
+    sentAfterAll(item);
     if (!isOver(item)) {
       this.histories.take(id, item.record.inputs);
       this.items.set(id, item);
@@ -225,21 +226,24 @@ class Board extends Component {
     const path = { acknowledge: "acknowledgement", accept: "acceptance" }[act.name];
     try {
       const said = act.name === "acknowledge" ? { version: item.version } : {};
-      const after = await send(item, path, said, newKey(), waiting(act.text));
+      const after = await send(item, path, said, newKey(), waiting(actOf(act.text, item)));
+      sentAfterAll(item, act.name);
       this.focusOn = item.encounter_id;
       this.done(after);
     } catch (problem) {
-      if (problem.status === 409) await this.tellWho(item, problem);
-      else notify(unsent(problem), "wrong");
+      if (problem.status === 409) await this.tellWho(item, problem, act, path);
+      else tellUnsent(problem, item, act.name, act.text);
     }
   }
 
-  async tellWho(item, problem) {
+  async tellWho(item, problem, act, path) {
     try {
       const after = await ask("bridge", "GET", `facilities/${this.facility}/encounters/${item.encounter_id}`);
       const last = acknowledged(after);
+      const first = firstOf(after, path);
       this.done(after);
-      notify(last && !toAcknowledge(after)
+      if (first) notify(say("was_first_act", { act: act.text, who: first.who, at: secondOf(first.at) }), "told");
+      else notify(last && act.name === "acknowledge" && !toAcknowledge(after)
         ? say("was_first", { who: last.by, at: secondOf(last.at) })
         : explain(problem), "told");
     } catch { notify(explain(problem), "told"); }

@@ -10,8 +10,8 @@ import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { actsOf } from "./acts.js";
 import { because } from "./because.js";
 import {
-  acknowledged, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposedWay, reasonsOf, steps,
-  stillSeen, tiles, toAcknowledge, unanswered,
+  acknowledged, calledOff, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposals,
+  proposedWay, reasonsOf, steps, stillSeen, tiles, toAcknowledge, unanswered,
 } from "./patients.js";
 import { Tile } from "./vitals.js";
 import { Wall } from "./wall.js";
@@ -59,9 +59,9 @@ export function Still({ record }) {
   const [first, ...more] = stillSeen(record);
   if (!first) return null;
   return html`<p class=${`still ${first.level}`}>
-    <b>${say("rules_still", { level: code("levels", first.level) })}</b> ${both(first.text)}
-    ${first.at && html` · <${Age} at=${first.at} />`}
-    ${more.length > 0 && ` · ${say("more_reasons", { n: more.length })}`}</p>`;
+    <b>${say("rules_still", { level: code("levels", first.level) })}</b> <span class="seen">${both(first.text)}</span>
+    ${first.at && html`<span> · <${Age} at=${first.at} /></span>`}
+    ${more.length > 0 && html`<span class="more"> · ${say("more_reasons", { n: more.length })}</span>`}</p>`;
 }
 
 export const Override = ({ record: { override } }) => (override
@@ -123,6 +123,13 @@ export function Gaps({ record }) {
   return all.length ? html`<p class="gaps"><span>${say("gaps")}</span> ${all.slice(0, 6).join(" · ")}</p>` : null;
 }
 
+// That a team was called off, by whom, when and why, and who had said that they come.
+const Off = ({ off }) => html`<li class="is-off"><b>${code("centres", off.centre)}</b>
+  <span class="off">${say("withdrawn_by", { who: off.who, at: timeOf(off.at) })}<span class="off-why">${
+    say("colon")}${off.reason}</span></span>
+  ${off.coming.map((department) => html`<span class="team off-coming" key=${department}>
+    ${say(`team.${department}`)} ${say("answer.off_coming")}</span>`)}</li>`;
+
 // A centre that somebody here has called stands there as one that triage proposes.
 export function Centres({ item }) {
   const rows = centresOf(item).map(({ centre, concern, stands, by, teams }) => html`
@@ -136,10 +143,7 @@ export function Centres({ item }) {
           : say("called_by", { who: by.staff_id ?? say("unknown"), at: timeOf(by.occurred_at) })}</span>
       ${teams.map(({ department, answer }) => html`<span class=${`team ${answer ?? "silent"}`} key=${department}>
         ${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)}</span>`)}</li>`);
-  const off = new Map((item.handoff.withdrawn ?? []).map((one) => [one.withdrawal.event_id, one.withdrawal]));
-  for (const { event_id: id, centre, staff_id: who, occurred_at: at, reason } of off.values())
-    rows.push(html`<li key=${id} class="is-off"><b>${code("centres", centre)}</b>
-      <span class="off">${say("withdrawn_by", { who, at: timeOf(at), reason })}</span></li>`);
+  for (const off of calledOff(item)) rows.push(html`<${Off} key=${off.id} off=${off} />`);
   return rows.length ? html`<ul class="centres">${rows}</ul>` : null;
 }
 
@@ -154,13 +158,13 @@ function Clocks({ handoff }) {
     }} /></li>`)}</ul>`;
 }
 
-export function Way({ item, proposed = "way_proposed" }) {
+export function Way({ item, proposed = "way_proposed", confirmed: straight = "straight_to" }) {
   const { direct_to: confirmed, arrived_in: place } = item.handoff;
   if (place) return html`<span class="way stands">${say("brought_to", { place: code("places", place) })}</span>`;
   if (confirmed) {
     const more = [confirmed.gate, confirmed.phone && `☎ ${confirmed.phone}`].filter(Boolean).join(" · ");
     return html`<span class="way stands">
-      ${say("straight_to", { place: code("places", confirmed.direct_to) })} ✓ ${more}</span>`;
+      ${say(straight, { place: code("places", confirmed.direct_to) })} ✓ ${more}</span>`;
   }
   const way = proposedWay(item);
   return way ? html`<span class="way">${say(proposed, { place: code("places", way) })}</span>` : null;
@@ -210,6 +214,14 @@ export function Signatures({ handoff }) {
       ${say(one.wristband ? "card_wristband" : "card_wristband_unread")}${one.wristband_reason}</p>`)}`;
 }
 
+// That the patient was accepted, and that this was taken back.
+export function NotAccepted({ handoff: { accepted_at: stands, not_accepted: was } }) {
+  if (stands || !was) return null;
+  const { staff_id: who, occurred_at: at, reason } = was.withdrawal;
+  return html`<p class="not-accepted">
+    ${say("not_accepted", { given: timeOf(was.accepted_at), at: timeOf(at), who, reason })}</p>`;
+}
+
 export function State({ item }) {
   const owed = toAcknowledge(item);
   const late = unanswered(item);
@@ -227,6 +239,7 @@ export function State({ item }) {
         ${item.handoff.accepted_at
           ? ` · ${say("accepted_at", { at: timeOf(item.handoff.accepted_at) })}`
           : ""}</p>`}
+    <${NotAccepted} handoff=${item.handoff} />
     <${Signatures} handoff=${item.handoff} />
     ${late.length > 0 && html`<p class="owed">${say("teams_silent", { n: late.length })}</p>`}
     ${item.handoff.redirect && html`<p class="redirect">
@@ -308,10 +321,20 @@ function Whole({ item, history, board, beside }) {
 
 // Of who is here and waits for no answer: who, where, since when, and what can be done.
 function Line({ item, board }) {
+  const { record } = item;
   const acts = actsOf(item);
+  const due = record.journey_end ? [] : proposals(item);
   return html`
     <${Level} item=${item} size=${30} />
-    <div class="body"><${Person} item=${item} /><${Signatures} handoff=${item.handoff} /></div>
+    <div class="body"><${Person} item=${item} />
+      ${(record.current !== record.worst || due.length > 0) && html`<p class="line-now">
+        ${record.current !== record.worst && html`<b class=${record.current}>
+          ${say("now_level", { level: code("levels", record.current) })}</b>`}
+        ${due.map((concern) => html`<span class="due" key=${concern.centre}>
+          ${code("centres", concern.centre)} ${say(`proposed.${concern.activation}`)}</span>`)}</p>`}
+      ${calledOff(item).length > 0 && html`<ul class="centres">
+        ${calledOff(item).map((off) => html`<${Off} key=${off.id} off=${off} />`)}</ul>`}
+      <${Signatures} handoff=${item.handoff} /></div>
     <p class="since">
       <b>${say("here")}</b> ${timeOf(item.handoff.arrived_at)} · <${Age} at=${item.handoff.arrived_at} /></p>
     <${Others} acts=${acts} go=${(act) => board.act(act, item)} />`;

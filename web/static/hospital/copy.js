@@ -14,7 +14,9 @@ import enPatient from "../words/en/patient.js";
 import zhPatient from "../words/zh/patient.js";
 import { fieldOf } from "./clinical.js";
 import { present } from "./moments.js";
-import { bedsText, centresOf, reasonsText, redirectText, standsText, teamsText, whereText } from "./paper.js";
+import {
+  bedsText, centresOf, identityText, offTexts, reasonsText, redirectText, standsText, teamsText, whereText
+} from "./paper.js";
 import { isHere, tiles } from "./patients.js";
 import { examined } from "./sentences.js";
 import { SHORT, shown } from "./vitals.js";
@@ -40,6 +42,12 @@ function guards({ patient, background }) {
   return unasked ? [...lines, `${unasked}${say("colon")}${say("nobody_asked")}`] : lines;
 }
 
+// Who has signed, when, and that it was with another's wristband.
+const signed = ({ signatures }) => signatures.flatMap((one) => [
+  `${say(`signed.${one.side}`)} ${one.staff_id} ${timeOf(one.occurred_at)}`,
+  one.wristband_reason && `${say(one.wristband ? "wristband_why" : "wristband_unread_why")} ${one.wristband_reason}`,
+]);
+
 function Row({ item }) {
   const { record, handoff } = item;
   const { patient, admission } = record;
@@ -56,8 +64,11 @@ function Row({ item }) {
       ${record.current !== record.worst
         && html`<div>${say("now_level", { level: code("levels", record.current) })}</div>`}</td>
     <td><b>${personOf(patient)}</b>
-      <${Lines} of=${[pregnancyOf(patient), problemOf(patient), ...numbers, ...guards(record)]} /></td>
-    <td>${reasonsText(record)}</td>
+      <${Lines} of=${[
+        patient.identity === "unknown" && !handoff.identity && identityText(item),
+        pregnancyOf(patient), problemOf(patient), ...numbers, ...guards(record), ...signed(handoff)]} /></td>
+    <td>${reasonsText(record)}
+      ${record.override && html`<div>${say("reason")}${say("colon")}${record.override.reason}</div>`}</td>
     <td class="signs">
       <${Lines} of=${signs.map((tile) => `${say(SHORT[tile.name])} ${shown(tile)} (${timeOf(tile.at)})`)}
         none=${say("not_taken")} /></td>
@@ -68,9 +79,9 @@ function Row({ item }) {
     <td><${Lines} of=${record.treatments.map((given) =>
       `${code("treatments", given.treatment)}${dose(given)} ${timeOf(given.occurred_at)}`
     )} none=${say("none_reported")} /></td>
-    <td><${Lines} of=${centresOf(item).map((one) =>
+    <td><${Lines} of=${[...centresOf(item).map((one) =>
       [`${code("centres", one.centre)} ${standsText(one)}`, teamsText(one)].filter(Boolean).join(" · ")
-    )} none="–" /></td>
+    ), ...offTexts(item)]} none="–" /></td>
     <td><${Lines} of=${[
       isHere(item)
         ? `${say("here")} ${timeOf(handoff.arrived_at)}`

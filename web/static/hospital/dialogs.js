@@ -1,12 +1,12 @@
 // The questions that an act asks before it is sent. Nothing is chosen beforehand that is not known.
 
-import { newKey } from "../kit/api.js";
-import { isoNow, timeOf } from "../kit/clock.js";
-import { Dialog } from "../kit/frame.js";
-import { html, useRef, useState } from "../kit/html.js";
+import { ask, newKey } from "../kit/api.js";
+import { isoNow, secondOf, timeOf } from "../kit/clock.js";
+import { Dialog, notify } from "../kit/frame.js";
+import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
-import { callable, send, unsent } from "./acts.js";
+import { actOf, callable, firstOf, send, unsent } from "./acts.js";
 import { centresOf, markOf, teamsOf } from "./patients.js";
 import { DEPARTMENTS } from "./wards.js";
 
@@ -24,6 +24,24 @@ export function Choice({ options, value, onPick, name }) {
 const About = ({ item }) => html`<p class="about">
   ${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · <b>${markOf(item)}</b></p>`;
 
+// Whoever goes back while an act is under way is told that it is, and how it ended: `over` is what was told, or
+// null while the question stands.
+function useUnderWay(text) {
+  const way = useRef({ is: false, over: null });
+  useEffect(() => () => {
+    if (way.current.is) way.current.over = notify(say("act_under_way", { act: text }), "told");
+  }, []);
+  return way.current;
+}
+
+// What a refusal says; of what somebody else has done first, who and when.
+async function refused(problem, item, path, said) {
+  if (problem.status !== 409 || !["activation/withdrawn", "acceptance/withdrawn"].includes(path)) return null;
+  const after = await ask("bridge", "GET", `facilities/${item.facility_id}/encounters/${item.encounter_id}`)
+    .catch(() => null);
+  return after && firstOf(after, path, said);
+}
+
 // A dialog that sends one act: `body()` answers with what to send, or nothing while something lacks.
 // Said again after a lost answer it is the same act, with its key and its time; `onProblem` may take
 // what went wrong upon itself.
@@ -32,6 +50,7 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
   const [wrong, setWrong] = useState(null);
   const [waits, setWaits] = useState(false);
   const told = useRef(null);
+  const way = useUnderWay(actOf(title, item));
   const submit = async (event) => {
     event.preventDefault();
     const said = body();
@@ -41,12 +60,22 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
       told.current = { where, text, key: newKey(), at: isoNow() };
     setBusy(true);
     setWrong(null);
+    way.is = true;
     try {
-      onDone(await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key, setWaits));
-      onClose();
+      const after = await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key, setWaits);
+      way.is = false;
+      way.over?.();
+      onDone(after);
+      if (!way.over) onClose();
     } catch (problem) {
       if (!problem.isAway) told.current = null;
-      if (!onProblem(problem)) setWrong(unsent(problem));
+      const first = await refused(problem, item, where, said);
+      const text = first ? say("was_first_act", { act: title, who: first.who, at: secondOf(first.at) })
+        : unsent(problem, title);
+      way.is = false;
+      way.over?.();
+      if (way.over) notify(`${actOf(title, item)} · ${text}`, "wrong");
+      else if (!onProblem(problem)) setWrong(text);
     }
     setBusy(false);
   };
@@ -126,6 +155,7 @@ export function Answers({ item, act, onClose, onDone }) {
   const [wrong, setWrong] = useState(null);
   const [waits, setWaits] = useState(false);
   const lost = useRef(new Map());
+  const way = useUnderWay(actOf(act.text, item));
   const teams = teamsOf(item);
   const silent = teams.filter((team) => !team.answer);
   const tell = async (names, answer) => {
@@ -135,15 +165,20 @@ export function Answers({ item, act, onClose, onDone }) {
       if (!lost.current.has(said)) lost.current.set(said, { key: newKey(), at: isoNow() });
       const { key, at } = lost.current.get(said);
       setBusy(name);
+      way.is = true;
       try {
         onDone(await send(item, `departments/${name}/answer`, { answer, occurred_at: at }, key, setWaits));
         lost.current.delete(said);
       } catch (problem) {
         if (!problem.isAway) lost.current.delete(said);
-        setWrong(unsent(problem));
+        const text = unsent(problem, `${say(`team.${name}`)} ${say(`answer.${answer}`)}`);
+        if (way.over) notify(`${actOf(act.text, item)} · ${text}`, "wrong");
+        else setWrong(text);
         break;
       }
     }
+    way.is = false;
+    way.over?.();
     setBusy(null);
   };
   const answer = (team, word) => html`<button type="button" aria-pressed=${team.answer === word ? "true" : "false"}

@@ -5,7 +5,7 @@ import { both, code, say } from "../kit/language.js";
 import { URGENCY } from "../kit/level.js";
 import { because, setBy } from "./because.js";
 import { dayAndTime } from "./moments.js";
-import { proposedWay, reasonsOf, standing } from "./patients.js";
+import { calledOff, proposedWay, reasonsOf, standing } from "./patients.js";
 
 // Why the level stands, the gravest first, whether it is so now or was; else what is known instead.
 export function reasonsText(record) {
@@ -34,6 +34,12 @@ export const standsText = ({ stands, concern }) =>
   (stands ? say(`standing.${stands}`) : say(`proposed.${concern.activation}`));
 export const teamsText = ({ teams }) =>
   teams.map(([team, answer]) => `${say(`team.${team}`)} ${say(`answer.${answer}`)}`).join(say("comma"));
+
+// Teams that were called off, and who of them comes and has to be telephoned: one text for each.
+export const offTexts = (item) => calledOff(item).map(({ centre, who, at, reason, coming }) => [
+  `${code("centres", centre)} ${say("withdrawn_by", { who, at: secondOf(at) })}${say("colon")}${reason}`,
+  ...coming.map((team) => `${say(`team.${team}`)} ${say("answer.off_coming")}`),
+].join(" · "));
 
 // Where the patient is, or is brought to: only what was said here counts as decided.
 export function whereText(item) {

@@ -12,7 +12,7 @@ import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import enPatient from "../words/en/patient.js";
 import zhPatient from "../words/zh/patient.js";
-import { send, unsent, waiting } from "./acts.js";
+import { actOf, firstOf, send, sentAfterAll, tellUnsent, waiting } from "./acts.js";
 import { ASKED } from "./asking.js";
 import { Axis, Story } from "./axis.js";
 import { Banner } from "./banner.js";
@@ -140,6 +140,7 @@ class Patient extends Component {
     if (before && (item.feed != null && before.feed != null
       ? item.feed < before.feed
       : item.version < before.version)) return;
+    sentAfterAll(item);
     this.course.take(item.record);
     const signed = signature(item);
     if (signed !== this.signed) { this.signed = signed; this.readTimeline(); }
@@ -182,30 +183,34 @@ class Patient extends Component {
         .then(({ wards }) => this.setState({ wards }))
         .catch(() => {});
     if (ASKED[act.name]) this.setState({ dialog: act });
-    else if (act.name === "acknowledge") this.send("acknowledgement", { version: this.state.item.version });
-    else if (act.name === "accept") this.send("acceptance");
+    else if (act.name === "acknowledge") this.send("acknowledgement", { version: this.state.item.version }, act);
+    else if (act.name === "accept") this.send("acceptance", {}, act);
   }
 
   // An act without a question. Pressed again after a lost answer it is the same act, of the same time.
-  async send(path, body = {}) {
+  async send(path, body = {}, { name: what = path, text = say("this_act") } = {}) {
+    const { item } = this.state;
     const name = JSON.stringify([path, { ...body, occurred_at: null }]);
     const act = this.lost.get(name) ?? { key: newKey(), said: { occurred_at: isoNow(), ...body } };
     this.lost.set(name, act);
     try {
-      this.done(await send(this.state.item, path, act.said, act.key, waiting(say("this_act"))));
+      this.done(await send(this.state.item, path, act.said, act.key, waiting(actOf(text, item))));
       this.lost.delete(name);
+      sentAfterAll(item, what);
     } catch (problem) {
       if (!problem.isAway) this.lost.delete(name);
-      if (path === "acknowledgement" && problem.status === 409) { await this.tellWho(problem); return; }
-      notify(unsent(problem),
-        problem.status === 409 ? "told" : "wrong");
+      if (problem.status === 409) await this.tellWho(problem, path, text);
+      else tellUnsent(problem, item, what, text);
     }
   }
 
   // Of two who press at once one wins, and the other is told who: of this version, and not of the first.
-  async tellWho(problem) {
+  async tellWho(problem, path, text) {
     await this.read();
     const { item } = this.state;
+    const first = item && firstOf(item, path);
+    if (first) { notify(say("was_first_act", { act: text, who: first.who, at: secondOf(first.at) }), "told"); return; }
+    if (path !== "acknowledgement") { notify(explain(problem), "told"); return; }
     const last = item?.handoff.last_acknowledged;
     notify(last && !toAcknowledge(item)
       ? say("was_first", { who: last.by, at: secondOf(last.at) })

@@ -28,8 +28,15 @@ export const toAcknowledge = once((item) => open(item, "acknowledged")
   .sort((a, b) => (ms(a.due_at) ?? Infinity) - (ms(b.due_at) ?? Infinity))[0] ?? null);
 export const unanswered = once((item) => open(item, "department_answered"));
 
-// Of who is here and waits for no answer one line is enough.
-export const isQuiet = once((item) => isHere(item) && !toAcknowledge(item) && !unanswered(item).length);
+// That the rules see a graver level than stands, or that a team is due and nobody has called it: of this
+// nobody is left with a line.
+const isWarned = (item) => stillSeen(item.record).length > 0
+  || (URGENCY[item.record.current] ?? 0) > (URGENCY[item.record.worst] ?? 0)
+  || (!item.record.journey_end && proposals(item).some((concern) => concern.activation === "activate"));
+
+// Of who is here, waits for no answer and of whom nothing warns one line is enough.
+export const isQuiet = once((item) => isHere(item) && !toAcknowledge(item) && !unanswered(item).length
+  && !isWarned(item));
 
 // Who is in the same vehicle, by patient: a mother and her newborn, two of whom nobody knows who they are.
 export function besides(items) {
@@ -97,6 +104,21 @@ export const centresOf = once((item) => {
       teams: teams.filter((one) => called.has(one.department))
     };
   });
+});
+
+// Teams that were called off, in the order in which they were: {id, centre, who, at, reason, coming}; `coming`
+// are departments that had answered so, whom nobody calls any more: they are telephoned.
+export const calledOff = once(({ handoff }) => {
+  const called = new Set(handoff.activations.flatMap((one) => one.departments));
+  const off = new Map();
+  for (const { withdrawal, answers = [] } of handoff.withdrawn ?? []) {
+    const { event_id: id, centre, staff_id: who, occurred_at: at, reason } = withdrawal;
+    const one = off.get(id) ?? { id, centre, who, at, reason, coming: [] };
+    const coming = answers.filter((each) => each.answer === "coming" && !called.has(each.department))
+      .map((each) => each.department);
+    off.set(id, { ...one, coming: [...new Set([...one.coming, ...coming])] });
+  }
+  return [...off.values()];
 });
 
 // What a hand that touches the patient has to know before it does: {precautions, allergies, medications},

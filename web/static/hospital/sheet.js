@@ -3,7 +3,7 @@
 
 import { ask } from "../kit/api.js";
 import { dayOf, now, secondOf } from "../kit/clock.js";
-import { begin, explain, LanguageSwitch } from "../kit/frame.js";
+import { begin, explain, Foot, LanguageSwitch } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
@@ -69,7 +69,8 @@ class Sheet extends Component {
       <button class="primary" disabled=${!item} onClick=${() => print()}>${say("print")}</button>
       <button onClick=${() => this.read()}>${say("read_anew")}</button><${LanguageSwitch} /></nav>`;
     if (!item) return html`${bar}<main class="sheet">
-      <p role=${problem ? "alert" : "status"}>${problem ? refusalOfPatient(problem) : say("loading")}</p></main>`;
+      <p role=${problem ? "alert" : "status"}>${problem ? refusalOfPatient(problem) : say("loading")}</p>
+      <${Foot} /></main>`;
     const { admission } = item.record;
     return html`${bar}
       <main class="sheet" aria-label=${say("sheet_title")}>

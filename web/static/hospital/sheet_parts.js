@@ -8,8 +8,9 @@ import { FIELDS, fieldOf } from "./clinical.js";
 import { extremes } from "./course.js";
 import { absent, dayAndTime, present } from "./moments.js";
 import {
-  bedsText, centresOf, doctorText, identityText, reasonsText, redirectText, standsText, teamsText, whereText
+  bedsText, centresOf, doctorText, identityText, offTexts, reasonsText, redirectText, standsText, teamsText, whereText
 } from "./paper.js";
+import { against } from "./patients.js";
 import { UNITS, valueText } from "./plots.js";
 import { examined } from "./sentences.js";
 
@@ -172,12 +173,15 @@ export function Background({ item }) {
 export function Assessment({ item }) {
   const { record } = item;
   const centres = centresOf(item);
+  const graver = record.override ? against(record, record.worst)[0] : null; // a human has lowered the level
   const word = (one) => html`<li key=${one.centre}><b>${code("centres", one.centre)}</b> ${
     [standsText(one), both(one.concern?.text), teamsText(one)].filter(Boolean).join(" · ")}</li>`;
   const missing = [...new Set([...record.missing, ...record.centres.flatMap((c) => c.missing)].map(named))]
     .filter(Boolean);
   return html`<${Part} letter="A" title=${say("part.assessment")}><dl class="facts">
-    <${Fact} name=${say("worst_level")}><b>${code("levels", record.worst)}</b>
+    ${graver && html`<${Fact} name=${say("worst_by_rules")}><b>${code("levels", graver.level)}</b>
+      ${` ${both(graver.text)}${graver.at ? ` ${secondOf(graver.at)}` : ""}`}</${Fact}>`}
+    <${Fact} name=${say(graver ? "level_that_stands" : "worst_level")}><b>${code("levels", record.worst)}</b>
       ${record.current !== record.worst ? ` · ${say("now_level", { level: code("levels", record.current) })}` : ""}
       ${record.triage_paused ? ` · ${say("paused")}` : ""}</${Fact}>
     <${Fact} name=${say("reasons_now")}>${reasonsText(record)}</${Fact}>
@@ -186,8 +190,9 @@ export function Assessment({ item }) {
       record.override.overridden_by} ${secondOf(record.override.occurred_at)}`}</${Fact}>`}
     <${Fact} name=${say("missing_now")}>
       ${missing.length ? missing.join(say("comma")) : say("nothing_missing")}</${Fact}></dl>
-    ${centres.length
-      ? html`<ul class="listed">${centres.map(word)}</ul>`
+    ${centres.length || offTexts(item).length
+      ? html`<ul class="listed">${centres.map(word)}
+        ${offTexts(item).map((text) => html`<li key=${text}><b>${text}</b></li>`)}</ul>`
       : html`<p>${say("no_centre_concerned")}</p>`}</${Part}>`;
 }
 
@@ -205,6 +210,7 @@ export function Times({ item, house, contact, names, at: now }) {
     ["acknowledged", handoff.acknowledged_at],
     ...acknowledgedAnew(handoff),
     ["accepted", handoff.accepted_at],
+    ...(record.unit_arrived_at ? [["unit_arrived", record.unit_arrived_at]] : []),
     ["arrived", handoff.arrived_at],
     ...handoff.milestones.filter((m) => m.milestone !== "first_doctor").map((m) => [m.milestone, m.occurred_at]),
     ["transferred", handoff.transferred_at]

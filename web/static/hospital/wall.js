@@ -8,9 +8,9 @@ import { NUMERAL, Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { actsOf } from "./acts.js";
 import { because } from "./because.js";
-import { Cautions, Centres, Do, lateness, Override, Signatures, Still, Way } from "./card.js";
+import { Cautions, Do, lateness, NotAccepted, Override, Signatures, Still, Way } from "./card.js";
 import {
-  acknowledged, isHere, markOf, oxygenOf, reasonsOf, stillSeen, tiles, toAcknowledge, unanswered,
+  acknowledged, calledOff, centresOf, isHere, markOf, oxygenOf, reasonsOf, stillSeen, tiles, toAcknowledge, unanswered,
 } from "./patients.js";
 import { Tile } from "./vitals.js";
 
@@ -25,18 +25,28 @@ function Level({ record }) {
 }
 
 function Person({ item }) {
-  const { record: { patient, admission, unit_id: unit, boarded_at: boarded }, handoff } = item;
+  const { record: { patient, admission, unit_id: unit, boarded_at: boarded, arrives_at: due }, handoff } = item;
   const isUnknown = patient.identity === "unknown" && !handoff.identity;
   return html`<h2><a href=${`/hospital/patient/${item.encounter_id}`}>${personOf(patient)}</a>
     <small class="mark">${markOf(item)}</small>
     <span class=${`tag ${admission ? "in" : ""}`}>
-      ${say(admission ? "is_admitted" : unit && !boarded ? "wall_with_crew" : "not_boarded")}</span>
+      ${say(admission ? "is_admitted" : unit && !boarded && due ? "wall_with_crew" : "not_boarded")}</span>
     ${isUnknown && html`<span class="tag unknown">${say("identity_unknown")}</span>`}
     ${pregnancyOf(patient) && html`<span class="tag">${pregnancyOf(patient)}</span>`}
     <span class="problem" title=${problemOf(patient)}>${problemOf(patient)}</span></h2>`;
 }
 
-// The reasons run on in one line, the gravest first: what does not fit is on the board.
+// How many of a row have no room in it, and stand below, where nobody sees them: no word is cut off.
+const fitted = (row) => {
+  if (!row) return;
+  row.removeAttribute("data-more");
+  const count = () => [...row.children].filter((one) => one.offsetTop >= row.clientHeight).length;
+  if (!count()) return;
+  row.dataset.more = `+${count()}`; // which takes room itself
+  row.dataset.more = `+${count()}`;
+};
+
+// The reasons run on in one line, the gravest first: what does not fit is counted, and is on the board.
 function Why({ record }) {
   const { now: reasons, earlier } = reasonsOf(record);
   const [still] = stillSeen(record);
@@ -45,7 +55,8 @@ function Why({ record }) {
   return html`<div class="why">
     ${record.triage_paused && html`<p class="paused" role="alert">${say("paused")}</p>`}
     <${Override} record=${record} /><${Still} record=${record} />
-    <ul>${all.map((reason) => html`<li key=${`${reason.rule}${reason.gone ? "-gone" : ""}`} class=${reason.level}>
+    <ul ref=${(row) => fitted(row)}>${all.map((reason) => html`
+      <li key=${`${reason.rule}${reason.gone ? "-gone" : ""}`} class=${reason.level}>
       ${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
       ${all.length === 0 && !still && html`<li class="rest">
         ${because({ ...record, override: null })}</li>`}</ul></div>`;
@@ -57,6 +68,8 @@ function Eta({ item }) {
     <small>${say("crews_word", { at: timeOf(record.journey_end.at) })}</small></p>`;
   if (isHere(item)) return html`<p class="eta here"><b>${say("here")}</b>
     <small>${timeOf(handoff.arrived_at)} · <${Age} at=${handoff.arrived_at} /></small></p>`;
+  if (record.unit_arrived_at) return html`<p class="eta at-door"><b class="words">${say("unit_here")}</b>
+    <small>${timeOf(record.unit_arrived_at)} · <${Age} at=${record.unit_arrived_at} /></small></p>`;
   if (!record.arrives_at) return html`<p class="eta"><b class="words">
     ${say(record.boarded_at ? "eta_unknown" : record.unit_id ? "on_scene" : "not_known_to_be_with_them")}</b></p>`;
   return html`<p class="eta"><b><${Ticking} of=${(t) => {
@@ -67,6 +80,25 @@ function Eta({ item }) {
       ${record.estimated_at && html` <${Age} at=${record.estimated_at} aged=${ESTIMATED_MS} />`}</small></p>`;
 }
 
+// Departments that say the same share their word.
+const byAnswer = (teams) => ["coming", "cannot", null].map((word) => teams.filter((one) => one.answer === word))
+  .filter((some) => some.length);
+const saying = (word, departments) => html`<span class=${`team ${word.replace("_", "-")}`} key=${word}>
+  ${departments.map((name) => say(`team.${name}`)).join(say("comma"))} ${say(`answer.${word}`)}</span>`;
+
+// Centres of which somebody has to be called or was, and what was called off: what only is told is on the board.
+function Teams({ item }) {
+  const rows = centresOf(item).filter(({ concern, stands }) => stands || concern.activation !== "notice");
+  return html`<ul class="centres">${rows.map(({ centre, concern, stands, teams }) => html`<li key=${centre}>
+      <b>${say(`centre.${centre}`)}</b> <span class=${stands ? "stands" : "proposed"}>
+        ${stands ? say(`standing.${stands}`) : say(`proposed.${concern.activation}`)}</span>
+      ${byAnswer(teams).map((some) => saying(some[0].answer ?? "silent", some.map((one) => one.department)))}</li>`)}
+    ${calledOff(item).map(({ id, centre, who, at, reason, coming }) => html`<li key=${id} class="is-off">
+      <b>${say(`centre.${centre}`)}</b> <span class="off">${say("withdrawn_by", { who, at: timeOf(at) })}<span
+        class="off-why">${say("colon")}${reason}</span></span>
+      ${coming.length > 0 && saying("off_coming", coming)}</li>`)}</ul>`;
+}
+
 // In as few words as say who has to do what, by when.
 function State({ item, first }) {
   const { handoff } = item;
@@ -75,11 +107,11 @@ function State({ item, first }) {
   const last = acknowledged(item);
   return html`<div class="state">
     ${owed
-      ? html`<p class="owed">${say(`because.${owed.because}`)} · <${Ticking} of=${(t) => lateness(owed, t)} />
+      ? html`<p class="owed">${say(`wall_because.${owed.because}`)} · <${Ticking} of=${(t) => lateness(owed, t)} />
         ${owed.rungs > 0 ? html` · ${say("rungs", { n: owed.rungs })}` : ""}</p>`
       : html`<p>${last ? say("acknowledged_by", { who: last.by, at: timeOf(last.at) }) : say("nothing_owed")}
         ${handoff.accepted_at ? ` · ${say("accepted_at", { at: timeOf(handoff.accepted_at) })}` : ""}</p>`}
-    <${Signatures} handoff=${handoff} />
+    <${NotAccepted} handoff=${handoff} /><${Signatures} handoff=${handoff} />
     ${late > 0 && first.name !== "answer" && html`<p class="owed">${say("teams_silent", { n: late })}</p>`}
     ${handoff.redirect && html`<p class="redirect">
       ${say("redirect_asked", { at: timeOf(handoff.redirect.occurred_at) })}</p>`}</div>`;
@@ -97,7 +129,8 @@ export function Wall({ item, history, board }) {
       <ul class="tiles">${tiles(record).map((tile) => html`
         <${Tile} key=${tile.name} tile=${tile} history=${history} onOxygen=${oxygenOf(record)}
           aged=${FRESH_MS} />`)}</ul>
-      <div class="teams-and-way"><${Way} item=${item} proposed="wall_way_proposed" /><${Centres} item=${item} /></div>
+      <div class="teams-and-way">
+        <${Way} item=${item} proposed="wall_way_proposed" confirmed="wall_straight_to" /><${Teams} item=${item} /></div>
     </div>
     <div class="act">
       <${Eta} item=${item} />

@@ -34,6 +34,8 @@ export default {
   "col.last": "Last",
   no_number: " (a sign, and no number)",
   times_n: "{n} times",
+  worst_by_rules: "Worst by the rules",
+  level_that_stands: "Level that stands",
   worst_level: "Worst level",
   reasons_now: "Because of",
   missing_now: "Missing",

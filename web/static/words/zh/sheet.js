@@ -34,6 +34,8 @@ export default {
   "col.last": "最近",
   no_number: "（是体征，不是数值）",
   times_n: "{n} 次",
+  worst_by_rules: "规则所判最重",
+  level_that_stands: "现行级别",
   worst_level: "最重级别",
   reasons_now: "依据",
   missing_now: "待补",
