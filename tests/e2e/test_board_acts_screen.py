@@ -313,6 +313,40 @@ async def test_an_act_under_way_says_so_and_no_other_comes_under_the_finger(
         ).to_be_focused()
 
 
+async def test_who_goes_back_while_an_act_is_under_way_is_told_how_it_ended(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-26", HEART)
+    held, ends = asyncio.Event(), asyncio.Queue[bool]()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await (route.continue_() if await ends.get() else route.abort())
+
+    async with board(chrome, site, "F-a-26") as page:
+        await expect(card(page, one)).to_have_class(re.compile("severe"))
+        await page.route("**/bed", hold)
+        notice, dialog = page.locator(".notice"), page.get_by_role("dialog")
+        for is_taken in (True, False):
+            held.clear()
+            await card(page, one).get_by_role("button", name="留床").click()
+            await dialog.get_by_role("button", name="CCU").click()
+            await dialog.get_by_role("button", name="确认", exact=True).click()
+            await held.wait()
+            await dialog.get_by_role("button", name="返回").click()
+            await expect(notice.filter(has_text="正在送出")).to_be_visible()
+            if is_taken:
+                ends.put_nowait(True)
+                await expect(card(page, one)).to_contain_text("已留床：CCU")
+                await one.act("bed/released", department="ccu")
+                await expect(card(page, one)).not_to_contain_text("已留床：CCU")
+            else:
+                for _ in range(8):
+                    ends.put_nowait(False)  # as often as it is tried
+                await expect(notice.filter(has_text="请再按一次")).to_be_visible(timeout=90_000)
+            await expect(notice.filter(has_text="正在送出")).to_have_count(0)
+
+
 async def test_who_looks_alike_is_told_apart_and_who_is_in_one_vehicle_is_joined(
     site: Site, chrome: Browser
 ) -> None:

@@ -17,7 +17,7 @@ from tests.hospital_patient import worst
 from tests.journey import CRITICAL, WELL, Traveller, called
 from tests.platform import Platform
 from tests.screens import fits, pictures, speak
-from tests.services import ago, until
+from tests.services import ago, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
@@ -92,6 +92,13 @@ async def test_a_wall_shows_first_who_waits_and_says_how_many_are_below(
         )
         assert await page.evaluate(SMALL) == []
         await pictures(page, "wall-full", {1920: 1080}, fits)
+        # A vehicle that is at the door is not late on the road.
+        for status in ("departed", "at_destination"):
+            stamp = {"status": status, "occurred_at": now()}
+            await known.crew.do("POST", f"/v1/units/{known.unit}/stamps", stamp)
+        await expect(page.locator(f"[data-encounter='{known.encounter}']")).to_contain_text(
+            "车已到院"
+        )
         # Who comes no more is told there too, for as long as somebody may look up.
         await known.bound_for("F-wall-2")
         await expect(page.locator(".notice")).to_contain_text(

@@ -80,7 +80,11 @@ function Sign({ item, side, page }) {
   const wrong = against?.kind === "wristband" && !isAnothers ? null : against;
   const [button, told] = useReturn(page, side);
   const needsReason = side === "gave";
-  const submit = (event) => { event.preventDefault(); if (!lacks) setAsked(true); };
+  // What is another's number is said before anybody is asked whether they sign.
+  const submit = (event) => {
+    event.preventDefault();
+    if (!lacks && (isAnothers || page.isOwn(side))) setAsked(true);
+  };
   const lacks = (needsReason && !draft.reason?.trim()) || (isAnothers && !draft.wristband_reason?.trim());
   return html`<form class="signing" onSubmit=${submit}>
     ${told}

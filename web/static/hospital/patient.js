@@ -225,6 +225,17 @@ class Patient extends Component {
 
   write(more) { this.setState({ draft: this.kept.write(more) }); }
 
+  // Whether the number that was read is this patient's: the service says the same again.
+  isOwn(side) {
+    const wristband = (this.state.draft[side]?.wristband ?? "").trim();
+    const admission = this.state.item.record.admission ?? {};
+    const own = [admission.wristband, admission.admission_number].filter(Boolean);
+    const isOwn = !wristband || own.some((number) => number.toLowerCase() === wristband.toLowerCase());
+    const wrong = { kind: "wristband", wristband: this.state.draft[side]?.wristband };
+    if (!isOwn) this.setState(({ against }) => ({ against: { ...against, [side]: wrong } }));
+    return isOwn;
+  }
+
   // A signature is of who has just signed in: they are led there, and come back to what they typed.
   async sign(side) {
     const typed = this.state.draft[side] ?? {};
@@ -307,6 +318,7 @@ class Patient extends Component {
       ask: (act) => this.ask(act),
       send: (path, body) => this.send(path, body),
       sign: (side) => this.sign(side),
+      isOwn: (side) => this.isOwn(side),
       write: (more) => this.write(more),
       signFor: () => this.setState({ for: true }),
       addendum: () => this.addendum(),

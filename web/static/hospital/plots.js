@@ -68,7 +68,7 @@ function drawBands(u, bands, names) {
       ctx.globalAlpha = 1;
       ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
       ctx.textBaseline = "top";
-      ctx.fillText(code("vitals", name), left + 4 * devicePixelRatio, above + 3 * devicePixelRatio);
+      ctx.fillText(code("vitals", name), left + 30 * devicePixelRatio, above + 3 * devicePixelRatio);
     }
   }
   ctx.restore();

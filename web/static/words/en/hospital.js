@@ -210,7 +210,7 @@ export default {
   uncall_means: "The call and its withdrawal both stay in the record. Who is on the way already does not hear of it by this: telephone.",
   uncall_telephone: "Telephone:",
   "do.unaccept": "Take acceptance back…",
-  unaccept_means: "What was accepted at {at} is taken back: both stay in the record; this hospital stays responsible and may not refuse.",
+  unaccept_means: "What was accepted at {at} is taken back: the acceptance and its taking back stay in the record; this hospital stays responsible and may not refuse.",
   no_names_here: "no names",
   withdrawn_by: "called off {at} ({who})",
   calls: "Calls: ",

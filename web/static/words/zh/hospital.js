@@ -210,7 +210,7 @@ export default {
   uncall_means: "呼叫与撤销都留在记录中。已出动的科室不会因此得知，请打电话告知。",
   uncall_telephone: "请电话告知：",
   "do.unaccept": "撤回接受…",
-  unaccept_means: "{at} 的接受撤回：两者都留在记录中，本院仍然负责，且不得拒收。",
+  unaccept_means: "{at} 的接受予以撤回：接受与撤回都留在记录中，本院仍然负责，且不得拒收。",
   no_names_here: "不写姓名",
   withdrawn_by: "启动撤销 {at}（{who}）",
   calls: "将呼叫：",
