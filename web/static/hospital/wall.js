@@ -40,7 +40,8 @@ function Person({ item }) {
 const fitted = (row) => {
   if (!row) return;
   row.removeAttribute("data-more");
-  const count = () => [...row.children].filter((one) => one.offsetTop >= row.clientHeight).length;
+  const isBelow = (one) => one.offsetTop + one.offsetHeight > row.clientHeight + 1;
+  const count = () => [...row.children].filter(isBelow).length;
   if (!count()) return;
   row.dataset.more = `+${count()}`; // which takes room itself
   row.dataset.more = `+${count()}`;
