@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.platform import Platform
+from tests.platform import Platform, platform_of_its_own
 
 pytest_plugins = ["tests.closing"]
 # The same examples at every run; a busy machine is no failure.
@@ -21,13 +19,8 @@ settings.load_profile("repeatable")
 @pytest.fixture(scope="session")
 async def platform() -> AsyncIterator[Platform]:
     """A real broker and a real database, for the whole session; nothing of them is left after."""
-    with tempfile.TemporaryDirectory(prefix="greenchannel-tests-") as folder:
-        made = Platform(Path(folder))
-        try:
-            await made.start()
-            yield made
-        finally:
-            made.stop()
+    async with platform_of_its_own() as made:
+        yield made
 
 
 @pytest.fixture(scope="module", autouse=True)

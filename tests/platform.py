@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,18 @@ class Platform:
     async def postgres_answers(self) -> None:
         """A new server may find the old one's last processes still ending: then once more."""
         await _until(self._postgres, lambda: database_answers(self.admin_dsn), again=True)
+
+
+@asynccontextmanager
+async def platform_of_its_own(name: str = "tests") -> AsyncIterator[Platform]:
+    """One that runs; nothing of it is left after."""
+    with tempfile.TemporaryDirectory(prefix=f"greenchannel-{name}-") as folder:
+        made = Platform(Path(folder))
+        try:
+            await made.start()
+            yield made
+        finally:
+            made.stop()
 
 
 async def _until(child: Child, answers: Callable[[], Awaitable[bool]], again: bool = False) -> None:

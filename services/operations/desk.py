@@ -160,7 +160,7 @@ class Desk:
                     if await reader.position(place) >= ends[place]:
                         left.discard(place)
         except (KafkaError, TimeoutError) as error:
-            raise TransientFailure(f"{kafka.AWAY} ({type(error).__name__})") from error
+            raise TransientFailure(_told(error)) from error
         finally:
             await kafka.stop(reader)
 
@@ -179,7 +179,15 @@ async def _send(producer: AIOKafkaProducer, message: Any) -> Any:
                 message.topic, value=message.value, key=message.key, headers=message.headers
             )
     except (KafkaError, TimeoutError) as error:
-        raise TransientFailure(f"{kafka.AWAY} ({type(error).__name__})") from error
+        raise TransientFailure(_told(error)) from error
+
+
+def _told(error: KafkaError | TimeoutError) -> str:
+    """A broker that refuses is not away: then a right, or a bound of the topic, is what lacks."""
+    name = type(error).__name__
+    if isinstance(error, KafkaError) and not error.retriable:
+        return f"the broker refuses it ({name}): act as its user admin; see greenchannel doctor"
+    return f"{kafka.AWAY} ({name})"
 
 
 def _letter(consumer: str, record: Any) -> Letter:

@@ -176,6 +176,21 @@ async def test_what_still_cannot_be_read_comes_back_and_names_the_first(
         assert acts[0]["actor"] == "Wang"
 
 
+async def test_who_may_not_write_there_is_told_so_and_the_letter_stays_to_be_seen_to(
+    platform: Platform, triage: Service
+) -> None:
+    async with bench(platform) as at, running(triage):
+        (encounter,) = await at.open(1)
+        await at.write(spoilt(encounter))
+        (one,) = await set_down(at, encounter, 1)
+        words = "dead-letters", "retry", str(one.place), "--because", "x"
+        _, said = await typed(platform, *words, status=1, **platform.environment("observer"))
+        assert "the broker refuses it (TopicAuthorizationFailedError)" in said
+        assert "Traceback" not in said
+        (one,) = await letters_of(platform, encounter)
+        assert one.is_open
+
+
 async def test_who_is_cut_off_while_sending_finds_it_unfinished_and_another_waits(
     platform: Platform, triage: Service
 ) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from services.kit.process import ROOT, end
 from services.kit.tokens import SigningKey
 from tests import promises
 from tests.crashes import PARTS, QUICKLY, City, Kept, Ledger, Patient, Systems
-from tests.platform import Platform
+from tests.platform import Platform, platform_of_its_own
 from tests.services import Service, now, until
 
 pytestmark = [pytest.mark.timeout(400)]
@@ -76,13 +75,8 @@ class Rolling(City):
 @pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
     """Of its own: nothing of this version has been there before."""
-    with tempfile.TemporaryDirectory(prefix="greenchannel-rolling-") as folder:
-        made = Platform(Path(folder))
-        try:
-            await made.start()
-            yield made
-        finally:
-            made.stop()
+    async with platform_of_its_own("rolling") as made:
+        yield made
 
 
 @pytest.fixture
