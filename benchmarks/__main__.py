@@ -62,6 +62,7 @@ PARTS = {
     type=click.FloatRange(min=1),
     help="of triage: after which Faust is cut off  [default: 30]",
 )
+@click.option("--peers/--without-peers", default=None, help="of triage  [default: with]")
 @click.option(
     "--report",
     "file",
@@ -90,7 +91,7 @@ def main(part: str, file: Path | None, **asked: Any) -> None:
 
 def _measured(folder: Path, part: str, options: Any) -> Found:
     lacking = lacks(folder, 0, None, None)
-    if part == "triage" and not PEERS_PYTHON.exists():
+    if part == "triage" and options.peers and not PEERS_PYTHON.exists():
         lacking.append("缺少 Quix Streams · no Quix Streams: type make bench, which installs it")
     for line in lacking:
         click.echo(f"✗ {line}", err=True)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -46,6 +47,7 @@ class Options:
     seconds: int = 60
     rounds: int = 2
     faust_seconds: float = 30.0
+    peers: bool = True
 
 
 def alone() -> dict[str, Any]:
@@ -108,12 +110,13 @@ class Measuring:
 
     async def race(self, books: Books, idle: int) -> dict[str, list[dict[str, Any]]]:
         """In turn, so that what the machine does beside it meets all alike."""
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in TITLES}
+        found = defaultdict[str, list[dict[str, Any]]](list)
         for n in range(self.options.rounds):
-            found["quix"].append(await self.by_peer(self.quix(f"bench-quix-{n}")))
-            if n == 0:
-                found["faust"].append(await self.by_faust("bench-faust"))
-            found["bare"].append(await self.by_peer(self.bare(f"bench-bare-{n}")))
+            if self.options.peers:
+                found["quix"].append(await self.by_peer(self.quix(f"bench-quix-{n}")))
+                if n == 0:
+                    found["faust"].append(await self.by_faust("bench-faust"))
+                found["bare"].append(await self.by_peer(self.bare(f"bench-bare-{n}")))
             is_last = n == self.options.rounds - 1
             found["triage"].append(await self.by_triage(books, idle if is_last else None))
         return found
@@ -195,5 +198,5 @@ async def measure(options: Options, folder: Path) -> dict[str, Any]:
     by_itself = await asyncio.to_thread(alone)
     async with opened(folder) as (ground, broker):
         found = await Measuring(options, ground, broker).whole()
-        known = {**ground.versions, "peer": versions(PEERS_PYTHON)}
+        known = {**ground.versions, **({"peer": versions(PEERS_PYTHON)} if options.peers else {})}
         return {"versions": known, "alone": by_itself, **found}

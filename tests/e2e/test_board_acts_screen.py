@@ -212,6 +212,8 @@ async def test_a_team_that_was_called_is_shown_and_answers_on_the_card_and_anew(
         row = shown.locator(".centres li", has_text="创伤中心")
         await expect(row).to_contain_text("已启动")
         await expect(row).to_contain_text("nurse-a 呼叫")
+        told = page.locator(".notice.done")  # of what, and of whom
+        await expect(told).to_contain_text(re.compile("^已送出：呼叫团队 · 男 "))
         await expect(row.locator(".team.silent").first).to_be_visible()
         silent = await row.locator(".team").count()
         await shown.get_by_role("button", name=f"{silent} 个科室应答…").click()

@@ -98,6 +98,7 @@ async def test_milestones_are_set_corrected_and_taken_back(site: Site, chrome: B
     async with at_screen(chrome, site, of("doctor-b")) as page:
         await read(page, one)
         await page.get_by_role("button", name="CT 完成：就在现在").click()
+        await expect(page.locator(".notice.done")).to_contain_text("已送出：CT 完成")
         done = await until(lambda: reached(one, "ct_done"), why="it was not said")
         await expect(page.locator(".milestone.reached", has_text="CT 完成")).to_be_visible()
         await page.get_by_role("button", name="CT 完成: 改时间").click()

@@ -1,6 +1,6 @@
 // A dialog that sends one act, and what its questions are put together from.
 
-import { Dialog, explain, notify } from "../kit/frame.js";
+import { Dialog, explain, notify, tellSent } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import zh from "../words/zh/dispatch.js";
@@ -68,7 +68,9 @@ export function Sending({
     try {
       const answer = await attempt.current.send(method, typeof path === "function" ? path() : path, said);
       onClose();
-      notify(typeof done === "function" ? done(answer) : done ?? say("done"));
+      const text = typeof done === "function" ? done(answer) : done;
+      if (text) notify(text);
+      else tellSent(title);
       board.refresh();
       board.sent?.(answer);
     } catch (problem) {

@@ -19,7 +19,8 @@ function Teams({ item, page }) {
   return html`<ul class="answers">${called.map((name) => html`<li key=${name} class=${answers[name] ?? "silent"}>
     <span>${say(`team.${name}`)} · ${say(`answer.${answers[name] ?? "silent"}`)}</span>
     ${["coming", "cannot"].filter((answer) => answer !== answers[name]).map((answer) => html`
-      <button class="small" key=${answer} onClick=${() => page.send(`departments/${name}/answer`, { answer })}
+      <button class="small" key=${answer} onClick=${() => page.send(`departments/${name}/answer`, { answer },
+          { text: `${say(`team.${name}`)} ${say(`answer.${answer}`)}` })}
         aria-label=${`${say(`team.${name}`)}: ${say(`answer.${answer}`)}`}>
         ${say(`answer.${answer}`)}</button>`)}</li>`)}</ul>`;
 }

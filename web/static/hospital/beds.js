@@ -2,7 +2,7 @@
 
 import { ask, fetchFrom, newKey } from "../kit/api.js";
 import { isoNow, now, secondOf } from "../kit/clock.js";
-import { begin, explain, Foot, Head, Notices, notify } from "../kit/frame.js";
+import { begin, explain, Foot, Head, Notices, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { keep, kept, stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
@@ -130,7 +130,7 @@ class Beds extends Component {
       });
       this.drop(department);
       this.take(await answer.json());
-      notify(say("done"));
+      tellSent(say(`department.${department}`));
     } catch (problem) {
       const wrong = problem.title === "More than staffed" ? say("more_than_staffed") : explain(problem);
       if (problem.isAway) this.draft(department, { ...draft, waits: true });
@@ -151,7 +151,7 @@ class Beds extends Component {
       this.take(await ask("bridge", "POST", `${this.path}/${path}`, this.told.body, { key: this.told.key }));
       this.told = null;
       this.setState({ wrong: {} });
-      notify(say("done"));
+      tellSent(say(path === "divert" ? "divert_go" : "divert_end"));
     } catch (problem) {
       if (!problem.isAway) this.told = null;
       this.setState(({ wrong }) => ({ wrong: { ...wrong, divert: explain(problem) } }));

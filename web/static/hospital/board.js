@@ -3,7 +3,7 @@
 import { ask, newKey } from "../kit/api.js";
 import { ms, now, secondOf } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
-import { begin, CutOff, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
+import { begin, CutOff, explain, Foot, Head, Live, Notices, notify, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, code, language, onLanguage, say, use } from "../kit/language.js";
@@ -300,7 +300,7 @@ class Board extends Component {
       ${isWall ? html`<${Below} items=${shown} receipts=${this.receipts} />` : html`<${Foot} />`}
       ${about && html`<${Asking} item=${about} act=${dialog.act} wards=${beds?.wards} names=${names}
         teams=${house?.teams} onClose=${() => this.setState({ dialog: null })}
-        onDone=${(after) => { this.done(after); notify(say("done")); }} />`}
+        onDone=${(after, what) => { this.done(after); tellSent(actOf(what, about)); }} />`}
       <${Notices} />`;
   }
 }

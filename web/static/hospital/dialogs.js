@@ -65,7 +65,7 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
       const after = await send(item, where, { occurred_at: told.current.at, ...said }, told.current.key, setWaits);
       way.is = false;
       way.over?.();
-      onDone(after);
+      onDone(after, title);
       if (!way.over) onClose();
     } catch (problem) {
       if (!problem.isAway) told.current = null;
@@ -162,16 +162,17 @@ export function Answers({ item, act, onClose, onDone }) {
     setWrong(null);
     for (const name of names) {
       const said = `${name} ${answer}`;
+      const what = `${say(`team.${name}`)} ${say(`answer.${answer}`)}`;
       if (!lost.current.has(said)) lost.current.set(said, { key: newKey(), at: isoNow() });
       const { key, at } = lost.current.get(said);
       setBusy(name);
       way.is = true;
       try {
-        onDone(await send(item, `departments/${name}/answer`, { answer, occurred_at: at }, key, setWaits));
+        onDone(await send(item, `departments/${name}/answer`, { answer, occurred_at: at }, key, setWaits), what);
         lost.current.delete(said);
       } catch (problem) {
         if (!problem.isAway) lost.current.delete(said);
-        const text = unsent(problem, `${say(`team.${name}`)} ${say(`answer.${answer}`)}`);
+        const text = unsent(problem, what);
         if (way.over) notify(`${actOf(act.text, item)} · ${text}`, "wrong");
         else setWrong(text);
         break;

@@ -20,7 +20,7 @@ function Tick({ name, page }) {
     setUntil(now() + UNDO_MS);
     timer.current = setTimeout(() => {
       setUntil(0); // it is on its way
-      page.send("formalities", done).finally(() => setUntil(null));
+      page.send("formalities", done, { text: say(`formality.${name}`) }).finally(() => setUntil(null));
     }, UNDO_MS);
   };
   const undo = () => { clearTimeout(timer.current); setUntil(null); };

@@ -90,7 +90,8 @@ export function Strip({ item, house, page }) {
   const doctor = item.handoff.promises.find((p) => p.owed === "first_doctor");
   // Of who is not here yet nothing is due; what is said all the same, or in no possible order, is asked for.
   const reach = (name) => (isHere(item) && !against(item, name, new Date(now()), now()).length
-    ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() })
+    ? page.send("milestones", { milestone: name, occurred_at: new Date(now()).toISOString() },
+      { text: say(`stamp.${name}`) })
     : page.ask({ name: "milestone", milestone: name }));
   return html`<section class="strip" aria-label=${say("milestones")}>${inOrder(item, house).map((name) => {
     const stands = reached[name];

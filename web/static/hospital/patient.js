@@ -3,7 +3,7 @@
 import { ask, goSignIn, newKey } from "../kit/api.js";
 import { isoNow, ms, now, secondOf } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
-import { asOf, begin, CutOff, explain, Foot, Head, Live, Notices, notify } from "../kit/frame.js";
+import { asOf, begin, CutOff, explain, Foot, Head, Live, Notices, notify, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
@@ -194,7 +194,7 @@ class Patient extends Component {
     const act = this.lost.get(name) ?? { key: newKey(), said: { occurred_at: isoNow(), ...body } };
     this.lost.set(name, act);
     try {
-      this.done(await send(this.state.item, path, act.said, act.key, waiting(actOf(text, item))));
+      this.done(await send(this.state.item, path, act.said, act.key, waiting(actOf(text, item))), text);
       this.lost.delete(name);
       sentAfterAll(item, what);
     } catch (problem) {
@@ -217,10 +217,10 @@ class Patient extends Component {
       : explain(problem), "told");
   }
 
-  done(after) {
+  done(after, act) {
     if (after.record) this.take(after);
     else this.read();
-    notify(say("done"));
+    tellSent(act);
   }
 
   write(more) { this.setState({ draft: this.kept.write(more) }); }
@@ -256,7 +256,7 @@ class Patient extends Component {
         this.state.item, side === "gave" ? "handover" : "transfer", { ...said, occurred_at: at }, key);
       this.write({ [side]: null, back: null });
       set(null);
-      this.done(after);
+      this.done(after, say(`sign.${side}`));
     } catch (problem) {
       if (problem.isToSignAnew) { this.signAnew(side, "handover"); return; }
       if (!problem.isAway) this.told = null;
@@ -282,7 +282,7 @@ class Patient extends Component {
     const said = { text: (this.state.draft.addendum ?? "").trim() };
     const { key, at } = this.same("addendum", said);
     try {
-      this.done(await send(this.state.item, "addenda", { ...said, occurred_at: at }, key));
+      this.done(await send(this.state.item, "addenda", { ...said, occurred_at: at }, key), say("sign_addendum"));
       this.write({ addendum: null, back: null });
     } catch (problem) {
       if (problem.isToSignAnew) this.signAnew("addendum", "afterwards");
@@ -316,7 +316,7 @@ class Patient extends Component {
     }
     const page = {
       ask: (act) => this.ask(act),
-      send: (path, body) => this.send(path, body),
+      send: (path, body, act) => this.send(path, body, act),
       sign: (side) => this.sign(side),
       isOwn: (side) => this.isOwn(side),
       write: (more) => this.write(more),
@@ -348,7 +348,7 @@ class Patient extends Component {
       </main>
       <${Foot} />
       ${Asking && html`<${Asking} item=${item} act=${dialog} wards=${wards} names=${names} teams=${house?.teams}
-        onClose=${() => this.setState({ dialog: null })} onDone=${(after) => this.done(after)} />`}
+        onClose=${() => this.setState({ dialog: null })} onDone=${(after, what) => this.done(after, what)} />`}
       <${Notices} />`;
   }
 }

@@ -102,6 +102,8 @@ function dismiss(id) {
   notices.list = notices.list.filter((notice) => notice.id !== id);
   notices.tell(notices.list);
 }
+// By its name, of which the "…" says that a question follows.
+export const tellSent = (act) => notify(say("sent_act", { act: act.replace("…", "") }));
 export function Notices() {
   const [list, set] = useState(notices.list);
   useEffect(() => { notices.tell = set; }, []);

@@ -74,4 +74,5 @@ export default {
   "item.consciousness": "consciousness",
   "item.age": "age",
   "item.lams": "LAMS score",
+  sent_act: "Sent: {act}",
 };

@@ -227,7 +227,6 @@ export default {
   outcome_means: "Entered by the dispatcher: this patient's way ends here.",
   merged_into: "merged into “{address}”",
   something_lacks: "Something that is needed was not filled in",
-  done: "Sent",
   sent: "{unit} was sent",
   "send.send": "Send {unit}",
   "send.divert": "Divert {unit}",

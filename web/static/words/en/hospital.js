@@ -254,7 +254,6 @@ export default {
   this_act: "What was pressed",
   was_first: "{who} was first, at {at}",
   was_first_act: "{act}: {who} was first, at {at}",
-  done: "Sent",
   print: "Print",
   copy_none: "Nothing is kept here yet: an open board keeps a copy every minute.",
   copy_as_of: "As of {day} {at}",

@@ -74,4 +74,5 @@ export default {
   "item.consciousness": "意识",
   "item.age": "年龄",
   "item.lams": "LAMS 评分",
+  sent_act: "已送出：{act}",
 };

@@ -227,7 +227,6 @@ export default {
   outcome_means: "由调度员代为记录：此患者的行程到此结束。",
   merged_into: "已并入「{address}」",
   something_lacks: "请补全必填项",
-  done: "已送出",
   sent: "{unit} 已派",
   "send.send": "派出 {unit}",
   "send.divert": "改派 {unit}",

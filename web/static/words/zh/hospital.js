@@ -254,7 +254,6 @@ export default {
   this_act: "刚才的操作",
   was_first: "{who} 已于 {at} 先确认",
   was_first_act: "{act}：{who} 已于 {at} 先做",
-  done: "已送出",
   print: "打印",
   copy_none: "本机尚未保存副本：看板打开时每分钟保存一份。",
   copy_as_of: "截至 {day} {at}",
