@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from prometheus_client import REGISTRY
@@ -95,15 +96,15 @@ class Census(Collector):
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        """What is fresh."""
+        """What is fresh, and of how many looks nothing is."""
         families: dict[TableGauge, GaugeMetricFamily] = {}
         now = time.monotonic()
-        fresh = (each.figures for each in list(self._found.values()) if now < each.due + FRESH_S)
-        for figures in fresh:
-            for of, value, labels in figures:
-                if of not in families:
-                    families[of] = GaugeMetricFamily(of.name, of.meaning, labels=of.labels)
-                families[of].add_metric(labels, value)
+        fresh = [each for each in list(self._found.values()) if now < each.due + FRESH_S]
+        missing = Figure(seen.LOOKS_MISSING, len(self._counts) - len(fresh), (self._service,))
+        for of, value, labels in chain([missing], *(each.figures for each in fresh)):
+            if of not in families:
+                families[of] = GaugeMetricFamily(of.name, of.meaning, labels=of.labels)
+            families[of].add_metric(labels, value)
         return families.values()
 
     async def _outbox(self, connection: Connection) -> AsyncIterator[Figure]:

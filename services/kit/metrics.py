@@ -23,6 +23,11 @@ OUTBOX_OLDEST = TableGauge(
     "Since when the oldest message waits; nothing where none does",
     ("service",),
 )
+LOOKS_MISSING = TableGauge(
+    "greenchannel_looks_missing",
+    "Looks at the tables of which nothing fresh is known: their figures are not there",
+    ("service",),
+)
 SET_ASIDE = TableGauge(
     "greenchannel_encounters_set_aside", "Encounters whose handling has stopped", ("consumer",)
 )

@@ -173,16 +173,23 @@ async def test_what_nobody_counts_any_more_is_missing_and_not_as_it_was(
     def shown() -> float | None:
         return REGISTRY.get_sample_value("greenchannel_units", {"status": "a-test"})
 
+    def missing() -> float | None:
+        """How many looks: its outbox is counted all the time."""
+        return REGISTRY.get_sample_value("greenchannel_looks_missing", {"service": "a-test"})
+
     settings = Settings(postgres_dsn=platform.dsn("dispatch"))
     async with await postgres.connect(settings, "dispatch", size=1) as pool:
         counted = Census("a-test", pool, [look])
         task = asyncio.create_task(counted.run())
         try:
             await until(lambda: shown() == 3)
+            assert missing() == 0
             breaks = True
             await until(lambda: shown() is None)
+            assert missing() == 1
             breaks = False
             await until(lambda: shown() == 3)
+            assert missing() == 0
         finally:
             task.cancel()
             await asyncio.wait([task])
