@@ -26,13 +26,16 @@ STROKE = {"complaint": "stroke", "sex": "female", "age": {"years": 71}}
 UNKNOWN = {"complaint": "trauma", "identity": "unknown"}
 #: The keys of a pad of digits, in their order.
 PAD = "123456789.0"
+#: What dispatch is telephoned by.
+DISPATCH_PHONE = "0516 8500 0120"
 _VEHICLES = itertools.count(1)
 
 
 @asynccontextmanager
 async def crews(platform: Platform, folder: Path) -> AsyncIterator[Site]:
     """Everything that stands behind a crew's phone, and a hospital in the register."""
-    site = Site(platform, folder, PEOPLE)
+    extra = {"GREENCHANNEL_BOARDS_DISPATCH_PHONE": DISPATCH_PHONE}
+    site = Site(platform, folder, PEOPLE, extra=extra)
     async with site.open("dispatch", "gateway", "triage", "bridge"):
         named = {"name": {"zh": "市一院", "en": "First Hospital"}, "location": STATION}
         desk = Caller(site["dispatch"], Role.DISPATCHER)

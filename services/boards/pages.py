@@ -64,6 +64,7 @@ async def read_page(request: Request, desk: AtDesk, rest: str) -> Response:
         "tiles": settings.boards_tiles,
         "tiles_credit": settings.boards_tiles_credit,
         "codes": settings.boards_codes,
+        "dispatch_phone": settings.boards_dispatch_phone,
         "zone": settings.time_zone,
     }
     return HTMLResponse(shell(desk, page, told))

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, PositiveFloat, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from schemas.event import Phone
+
 PREFIX = "GREENCHANNEL_"
 
 
@@ -125,6 +127,8 @@ class Settings(BaseSettings):
     """Whose the tiles are, as their owner wants it written on the map [nothing]."""
     boards_codes: str | None = None
     """Where codes for phones of crews are given out: the page that asks for one leads there."""
+    boards_dispatch_phone: Phone | None = None
+    """What crews telephone dispatch by: a button on their phones [none]."""
     patience: PositiveFloat = 60.0
     """How many seconds broker or database may be away before the process stops."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import expect
 
 from services.kit.duty import SLACK
-from tests.crew_phone import CHEST_PAIN, STROKE, UNKNOWN, Phone, vehicle
+from tests.crew_phone import CHEST_PAIN, DISPATCH_PHONE, STROKE, UNKNOWN, Phone, vehicle
 from tests.journey import called
 from tests.services import until
 
@@ -26,6 +26,8 @@ async def test_a_mission_arrives_and_is_stamped(phone: Phone) -> None:
     await phone.shot("new-mission")
     await page.locator(".new-mission button").click()
     await expect(page.locator(".new-mission")).to_have_count(0)
+    calls = page.get_by_role("link", name=f"致电调度 {DISPATCH_PHONE}")
+    await expect(calls).to_have_attribute("href", "tel:051685000120")
     assert await phone.stamped(unit, "acknowledged") is None, "it can still be undone"
     await phone.shot("undo")
     await phone.send_now("stamp")

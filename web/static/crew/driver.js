@@ -1,5 +1,6 @@
 // What the driver needs: one large stamp, where to go, where to bring the patient.
 
+import { told } from "../kit/api.js";
 import { isoNow, secondOf, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html, useState } from "../kit/html.js";
@@ -75,6 +76,10 @@ function Times({ stamps, mission, acts, patients, known, onStamp }) {
   </section>`;
 }
 
+// Dispatch, by telephone: where the site has said its number.
+const CallDispatch = () => told.dispatch_phone && html`
+  <a class="button call" href=${dial(told.dispatch_phone)}>${say("call_dispatch", { phone: told.dispatch_phone })}</a>`;
+
 // A hospital that was chosen: its name, where to drive up, whom to call.
 export function Destination({ patient, names, eta, arrived, point, isNext }) {
   const { destination, answers } = patient;
@@ -108,6 +113,7 @@ export function Driver({ mission, acts, patients: all, names, known, onStamp }) 
   if (!leg) return html`<section class="nothing">
     <h2>${say("no_mission")}</h2>
     <p>${say("no_mission_why", { unit: mission.unit.unit_id, status: say(`status.${mission.unit.status}`) })}</p>
+    <${CallDispatch} />
   </section>`;
   const eta = leg.eta?.arrives_at;
   const goesTo = leg.eta?.place;
@@ -148,6 +154,7 @@ export function Driver({ mission, acts, patients: all, names, known, onStamp }) 
         units: others.map((one) => `${one.unit_id} ${say(`status.${one.status}`)}`).join(say("comma"))
       })}
     </p>`}
+    <${CallDispatch} />
     <${Times} stamps=${stamps} mission=${mission} acts=${acts} patients=${all} known=${known} onStamp=${stamp} />
     ${asks && html`<${StillAboard} patients=${still} onYes=${() => onStamp("available", null)}
       onClose=${() => setAsks(false)} />`}

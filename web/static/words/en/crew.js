@@ -103,6 +103,7 @@ export default {
   no_destination: "No hospital chosen yet",
   gate: "Gate",
   call: "Call {phone}",
+  call_dispatch: "Call dispatch {phone}",
   others: "Also sent: {units}",
   problem_unknown: "reason of the call unknown",
   admitted: "Admitted {at} · {number}",

@@ -103,6 +103,7 @@ export default {
   no_destination: "尚未选定医院",
   gate: "入口",
   call: "拨打 {phone}",
+  call_dispatch: "致电调度 {phone}",
   others: "同一任务：{units}",
   problem_unknown: "呼救原因不详",
   admitted: "已登记入院 {at} · {number}",
