@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import KafkaException
 
 from schemas.topics import Registry, Topic, registry
-from services.kit.broker import Admin, as_user, broker_answers, client, has_users, kafka
+from services.kit.broker import Admin, as_user, broker_answers, client, has_users, kafka, reason
 from services.kit.settings import Settings
 
 #: What was asked for must hold within this time.
@@ -47,7 +47,7 @@ async def apply_broker(
         changed += await _apply_topics(admin, declared.topics.values(), partitions)
         await _until_in_force(admin, settings, declared.topics.keys(), rules)
     except KafkaException as error:
-        raise CannotApply(error.args[0].str()) from error
+        raise CannotApply(reason(admin, error)) from error
     return changed
 
 

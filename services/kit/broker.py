@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection
 from typing import Any, TypeAlias
 
 import confluent_kafka.admin
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from pydantic import SecretStr
 
 from services.kit.settings import Settings
@@ -14,6 +15,8 @@ from services.kit.settings import Settings
 #: The client's own type hints contradict it: most names count as private, None as no value.
 kafka: Any = confluent_kafka.admin
 Admin: TypeAlias = Any
+#: Why a broker does not let somebody in; what was asked of it then just takes too long.
+_REFUSED = (KafkaError._AUTHENTICATION, KafkaError._SSL)
 
 
 def as_user(admin: Settings, user: str, password: str) -> Settings:
@@ -76,4 +79,15 @@ def client(settings: Settings) -> Admin:
         config["sasl.password"] = password.get_secret_value() if password else ""
     if settings.kafka_ca_file:
         config["ssl.ca.location"] = str(settings.kafka_ca_file)
-    return kafka.AdminClient(config)
+    heard: deque[KafkaError] = deque(maxlen=16)
+    config["error_cb"] = heard.append
+    admin = kafka.AdminClient(config)
+    admin.heard = heard
+    return admin
+
+
+def reason(admin: Admin, error: KafkaException) -> str:
+    """Why, in a line: where the client was not let in, that, and not that no answer came."""
+    admin.poll(0)
+    refused = [each for each in admin.heard if each.code() in _REFUSED]
+    return str((refused[-1] if refused else error.args[0]).str())

@@ -24,7 +24,7 @@ from confluent_kafka import KafkaException
 
 from schemas.topics import Topic, registry
 from services.kit import kafka
-from services.kit.broker import client
+from services.kit.broker import client, reason
 from services.kit.broker import kafka as admin
 from services.kit.dead_letters import source_of
 from services.kit.errors import TransientFailure
@@ -151,7 +151,7 @@ async def _of_broker(settings: Settings) -> AsyncIterator[Finding]:
             "see that it runs, and that GREENCHANNEL_KAFKA_BOOTSTRAP_SERVERS and the user and"
             " password of GREENCHANNEL_KAFKA_SASL_PLAIN_… are right"
         )
-        yield Finding(zh, en, "bad", f"out of reach: {_told(error)}", cure)
+        yield Finding(zh, en, "bad", f"out of reach: {reason(reach, error)}", cure)
         return
     brokers = known.brokers
     if len(brokers) < 3:

@@ -306,11 +306,17 @@ async def test_the_doctor_says_what_is_out_of_reach_and_what_it_may_not_see(
         "GREENCHANNEL_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
         "GREENCHANNEL_BOARDS_BRIDGE": "http://127.0.0.1:1",
     }
+    stranger = {"GREENCHANNEL_KAFKA_SASL_PLAIN_PASSWORD": "secret"}
     told = await found(platform, status=1, **nowhere)
     for name in ("database", "broker", "service bridge"):
         assert (told[name]["verdict"], bool(told[name]["cure"])) == ("bad", True)
     assert told["dead letters"]["verdict"] == "unseen"
     assert "secret" not in json.dumps(told)
+    told = await found(platform, status=1, **stranger)
+    assert "Authentication failed" in told["broker"]["found"]
+    _, said = await typed(platform, "topics", "apply", status=1, **stranger)
+    assert "Authentication failed" in said
+    assert "secret" not in json.dumps([told, said])
     observer = platform.settings("observer")
     seen = await found(platform, status=1, **observer)
     assert seen["topics"]["verdict"] == "good"
