@@ -109,15 +109,16 @@ async def paused(kept: Kept, seconds: float) -> None:
 
 def stands_in_the_topics(platform: Platform) -> int:
     """The broker's own count of all that was ever written."""
-    topics = client(platform.admin_settings).list_topics(timeout=10).topics
+    asking = client(platform.admin_settings)  # it has to live until it is answered
+    topics = asking.list_topics(timeout=10).topics
     asked = {
         TopicPartition(name, n): admin.OffsetSpec.latest()
         for name in registry().topics
         if name in topics
         for n in topics[name].partitions
     }
-    ends = client(platform.admin_settings).list_offsets(asked, request_timeout=10)
-    return sum(end.result().offset for end in ends.values())
+    ends = asking.list_offsets(asked, request_timeout=10)
+    return sum(end.result(timeout=20).offset for end in ends.values())
 
 
 def broken(made: City) -> list[str]:
