@@ -64,6 +64,11 @@ class Promise(Value):
         description="The acceptance alone has done it: it is owed again where that is taken back.",
     )
     rungs: int = Field(default=0, description="How many steps of its ladder were taken.")
+    again_at: AwareDatetime | None = Field(
+        default=None,
+        description="When its ladder began anew: the patient got worse after its last step; else"
+        " null.",
+    )
     next_at: AwareDatetime | None = Field(
         default=None,
         description="When the next step is taken if it is not done by then; else null.",

@@ -51,13 +51,13 @@ _OWED = f"""
 _FATE = """
     CASE WHEN p.met_at IS NULL AND p.due_at >= now() THEN 'running'
          WHEN p.met_at IS NULL OR p.met_at > p.due_at
-              OR p.rungs > 0 AND p.owed <> 'first_doctor' THEN 'late'
+              OR (p.rungs > 0 OR p.again_at IS NOT NULL) AND p.owed <> 'first_doctor' THEN 'late'
          ELSE 'kept' END
 """
 _KEPT = f"""
     SELECT p.owed, r.worst AS level, {_FATE} AS fate, count(*) AS n
     {_OPENED}, json_to_recordset(h.promises)
-           AS p (owed text, due_at timestamptz, met_at timestamptz, rungs int)
+           AS p (owed text, due_at timestamptz, met_at timestamptz, rungs int, again_at timestamptz)
      WHERE q.notified_at >= now() - $1::interval AND NOT i.withdrawn AND p.due_at IS NOT NULL
      GROUP BY 1, 2, 3
 """

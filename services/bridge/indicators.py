@@ -124,7 +124,8 @@ def indicators(stays: Sequence[Stay], redirects: Iterable[str]) -> FacilityIndic
 def _was_late(promise: Promise) -> bool:
     """Whether somebody was told before it was done. A doctor may have been there all the same, and
     was entered afterwards."""
-    return promise.rungs > 0 and promise.owed is not Owed.FIRST_DOCTOR
+    was_told = promise.rungs > 0 or promise.again_at is not None
+    return was_told and promise.owed is not Owed.FIRST_DOCTOR
 
 
 def _kept(times: Sequence[_Time]) -> Kept:

@@ -46,7 +46,7 @@ def keep(case: Case, facility: Facility, now: datetime) -> Case:
     promises = [_met(each, case, now) for each in handoff.promises]
     # What was done before it was owed is kept from the beginning.
     promises += [_met(each, case, now) for each in _asked(case, facility, promises, now)]
-    promises = [_timed(_raised(each, case, now), case, facility) for each in promises]
+    promises = [_timed(_raised(each, case, facility, now), case, facility) for each in promises]
     promises = [_laddered(each, facility) for each in promises]
     zone = facility.zones.get(level_of(case))
     if (tuple(promises), zone) == (handoff.promises, handoff.zone):
@@ -174,14 +174,23 @@ def _over(case: Case) -> Case:
 
 def _ladder(promise: Promise, facility: Facility) -> Sequence[datetime]:
     term = facility.terms.get(promise.owed)
-    return [] if term is None or promise.due_at is None else term.rungs(promise.due_at)
+    due = _due_by_now(promise)
+    return [] if term is None or due is None else term.rungs(due)
+
+
+def _due_by_now(promise: Promise) -> datetime | None:
+    """When its ladder begins: who got worse after the last step was due at once."""
+    if promise.due_at is None or promise.again_at is None:
+        return promise.due_at
+    return max(promise.due_at, promise.again_at)
 
 
 def _escalated(
     case: Case, promise: Promise, facility: Facility, step: int, now: datetime
 ) -> Escalated:
     assert case.facility_id is not None  # noqa: S101 (it is owed)
-    assert promise.due_at is not None  # noqa: S101
+    due_at = _due_by_now(promise)
+    assert due_at is not None  # noqa: S101
     since = promise.since.isoformat()
     subject = (case.encounter_id, case.facility_id, promise.owed, promise.department or "", since)
     return Escalated(
@@ -191,7 +200,7 @@ def _escalated(
         encounter_id=case.encounter_id,
         facility_id=case.facility_id,
         step=step,
-        due_at=promise.due_at,
+        due_at=due_at,
         owed=promise.owed,
         to=facility.terms[promise.owed].ladder[step - 1].to,
         because=promise.because,
@@ -323,16 +332,19 @@ def _risen(before: TriageLevel, level: TriageLevel) -> Because | None:
     return "triaged" if level in _GRAVE else None
 
 
-def _raised(promise: Promise, case: Case, now: datetime) -> Promise:
+def _raised(promise: Promise, case: Case, facility: Facility, now: datetime) -> Promise:
     """The level is higher than when it was asked for: it is due sooner, and never later. Where it
-    was only not known, it is due by the one that is."""
+    was only not known, it is due by the one that is. Whoever was told to the last step, and has not
+    seen the patient, is told anew: they heard of somebody less ill."""
     level = level_of(case)
     if not promise.is_open or level.urgency <= promise.level.urgency:
         return promise
     because = _risen(promise.level, level)
     if because is None:
         return promise.but(level=level)
-    again = {"version": case.version, "since": now, "because": because}
+    again: dict[str, object] = {"version": case.version, "since": now, "because": because}
+    if promise.owed is Owed.ACKNOWLEDGED and 0 < promise.rungs >= len(_ladder(promise, facility)):
+        again |= {"rungs": 0, "again_at": now}
     return promise.but(level=level, latest=promise.due_at, **again)
 
 

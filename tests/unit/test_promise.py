@@ -190,6 +190,31 @@ def test_the_ladder_is_climbed_step_by_step_each_told_once() -> None:
     assert len({each.event_id for each in late}) == 3
 
 
+def test_who_gets_worse_after_the_last_step_is_told_of_anew_and_stays_late() -> None:
+    ward = bound("severe")
+    ward.receives(1, displayed=True)
+    assert [ward.looks(at)[0][1] for at in (120, 180, 240)] == ["board", "shift_lead", "dispatch"]
+    ward.triage("critical", 300)
+    promise = ward.promise(Owed.ACKNOWLEDGED)
+    assert (ward.due(), promise.because, promise.rungs) == (120, "worse", 0)
+    assert [ward.looks(at)[0][1] for at in (300, 360, 420)] == ["board", "shift_lead", "dispatch"]
+    assert ward.looks(10_000) == []
+    late = [each for each in ward.told if isinstance(each, Escalated)]
+    assert len({each.event_id for each in late}) == 6
+    assert [each.because for each in late] == ["bound"] * 3 + ["worse"] * 3
+    assert [each.due_at for each in late] == [at(120)] * 3 + [at(300)] * 3
+    ward.triage("critical", 500)  # no rise: who was told has heard of it
+    assert ward.looks(10_000) == []
+
+
+def test_who_gets_worse_in_the_middle_of_the_ladder_waits_no_longer_for_its_next_step() -> None:
+    ward = bound("severe")
+    ward.receives(1, displayed=True)
+    assert ward.looks(120) == [("acknowledged", "board", 1)]
+    ward.triage("critical", 170)
+    assert ward.looks(180) == [("acknowledged", "shift_lead", 2)]
+
+
 def test_after_an_outage_the_highest_step_alone_is_told() -> None:
     ward = bound()
     assert ward.looks(150) == [
