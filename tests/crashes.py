@@ -265,6 +265,8 @@ class City:
         self.faults: list[str] = []
         #: How many times as much as usual a monitor says.
         self.talks = 1
+        #: So long, in seconds, anything may take.
+        self.waits_s = 90.0
         self.tag = systems.tag
         self.callers = {
             name: Caller(services[name].service, role)
@@ -287,7 +289,7 @@ class City:
 
     async def ask(self, caller: str, path: str, body: Any, key: str) -> Any:
         """Send under one key until it is acknowledged."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + self.waits_s
         while time.monotonic() < deadline:
             try:
                 answer = await self.callers[caller].http.post(
@@ -343,9 +345,13 @@ class City:
     async def _ride(self, patient: Patient) -> None:
         path = f"encounters/{patient.encounter}"
         device = {"device_id": f"M-{patient.name}", "occurred_at": now()}
-        await until(lambda: self.ledger.each(EncounterOpened, patient.encounter), 90, "opened")
+        await until(
+            lambda: self.ledger.each(EncounterOpened, patient.encounter), self.waits_s, "opened"
+        )
         await self.act(patient, DeviceAttached, "dispatch", f"{path}/devices", device)
-        await until(lambda: self.ledger.each(DeviceAttached, patient.encounter), 90, "attached")
+        await until(
+            lambda: self.ledger.each(DeviceAttached, patient.encounter), self.waits_s, "attached"
+        )
         await self._stream(patient, 3)
         chosen = {"facility_id": patient.facility, "occurred_at": now()}
         await self.act(patient, DestinationSelected, "dispatch", f"{path}/destination", chosen)
@@ -354,7 +360,9 @@ class City:
         aboard = {"unit_id": patient.unit, "occurred_at": patient.boarded_at}
         await self.act(patient, PatientBoarded, "dispatch", f"{path}/boarding", aboard)
         await self._stream(patient, 6)
-        await until(lambda: self._is_shown(patient), 90, f"{patient.name}: not all is shown")
+        await until(
+            lambda: self._is_shown(patient), self.waits_s, f"{patient.name}: not all is shown"
+        )
 
     async def _is_shown(self, patient: Patient) -> bool:
         """Samples wait for the next decision; something a human does brings one about."""
@@ -394,7 +402,7 @@ class City:
 
     async def _telemetry(self, lines: str) -> None:
         """A line that was refused because the gateway has not heard of the device is sent again."""
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + self.waits_s
         while time.monotonic() < deadline:
             try:
                 answer = await self.callers["gateway"].http.post(
@@ -412,7 +420,7 @@ class City:
 
     async def _hand_over(self, patient: Patient) -> None:
         why = f"{patient.name}: its hospital has not been told, and nobody says so"
-        await until(lambda: self._has_come_there(patient), 90, why)
+        await until(lambda: self._has_come_there(patient), self.waits_s, why)
         path = f"facilities/{patient.facility}/encounters/{patient.encounter}"
         at = {"occurred_at": now()}
         ward = patient.facility
@@ -421,7 +429,9 @@ class City:
         signed = {**at, "not_aboard_reason": "登车可能尚未得知"}
         await self.act(patient, HandoverSigned, "crew", f"{path}/handover", signed)
         await self.act(patient, HandoverSigned, ward, f"{path}/transfer", signed)
-        await until(lambda: self.ledger.each(EncounterEnded, patient.encounter), 90, "ended")
+        await until(
+            lambda: self.ledger.each(EncounterEnded, patient.encounter), self.waits_s, "ended"
+        )
 
     def _has_come_there(self, patient: Patient) -> bool:
         """Whether the record has come to the hospital; or dispatch was told to telephone."""

@@ -40,6 +40,8 @@ HARMS = {
 }  # fmt: skip
 #: Seconds until what was killed works again, at the 95th percentile.
 RECOVERS_S, BROKER_S = 10.0, 15.0
+#: What is paused for a minute may be killed, and its neighbour paused, before anything is answered.
+WAITS_S = 400.0
 #: A service that is paused for longer is taken for dead: its session at the broker ends.
 PAUSES_S = (1, 2, 4, 8, 15, 30, 60)
 
@@ -144,7 +146,7 @@ async def test_nothing_is_lost_and_nothing_doubled(platform: Platform, tmp_path:
     began = time.monotonic()
     before = stands_in_the_topics(platform)
     async with city(platform, tmp_path) as made:
-        made.talks = 8
+        made.talks, made.waits_s = 8, WAITS_S
         await made.ready()
         harm = Harm(made, SEED)
         harming = asyncio.create_task(harm.goes_on())
