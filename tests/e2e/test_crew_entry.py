@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import FilePayload, Request, Route, expect
 
-from tests.crew_phone import HOSPITAL, STROKE, Phone, concern, findings, values
+from tests.crew_phone import HOSPITAL, LOOKED_MS, STROKE, Phone, concern, findings, values
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
@@ -105,6 +105,9 @@ async def test_an_arrest_needs_two_taps_within_four_seconds(phone: Phone) -> Non
     assert 3.5 < time.monotonic() - pressed < 10
     await button.click()
     assert asked == [], "a single tap says nothing"
+    await button.click()
+    assert asked == [], "nor do two at once"
+    await page.wait_for_timeout(LOOKED_MS)
     await button.click()
     await phone.found(one, cardiac_arrest=True)
     await expect(page.locator(".patient-head.critical")).to_be_visible()

@@ -14,6 +14,7 @@ import { LineBar, NewMission, Subjects, Top, Undo } from "./bars.js";
 import { Driver } from "./driver.js";
 import { actingOf, begun, recall, recallClock, refresh, signsOn, switchTo } from "./duty.js";
 import { Pending } from "./entered.js";
+import { mindTheFinger } from "./finger.js";
 import { line, onLine, reopen, tidy, wake } from "./line.js";
 import { isNew, patientsOf, stampsOf } from "./mission.js";
 import { Whose } from "./parts.js";
@@ -218,4 +219,5 @@ class Crew extends Component {
   }
 }
 
+mindTheFinger();
 render(html`<${Crew} />`, document.getElementById("page"));
