@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -79,6 +80,38 @@ async def test_a_patient_is_handed_to_a_unit_whose_number_is_typed(phone: Phone)
     await phone.send_now("handed")
     await phone.record(one, lambda record: record["unit_id"] == unit)
     await phone.none_waits()
+
+
+async def test_the_crew_is_told_that_an_answer_was_taken_back(phone: Phone) -> None:
+    """It is heard and seen, on whichever page, until somebody says so; then it stays on record."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    path = f"/v1/facilities/{HOSPITAL}/encounters/{one.encounter}"
+    await phone.record(one)
+    await page.evaluate("navigator.vibrate = (...of) => { window.shakes = of; return true; }")
+    await phone.ward.do("POST", f"{path}/acceptance", {"occurred_at": now()})
+    await phone.ward.do("POST", f"{path}/direct-to", {"direct_to": "ct", "occurred_at": now()})
+    answer = page.locator(".answer")
+    await expect(answer).to_contain_text("已确认直达 CT")
+    await expect(page.locator(".taken-back")).to_have_count(0)
+    told = {"direct_to": "ct", "occurred_at": now()}
+    await phone.ward.do("POST", f"{path}/direct-to/revoked", told)
+    back = page.locator(".taken-back")
+    await expect(back).to_contain_text(re.compile(r"直达已取消 \d\d:\d\d · 送抢救室"))
+    await page.wait_for_function("window.shakes?.[0]?.length > 1")
+    await phone.shot("taken-back")
+    await page.locator(".main-tabs .of-unit").click()
+    await back.get_by_role("button", name="知道了").click()
+    await expect(back).to_have_count(0)
+    await phone.show(one.encounter)
+    await expect(answer).to_contain_text("直达已取消")
+    await phone.ward.do(
+        "POST", f"{path}/acceptance/withdrawn", {"reason": "点错了患者", "occurred_at": now()}
+    )
+    await expect(back).to_contain_text("医院已撤回接受")
+    await page.reload()
+    await back.get_by_role("button", name="知道了").click()
+    await expect(answer).to_contain_text("医院已撤回接受")
 
 
 async def test_a_refusal_is_signed_and_its_picture_follows(phone: Phone) -> None:

@@ -1,4 +1,5 @@
-// A new mission is not to be missed: it is heard and felt until somebody says that they have it.
+// A new mission, or an answer that was taken back, is not to be missed: it is heard and felt until somebody says
+// that they have it.
 
 const EVERY_MS = 3000;
 const SHAKES = [400, 150, 400, 150, 400];

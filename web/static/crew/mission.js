@@ -89,6 +89,16 @@ export function patientsOf(mission, acts) {
   }));
 }
 
+// What the hospital had answered and has taken back, and whether somebody on this phone has seen that:
+// [{what, at, isSeen}].
+export function takenBack(patient, acts) {
+  const { direct_to_revoked_at: way, acceptance_withdrawn_at: accepted } = patient.answers ?? {};
+  return [["direct", way], ["accepted", accepted]].filter(([, at]) => at).map(([what, at]) => ({
+    what, at, isSeen: acts.some((act) => act.kind === "noticed" && act.lane === patient.encounter_id
+      && act.code === `${what} ${at}`)
+  }));
+}
+
 // Which stamp of the patient comes next: at the patient, then boarding, then none.
 export function nextOf(patient) {
   if (patient.outcome || patient.ending) return null;
@@ -177,12 +187,19 @@ export const lacksOf = (patient, acts, isHeard, judged) => [
   ...(judged.told_of.trim() ? [] : ["told_of"])
 ];
 
-// The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
+// The newest of each vital sign that was entered here, and may be used; what could not be measured is none:
+// {name: {value, at}}.
 export function measured(acts, id) {
   const found = {};
   for (const { body, at, answer } of told(acts, id, (act) => act.kind === "vitals")) {
     for (const [name, value] of Object.entries(body.vitals))
-      if (typeof value === "number" && !answer?.invalid?.includes(name)) found[name] = { value, at };
+      if (value !== "unmeasurable" && !answer?.invalid?.includes(name)) found[name] = { value, at };
   }
   return found;
+}
+
+// What an examination has shown here last: {shows, at}; null where nobody has said.
+export function examined(acts, id, examination) {
+  const found = entered(acts, id, (act) => act.kind === "examination" && act.code === examination);
+  return found && { shows: found.body.shows, at: found.at };
 }
