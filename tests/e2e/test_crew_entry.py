@@ -333,7 +333,7 @@ async def test_an_arrest_goes_at_once_and_says_so_and_is_taken_back(phone: Phone
     (one,) = await phone.goes_to()
     page = phone.page
     await phone.arrest()
-    told = page.locator("[data-told=cardiac_arrest]")
+    told = page.locator("[data-gone=cardiac_arrest]")
     await expect(told).to_contain_text("心搏呼吸停止 · 有")
     await phone.shot("told-arrest")
     await told.locator(".undo").click()
@@ -356,6 +356,20 @@ async def test_what_is_asked_in_words_is_answered_by_what_it_asks_for(phone: Pho
     assert record["examinations"][0]["shows"] == ["no_st_elevation"]
     assert findings(record) == {}
     await expect(asked).to_have_count(0)
+
+
+async def test_what_is_to_be_measured_again_is_answered_by_a_measurement(phone: Phone) -> None:
+    """Of a respiration that rests on one reading no ECG is an answer."""
+    (one,) = await phone.goes_to()
+    await one.reading({"respiratory_rate": 38})
+    asked = phone.page.locator("[data-ask=words]", has_text="请复测呼吸")
+    await expect(asked).to_be_visible()
+    await expect(asked.get_by_role("button")).to_have_text(["手测录入", "做不了"])
+    await asked.get_by_role("button", name="手测录入").click()
+    sheet = phone.page.locator("dialog.sheet")
+    await expect(sheet.locator("[data-vital=respiratory_rate]")).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
 
 async def test_a_scale_is_scored_item_by_item_and_calls_the_stroke_team(phone: Phone) -> None:

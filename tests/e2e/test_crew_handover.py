@@ -114,6 +114,65 @@ async def test_the_crew_is_told_that_an_answer_was_taken_back(phone: Phone) -> N
     await expect(answer).to_contain_text("医院已撤回接受")
 
 
+async def test_who_is_over_asks_nothing_more_and_the_vehicle_leads_nowhere(phone: Phone) -> None:
+    one, two = await phone.goes_to(CHEST_PAIN, UNKNOWN)
+    page = phone.page
+    for each in (one, two):
+        await each.boards()
+    await phone.arrest()
+    await phone.found(one, cardiac_arrest=True)
+    await expect(page.locator(".arrest-on")).to_be_visible()
+    for each in (one, two):
+        told = {"outcome": "left_by_other_means", "occurred_at": now()}
+        await each.crew.do("POST", f"{each.path}/outcome", told)
+    await expect(page.locator("[data-past=arrest]")).to_contain_text("曾记录心脏骤停")
+    await expect(page.locator(".arrest, .arrest-on, .asks")).to_have_count(0)
+    await expect(page.locator("[data-gone]")).to_have_count(0)
+    await phone.shot("over")
+    await page.locator("[role=tab].of-unit").click()
+    await expect(page.locator("[data-done]")).to_contain_text("可以待命")
+    await expect(page.get_by_text("尚未选定医院")).to_have_count(0)
+    await expect(page.locator(".of-unit a", has_text="导航")).to_have_count(0)
+    await phone.shot("driver-over")
+    await page.locator(".also[data-stamp=available]").click()
+    await expect(page.locator("[data-held=stamp]")).to_contain_text("待命")
+
+
+async def test_patients_of_a_phone_as_it_counts_them(phone: Phone) -> None:
+    """Who was signed over before this call comes last and is not counted; of a boarding that was
+    taken back nothing is left beside the one after it."""
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { patientsOf } = await import("/static/crew/mission.js");
+      const iso = (s) => new Date(Date.now() + 1000 * s).toISOString();
+      const of = (encounter_id, incident_id, more = {}) =>
+        ({ encounter_id, incident_id, patient: {}, destination: "F-1", unit_id: "U-1", ...more });
+      const patients = [of("old", "I-1"), of("new", "I-2"), of("also", "I-2")];
+      const mission = { unit: { unit_id: "U-1" }, leg: { leg_id: "L" },
+        incident: { incident_id: "I-2" }, patients };
+      const signed = { kind: "signed", lane: "old", code: "F-1", state: "done" };
+      const count = (acts) => patientsOf(mission, acts)
+        .map((one) => [one.encounter_id, one.number, one.isPast]);
+      const first = iso(-300);
+      const again = iso(-2);
+      const own = (kind, place, state, at) =>
+        ({ kind, place, state, at, lane: "new", doneAt: Date.now(), body: {} });
+      const acts = [own("boarding", "1", "done", first), own("unboard", "2", "done", iso(-5)),
+        own("boarding", "3", "held", again)];
+      const seen = (boarded_at) => {
+        const patients = [of("new", "I-2", { boarded_at })];
+        const [one] = patientsOf({ ...mission, patients }, acts);
+        return [Boolean(one.boarded_at), one.boarding.place];
+      };
+      return [count([]), count([signed]), seen(first), seen(again)]; }""")
+    assert told == [
+        [["old", 1, False], ["new", 2, False], ["also", 3, False]],
+        [["new", 1, False], ["also", 2, False], ["old", None, True]],
+        [False, "3"],
+        [True, "3"],
+    ]
+
+
 async def test_a_refusal_is_signed_and_its_picture_follows(phone: Phone) -> None:
     (one,) = await phone.goes_to()
     page = phone.page

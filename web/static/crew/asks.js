@@ -106,18 +106,18 @@ function Measure({ names, patient, act, onSheet }) {
 // What the monitor has lost, and what has to be measured or looked at: the service's own words. That
 // nothing but the leads is off can be said of a pulse or a breath that was lost, and of nothing else.
 const BY_LEADS = new Set(["heart_rate", "respiratory_rate"]);
-function Words({ text, lost, patient, act, onSheet }) {
+function Words({ text, lost, again, patient, act, onSheet }) {
   const options = [
     ...(BY_LEADS.has(lost) ? [["off", say("leads_off")]] : []),
     ["vitals", say("measure_by_hand"), "primary"],
-    ...(lost ? [] : [["ecg", say("pad.ecg")], ["findings", say("pad.findings")]]),
+    ...(lost || again ? [] : [["ecg", say("pad.ecg")], ["findings", say("pad.findings")]]),
     [null, say("not_possible")],
   ];
   return html`<section class=${lost ? "ask lost" : "ask"} data-ask="words">
     <${Choice} label=${both(text)} name="words" options=${options}
       onPick=${(what) => {
         if (what === "off") act.finding(patient, "cardiac_arrest", false);
-        else if (what) onSheet(what);
+        else if (what) onSheet(what, again ? (NUMBERS[again] ?? [again])[0] : undefined);
         else act.cannot(patient, `words:${text.en}`);
       }} />
   </section>`;
@@ -146,7 +146,7 @@ export function Asks({ patient, acts, act, onSheet }) {
   const unknown = items.filter((name) => passed(name));
   if (!open.length && !loud.length && !isFast && !unknown.length) return null;
   return html`<section class="asks" aria-label=${say("asked")} lang=${language() === "zh" ? "zh-CN" : "en"}>
-    ${loud.map(({ text, lost }) => html`<${Words} key=${text.en} text=${text} lost=${lost}
+    ${loud.map(({ text, lost, again }) => html`<${Words} key=${text.en} text=${text} lost=${lost} again=${again}
       patient=${patient} act=${act} onSheet=${onSheet} />`)}
     ${isFast && html`<${Fast} patient=${patient} acts=${acts} act=${act} />`}
     ${open.some(isMeasured) && html`<${Measure} names=${open.filter(isMeasured)}

@@ -1,7 +1,7 @@
 // What stands around the page: who acts, whether there is a line, what waits, what can be undone.
 
 import { now, secondOf, span, Ticking, timeOf } from "../kit/clock.js";
-import { LanguageSwitch } from "../kit/frame.js";
+import { Foot, LanguageSwitch } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
@@ -74,7 +74,9 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
     ["unit", say("vehicle"), { class: "of-unit" }],
     ...patients.map((one) => [
       one.encounter_id,
-      html`<span class="number"><${Shape} level=${one.level} size=${24} /><b>${one.number}</b></span>
+      html`${!one.isPast && html`<span class="number">
+          <${Shape} level=${one.level} size=${24} /><b>${one.number}</b>
+        </span>`}
         <span>
           ${one.number ? html`<span class="unseen">${" · "}</span>` : null}
           ${shortOf(one.patient)}
@@ -82,7 +84,7 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
             ${[one.isEarlier && say("earlier_call"), whereOf(one), problemOf(one.patient)].filter(Boolean).join(" · ")}
           </small>
         </span>`,
-      { class: one.level, "data-tab": one.encounter_id }
+      { class: one.isPast ? "is-past" : one.level, "data-tab": one.encounter_id }
     ])
   ];
   const strip = useRef();
@@ -91,8 +93,10 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
     const tab = strip.current.querySelector("[aria-selected=true]");
     const list = tab?.parentNode.getBoundingClientRect();
     const box = tab?.getBoundingClientRect();
-    if (tab && (box.left < list.left || box.right > list.right))
-      tab.parentNode.scrollLeft += box.left - list.left - EDGE;
+    // The vehicle's stays where it is, over those that go sideways under it.
+    const first = tab?.parentNode.firstElementChild;
+    const left = first && first !== tab ? Math.max(list.left, first.getBoundingClientRect().right) : list?.left;
+    if (tab && (box.left < left || box.right > list.right)) tab.parentNode.scrollLeft += box.left - left - EDGE;
   }, [shown, patients.length]);
   return html`<nav ref=${strip} class="main-tabs" aria-label=${say("patients")}>
     <${Tabs} of="subject" label=${say("patients")} tabs=${tabs} chosen=${shown} onChoose=${onShow} />
@@ -161,7 +165,7 @@ function Gone({ one, beside }) {
     return () => clearTimeout(timer);
   }, [one.place]);
   if (left <= 0 || !patient) return null;
-  return html`<${Told} one=${one} patients=${beside.patients} data-told=${one.code}>
+  return html`<${Told} one=${one} patients=${beside.patients} data-gone=${one.code}>
     ${secondOf(one.at)}
     <div class="row-of">
       <button class="undo" onClick=${() => beside.act.unsay(patient, one)}>${say("undo")}</button>
@@ -216,5 +220,6 @@ export function NewMission({ mission, patients, onTake }) {
       ${say("earlier_aboard", { who: still.map((one) => personOf(one.patient)).join(say("comma")) })}
     </p>`}
     <button class="primary huge" data-stamp="acknowledged" onClick=${onTake}>${say("take_mission")}</button>
+    <${Foot} />
   </dialog>`;
 }

@@ -55,10 +55,12 @@ function boardingOf(patient, acts) {
   const [on, off] = [own(acts, patient.encounter_id, "boarding"), own(acts, patient.encounter_id, "unboard")];
   const isOff = Boolean(off && (!on || on.place < off.place));
   const isNews = isOff && isFresh(off);
+  // What dispatch still says may be the boarding that was taken back since, and not the one after that.
+  const isOld = off && isFresh(off) && ms(patient.boarded_at) !== ms(on?.at);
   return {
     boarding: on && !isOff && (isFresh(on) || !patient.boarding_revoked) ? on : null,
     unboarding: isNews ? off : null,
-    ...(isNews ? { boarded_at: null, boarding_inferred: false } : {})
+    ...(isNews || isOld ? { boarded_at: null, boarding_inferred: false } : {})
   };
 }
 
@@ -76,18 +78,28 @@ export function patientsOf(mission, acts) {
       level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true
     }));
   const call = mission?.incident?.incident_id;
-  const all = [...known, ...made];
-  return all.map((one, n) => ({
+  const signedOf = (one) => acts.findLast((act) =>
+    act.kind === "signed" && act.lane === one.encounter_id && act.code === one.destination) ?? null;
+  const all = [...known, ...made].map((one) => ({
     ...one,
-    number: all.length > 1 ? n + 1 : null,
     isEarlier: Boolean(call && one.incident_id && one.incident_id !== call),
+    signed: signedOf(one),
+  }));
+  // Who was signed over before this call stands last, and is none of those who are counted.
+  const isPast = (one) => one.isEarlier && isOver(one);
+  const counted = all.filter((one) => !isPast(one));
+  return [...counted, ...all.filter(isPast)].map((one, n) => ({
+    ...one,
+    isPast: isPast(one),
+    number: counted.length > 1 && n < counted.length ? n + 1 : null,
     reached: own(acts, one.encounter_id, "reached"),
     ...boardingOf(one, acts),
     ending: own(acts, one.encounter_id, "outcome"),
-    signed: acts.findLast((act) =>
-      act.kind === "signed" && act.lane === one.encounter_id && act.code === one.destination) ?? null,
   }));
 }
+
+// Nobody has to do anything for them any more on this phone: they have their outcome, or were signed over.
+export const isOver = (patient) => Boolean(patient.outcome || patient.signed);
 
 // What the hospital had answered and has taken back, and whether somebody on this phone has seen that:
 // [{what, at, isSeen}].
@@ -112,14 +124,16 @@ export const isAboard = (patient) => !patient.outcome && !patient.ending
 export const isInferred = (patient) => Boolean(patient.boarded_at && patient.boarding_inferred && !patient.boarding);
 
 // What is asked of this patient by item, the service's own order; what it asks in words alone comes apart,
-// and of that first what a monitor has lost: [{text, lost}].
+// and of that first what a monitor has lost, then what is measured once more: [{text, lost, again}].
 export function asked(patient) {
   const { triage } = patient;
   if (!triage) return { items: [], words: [] };
   const needs = [...new Set((triage.centres ?? []).flatMap((one) => one.missing))];
   const items = [...new Set([...needs, ...(triage.missing ?? [])])];
   const words = (triage.questions ?? []).slice(0, Math.max(0, triage.questions.length - needs.length))
-    .map((text, n) => ({ text, lost: triage.lost?.[n] ?? null }));
+    .map((text, n) => ({
+      text, lost: triage.lost?.[n] ?? null, again: triage.again?.[n - (triage.lost?.length ?? 0)] ?? null
+    }));
   return { items, words };
 }
 

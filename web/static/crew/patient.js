@@ -8,7 +8,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { Arrest } from "./arrest.js";
 import { Asks } from "./asks.js";
-import { isAboard, isInferred, nextOf, takenBack } from "./mission.js";
+import { isAboard, isInferred, isOver, nextOf, takenBack } from "./mission.js";
 import { ByHand, Monitors } from "./monitor.js";
 import { Until } from "./parts.js";
 
@@ -29,7 +29,7 @@ export function Header({ patient, names, eta, arrived }) {
         </h2>
         ${arrived && patient.boarded_at && !patient.isEarlier
           ? html`<div class="eta"><span class="until">${say("arrived", { at: timeOf(arrived) })}</span></div>`
-          : eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
+          : eta && !isOver(patient) && html`<div class="eta"><${Until} at=${eta} /></div>`}
       </div>
       <p><b>${personOf(patient.patient)}</b> · ${more}</p>
       ${first && html`<p class="ground">
@@ -119,7 +119,7 @@ const PAD = [
 
 export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
   const id = patient.encounter_id;
-  const next = nextOf(patient);
+  const next = patient.signed ? null : nextOf(patient);
   return html`<article class="patient" data-encounter=${id}>
     <${Header} patient=${patient} names=${names} eta=${eta} arrived=${arrived} />
     <div class="first-of">
@@ -154,7 +154,7 @@ export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
     <div class="then-of">
       <${Monitors} patient=${patient} act=${act} />
       <${ByHand} acts=${acts} id=${id} />
-      <${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
+      ${!isOver(patient) && html`<${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />`}
       <div class="pad" role="group" aria-label=${say("enter")}>
         ${PAD.map((name) => html`<button key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>
           ${say(`pad.${name}`)}

@@ -82,6 +82,7 @@ export default {
   available_anyway: "Available all the same",
   no_mission: "No mission",
   no_mission_why: "{unit}: {status}. A new mission rings, vibrates and fills the screen.",
+  all_over: "Everybody is signed over or has an outcome: nowhere left to go but to be available.",
   leg_over: "This dispatch is over",
   no_patient: "No patient yet.",
   stamp_next: "a tap records this moment",

@@ -82,6 +82,7 @@ export default {
   available_anyway: "仍然待命",
   no_mission: "没有任务",
   no_mission_why: "{unit}：{status}。新任务会响铃、震动并占满屏幕。",
+  all_over: "患者均已交接或已有结局：无处可去，可以待命。",
   leg_over: "本次出车已结束",
   no_patient: "尚无患者。",
   stamp_next: "点按即记录此刻",
