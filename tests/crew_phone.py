@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ UNKNOWN = {"complaint": "trauma", "identity": "unknown"}
 PAD = "123456789.0"
 #: What dispatch is telephoned by.
 DISPATCH_PHONE = "0516 8500 0120"
+#: A second press that comes sooner is none.
+LOOKED_MS = 450
 _VEHICLES = itertools.count(1)
 
 
@@ -137,9 +140,24 @@ class Phone:
             await self.page.locator("dialog .keypad button").nth(PAD.index(digit)).click()
 
     async def arrest(self) -> None:
-        """The heart of who is shown has stopped: two taps."""
-        for _ in range(2):
-            await self.page.locator(".twice").click()
+        """The heart of who is shown has stopped: two taps, of somebody who looks in between."""
+        button = self.page.locator(".twice")
+        await button.click()
+        await expect(button).to_have_class(re.compile("is-armed"))
+        await self.page.wait_for_timeout(LOOKED_MS)
+        await button.click()
+
+    async def taps(self, at: Locator, apart_ms: int, times: int = 2) -> None:
+        """One finger, at the point at which this stood when it came down first."""
+        await at.scroll_into_view_if_needed()
+        box = await at.bounding_box()
+        assert box is not None
+        for n in range(times):
+            if n:
+                await self.page.wait_for_timeout(apart_ms)
+            await self.page.touchscreen.tap(
+                box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+            )
 
     def stamp(self, name: str) -> Locator:
         return self.page.locator(f"main [data-stamp={name}]").first

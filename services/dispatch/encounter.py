@@ -94,6 +94,10 @@ class Answers(Value):
     accepted_at: AwareDatetime | None = None
     #: Where to bring the patient; to the resuscitation room (抢救室) while this is null.
     direct_to: DirectToConfirmed | None = None
+    #: When a way that was confirmed was taken back, until another is confirmed.
+    direct_to_revoked_at: AwareDatetime | None = None
+    #: When an acceptance was taken back, until the facility accepts anew.
+    acceptance_withdrawn_at: AwareDatetime | None = None
     #: The facility proposes another, and stays responsible until one is chosen.
     redirect: RedirectRequested | None = None
     #: What the facility owes and has not done, where the dispatcher was asked to telephone.
@@ -322,7 +326,7 @@ def _learned(encounter: Encounter, event: Event) -> dict[str, object]:
         case AdmissionCancelled() | AdmissionRevoked():
             return {"admission_number": None, "wristband": None}
         case HandoffEvent() | RecordDisplayed() if event.facility_id == encounter.destination:
-            answer = _answer(event)
+            answer = _answer(event, encounter.answers)
             if _answers(event, encounter.answers.unanswered):
                 answer |= {"unanswered": None, "phone": None}
             return {"answers": encounter.answers.model_copy(update=answer)} if answer else {}
@@ -391,16 +395,21 @@ def _needed(concerns: Sequence[CentreConcern]) -> tuple[Centre, ...]:
     )
 
 
-def _answer(event: Event) -> dict[str, object]:
+def _answer(event: Event, known: Answers) -> dict[str, object]:
+    """What is new by it. What was never said is not taken back: of that the crew hears nothing."""
+    at = event.occurred_at
+    new: dict[str, object] = {}
     match event:
         case Acknowledged():
-            return {"acknowledged_at": event.occurred_at}
-        case Accepted() | AcceptanceWithdrawn():
-            return {"accepted_at": event.occurred_at if isinstance(event, Accepted) else None}
+            new = {"acknowledged_at": at}
+        case Accepted():
+            new = {"accepted_at": at, "acceptance_withdrawn_at": None}
+        case AcceptanceWithdrawn() if known.accepted_at is not None:
+            new = {"accepted_at": None, "acceptance_withdrawn_at": at}
         case DirectToConfirmed():
-            return {"direct_to": event}
-        case DirectToRevoked():
-            return {"direct_to": None}
+            new = {"direct_to": event, "direct_to_revoked_at": None}
+        case DirectToRevoked() if known.direct_to is not None:
+            new = {"direct_to": None, "direct_to_revoked_at": at}
         case RedirectRequested() | RedirectWithdrawn():
-            return {"redirect": event if isinstance(event, RedirectRequested) else None}
-    return {}
+            new["redirect"] = event if isinstance(event, RedirectRequested) else None
+    return new

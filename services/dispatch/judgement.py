@@ -57,6 +57,8 @@ class Judgement(Value):
     questions: tuple[Bilingual, ...] = ()
     #: The vital signs whose signal a monitor has lost. The first questions ask for these, in order.
     lost: tuple[Identifier, ...] = ()
+    #: The vital signs of which one reading is not enough: the questions after those ask for them.
+    again: tuple[Identifier, ...] = ()
     missing: tuple[Identifier, ...] = ()
     centres: tuple[CentreAsked, ...] = ()
     decided_at: AwareDatetime | None = None
@@ -72,6 +74,7 @@ def judged(event: TriageDecided) -> Judgement:
         reasons=tuple(Ground(level=r.level, text=r.text, marks=r.marks) for r in reasons),
         questions=event.questions[:MOST_QUESTIONS],
         lost=tuple(signal.name for signal in event.lost),
+        again=_again(event),
         missing=event.missing[:MOST_MISSING],
         centres=tuple(
             CentreAsked(
@@ -85,6 +88,12 @@ def judged(event: TriageDecided) -> Judgement:
         ),
         decided_at=event.occurred_at,
     )
+
+
+def _again(event: TriageDecided) -> tuple[Identifier, ...]:
+    """As triage asks for them: once each, in the order of the reasons."""
+    single = (each.rule for each in event.reasons if "single_reading" in each.marks)
+    return tuple(dict.fromkeys(rule.partition(".")[0] for rule in single))
 
 
 def halted(known: Judgement | None, event: TriagePaused | TriageResumed) -> Judgement:

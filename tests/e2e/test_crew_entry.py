@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import FilePayload, Request, Route, expect
 
-from tests.crew_phone import HOSPITAL, STROKE, Phone, concern, findings, values
+from tests.crew_phone import HOSPITAL, LOOKED_MS, STROKE, Phone, concern, findings, values
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
@@ -105,6 +105,9 @@ async def test_an_arrest_needs_two_taps_within_four_seconds(phone: Phone) -> Non
     assert 3.5 < time.monotonic() - pressed < 10
     await button.click()
     assert asked == [], "a single tap says nothing"
+    await button.click()
+    assert asked == [], "nor do two at once"
+    await page.wait_for_timeout(LOOKED_MS)
     await button.click()
     await phone.found(one, cardiac_arrest=True)
     await expect(page.locator(".patient-head.critical")).to_be_visible()
@@ -293,6 +296,53 @@ async def test_what_is_typed_is_kept_and_what_is_wrong_is_taken_back(phone: Phon
     assert (told["allergies"], told["medications"], told.get("history")) == ([], ["华法林"], None)
 
 
+async def test_what_was_answered_is_shown_and_can_be_undone(phone: Phone) -> None:
+    """An answer takes its question away; in one line it says what was told, until it is sent."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    ecg, told = page.locator("[data-ask=ecg_12_lead]"), page.locator("[data-held=examination]")
+    await phone.option("ecg_12_lead", 0).click()
+    await expect(told).to_contain_text("十二导联心电图 · ST 段抬高")
+    await expect(told).to_contain_text("秒后发出")
+    await expect(ecg).to_have_count(0)
+    await phone.shot("told")
+    box = await told.bounding_box()
+    assert box is not None
+    assert box["height"] < 90
+    # It was another answer: nothing was said.
+    await told.locator(".undo").click()
+    await phone.option("ecg_12_lead", 1).click()
+    await told.locator("button").nth(1).click()
+    await expect(told).to_have_count(0)
+    record = await phone.record(one, lambda record: record["examinations"])
+    assert [each["shows"] for each in record["examinations"]] == [["no_st_elevation"]]
+    # What was told before stands where it is told anew.
+    sheet = await phone.open("ecg")
+    await expect(sheet.locator("[data-before=ecg]")).to_contain_text("无 ST 段抬高")
+    await expect(sheet.locator("[data-before=ecg]")).to_contain_text("前")
+    await phone.close()
+    await phone.open("vitals")
+    for of, n in (("consciousness", 1), ("on_oxygen", 0)):
+        await sheet.locator(f"[data-of={of}] button").nth(n).evaluate("node => node.click()")
+    await sheet.locator(".huge").click()
+    await expect(page.locator(".by-hand")).to_contain_text("意识 C")
+    await expect(page.locator(".by-hand")).to_contain_text("吸氧")
+
+
+async def test_an_arrest_goes_at_once_and_says_so_and_is_taken_back(phone: Phone) -> None:
+    (one,) = await phone.goes_to()
+    page = phone.page
+    await phone.arrest()
+    told = page.locator("[data-gone=cardiac_arrest]")
+    await expect(told).to_contain_text("心搏呼吸停止 · 有")
+    await phone.shot("told-arrest")
+    await told.locator(".undo").click()
+    await expect(page.locator(".arrest-on")).to_have_count(0)
+    await expect(told).to_have_count(0)
+    await phone.none_waits()
+    await phone.record(one, lambda record: "cardiac_arrest" not in findings(record))
+
+
 async def test_what_is_asked_in_words_is_answered_by_what_it_asks_for(phone: Phone) -> None:
     """An ECG is asked for, and no centre is concerned yet: no monitor has lost anything."""
     (one,) = await phone.goes_to({"complaint": "dyspnoea", "sex": "female", "age": {"years": 66}})
@@ -306,6 +356,20 @@ async def test_what_is_asked_in_words_is_answered_by_what_it_asks_for(phone: Pho
     assert record["examinations"][0]["shows"] == ["no_st_elevation"]
     assert findings(record) == {}
     await expect(asked).to_have_count(0)
+
+
+async def test_what_is_to_be_measured_again_is_answered_by_a_measurement(phone: Phone) -> None:
+    """Of a respiration that rests on one reading no ECG is an answer."""
+    (one,) = await phone.goes_to()
+    await one.reading({"respiratory_rate": 38})
+    asked = phone.page.locator("[data-ask=words]", has_text="请复测呼吸")
+    await expect(asked).to_be_visible()
+    await expect(asked.get_by_role("button")).to_have_text(["手测录入", "做不了"])
+    await asked.get_by_role("button", name="手测录入").click()
+    sheet = phone.page.locator("dialog.sheet")
+    await expect(sheet.locator("[data-vital=respiratory_rate]")).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
 
 async def test_a_scale_is_scored_item_by_item_and_calls_the_stroke_team(phone: Phone) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -79,6 +80,97 @@ async def test_a_patient_is_handed_to_a_unit_whose_number_is_typed(phone: Phone)
     await phone.send_now("handed")
     await phone.record(one, lambda record: record["unit_id"] == unit)
     await phone.none_waits()
+
+
+async def test_the_crew_is_told_that_an_answer_was_taken_back(phone: Phone) -> None:
+    """It is heard and seen, on whichever page, until somebody says so; then it stays on record."""
+    (one,) = await phone.goes_to()
+    page = phone.page
+    path = f"/v1/facilities/{HOSPITAL}/encounters/{one.encounter}"
+    await phone.record(one)
+    await page.evaluate("navigator.vibrate = (...of) => { window.shakes = of; return true; }")
+    await phone.ward.do("POST", f"{path}/acceptance", {"occurred_at": now()})
+    await phone.ward.do("POST", f"{path}/direct-to", {"direct_to": "ct", "occurred_at": now()})
+    answer = page.locator(".answer")
+    await expect(answer).to_contain_text("已确认直达 CT")
+    await expect(page.locator(".taken-back")).to_have_count(0)
+    told = {"direct_to": "ct", "occurred_at": now()}
+    await phone.ward.do("POST", f"{path}/direct-to/revoked", told)
+    back = page.locator(".taken-back")
+    await expect(back).to_contain_text(re.compile(r"直达已取消 \d\d:\d\d · 送抢救室"))
+    await page.wait_for_function("window.shakes?.[0]?.length > 1")
+    await phone.shot("taken-back")
+    await page.locator(".main-tabs .of-unit").click()
+    await back.get_by_role("button", name="知道了").click()
+    await expect(back).to_have_count(0)
+    await phone.show(one.encounter)
+    await expect(answer).to_contain_text("直达已取消")
+    await phone.ward.do(
+        "POST", f"{path}/acceptance/withdrawn", {"reason": "点错了患者", "occurred_at": now()}
+    )
+    await expect(back).to_contain_text("医院已撤回接受")
+    await page.reload()
+    await back.get_by_role("button", name="知道了").click()
+    await expect(answer).to_contain_text("医院已撤回接受")
+
+
+async def test_who_is_over_asks_nothing_more_and_the_vehicle_leads_nowhere(phone: Phone) -> None:
+    one, two = await phone.goes_to(CHEST_PAIN, UNKNOWN)
+    page = phone.page
+    for each in (one, two):
+        await each.boards()
+    await phone.arrest()
+    await phone.found(one, cardiac_arrest=True)
+    await expect(page.locator(".arrest-on")).to_be_visible()
+    for each in (one, two):
+        told = {"outcome": "left_by_other_means", "occurred_at": now()}
+        await each.crew.do("POST", f"{each.path}/outcome", told)
+    await expect(page.locator("[data-past=arrest]")).to_contain_text("曾记录心脏骤停")
+    await expect(page.locator(".arrest, .arrest-on, .asks")).to_have_count(0)
+    await expect(page.locator("[data-gone]")).to_have_count(0)
+    await phone.shot("over")
+    await page.locator("[role=tab].of-unit").click()
+    await expect(page.locator("[data-done]")).to_contain_text("可以待命")
+    await expect(page.get_by_text("尚未选定医院")).to_have_count(0)
+    await expect(page.locator(".of-unit a", has_text="导航")).to_have_count(0)
+    await phone.shot("driver-over")
+    await page.locator(".also[data-stamp=available]").click()
+    await expect(page.locator("[data-held=stamp]")).to_contain_text("待命")
+
+
+async def test_patients_of_a_phone_as_it_counts_them(phone: Phone) -> None:
+    """Who was signed over before this call comes last and is not counted; of a boarding that was
+    taken back nothing is left beside the one after it."""
+    await phone.page.goto(f"{phone.site.url}/crew/")
+    told = await phone.page.evaluate("""async () => {
+      const { patientsOf } = await import("/static/crew/mission.js");
+      const iso = (s) => new Date(Date.now() + 1000 * s).toISOString();
+      const of = (encounter_id, incident_id, more = {}) =>
+        ({ encounter_id, incident_id, patient: {}, destination: "F-1", unit_id: "U-1", ...more });
+      const patients = [of("old", "I-1"), of("new", "I-2"), of("also", "I-2")];
+      const mission = { unit: { unit_id: "U-1" }, leg: { leg_id: "L" },
+        incident: { incident_id: "I-2" }, patients };
+      const signed = { kind: "signed", lane: "old", code: "F-1", state: "done" };
+      const count = (acts) => patientsOf(mission, acts)
+        .map((one) => [one.encounter_id, one.number, one.isPast]);
+      const first = iso(-300);
+      const again = iso(-2);
+      const own = (kind, place, state, at) =>
+        ({ kind, place, state, at, lane: "new", doneAt: Date.now(), body: {} });
+      const acts = [own("boarding", "1", "done", first), own("unboard", "2", "done", iso(-5)),
+        own("boarding", "3", "held", again)];
+      const seen = (boarded_at) => {
+        const patients = [of("new", "I-2", { boarded_at })];
+        const [one] = patientsOf({ ...mission, patients }, acts);
+        return [Boolean(one.boarded_at), one.boarding.place];
+      };
+      return [count([]), count([signed]), seen(first), seen(again)]; }""")
+    assert told == [
+        [["old", 1, False], ["new", 2, False], ["also", 3, False]],
+        [["new", 1, False], ["also", 2, False], ["old", None, True]],
+        [False, "3"],
+        [True, "3"],
+    ]
 
 
 async def test_a_refusal_is_signed_and_its_picture_follows(phone: Phone) -> None:

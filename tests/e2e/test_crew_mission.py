@@ -214,6 +214,7 @@ async def test_who_is_available_with_somebody_aboard_is_asked(phone: Phone) -> N
     await expect(new.locator("li")).to_have_count(1)
     await expect(new.locator("li")).to_contain_text("卒中")
     await expect(new.locator("p.guard")).to_contain_text("上一呼救的患者，尚未交接：男 58 岁")
+    await expect(new).to_contain_text("非医疗器械")
     await phone.shot("new-mission-aboard")
     await phone.take()
     await expect(page.locator(".place.scene")).not_to_contain_text("胸痛")

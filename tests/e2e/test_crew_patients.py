@@ -6,9 +6,10 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Browser, Route, expect
 
-from tests.crew_phone import HOSPITAL, UNKNOWN, Phone, concern, findings
+from tests.boards import Site
+from tests.crew_phone import HOSPITAL, UNKNOWN, Phone, concern, findings, phone_in
 from tests.screens import SIDEWAYS, picture, speak
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
@@ -82,6 +83,16 @@ async def test_who_is_pregnant_no_more_has_no_weeks(phone: Phone) -> None:
     await sheet.locator(".primary.huge").click()
     told = await phone.record(one, lambda record: record["patient"]["sex"] == "male")
     assert told["patient"].get("pregnant") != "yes"
+
+
+async def test_in_english_the_tabs_of_two_are_read_whole(crew_site: Site, chrome: Browser) -> None:
+    async with phone_in(chrome, crew_site, "en") as phone:
+        await phone.goes_to(UNKNOWN, UNKNOWN)
+        words = phone.page.locator(".main-tabs [data-tab] > span:last-child")
+        await expect(words).to_have_text([re.compile("unknown *injury")] * 2)
+        cut = "nodes => nodes.map(one => one.scrollWidth > one.clientWidth)"
+        assert await words.evaluate_all(cut) == [False, False]
+        await phone.shot("tabs-of-two")
 
 
 async def test_each_sheet_says_whose_it_is_and_the_chosen_tab_is_seen(phone: Phone) -> None:

@@ -446,10 +446,23 @@ def answered(known: Encounter, *events: HandoffEvent) -> Encounter:
 def test_a_way_that_is_revoked_is_shown_no_more_and_the_other_answers_stay() -> None:
     known = answered(bound("H-1"), said(Acknowledged), CONFIRMED, REDIRECT)
     known = answered(known, said(DirectToRevoked, direct_to="cath_lab"))
-    assert known.answers == Answers(acknowledged_at=at(60), redirect=REDIRECT)
-    assert answered(known, said(RedirectWithdrawn)).answers == Answers(acknowledged_at=at(60))
+    gone = Answers(acknowledged_at=at(60), direct_to_revoked_at=at(60))
+    assert known.answers == gone.but(redirect=REDIRECT)
+    assert answered(known, said(RedirectWithdrawn)).answers == gone
     known = answered(known, said(Accepted), said(AcceptanceWithdrawn, reason="点错了患者"))
     assert known.answers.accepted_at is None
+    assert known.answers.acceptance_withdrawn_at == at(60)
+
+
+def test_what_was_taken_back_is_told_until_it_is_said_anew() -> None:
+    back = (said(DirectToRevoked, direct_to="cath_lab"), said(AcceptanceWithdrawn, reason="x"))
+    known = answered(bound("H-1"), CONFIRMED, said(Accepted), *back)
+    taken = Answers(direct_to_revoked_at=at(60), acceptance_withdrawn_at=at(60))
+    assert known.answers == taken
+    assert answered(known, *back).answers == taken, "heard again it is no news"
+    anew = answered(known, CONFIRMED, said(Accepted)).answers
+    assert anew == Answers(direct_to=CONFIRMED, accepted_at=at(60))
+    assert answered(bound("H-1"), *back).answers == Answers(), "nothing was there to take back"
 
 
 def test_the_answers_are_forgotten_when_another_destination_is_chosen_and_only_then() -> None:

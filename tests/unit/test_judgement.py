@@ -67,13 +67,24 @@ def test_the_crew_reads_why_and_what_is_asked() -> None:
             {"level": "severe", "text": SAID.model_dump(), "marks": ["stale"]},
             {"level": "urgent", "text": SAID.model_dump(), "marks": []},
         ],
-        "questions": [ASKED.model_dump()], "lost": ["heart_rate"], "missing": ["pain"],
+        "questions": [ASKED.model_dump()], "lost": ["heart_rate"], "again": [], "missing": ["pain"],
         "centres": [{
             "centre": "chest_pain", "activation": "alert", "text": SAID.model_dump(),
             "missing": ["ecg_12_lead"], "direct_to": "cath_lab",
         }],
     }  # fmt: skip
     assert found.decided_at == at(60)
+
+
+def test_what_rests_on_one_reading_is_named_once_in_the_order_in_which_it_is_asked_for() -> None:
+    def single(rule: str) -> Reason:
+        return reason(TriageLevel.SEVERE, rule=rule, marks=("single_reading",))
+
+    rules = ("spo2.low", "respiratory_rate.high", "spo2.lower")
+    other = reason(TriageLevel.CRITICAL, rule="heart_rate.high")
+    found = heard(decided(reasons=(other, *map(single, rules)))).triage
+    assert found is not None
+    assert found.again == ("spo2", "respiratory_rate")
 
 
 def test_a_mere_refresh_of_values_changes_nothing() -> None:

@@ -27,6 +27,10 @@ export function actsFor(of) {
   const retract = (patient, one, reason, after) => gateway(
     patient, "retractions", "retraction", one.key, { observation: one.kind, observation_id: one.key, reason },
     after ? { after } : {});
+  // As if it had never been said; of what may have gone it is said that it was entered in error.
+  const unsay = async (patient, one) => {
+    if (!isUnsent(one) || !await giveUp(one)) await retract(patient, one, "entered_in_error", one.key);
+  };
 
   return {
     unit: (status, at) => act({
@@ -45,16 +49,15 @@ export function actsFor(of) {
       patient, "reached", "reached", "reached", { unit_id: of().unit }, at ? { at } : {}),
     // Who puts a slip right has not seen two things: what it replaces is taken back first.
     finding: async (patient, finding, present, at, more = {}) => {
-      for (const one of slipsOf(line.acts(), patient.encounter_id, finding, present, at ?? isoNow())) {
-        if (!isUnsent(one) || !await giveUp(one)) await retract(patient, one, "entered_in_error", one.key);
-      }
+      for (const one of slipsOf(line.acts(), patient.encounter_id, finding, present, at ?? isoNow()))
+        await unsay(patient, one);
       return gateway(
         patient, "findings", "finding", finding, { finding, present }, { ...(at ? { at } : {}), ...more });
     },
     scale: (patient, scale, items, at) => gateway(
       patient, "scales", "scale", scale, { scale, items }, at ? { at } : {}),
-    vitals: (patient, vitals, at) => gateway(
-      patient, "vitals", "vitals", "vitals", { vitals }, at ? { at } : {}),
+    vitals: (patient, vitals, at, more = {}) => gateway(
+      patient, "vitals", "vitals", "vitals", { vitals }, { ...(at ? { at } : {}), ...more }),
     treatment: (patient, treatment, dose, unit, at) => gateway(
       patient, "treatments", "treatment", treatment,
       { treatment, ...(dose == null ? {} : { dose, unit }) }, at ? { at } : {}),
@@ -63,16 +66,17 @@ export function actsFor(of) {
       { background, ...(teller ? { told_by: teller } : {}) }, at ? { at } : {}),
     level: (patient, level, reason) => gateway(patient, "level", "level", level, { level, reason }),
     // What it shows goes ahead, its picture follows under a lane of its own and holds nothing up.
-    examination: async (patient, examination, shows, picture, at) => {
+    examination: async (patient, examination, shows, picture, at, more = {}) => {
       const file = picture ? await store(picture) : null;
       const key = newKey();
       await gateway(
         patient, "examinations", "examination", examination,
         { examination, shows: [shows], ...(file ? { attachments: [file] } : {}) },
-        { key, ...(at ? { at } : {}) });
+        { key, ...(at ? { at } : {}), ...more });
       if (file) await upload(patient, file, key);
     },
     retract,
+    unsay,
     attach: (patient, device) => dispatch(patient, "devices", "attach", device, { device_id: device }),
     detach: (patient, device) => dispatch(patient, `devices/${device}/detached`, "detach", device, {}),
     // No act: which monitors the gateway hears, and what they last said.
@@ -99,6 +103,10 @@ export function actsFor(of) {
       }).then(() => made);
     },
     cannot: (patient, name) => note({ lane: patient.encounter_id, kind: "cannot", code: name, path: "", body: {} }),
+    // That an answer was taken back was seen: it is nothing to be sent.
+    noticed: (patient, { what, at }) => note({
+      lane: patient.encounter_id, kind: "noticed", code: `${what} ${at}`, path: "", body: {}
+    }),
     // The bridge has taken the signature; it is nothing to be sent.
     signed: (patient, at) => note({
       lane: patient.encounter_id, kind: "signed", code: patient.destination, at, path: "", body: {}

@@ -1,4 +1,5 @@
-// A new mission is not to be missed: it is heard and felt until somebody says that they have it.
+// A new mission, or an answer that was taken back, is not to be missed: it is heard and felt until somebody says
+// that they have it.
 
 const EVERY_MS = 3000;
 const SHAKES = [400, 150, 400, 150, 400];
@@ -6,14 +7,15 @@ const TONES = [[880, 0], [1175, 0.22], [880, 0.44], [1175, 0.66]];
 let context = null;
 let timer = null;
 
-// A browser lets a page make a sound once somebody has touched it.
+// A browser lets a page make a sound, and shake, once somebody has touched it.
+const shake = (how) => { if (navigator.userActivation?.hasBeenActive ?? true) navigator.vibrate?.(how); };
 addEventListener("pointerdown", () => {
   context ??= new AudioContext();
   context.resume().catch(() => {});
 });
 
 function ring() {
-  navigator.vibrate?.(SHAKES);
+  shake(SHAKES);
   if (context?.state !== "running") return;
   for (const [pitch, after] of TONES) {
     const tone = context.createOscillator();
@@ -34,5 +36,5 @@ export function sound(isNeeded) {
   clearInterval(timer);
   timer = isNeeded ? setInterval(ring, EVERY_MS) : null;
   if (isNeeded) ring();
-  else navigator.vibrate?.(0);
+  else shake(0);
 }

@@ -5,7 +5,7 @@ import { ms, running, secondOf, Ticking } from "../kit/clock.js";
 import { html } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { giveUp } from "./line.js";
-import { arrestOf } from "./mission.js";
+import { arrestOf, isOver } from "./mission.js";
 import { Choice, REASONS_BACK, Sheet, Twice } from "./parts.js";
 
 const Since = ({ at }) => html`<${Ticking} of=${(t) => running(t - ms(at))} />`;
@@ -13,6 +13,10 @@ const rosc = (patient, act) => act.finding(patient, "rosc", true, null, { undo: 
 
 export function Arrest({ patient, acts, act, onSheet }) {
   const { run: [began], rosc: back } = arrestOf(acts, patient.encounter_id);
+  // Whoever has taken them over counts on.
+  if (isOver(patient)) return (began || back) && html`<p class="over" data-past="arrest">
+    ${say("arrest_on_record")} · ${began ? say("since", { at: secondOf(began.at) }) : `ROSC ✓ ${secondOf(back.at)}`}
+  </p>`;
   // A caller may have told of it before anybody was there.
   const wasTold = began || (patient.patient?.complaint === "cardiac_arrest" && !back);
   return html`<div class="arrest">

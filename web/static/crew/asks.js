@@ -16,6 +16,10 @@ const FAST = ["facial_droop", "arm_drift", "abnormal_speech"];
 const PEOPLE = ["age", "gestation", "pregnancy", "birth_time"];
 const NUMBERS = { blood_pressure: ["systolic_bp", "diastolic_bp"], gcs: ["gcs_eye", "gcs_verbal", "gcs_motor"] };
 
+// An answer takes its question away: what was told is shown, and can be undone as long as a stamp. What was said
+// of a heart that stopped goes at once.
+const TOLD = { undo: true, isBrief: true };
+
 const isMeasured = (name) => VITALS.includes(name);
 const isNamed = (name) => item(name) !== `item.${name}`;
 const named = (name) => (isNamed(name) ? item(name) : say(`item.${name}`));
@@ -26,7 +30,7 @@ function Fast({ patient, acts, act }) {
     <h3>${say("ask.fast")}</h3>
     ${FAST.map((name) => html`<${Choice} key=${name} name=${name} label=${say(`fast.${name}`)} is=${yes(name)}
       options=${[[true, say(`fast.${name}.yes`)], [false, say(`fast.${name}.no`)]]}
-      onPick=${(present) => act.finding(patient, name, present)} />`)}
+      onPick=${(present) => act.finding(patient, name, present, null, TOLD)} />`)}
   </section>`;
 }
 
@@ -37,7 +41,7 @@ function One({ name, patient, acts, act, onSheet }) {
     return html`<section class="ask" data-ask=${name}>
       <${Choice} name=${name} label=${say("ask.ecg")}
         onPick=${(shows) => (shows === null ? pass()
-          : shows === "photo" ? onSheet("ecg") : act.examination(patient, "ecg_12_lead", shows))}
+          : shows === "photo" ? onSheet("ecg") : act.examination(patient, "ecg_12_lead", shows, null, null, TOLD))}
         options=${[
           ["st_elevation", say("ecg.up")],
           ["no_st_elevation", say("ecg.none")],
@@ -50,14 +54,14 @@ function One({ name, patient, acts, act, onSheet }) {
   if (name === "on_oxygen" || name === "oxygen") {
     return html`<section class="ask" data-ask=${name}>
       <${Choice} name=${name} label=${say("ask.oxygen")}
-        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { on_oxygen: is }))}
+        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { on_oxygen: is }, null, TOLD))}
         options=${[[true, say("oxygen_yes")], [false, say("oxygen_no")], cannot]} />
     </section>`;
   }
   if (name === "consciousness") {
     return html`<section class="ask" data-ask=${name}>
       <${Choice} name=${name} label=${say("ask.consciousness")}
-        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { consciousness: is }))}
+        onPick=${(is) => (is === null ? pass() : act.vitals(patient, { consciousness: is }, null, TOLD))}
         options=${[..."ACVPU"].map((word) => [word, `${word} ${say(`acvpu.${word}`)}`]).concat([cannot])} />
     </section>`;
   }
@@ -74,7 +78,8 @@ function One({ name, patient, acts, act, onSheet }) {
   return html`<section class="ask" data-ask=${name}>
     <${Choice} name=${name} label=${say("ask.finding", { what: named(name) })}
       is=${findingOf(acts, patient.encounter_id, name)}
-      onPick=${(is) => (is === null ? pass() : act.finding(patient, name, is))}
+      onPick=${(is) => (is === null ? pass()
+        : act.finding(patient, name, is, null, name === "cardiac_arrest" ? {} : TOLD))}
       options=${[[true, say("there_is")], [false, say("there_is_not")], [null, say("not_known")]]} />
   </section>`;
 }
@@ -87,7 +92,7 @@ function Measure({ names, patient, act, onSheet }) {
     <${Choice} name="measure" label=${say("ask.measures", { what: names.map(named).join(say("comma")) })}
       onPick=${(what) => {
         if (what === "enter") onSheet("vitals", of[0]);
-        else if (what === "unmeasurable") act.vitals(patient, each);
+        else if (what === "unmeasurable") act.vitals(patient, each, null, TOLD);
         else for (const name of names) act.cannot(patient, name);
       }}
       options=${[
@@ -101,18 +106,18 @@ function Measure({ names, patient, act, onSheet }) {
 // What the monitor has lost, and what has to be measured or looked at: the service's own words. That
 // nothing but the leads is off can be said of a pulse or a breath that was lost, and of nothing else.
 const BY_LEADS = new Set(["heart_rate", "respiratory_rate"]);
-function Words({ text, lost, patient, act, onSheet }) {
+function Words({ text, lost, again, patient, act, onSheet }) {
   const options = [
     ...(BY_LEADS.has(lost) ? [["off", say("leads_off")]] : []),
     ["vitals", say("measure_by_hand"), "primary"],
-    ...(lost ? [] : [["ecg", say("pad.ecg")], ["findings", say("pad.findings")]]),
+    ...(lost || again ? [] : [["ecg", say("pad.ecg")], ["findings", say("pad.findings")]]),
     [null, say("not_possible")],
   ];
   return html`<section class=${lost ? "ask lost" : "ask"} data-ask="words">
     <${Choice} label=${both(text)} name="words" options=${options}
       onPick=${(what) => {
         if (what === "off") act.finding(patient, "cardiac_arrest", false);
-        else if (what) onSheet(what);
+        else if (what) onSheet(what, again ? (NUMBERS[again] ?? [again])[0] : undefined);
         else act.cannot(patient, `words:${text.en}`);
       }} />
   </section>`;
@@ -141,7 +146,7 @@ export function Asks({ patient, acts, act, onSheet }) {
   const unknown = items.filter((name) => passed(name));
   if (!open.length && !loud.length && !isFast && !unknown.length) return null;
   return html`<section class="asks" aria-label=${say("asked")} lang=${language() === "zh" ? "zh-CN" : "en"}>
-    ${loud.map(({ text, lost }) => html`<${Words} key=${text.en} text=${text} lost=${lost}
+    ${loud.map(({ text, lost, again }) => html`<${Words} key=${text.en} text=${text} lost=${lost} again=${again}
       patient=${patient} act=${act} onSheet=${onSheet} />`)}
     ${isFast && html`<${Fast} patient=${patient} acts=${acts} act=${act} />`}
     ${open.some(isMeasured) && html`<${Measure} names=${open.filter(isMeasured)}

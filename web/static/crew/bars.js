@@ -1,19 +1,19 @@
 // What stands around the page: who acts, whether there is a line, what waits, what can be undone.
 
-import { now, secondOf, span, Ticking } from "../kit/clock.js";
-import { LanguageSwitch } from "../kit/frame.js";
+import { now, secondOf, span, Ticking, timeOf } from "../kit/clock.js";
+import { Foot, LanguageSwitch } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
-import { code, say } from "../kit/language.js";
+import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { ageOf, personOf, problemOf, sexOf } from "../kit/person.js";
 import { Tabs } from "../kit/tabs.js";
 import { calledOf } from "./duty.js";
 import { Behind, nameOf, Nowhere, Odd, refused, waiting } from "./entered.js";
-import { giveUp, goOn, moveTo, pause, sendNow } from "./line.js";
-import { aboard } from "./mission.js";
+import { giveUp, goOn, moveTo, pause, sendNow, UNDO_MS } from "./line.js";
+import { aboard, takenBack } from "./mission.js";
 import { oddsOf } from "./order.js";
 import { When } from "./parts.js";
-import { Whom } from "./whose.js";
+import { nameOf as whoOf, Whom } from "./whose.js";
 
 export function Top({ duty, duties, acts, onDuties, onSwitch, onPending }) {
   const waits = waiting(acts).length;
@@ -48,6 +48,18 @@ export function LineBar({ isCut, at, problem }) {
   </div>`;
 }
 
+// What a hospital has answered and taken back, over every page, until somebody says that they have seen it.
+export const news = (patients, acts) => patients.filter((one) => !one.outcome && !one.signed)
+  .flatMap((patient) => takenBack(patient, acts).filter((one) => !one.isSeen).map((one) => ({ ...one, patient })));
+export const TakenBack = ({ patients, acts, names, act }) => news(patients, acts).map((one) => html`
+  <div class="taken-back" role="alert" key=${`${one.patient.encounter_id} ${one.what}`} data-back=${one.what}>
+    <p>
+      <small>${whoOf(one.patient)} · ${both(names[one.patient.destination]) || one.patient.destination}</small>
+      <b>${say(`back_by.${one.what}`, { at: timeOf(one.at) })}</b>
+    </p>
+    <button onClick=${() => act.noticed(one.patient, one)}>${say("noticed")}</button>
+  </div>`);
+
 const EDGE = 10;
 
 // As little as a tab has room for: of whom nobody knows more the number says who.
@@ -62,7 +74,9 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
     ["unit", say("vehicle"), { class: "of-unit" }],
     ...patients.map((one) => [
       one.encounter_id,
-      html`<span class="number"><${Shape} level=${one.level} size=${24} /><b>${one.number}</b></span>
+      html`${!one.isPast && html`<span class="number">
+          <${Shape} level=${one.level} size=${24} /><b>${one.number}</b>
+        </span>`}
         <span>
           ${one.number ? html`<span class="unseen">${" · "}</span>` : null}
           ${shortOf(one.patient)}
@@ -70,7 +84,7 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
             ${[one.isEarlier && say("earlier_call"), whereOf(one), problemOf(one.patient)].filter(Boolean).join(" · ")}
           </small>
         </span>`,
-      { class: one.level, "data-tab": one.encounter_id }
+      { class: one.isPast ? "is-past" : one.level, "data-tab": one.encounter_id }
     ])
   ];
   const strip = useRef();
@@ -79,8 +93,10 @@ export function Subjects({ patients, shown, onShow, onAnother }) {
     const tab = strip.current.querySelector("[aria-selected=true]");
     const list = tab?.parentNode.getBoundingClientRect();
     const box = tab?.getBoundingClientRect();
-    if (tab && (box.left < list.left || box.right > list.right))
-      tab.parentNode.scrollLeft += box.left - list.left - EDGE;
+    // The vehicle's stays where it is, over those that go sideways under it.
+    const first = tab?.parentNode.firstElementChild;
+    const left = first && first !== tab ? Math.max(list.left, first.getBoundingClientRect().right) : list?.left;
+    if (tab && (box.left < left || box.right > list.right)) tab.parentNode.scrollLeft += box.left - left - EDGE;
   }, [shown, patients.length]);
   return html`<nav ref=${strip} class="main-tabs" aria-label=${say("patients")}>
     <${Tabs} of="subject" label=${say("patients")} tabs=${tabs} chosen=${shown} onChoose=${onShow} />
@@ -122,12 +138,55 @@ function Held({ one, beside }) {
   </div>`;
 }
 
-// `beside`: {acts, patients, mission, duties}.
-export const Undo = (beside) => html`<div class="undo-bar">
-  ${beside.acts.filter((one) => one.state === "held")
-    .filter((one, n, all) => one.until === null || n >= all.length - 2)
-    .map((one) => html`<${Held} key=${one.place} one=${one} beside=${beside} />`)}
+// What was answered: in one line, so that the next question is seen above it.
+const Told = ({ one, patients, children, ...more }) => html`<div class="held is-told" role="status" ...${more}>
+  <p>
+    <${Whom} act=${one} patients=${patients} />
+    <b>${nameOf(one)}</b> <small>${children[0]}</small>
+  </p>
+  ${children[1]}
 </div>`;
+
+const Brief = ({ one, beside }) => html`<${Told} one=${one} patients=${beside.patients} data-held=${one.kind}>
+  <${Ticking} of=${() => say("sends_in", { n: Math.max(0, Math.ceil((one.until - Date.now()) / 1000)) })} />
+  <div class="row-of">
+    <button class="undo" onClick=${() => giveUp(one)}>${say("undo")}</button>
+    <button onClick=${() => sendNow(one)}>${say("send_now")}</button>
+  </div>
+</${Told}>`;
+
+// What went at once, and can be taken back as long as what is held.
+function Gone({ one, beside }) {
+  const patient = beside.patients.find((each) => each.encounter_id === one.lane);
+  const [, draw] = useState(0);
+  const left = one.enteredAt + UNDO_MS - Date.now();
+  useEffect(() => {
+    const timer = setTimeout(() => draw(1), Math.max(0, left) + 20);
+    return () => clearTimeout(timer);
+  }, [one.place]);
+  if (left <= 0 || !patient) return null;
+  return html`<${Told} one=${one} patients=${beside.patients} data-gone=${one.code}>
+    ${secondOf(one.at)}
+    <div class="row-of">
+      <button class="undo" onClick=${() => beside.act.unsay(patient, one)}>${say("undo")}</button>
+    </div>
+  </${Told}>`;
+}
+
+// `beside`: {acts, patients, mission, duties, act}.
+export function Undo(beside) {
+  const taken = new Set(beside.acts.filter((one) => one.kind === "retraction").map((one) => one.code));
+  const gone = beside.acts.findLast((one) => one.kind === "finding" && one.code === "cardiac_arrest"
+    && one.state !== "held" && one.state !== "refused" && !taken.has(one.key));
+  return html`<div class="undo-bar">
+    ${gone && html`<${Gone} key=${gone.place} one=${gone} beside=${beside} />`}
+    ${beside.acts.filter((one) => one.state === "held")
+      .filter((one, n, all) => one.until === null || n >= all.length - 2)
+      .map((one) => (one.isBrief && one.until !== null
+        ? html`<${Brief} key=${one.place} one=${one} beside=${beside} />`
+        : html`<${Held} key=${one.place} one=${one} beside=${beside} />`))}
+  </div>`;
+}
 
 // A new mission, over everything else.
 export function NewMission({ mission, patients, onTake }) {
@@ -161,5 +220,6 @@ export function NewMission({ mission, patients, onTake }) {
       ${say("earlier_aboard", { who: still.map((one) => personOf(one.patient)).join(say("comma")) })}
     </p>`}
     <button class="primary huge" data-stamp="acknowledged" onClick=${onTake}>${say("take_mission")}</button>
+    <${Foot} />
   </dialog>`;
 }

@@ -10,10 +10,11 @@ import en from "../words/en/crew.js";
 import zh from "../words/zh/crew.js";
 import { actsFor } from "./acts.js";
 import { sound } from "./alarm.js";
-import { LineBar, NewMission, Subjects, Top, Undo } from "./bars.js";
+import { LineBar, NewMission, news, Subjects, TakenBack, Top, Undo } from "./bars.js";
 import { Driver } from "./driver.js";
 import { actingOf, begun, recall, recallClock, refresh, signsOn, switchTo } from "./duty.js";
 import { Pending } from "./entered.js";
+import { mindTheFinger } from "./finger.js";
 import { line, onLine, reopen, tidy, wake } from "./line.js";
 import { isNew, patientsOf, stampsOf } from "./mission.js";
 import { Whose } from "./parts.js";
@@ -173,7 +174,7 @@ class Crew extends Component {
     const arrived = stampsOf(mission, acts).done.get("at_destination")?.at ?? null;
     const eta = !arrived && mission?.leg?.eta?.place === "destination" ? mission.leg.eta.arrives_at : null;
     const isCalled = isNew(mission, acts);
-    sound(isCalled);
+    sound(isCalled || news(patients, acts).length > 0);
     const open = (name, about) => this.setState({ sheet: { name, about } });
     const Asked = sheet && SHEETS[sheet.name];
     const whose = sheet && selected && sheet.name !== "another" ? whoseOf(selected, mission) : null;
@@ -185,6 +186,7 @@ class Crew extends Component {
         ${mission && html`<${Subjects} patients=${patients} shown=${shown}
           onShow=${(id) => this.setState({ shown: id })}
           onAnother=${mission.incident ? () => open("another") : null} />`}
+        <${TakenBack} patients=${patients} acts=${acts} names=${names} act=${this.act} />
       </div>
       <main class=${`crew ${shown === "unit" ? "shows-unit" : "shows-patient"}`}>
         <div class="of-unit">
@@ -201,7 +203,7 @@ class Crew extends Component {
         </div>
       </main>
       <${Foot} />
-      <${Undo} acts=${acts} patients=${patients} mission=${mission} duties=${known.duties} />
+      <${Undo} acts=${acts} patients=${patients} mission=${mission} duties=${known.duties} act=${this.act} />
       ${Asked && (selected || sheet.name === "another") && html`<${Whose.Provider} value=${whose}>
         <${Asked} key=${sheet.name} patient=${selected} patients=${patients} mission=${mission} names=${names}
           duties=${known.duties} acts=${acts} act=${this.act} about=${sheet.about} onSheet=${open}
@@ -218,4 +220,5 @@ class Crew extends Component {
   }
 }
 
+mindTheFinger();
 render(html`<${Crew} />`, document.getElementById("page"));

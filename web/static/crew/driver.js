@@ -8,7 +8,7 @@ import { both, code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { problemsOf } from "../kit/person.js";
 import { isOdd, Odd, OddSent } from "./entered.js";
-import { aboard, stampsOf } from "./mission.js";
+import { aboard, isOver, stampsOf } from "./mission.js";
 import { Sheet, Until, When } from "./parts.js";
 import { nameOf } from "./whose.js";
 
@@ -101,10 +101,12 @@ export function Destination({ patient, names, eta, arrived, point, isNext }) {
 }
 
 export function Driver({ mission, acts, patients: all, names, known, onStamp }) {
-  const patients = all.filter((one) => !one.outcome);
+  const patients = all.filter((one) => !isOver(one));
+  // Nobody is left to be driven to, nor anywhere.
+  const isDone = all.length > 0 && !patients.length;
   const stamps = stampsOf(mission, acts);
   const [asks, setAsks] = useState(false);
-  const still = aboard(patients);
+  const still = aboard(all);
   const stamp = (status, at) => {
     if (status === "available" && still.length) setAsks(true);
     else onStamp(status, at);
@@ -124,8 +126,8 @@ export function Driver({ mission, acts, patients: all, names, known, onStamp }) 
   const points = new Map((mission.destinations ?? []).map((one) => [one.facility_id, one.point]));
   // Once it has left with somebody, or they are on their way, the way leads to the hospital and not back.
   const arrived = stamps.done.get("at_destination")?.at;
-  const hasLeft = still.length > 0 && (stamps.done.has("left_scene") || goesTo === "destination");
-  const to = boarded.length
+  const hasLeft = aboard(patients).length > 0 && (stamps.done.has("left_scene") || goesTo === "destination");
+  const to = isDone ? null : boarded.length
     ? boarded.map((one) => html`<${Destination} key=${one.encounter_id} patient=${one} names=${names}
         eta=${goesTo === "destination" ? eta : null} arrived=${one.isEarlier ? null : arrived}
         point=${points.get(one.destination)} isNext=${hasLeft} />`)
@@ -137,6 +139,9 @@ export function Driver({ mission, acts, patients: all, names, known, onStamp }) 
           <small>${say("stamp_next")}</small>
         </button>`
       : html`<p class="nothing">${say("leg_over")}</p>`}
+    ${isDone && stamps.next && html`<p class="over" role="status" data-done>${say("all_over")}</p>`}
+    ${isDone && stamps.next && stamps.next !== "available" && html`<button class="also" data-stamp="available"
+      onClick=${() => stamp("available", null)}><b>${say("do_status.available")}</b></button>`}
     ${hasLeft && to}
     ${where && html`<section class="place scene">
       <h2>${say("scene")}</h2>
@@ -145,8 +150,8 @@ export function Driver({ mission, acts, patients: all, names, known, onStamp }) 
         ${problemsOf(all.filter((one) => !one.isEarlier).map((one) => one.patient)).join(" · ")
           || say("problem_unknown")}
       </p>
-      ${goesTo === "scene" && eta && html`<p><${Until} at=${eta} /></p>`}
-      ${!hasLeft && html`<a class="button call" href=${geo(where)}>${say("navigate")}</a>`}
+      ${goesTo === "scene" && eta && !isDone && html`<p><${Until} at=${eta} /></p>`}
+      ${!hasLeft && !isDone && html`<a class="button call" href=${geo(where)}>${say("navigate")}</a>`}
     </section>`}
     ${!hasLeft && to}
     ${others?.length > 0 && html`<p class="others">

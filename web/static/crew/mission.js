@@ -55,10 +55,12 @@ function boardingOf(patient, acts) {
   const [on, off] = [own(acts, patient.encounter_id, "boarding"), own(acts, patient.encounter_id, "unboard")];
   const isOff = Boolean(off && (!on || on.place < off.place));
   const isNews = isOff && isFresh(off);
+  // What dispatch still says may be the boarding that was taken back since, and not the one after that.
+  const isOld = off && isFresh(off) && ms(patient.boarded_at) !== ms(on?.at);
   return {
     boarding: on && !isOff && (isFresh(on) || !patient.boarding_revoked) ? on : null,
     unboarding: isNews ? off : null,
-    ...(isNews ? { boarded_at: null, boarding_inferred: false } : {})
+    ...(isNews || isOld ? { boarded_at: null, boarding_inferred: false } : {})
   };
 }
 
@@ -76,16 +78,36 @@ export function patientsOf(mission, acts) {
       level: "not_yet", devices: [], answers: {}, centres: [], isLocal: true
     }));
   const call = mission?.incident?.incident_id;
-  const all = [...known, ...made];
-  return all.map((one, n) => ({
+  const signedOf = (one) => acts.findLast((act) =>
+    act.kind === "signed" && act.lane === one.encounter_id && act.code === one.destination) ?? null;
+  const all = [...known, ...made].map((one) => ({
     ...one,
-    number: all.length > 1 ? n + 1 : null,
     isEarlier: Boolean(call && one.incident_id && one.incident_id !== call),
+    signed: signedOf(one),
+  }));
+  // Who was signed over before this call stands last, and is none of those who are counted.
+  const isPast = (one) => one.isEarlier && isOver(one);
+  const counted = all.filter((one) => !isPast(one));
+  return [...counted, ...all.filter(isPast)].map((one, n) => ({
+    ...one,
+    isPast: isPast(one),
+    number: counted.length > 1 && n < counted.length ? n + 1 : null,
     reached: own(acts, one.encounter_id, "reached"),
     ...boardingOf(one, acts),
     ending: own(acts, one.encounter_id, "outcome"),
-    signed: acts.findLast((act) =>
-      act.kind === "signed" && act.lane === one.encounter_id && act.code === one.destination) ?? null,
+  }));
+}
+
+// Nobody has to do anything for them any more on this phone: they have their outcome, or were signed over.
+export const isOver = (patient) => Boolean(patient.outcome || patient.signed);
+
+// What the hospital had answered and has taken back, and whether somebody on this phone has seen that:
+// [{what, at, isSeen}].
+export function takenBack(patient, acts) {
+  const { direct_to_revoked_at: way, acceptance_withdrawn_at: accepted } = patient.answers ?? {};
+  return [["direct", way], ["accepted", accepted]].filter(([, at]) => at).map(([what, at]) => ({
+    what, at, isSeen: acts.some((act) => act.kind === "noticed" && act.lane === patient.encounter_id
+      && act.code === `${what} ${at}`)
   }));
 }
 
@@ -102,14 +124,16 @@ export const isAboard = (patient) => !patient.outcome && !patient.ending
 export const isInferred = (patient) => Boolean(patient.boarded_at && patient.boarding_inferred && !patient.boarding);
 
 // What is asked of this patient by item, the service's own order; what it asks in words alone comes apart,
-// and of that first what a monitor has lost: [{text, lost}].
+// and of that first what a monitor has lost, then what is measured once more: [{text, lost, again}].
 export function asked(patient) {
   const { triage } = patient;
   if (!triage) return { items: [], words: [] };
   const needs = [...new Set((triage.centres ?? []).flatMap((one) => one.missing))];
   const items = [...new Set([...needs, ...(triage.missing ?? [])])];
   const words = (triage.questions ?? []).slice(0, Math.max(0, triage.questions.length - needs.length))
-    .map((text, n) => ({ text, lost: triage.lost?.[n] ?? null }));
+    .map((text, n) => ({
+      text, lost: triage.lost?.[n] ?? null, again: triage.again?.[n - (triage.lost?.length ?? 0)] ?? null
+    }));
   return { items, words };
 }
 
@@ -177,12 +201,19 @@ export const lacksOf = (patient, acts, isHeard, judged) => [
   ...(judged.told_of.trim() ? [] : ["told_of"])
 ];
 
-// The newest number of each vital sign that was entered here, and may be used: {name: {value, at}}.
+// The newest of each vital sign that was entered here, and may be used; what could not be measured is none:
+// {name: {value, at}}.
 export function measured(acts, id) {
   const found = {};
   for (const { body, at, answer } of told(acts, id, (act) => act.kind === "vitals")) {
     for (const [name, value] of Object.entries(body.vitals))
-      if (typeof value === "number" && !answer?.invalid?.includes(name)) found[name] = { value, at };
+      if (value !== "unmeasurable" && !answer?.invalid?.includes(name)) found[name] = { value, at };
   }
   return found;
+}
+
+// What an examination has shown here last: {shows, at}; null where nobody has said.
+export function examined(acts, id, examination) {
+  const found = entered(acts, id, (act) => act.kind === "examination" && act.code === examination);
+  return found && { shows: found.body.shows, at: found.at };
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { keep, kept } from "../kit/keep.js";
 import { ms, secondOf, span, Ticking } from "../kit/clock.js";
-import { item, say } from "../kit/language.js";
+import { code, item, say } from "../kit/language.js";
 import { measured } from "./mission.js";
 import { Sheet } from "./parts.js";
 
@@ -32,6 +32,10 @@ export function Monitors({ patient, act, end }) {
   </div>`);
 }
 
+// A value in words where it is none by itself; whether there is oxygen says what it is about.
+const inWords = (name, value) => (name === "on_oxygen" ? say(value ? "oxygen_yes" : "oxygen_no")
+  : `${item(name)} ${name === "consciousness" ? `${value} ${code("consciousness", value)}` : value}`);
+
 // What was measured by hand here, the newest of each, with its age.
 export function ByHand({ acts, id }) {
   const found = Object.entries(measured(acts, id));
@@ -39,7 +43,7 @@ export function ByHand({ acts, id }) {
   return html`<p class="device by-hand">
     <b>${say("by_hand")}</b> ${found.map(([name, { value, at }], n) => html`${n ? say("comma") : " "}
       <span key=${name}>
-        ${item(name)} ${value} <small><${Ticking} of=${(t) => span(t - ms(at))} /></small>
+        ${inWords(name, value)} <small><${Ticking} of=${(t) => span(t - ms(at))} /></small>
       </span>`)}
   </p>`;
 }

@@ -93,17 +93,23 @@ export function Keypad({ value, onValue, unit, unmeasurable = true, decimals = t
   </div>`;
 }
 
-// A button that does something only when it is pressed twice within `forMs`.
+// A button that does something only when it is pressed twice within `ARMED_MS`; what comes sooner than a
+// finger that has looked (ours, design) is no second press, nor is one after the page has moved the button.
 const ARMED_MS = 4000;
+const LOOKED_MS = 400;
+const MOVED_PX = 20;
 export function Twice({ text, armed, onDone }) {
-  const [until, setUntil] = useState(0);
-  const isArmed = until > Date.now();
-  const press = () => {
-    if (isArmed) { setUntil(0); onDone(); return; }
-    setUntil(Date.now() + ARMED_MS);
-    setTimeout(() => setUntil((known) => (known <= Date.now() ? 0 : known)), ARMED_MS + 50);
+  const [first, setFirst] = useState(null);
+  const isArmed = first !== null && Date.now() - first.at < ARMED_MS;
+  const press = ({ currentTarget: { offsetTop: top } }) => {
+    const isThere = isArmed && Math.abs(top - first.top) <= MOVED_PX;
+    if (isThere && Date.now() - first.at < LOOKED_MS) return;
+    if (isThere) { setFirst(null); onDone(); return; }
+    const pressed = { at: Date.now(), top };
+    setFirst(pressed);
+    setTimeout(() => setFirst((known) => (known === pressed ? null : known)), ARMED_MS + 50);
   };
-  return html`<button class=${`twice ${isArmed ? "is-armed" : ""}`} onClick=${press}>
+  return html`<button class=${`twice ${isArmed ? "is-armed" : ""}`} data-is=${text} onClick=${press}>
     ${isArmed ? armed : text}<span class="unseen" aria-live="assertive">${isArmed ? armed : ""}</span></button>`;
 }
 

@@ -8,7 +8,7 @@ import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { Arrest } from "./arrest.js";
 import { Asks } from "./asks.js";
-import { isAboard, isInferred, nextOf } from "./mission.js";
+import { isAboard, isInferred, isOver, nextOf, takenBack } from "./mission.js";
 import { ByHand, Monitors } from "./monitor.js";
 import { Until } from "./parts.js";
 
@@ -29,7 +29,7 @@ export function Header({ patient, names, eta, arrived }) {
         </h2>
         ${arrived && patient.boarded_at && !patient.isEarlier
           ? html`<div class="eta"><span class="until">${say("arrived", { at: timeOf(arrived) })}</span></div>`
-          : eta && html`<div class="eta"><${Until} at=${eta} /></div>`}
+          : eta && !isOver(patient) && html`<div class="eta"><${Until} at=${eta} /></div>`}
       </div>
       <p><b>${personOf(patient.patient)}</b> · ${more}</p>
       ${first && html`<p class="ground">
@@ -50,7 +50,8 @@ export function Header({ patient, names, eta, arrived }) {
 }
 
 // What the hospital has answered, as large as it matters; nothing where it has said nothing.
-export function Answer({ patient, names }) {
+export function Answer({ patient, acts, names }) {
+  const back = takenBack(patient, acts);
   const { answers = {}, destination } = patient;
   const name = both(names[destination]) || destination;
   const way = answers.direct_to;
@@ -58,11 +59,14 @@ export function Answer({ patient, names }) {
   const [said, at] = way ? [say("answer.direct", { place: code("places", way.direct_to) }), way.occurred_at]
     : answers.accepted_at ? [say("answer.accepted"), answers.accepted_at]
       : answers.acknowledged_at ? [say("answer.seen"), answers.acknowledged_at] : [null, null];
-  if (!said && !answers.redirect && !answers.unanswered) return null;
+  if (!said && !answers.redirect && !answers.unanswered && !back.length) return null;
   return html`<section class=${`answer ${way || answers.accepted_at ? "is-strong" : ""}`} role="status">
     ${said && html`<p class="said"><b>${name}</b> · ${said}</p>`}
     ${way?.gate && html`<p class="gate">${say("gate")}: <b>${way.gate}</b></p>`}
     ${said && html`<small>${secondOf(at)}${way ? "" : ` · ${say("until_then")}`}</small>`}
+    ${back.map((one) => html`<p key=${one.what} class="silent">
+      <b>${say(`back_by.${one.what}`, { at: timeOf(one.at) })}</b>
+    </p>`)}
     ${answers.unanswered && html`<p class="silent"><b>${say("answer.silent", { name })}</b></p>`}
     ${answers.redirect && html`<p>
       <b>${say("answer.redirect")}</b>${answers.redirect.alternative_facility_id
@@ -115,7 +119,7 @@ const PAD = [
 
 export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
   const id = patient.encounter_id;
-  const next = nextOf(patient);
+  const next = patient.signed ? null : nextOf(patient);
   return html`<article class="patient" data-encounter=${id}>
     <${Header} patient=${patient} names=${names} eta=${eta} arrived=${arrived} />
     <div class="first-of">
@@ -130,7 +134,7 @@ export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
       </p>`}
       <${Unboarded} patient=${patient} />
       ${!patient.destination && isAboard(patient) && html`<p class="odd" role="alert">${say("nowhere")}</p>`}
-      <${Answer} patient=${patient} names=${names} />
+      <${Answer} patient=${patient} acts=${acts} names=${names} />
       ${next && html`<button class="primary next" data-stamp=${next} onClick=${() => act.stamp(patient, next)}>
         <b>${say(`do.${next}`)}</b>
         <small>${say(`do_sub.${next}`)}</small>
@@ -150,7 +154,7 @@ export function Patient({ patient, acts, names, eta, arrived, act, onSheet }) {
     <div class="then-of">
       <${Monitors} patient=${patient} act=${act} />
       <${ByHand} acts=${acts} id=${id} />
-      <${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />
+      ${!isOver(patient) && html`<${Asks} patient=${patient} acts=${acts} act=${act} onSheet=${onSheet} />`}
       <div class="pad" role="group" aria-label=${say("enter")}>
         ${PAD.map((name) => html`<button key=${name} data-sheet=${name} onClick=${() => onSheet(name)}>
           ${say(`pad.${name}`)}

@@ -93,7 +93,7 @@ export function Vitals({ patient, act, onClose, about }) {
           onValue=${(value) => set(open, value)} />
         ${wrong.includes(open) && html`<p class="wrong" role="alert">${limitOf(open)}</p>`}
         ${isOdd && PRESSURE.includes(open) && crossed}
-        ${after && html`<button class="wide" onClick=${() => setOpen(after)}>
+        ${after && html`<button class="wide" data-is="next" onClick=${() => setOpen(after)}>
           ${say("next_value", { what: item(after) })}
         </button>`}
       </div>`}
