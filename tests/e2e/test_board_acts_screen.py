@@ -79,6 +79,14 @@ async def test_sound_goes_on_over_pages_and_who_is_loud_is_seen_and_heard_beside
         link = page.locator(".others-loud a")
         await expect(link).to_contain_text("Ⅰ 未确认")
         await expect(link).to_contain_text("男 61 岁")
+        # However long the rest is, which tells them apart is not cut.
+        await page.locator(".others-loud a span").evaluate(
+            "(said) => { said.append('压榨性胸痛'.repeat(40)); }"
+        )
+        mark = link.locator(".mark")
+        await expect(mark).to_have_text(f"{loud.unit} …{(await wristband(loud))[-4:]}")
+        await expect(mark).to_be_in_viewport(ratio=1)
+        assert await mark.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")
         await until(lambda: page.evaluate("window.tones.length >= 2"), why="it was not heard")
         await pictures(page, "patient-beside-loud", WIDTHS)
         await link.click()
