@@ -46,20 +46,22 @@ function range(name, least, most, bands) {
   return [Math.max(0, middle - reach), middle + reach];
 }
 
-// Where words of this size, whose head is here, lie over no value and no mark; the first place where there is none.
+// Where words of this size, whose head is here, lie over no value and no mark; else over no value and no number of a
+// mark; else the first place.
 function placeOf(u, done, head, { wide, high }) {
-  const { left, width } = u.bbox;
+  const { left, top, width } = u.bbox;
   const [air, first, last] = [6 * devicePixelRatio, left + 30 * devicePixelRatio, left + width - wide];
   const marks = done.map(({ at }) => u.valToPos(at / 1000, "x", true));
   const points = u.data.slice(1).flatMap((values) => values.map((value, place) => value != null
     && [u.valToPos(u.data[0][place], "x", true), u.valToPos(value, "y", true)]).filter(Boolean));
-  const isFree = (x) => {
-    const isBeside = (at) => at > x - air && at < x + wide + air;
-    return !marks.some(isBeside)
-      && !points.some(([at, y]) => isBeside(at) && y > head - air && y < head + high + air);
-  };
-  for (let x = first; x < last; x += 10 * devicePixelRatio) if (isFree(x)) return x;
-  return first;
+  const isBeside = (x, at) => at > x - air && at < x + wide + air;
+  const isOver = (x) => points.some(([at, y]) => isBeside(x, at) && y > head - air && y < head + high + air);
+  const step = 10 * devicePixelRatio;
+  const places = Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, n) => first + n * step)
+    .filter((x) => !isOver(x));
+  const hasMark = (x) => marks.some((at) => isBeside(x, at));
+  const isNumbered = head < top + 26 * devicePixelRatio;
+  return places.find((x) => !hasMark(x)) ?? (isNumbered ? null : places[0]) ?? first;
 }
 
 // What a level rests on: the band, in its colour, with a line where it begins. Where two vital signs share
