@@ -119,6 +119,7 @@ def known(patient: dict[str, Any] | None) -> dict[str, Any]:
     given = patient or {}
     return {
         "age": given.get("age"),
+        "birth_time": given.get("birth_time"),
         "sex": given.get("sex", "unknown"),
         "identity": given.get("identity", "unknown"),
         "complaint": given.get("complaint", "unknown"),

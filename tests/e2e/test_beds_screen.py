@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from services.kit.role import Role
 from tests.boards import WIDTHS, Site
+from tests.hospital_patient import at_site
 from tests.hospital_screen import HERE, THERE, at_screen, hospitals, of
 from tests.journey import admitted
 from tests.platform import Platform
@@ -210,15 +211,43 @@ async def test_advice_to_divert_is_given_with_a_reason_and_ended(
             await expect(waiting.get_by_text(str(level["patients"]), exact=True)).to_be_visible()
         await page.get_by_role("button", name="建议分流").click()
         await expect(page.get_by_role("button", name="发出分流建议")).to_be_disabled()
-        await page.get_by_role("button", name="(1 h)").click()
+        chosen = page.get_by_role("button", name="(1 h)")
+        await chosen.click()
+        told = await chosen.inner_text()
+        await page.evaluate("() => { const real = Date.now; Date.now = () => real() - 61_000; }")
         await page.get_by_label("理由").fill("CT 检修")
+        await expect(chosen).to_have_text(told)  # what is shown is what is sent
         await page.get_by_role("button", name="发出分流建议").click()
         divert = await until(lambda: _divert(wards), why="no advice stands")
         assert (divert["reason"], divert["by"]) == ("CT 检修", "bed-manager-4")
+        assert at_site(divert["until"])[:5] in told
         await expect(page.get_by_text("到时自动结束")).to_be_visible()
         await pictures(page, "beds-divert", WIDTHS)
         await page.get_by_role("button", name="现在结束分流建议").click()
         await until(lambda: _no_divert(wards), why="the advice stands on")
+
+
+async def test_what_somebody_changes_does_not_change_under_their_hand(
+    site: Site, chrome: Browser, wards: Wards
+) -> None:
+    await count(wards, "obstetrics", ago(60), free=7, emergency=1)
+    async with at_screen(chrome, site, of("bed-manager-7"), width=390) as page:
+        await page.goto(f"{site.url}{BEDS}")
+        ward_of = card(page, "产科")
+        await ward_of.get_by_role("button", name="改数字").click()
+        free, kept, _ = await ward_of.get_by_role("textbox").all()
+        await expect(free).to_have_value("7")
+        await count(wards, "obstetrics", ago(1), free=10, emergency=2)
+        said = ward_of.locator(".overtaken")
+        await expect(said).to_contain_text("上报了 10 + 2")
+        await expect(free).to_have_value("7")
+        await ward_of.get_by_role("button", name="加一: 预留").click()
+        await expect(free).to_have_value("7")
+        await expect(kept).to_have_value("2")
+        await pictures(page, "beds-overtaken", WIDTHS)
+        await said.get_by_role("button", name="改用新数").click()
+        await expect(said).to_have_count(0)
+        await expect(ward_of.get_by_role("button", name="同上次")).to_contain_text("10 + 2")
 
 
 async def _divert(wards: Wards) -> Any:

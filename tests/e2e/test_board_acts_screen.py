@@ -17,7 +17,7 @@ from tests.hospital_patient import handoff, page_of, worst, wristband
 from tests.journey import CRITICAL, WELL, Traveller, called
 from tests.platform import Platform
 from tests.screens import picture, pictures
-from tests.services import now, until
+from tests.services import ago, now, until
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.timeout(300)]
 
@@ -79,6 +79,14 @@ async def test_sound_goes_on_over_pages_and_who_is_loud_is_seen_and_heard_beside
         link = page.locator(".others-loud a")
         await expect(link).to_contain_text("Ⅰ 未确认")
         await expect(link).to_contain_text("男 61 岁")
+        # However long the rest is, which tells them apart is not cut.
+        await page.locator(".others-loud a span").evaluate(
+            "(said) => { said.append('压榨性胸痛'.repeat(40)); }"
+        )
+        mark = link.locator(".mark")
+        await expect(mark).to_have_text(f"{loud.unit} …{(await wristband(loud))[-4:]}")
+        await expect(mark).to_be_in_viewport(ratio=1)
+        assert await mark.evaluate("(one) => one.scrollWidth <= one.clientWidth + 1")
         await until(lambda: page.evaluate("window.tones.length >= 2"), why="it was not heard")
         await pictures(page, "patient-beside-loud", WIDTHS)
         await link.click()
@@ -244,10 +252,10 @@ async def test_a_team_that_was_called_by_mistake_is_called_off_with_a_reason_and
         await expect(dialog).to_contain_text("请电话告知")
         await expect(dialog).to_contain_text("影像科 到位中")
         await picture(page, "board-calls-off-zh-1280", whole=False)
-        await dialog.get_by_role("button", name="撤销启动").click()
+        await dialog.get_by_role("button", name="启动撤销").click()
         await expect(dialog).to_be_visible()  # a reason lacks
         await dialog.get_by_label("理由").fill("点错了患者")
-        await dialog.get_by_role("button", name="撤销启动").click()
+        await dialog.get_by_role("button", name="启动撤销").click()
         await expect(shown.locator(".centres .off")).to_have_text(
             re.compile(r"启动撤销 \d\d:\d\d（nurse-a）：点错了患者")
         )
@@ -265,6 +273,56 @@ async def test_a_team_that_was_called_by_mistake_is_called_off_with_a_reason_and
         await expect(page.get_by_role("region", name="经过")).to_contain_text(
             "启动撤销：创伤中心（点错了患者）"
         )
+
+
+async def test_who_called_a_team_off_is_said_where_it_is_offered_and_it_is_not_due(
+    site: Site, chrome: Browser
+) -> None:
+    (one,) = await bound(site, "F-a-27", HEART)
+    await one.ecg("st_elevation")
+    async with board(chrome, site, "F-a-27") as page:
+        shown, dialog = card(page, one), page.get_by_role("dialog")
+        await expect(shown).to_contain_text("建议直达 导管室")
+        await one.act("acknowledgement")
+        due = shown.get_by_role("button", name="启动胸痛团队")
+        await expect(due).to_have_class("primary")
+        await one.act("direct-to", direct_to="cath_lab", phone="0516 8500 6011")
+        await due.click()
+        await dialog.get_by_role("button", name="启动胸痛团队").click()
+        told = page.locator(".notice.done", has_text="启动胸痛团队")
+        await expect(told).to_contain_text(await shown.locator(".mark").inner_text())
+        await shown.get_by_role("button", name="启动撤销…").click()
+        await expect(dialog.locator(".teams li", has_text="导管室")).to_contain_text(
+            "☎ 0516 8500 6011"
+        )
+        await expect(dialog.locator(".teams li", has_text="心内科")).to_contain_text("电话未登记")
+        await picture(page, "board-calls-off-numbers-zh-1280", whole=False)
+        await dialog.get_by_label("理由").fill("旧心电图")
+        await dialog.get_by_role("button", name="启动撤销").click()
+        why = shown.locator(".act .judged")
+        await expect(why).to_have_text(
+            re.compile(r"胸痛\s+启动撤销 \d\d:\d\d（nurse-a）：旧心电图")
+        )
+        await expect(due).to_be_visible()
+        await expect(shown.locator(".primary")).to_have_count(0)
+        await pictures(page, "board-called-off-offered", WIDTHS)
+        # What is graver is new, and is due again.
+        await one.reading(CRITICAL)
+        await shown.get_by_role("button", name="确认收到").click()
+        await expect(due).to_have_class("primary")
+        await expect(why).to_have_count(0)
+
+
+async def test_an_arrest_has_its_age(site: Site, chrome: Browser) -> None:
+    (one,) = await bound(site, "F-a-28", HEART)
+    await one.tell("findings", occurred_at=ago(540), finding="cardiac_arrest", present=True)
+    async with board(chrome, site, "F-a-28") as page:
+        said = page.locator(".why li", has_text="心搏呼吸停止").first
+        await expect(said).to_have_text("心搏呼吸停止 9 min")
+        await page.goto(f"{site.url}/hospital/board?wall")
+        await expect(said.locator(".age")).to_have_text("9 min")
+        await page.goto(f"{site.url}{page_of(one)}")
+        await expect(page.locator(".banner .why li").first).to_have_text("心搏呼吸停止 9 min")
 
 
 async def test_a_bed_and_a_proposal_are_taken_back_on_the_board(

@@ -19,6 +19,7 @@ from tests.dispatch_room import Room, asked, confirmed, opened, pictures, presse
 from tests.journey import STATION
 from tests.platform import Platform
 from tests.services import now
+from tests.unit.test_dispatch import decision
 
 pytestmark = pytest.mark.needs_chromium
 
@@ -293,6 +294,32 @@ def _unanswered(encounter: str) -> Escalated:
         owed=Owed.ACKNOWLEDGED,
         to="dispatch",
     )
+
+
+async def test_of_several_telephone_calls_the_most_urgent_stands_first_with_its_level(
+    room: Room, chrome: Browser
+) -> None:
+    await room.registers()
+    call = await room.call("建设路小学", patients=[PAIN, PAIN, PAIN])
+    levels = (TriageLevel.SEVERE, None, TriageLevel.CRITICAL)
+    for n, (encounter, level) in enumerate(zip(call.encounters, levels, strict=True)):
+        chosen = {"facility_id": "F-0", "occurred_at": now()}
+        await room.desk.do("POST", f"/v1/encounters/{encounter}/destination", chosen)
+        if level:
+            await room.told("triage", decision(n + 1, level).but(encounter_id=encounter))
+    async with room.sits(chrome) as page:
+        shown = page.locator(".telephone")
+        for n, encounter in enumerate(call.encounters, 1):
+            await room.told("bridge", _unanswered(encounter))
+            await expect(shown).to_have_count(n)
+        # The longest waits the severe one: raised first.
+        await expect(shown.locator("h3 .of-level span")).to_have_text(
+            ["Ⅰ 濒危", "Ⅱ 危重", "尚无级别"]
+        )
+        await expect(shown.first.locator(".shape.critical")).to_be_visible()
+        await expect(shown.first).to_contain_text("3 号患者")
+        await expect(page.locator(".alarms [role=alert]")).to_contain_text("Ⅰ 濒危 市第一人民医院")
+        await pictures(page, "telephones-by-level")
 
 
 async def test_when_a_unit_comes_is_told_only_while_it_drives(room: Room, chrome: Browser) -> None:

@@ -155,13 +155,13 @@ async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_is_told(
     ):
         await sign_in(first, site, "nurse-1", BOARD)
         await sign_in(second, site, "doctor-1", BOARD)
-        one = await coming(site)
+        one, another = await coming(site), await coming(site)
         buttons = [card(p, one).get_by_role("button", name="确认收到") for p in (first, second)]
         for button in buttons:
             await expect(button).to_be_visible()
         # In the same moment: neither page hears of the other before it has pressed.
         await asyncio.gather(*(button.evaluate("(button) => button.click()") for button in buttons))
-        notices = [p.locator(".notice") for p in (first, second)]
+        notices = [p.locator(".notice.told") for p in (first, second)]
         for page in (first, second):
             await expect(card(page, one)).to_contain_text("已确认")
 
@@ -169,7 +169,13 @@ async def test_of_two_who_acknowledge_at_once_one_wins_and_the_other_is_told(
             return [text for each in notices for text in await each.all_inner_texts()]
 
         (only,) = await until(told)
-        assert "先确认" in only
+        mark = await card(first, one).locator(".mark").inner_text()
+        assert re.search(rf"确认收到 · 男 58 岁 {mark}：.+ 已于 .+ 先做", only), only
+        # It is not said of the next one.
+        late = first if await notices[0].count() else second
+        await card(late, another).get_by_role("button", name="确认收到").click()
+        await expect(card(late, another)).to_contain_text("已确认")
+        await expect(late.locator(".notice.told")).to_have_count(0)
 
 
 async def test_a_stream_that_is_cut_for_half_a_minute_is_said_within_seconds_and_misses_nothing(
@@ -189,6 +195,7 @@ async def test_a_stream_that_is_cut_for_half_a_minute_is_said_within_seconds_and
             await expect(page.locator(".cut-off")).to_be_visible()
             assert await page.evaluate(PLACES) == places, "what is aimed at stays where it is"
             await picture(page, "board-cut-off-zh-1280")
+            await told_beside_the_line(page)
             after = await coming(site, critical=True)
             await asyncio.sleep(24)
         finally:
@@ -204,6 +211,31 @@ async def test_a_stream_that_is_cut_for_half_a_minute_is_said_within_seconds_and
         site.boards.start()
         await site.boards.ready()
         await expect(card(page, meanwhile)).to_be_visible()
+
+
+#: What lies over the line that says that it is cut, or over the way to the downtime copy.
+OVER = """() => { const line = document.querySelector(".cut-off").getBoundingClientRect();
+  const told = [...document.querySelectorAll(".notice")].map((one) => one.getBoundingClientRect());
+  return [told.length, told.some((box) => box.bottom > line.top && box.top < line.bottom)]; }"""
+
+
+async def told_beside_the_line(page: Page) -> None:
+    """Whatever is told meanwhile lies beside the line, as wide as the screen is."""
+    before = page.viewport_size
+    telling = """async () => { const { notify } = await import("/static/kit/frame.js");
+      for (const n of [1, 2, 3, 4]) notify(`${n} 没有网络：`.repeat(9), "wrong"); }"""
+    await page.evaluate(telling)
+    for width, height in ((390, 844), (1280, 900), (1920, 1080)):
+        await page.set_viewport_size({"width": width, "height": height})
+        await until(lambda: page.evaluate(f"String(({OVER})()) === '4,false'"))
+    await page.evaluate("document.documentElement.classList.add('wall')")
+    assert await page.evaluate(OVER) == [4, False]
+    await page.evaluate("document.documentElement.classList.remove('wall')")
+    await page.get_by_role("link", name="停机副本").first.click(trial=True)
+    for _ in range(4):
+        await page.locator(".notice .close").first.click()
+    assert before is not None
+    await page.set_viewport_size(before)
 
 
 async def test_sound_asks_for_one_tap_and_is_made_for_who_is_critical_alone(

@@ -395,7 +395,9 @@ async def test_of_two_unknown_patients_the_wristband_tells_who_is_signed_for(
         size = await alert.locator("b").evaluate("b => parseFloat(getComputedStyle(b).fontSize)")
         assert size >= 24, "it is not said large"
         assert (await handoff(one))["transferred_at"] is None
-        assert other.encounter not in await page.content(), "whose wristband it is was told"
+        # It is said of who is bound for here, as the board calls them.
+        whose = re.compile(rf"此腕带是：.* 男 年龄未知 .* {other.unit} …{wrong[-4:]}$")
+        await expect(alert.locator(".whose")).to_have_text(whose)
         override = box.get_by_role("button", name="说明理由，仍然签名")
         await expect(override).to_be_disabled()
         await pictures(page, "patient-another-wristband", WIDTHS)
@@ -403,6 +405,7 @@ async def test_of_two_unknown_patients_the_wristband_tells_who_is_signed_for(
         await override.click()
         last = page.get_by_role("dialog")
         await expect(last.get_by_role("alert")).to_contain_text("腕带不是此患者的")
+        await expect(last.locator(".whose")).to_have_text(whose)
         for words in (wrong, "仍然签名的理由", "腕带在转运时互换，已当面核对"):
             await expect(last).to_contain_text(words)
         await pictures_of_question(page, "patient-sign-another")
@@ -484,11 +487,11 @@ async def test_who_acknowledges_too_late_is_told_who_was_first_this_time(
         await page.route("**/acknowledgement", overtaken)
         await page.get_by_role("button", name="确认收到").click()
         told = page.locator(".notice.told")
-        await expect(told).to_contain_text("先确认")
+        await expect(told).to_contain_text("先做")
         known = await handoff(one)
         last = known["last_acknowledged"]
         assert last["at"] > known["acknowledged_at"]
-        await expect(told).to_contain_text(f"{last['by']} 已于 {at_site(last['at'])} 先确认")
+        await expect(told).to_contain_text(f"{last['by']} 已于 {at_site(last['at'])} 先做")
 
 
 async def test_who_is_sent_elsewhere_goes_from_the_screen(site: Site, chrome: Browser) -> None:

@@ -148,6 +148,43 @@ async def test_four_whole_cards_are_read_and_none_lacks_what_changes_what_is_don
         await pictures(page, "wall-tall", {1920: 1080}, fits)
 
 
+#: What ends in a dot, as if something were to follow.
+DANGLING = """() => [...document.querySelectorAll(".card :is(.eta small, .dots > *, .state p)")]
+  .filter((e) => e.innerText.trim().endsWith("·")
+    || getComputedStyle(e, "::after").content.includes("·")).map((e) => e.innerText)"""
+
+
+async def test_a_wall_says_that_it_is_worse_what_is_advised_and_nothing_by_halves(
+    site: Site, chrome: Browser
+) -> None:
+    to = "F-wall-4"
+    one = await coming(site, WELL, ago(200), to)
+    await one.reading(CRITICAL)
+    await until(lambda: worst(one, "critical"), why="no level")
+    ends = {"until": ago(-1200), "reason": "CT 检修", "occurred_at": now()}
+    await one.ward.do("POST", f"/v1/facilities/{to}/divert", ends)
+    for status in ("departed", "at_destination"):
+        stamp = {"status": status, "occurred_at": now()}
+        await one.crew.do("POST", f"/v1/units/{one.unit}/stamps", stamp)
+    async with seated(chrome, site, width=1920) as (page, context, _):
+        await sit(context, site, Seat("nurse-w", Role.CENTRE, to))
+        await page.goto(f"{site.url}/hospital/board?wall")
+        await page.get_by_role("button", name="点按一次，开启声音").click()
+        card = page.locator(f"[data-encounter='{one.encounter}']")
+        await expect(card.locator(".eta")).to_contain_text("车已到院")
+        await expect(card.locator(".level .trend.worse")).to_have_text("恶化 ↘")
+        await expect(page.locator(".wall-foot .divert")).to_contain_text(
+            re.compile(r"建议分流至 \d\d:\d\d · CT 检修")
+        )
+        for language in ("en", "zh"):
+            await speak(page, language)
+            assert await page.evaluate(DANGLING) == [], language
+            assert await page.evaluate(SMALL) == [], language
+            if language == "en":
+                await expect(card.locator(".problem")).to_have_text("chest pain")
+        await pictures(page, "wall-worse", {1920: 1080}, fits)
+
+
 #: What is never cut: who it is, the way, that a team was called off, how many rules more.
 CUT = """() => [...document.querySelectorAll(
     ".card :is(.mark, .way, .off, .team, .still .more, .tag, .now, .eta b, .owed)")]

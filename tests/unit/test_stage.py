@@ -14,7 +14,7 @@ from schemas.event import Event
 from web import stage as bounds
 from web.fold import EARLIER, FOLDS, SET, Record, take, weightiest, why
 from web.stage import Stage
-from web.view import CALLS, CARDS, CHIPS, LEAVING_MS, sections
+from web.view import CALLS, CARDS, CHIPS, LEAVING_MS, known, sections
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 FACILITIES = {"F-001": (34.2110, 117.2870), "F-002": (34.1930, 117.2600)}
@@ -174,6 +174,12 @@ def test_the_queue_holds_what_the_facility_was_told(teller: Teller) -> None:
     card = teller.see(73)["queue"]["cards"][0]
     assert (card["level"], card["version"], card["patient"]["sex"]) == ("critical", 2, "male")
     assert card["distance_km"] == pytest.approx(1.7, abs=0.1)
+
+
+def test_of_who_was_born_on_the_way_the_time_of_birth_is_told() -> None:
+    born = known({"birth_time": "2026-11-21T05:40:00Z", "sex": "female"})
+    assert (born["birth_time"], born["age"]) == ("2026-11-21T05:40:00Z", None)
+    assert known(None)["birth_time"] is None
 
 
 def test_the_level_rises_with_its_reason(teller: Teller) -> None:

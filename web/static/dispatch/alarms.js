@@ -1,11 +1,12 @@
-// What is due and has not happened: who has to be telephoned, large; the rest beside, the oldest first,
-// each with what to do.
+// What is due and has not happened: who has to be telephoned, large and the most urgent first; the rest beside, the
+// oldest first, each with what to do.
 
 import { Age, Ticking, timeOf } from "../kit/clock.js";
 import { dial } from "../kit/dial.js";
 import { html } from "../kit/html.js";
-import { say } from "../kit/language.js";
-import { isTelephone, sorted } from "./calls.js";
+import { code, say } from "../kit/language.js";
+import { Shape } from "../kit/level.js";
+import { isTelephone, levelOf, sorted } from "./calls.js";
 import { addressOf, nameOf, whichOf } from "./row.js";
 
 const NAMED = [
@@ -38,9 +39,11 @@ function Telephone({ alarm, isFirst, board, calls, names, hospitals }) {
   const phone = phoneOf(alarm, hospitals);
   // While it can be undone; then it is entered.
   const until = board.state.called[alarm.alarm_id];
+  const level = levelOf(alarm, calls);
   return html`<li class="telephone" data-alarm=${alarm.alarm_id}>
     <div>
-      <h3>${titleOf(alarm, names)}</h3>
+      <h3>${level && html`<b class=${`of-level ${level}`}><${Shape} level=${level} size=${24} />
+        <span aria-hidden="true">${code("levels", level)}</span></b> `}${titleOf(alarm, names)}</h3>
       <p class="about" title=${about(alarm, calls)}>
         ${about(alarm, calls)} · ${say("since")} <${Age} at=${alarm.due_at} />
       </p>
@@ -77,14 +80,15 @@ function Line({ alarm, isFirst, board, calls, names }) {
 }
 
 export function Alarms({ alarms, calls, names, hospitals, board }) {
-  const { telephone, others: due, seen } = sorted(alarms);
+  const { telephone, others: due, seen } = sorted(alarms, calls);
   // The oldest of each kind first, with all of its kind behind it.
   const kinds = [...new Set(due.map((alarm) => alarm.clock))];
   const others = kinds.flatMap((kind) => due.filter((alarm) => alarm.clock === kind));
   const all = [...telephone, ...due];
   const firsts = new Set(all.filter((alarm) => all.find((one) => one.clock === alarm.clock) === alarm));
   return html`<section class="alarms" aria-label=${say("alarms")}><h2 class="unseen">${say("alarms")}</h2>
-    <p class="unseen" role="alert">${telephone.map((alarm) => titleOf(alarm, names)).join(" · ")}</p>
+    <p class="unseen" role="alert">${telephone.map((alarm) =>
+      [code("levels", levelOf(alarm, calls)), titleOf(alarm, names)].filter(Boolean).join(" ")).join(" · ")}</p>
     ${telephone.length > 0 && html`<ul class="telephones">
       ${telephone.map((alarm) => html`<${Telephone} key=${alarm.alarm_id} alarm=${alarm} board=${board} calls=${calls}
         isFirst=${firsts.has(alarm)} names=${names} hospitals=${hospitals} />`)}

@@ -201,13 +201,18 @@ export function answerOf(patient) {
 export const isTelephone = (alarm) => alarm.clock.startsWith("hospital_");
 const oldest = (a, b) => ms(a.raised_at) - ms(b.raised_at);
 const subject = (alarm) => [alarm.clock, alarm.incident_id, alarm.leg_id, alarm.encounter_id].join(" ");
-// Of who is late nobody needs to read any more that they will be.
-export function sorted(all) {
+// The level of whom an alarm is about, by calls; null where it is about nobody, or the board does not have them.
+export const levelOf = (alarm, calls) => calls.get(alarm.incident_id)?.patients
+  .find((one) => one.encounter_id === alarm.encounter_id)?.level ?? null;
+// Of who is late nobody needs to read any more that they will be. Who is telephoned about first is the most urgent,
+// and of equals who has waited for the longest.
+export function sorted(all, calls = new Map()) {
+  const urgency = (alarm) => URGENCY[levelOf(alarm, calls) ?? "not_yet"];
   const late = new Set(all.filter((alarm) => alarm.step === "breach").map(subject));
   const alarms = all.filter((alarm) => alarm.step === "breach" || !late.has(subject(alarm)));
   const open = alarms.filter((alarm) => !alarm.acknowledged_at).sort(oldest);
   return {
-    telephone: open.filter(isTelephone),
+    telephone: open.filter(isTelephone).sort((a, b) => urgency(b) - urgency(a) || oldest(a, b)),
     others: open.filter((alarm) => !isTelephone(alarm)),
     seen: alarms.filter((alarm) => alarm.acknowledged_at).sort(oldest),
   };

@@ -9,6 +9,7 @@ import zhCodes from "../words/zh/codes.js";
 import { sameEvent } from "./calls.js";
 import { tooMany } from "./corrections.js";
 import { CLASSES, farPlace, likeOf, locationOf, PlaceFields, wrongPlace } from "./dialogs.js";
+import { addressOf } from "./row.js";
 import { Choice, Field, Sending } from "./sending.js";
 
 const COUNTS = [1, 2, 3, 4];
@@ -58,7 +59,8 @@ export function Intake({ known, board, onClose }) {
   };
   return html`<${Sending} kind="wide intake" title=${say("new_call")} go=${say("do.enter_call")} path="incidents"
       body=${() => bodyOf(form)} doubt=${farPlace(known)} board=${host} onClose=${onClose}
-      onCancel=${() => { draft = null; onClose(); }} done=${say("call_entered")}>
+      onCancel=${() => { draft = null; onClose(); }} 
+      done=${({ location }) => say("call_entered", { where: addressOf({ location }) })}>
     <p class="accepted">
       ${say("time.accepted")} <b>${secondOf(form.accepted_at)}</b>
       ${isAgain && html` · ${say("begun_before")} <button type="button" onClick=${() => set(begun())}>

@@ -1,5 +1,7 @@
 // Every word of the page, Chinese first, then English.
 
+import { now } from "./base.js";
+
 const WORDS = {
   name: ["绿色通道", "Green Channel"],
   motto: ["上车即入院", "aboard is admitted"],
@@ -105,6 +107,7 @@ const WORDS = {
   female: ["女", "Female"],
   sex_unknown: ["性别不详", "Sex unknown"],
   years: ["{n} 岁", "{n}"],
+  hours: ["{n} 小时", "{n} h"],
   days: ["{n} 天", "{n} d"],
   weeks: ["{n} 周", "{n} wk"],
   months: ["{n} 月", "{n} mo"],
@@ -244,10 +247,17 @@ export const count = (n) => (n == null ? "–" : n.toLocaleString("en-US"));
 export function person(patient) {
   const p = patient || {};
   const sex = say(p.sex === "male" || p.sex === "female" ? p.sex : "sex_unknown");
+  if (p.birth_time) return `${sex}${column === 0 ? " " : ", "}${newborn(now() - Date.parse(p.birth_time))}`;
   if (!p.age) return column === 0 ? `${sex} · ${say("age_unknown")}` : `${sex}, ${say("age_unknown")}`;
   if (p.age.years < 2) return `${sex}${column === 0 ? " " : ", "}${young(p.age.years)}`;
   const years = say(p.age.estimated ? "about_years" : "years", { n: Math.round(p.age.years) });
   return column === 0 ? `${sex} ${years}` : `${sex}, ${years}`;
+}
+
+// Who was born on the way is told by hours, as on the boards.
+function newborn(ms) {
+  const hours = Math.max(0, Math.floor(ms / 3_600_000));
+  return hours < 48 ? say("hours", { n: hours }) : say("days", { n: Math.floor(hours / 24) });
 }
 
 // The first two years are told in days, weeks or months.

@@ -1,11 +1,13 @@
 // What a human can do about a patient here, what is due first, and how it is sent.
 
 import { ask, newKey } from "../kit/api.js";
-import { isoNow } from "../kit/clock.js";
+import { isoNow, secondOf } from "../kit/clock.js";
 import { explain, notify } from "../kit/frame.js";
 import { code, say } from "../kit/language.js";
-import { personOf } from "../kit/person.js";
-import { isHere, markOf, proposals, proposedWay, standing, teamsOf, toAcknowledge, unanswered } from "./patients.js";
+import { personOf, problemOf } from "../kit/person.js";
+import {
+  acknowledged, isHere, judged, markOf, proposals, proposedWay, standing, teamsOf, toAcknowledge, unanswered,
+} from "./patients.js";
 
 const WAITS_MS = 1500; // nobody waits for longer without a word
 const CENTRES = ["chest_pain", "stroke", "trauma", "maternal", "neonatal"];
@@ -25,7 +27,7 @@ export function actsOf(item) {
   if (lives && silent) add("answer", say("do.answer_n", { n: silent }), !owed);
   for (const concern of lives ? proposals(item) : []) {
     add("activate", say(`do.${concern.activation}`, { centre: say(`centre.${concern.centre}`) }),
-      !owed && concern.activation === "activate", { concern });
+      !owed && concern.activation === "activate" && !judged(item, concern), { concern });
   }
   if (comes && proposedWay(item))
     add("direct", say("do.direct", { place: code("places", proposedWay(item)) }), !owed, { way: proposedWay(item) });
@@ -54,7 +56,9 @@ export async function send(item, path, body = {}, key = newKey(), waits = () => 
   try {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        return await ask("bridge", "POST", whole, said, { key });
+        const after = await ask("bridge", "POST", whole, said, { key });
+        forgetFirst();
+        return after;
       } catch (problem) {
         if (!problem.isAway || attempt === 3) throw problem;
         await new Promise((go) => { setTimeout(go, 400 * 2 ** attempt); });
@@ -74,8 +78,13 @@ export function waiting(text) {
 
 // What a Problem says of an act: that it was not sent, where it was not, and what to do then.
 export const unsent = (problem, text) =>
-  `${text}${say("colon")}${explain(problem)}${problem.isAway ? ` · ${say("act_unsent")}` : ""}`;
+  `${text}${say("colon")}${[
+    explain(problem), problem.isAway && problem.status !== 0 && say("act_unsent"), problem.isAway && say("press_again")
+  ].filter(Boolean).join(" · ")}`;
 
+// As a board calls a patient, in one line.
+export const whoOf = (item) => [code("levels", item.record.worst), personOf(item.record.patient),
+  problemOf(item.record.patient), markOf(item)].join(" ");
 // An act and whose it is.
 export const actOf = (text, item) => `${text} · ${personOf(item.record.patient)} ${markOf(item)}`;
 
@@ -100,14 +109,28 @@ const ASIDE = ["acknowledge", "accept"]; // what a card offers; the others are t
 const offered = (item, name) => !ASIDE.includes(name) || actsOf(item).some((act) => act.name === name);
 
 // Who was first with an act that is refused because it was done: {who, at}, or null.
-export function firstOf({ handoff }, path, said = {}) {
+export function firstOf(item, path, said = {}) {
+  const { handoff } = item;
   const by = (one) => (one ? { who: one.staff_id, at: one.occurred_at } : null);
+  if (path === "acknowledgement") { // of this version, and not the first of all
+    const last = toAcknowledge(item) ? null : acknowledged(item);
+    return last && { who: last.by, at: last.at };
+  }
   if (path === "acceptance") return handoff.accepted_at && handoff.accepted_by
     ? { who: handoff.accepted_by, at: handoff.accepted_at } : null;
   if (path === "acceptance/withdrawn") return handoff.accepted_at ? null : by(handoff.not_accepted?.withdrawal);
   if (path === "activation/withdrawn")
     return by(handoff.withdrawn.filter((one) => one.withdrawal.centre === said.centre).at(-1)?.withdrawal);
   return null;
+}
+
+// Of two who press at once one wins, and the other is told who, and whose it is: until the next act is done, or for
+// some seconds (ours, design). Under another patient's card, or after another's act, it would be said of those.
+const FIRST_MS = 15_000;
+let forgetFirst = () => {};
+export function tellFirst(item, act, { who, at }) {
+  forgetFirst();
+  forgetFirst = notify(say("was_first", { act: actOf(act, item), who, at: secondOf(at) }), "told", FIRST_MS);
 }
 
 // Whether a centre may still be called, and how loudly.

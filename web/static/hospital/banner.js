@@ -7,7 +7,7 @@ import { code, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { actsOf } from "./acts.js";
-import { Admission, Centres, Eta, Gaps, State, Way, Why } from "./card.js";
+import { Admission, Centres, Eta, Gaps, Judged, State, Way, Why } from "./card.js";
 import { lineOf, oxygenOf, tiles } from "./patients.js";
 import { Tile } from "./vitals.js";
 
@@ -57,6 +57,7 @@ export function Banner({ item, history, page }) {
       ${record.call_back && html`<a class="call" href=${dial(record.call_back)}>☎ ${record.call_back}</a>`}
       ${first && html`<button class=${first.isDue ? "primary" : ""}
         onClick=${() => page.ask(first)}>${first.text}</button>`}
+      <${Judged} item=${item} />
       ${first && html`<div class="others">
         ${rest.map((act) => html`<button key=${act.name + act.text}
           onClick=${() => page.ask(act)}>${act.text}</button>`)}

@@ -2,7 +2,7 @@
 
 import { ask, fetchFrom, newKey } from "../kit/api.js";
 import { isoNow, now, secondOf } from "../kit/clock.js";
-import { begin, explain, Foot, Head, Notices, tellSent } from "../kit/frame.js";
+import { begin, CutOff, explain, Foot, Head, Notices, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
 import { keep, kept, stayThere } from "../kit/keep.js";
 import { both, onLanguage, say, use } from "../kit/language.js";
@@ -144,7 +144,7 @@ class Beds extends Component {
   }
 
   async post(path, body) {
-    const text = JSON.stringify([path, { ...body, occurred_at: null, until: null }]);
+    const text = JSON.stringify([path, { ...body, occurred_at: null }]);
     if (this.told?.text !== text) this.told = { text, key: newKey(), body };
     this.setState({ busy: "divert" });
     try {
@@ -175,8 +175,8 @@ class Beds extends Component {
     const shown = list.filter((row) => all || row.ward || row.draft);
     return html`<${Head} title=${say("beds_page")} sub=${name} session=${session} clock=${false}>
         <a class="button small" href="/hospital/board">← ${say("board")}</a></${Head}>
-      ${away && html`<p class="cut-off" role="alert">${say("offline")}
-        ${heard ? ` ${say("beds_as_of", { at: secondOf(heard) })}` : ""}</p>`}
+      ${away && html`<${CutOff}>${say("offline")}
+        ${heard ? ` ${say("beds_as_of", { at: secondOf(heard) })}` : ""}<//>`}
       <main class="beds">
         ${!beds && html`<p class="none" role="status">${say(away ? "nothing_kept" : "loading")}</p>`}
         ${beds && html`<${Waiting} waiting=${beds.waiting} />

@@ -1,7 +1,7 @@
 // The emergency board of one facility: everybody who is bound for it, the most urgent first.
 
 import { ask, newKey } from "../kit/api.js";
-import { ms, now, secondOf } from "../kit/clock.js";
+import { ms, now } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
 import { begin, CutOff, explain, Foot, Head, Live, Notices, notify, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
@@ -13,13 +13,13 @@ import { Panel, Tabs } from "../kit/tabs.js";
 import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import { personOf } from "../kit/person.js";
-import { actOf, firstOf, send, sentAfterAll, tellUnsent, waiting } from "./acts.js";
+import { actOf, firstOf, send, sentAfterAll, tellFirst, tellUnsent, waiting } from "./acts.js";
 import { Beds, Recent } from "./aside.js";
 import { Below, HEIGHT } from "./below.js";
 import { Card } from "./card.js";
 import { DIALOGS } from "./dialogs.js";
 import { Copy } from "./keeping.js";
-import { acknowledged, besides, Histories, isHere, isOver, loud, markOf, order, toAcknowledge } from "./patients.js";
+import { besides, Histories, isHere, isOver, loud, markOf, order, toAcknowledge } from "./patients.js";
 import { Receipts } from "./receipts.js";
 
 use({ zh, en });
@@ -230,6 +230,7 @@ class Board extends Component {
       sentAfterAll(item, act.name);
       this.focusOn = item.encounter_id;
       this.done(after);
+      tellSent(actOf(act.text, item));
     } catch (problem) {
       if (problem.status === 409) await this.tellWho(item, problem, act, path);
       else tellUnsent(problem, item, act.name, act.text);
@@ -239,13 +240,10 @@ class Board extends Component {
   async tellWho(item, problem, act, path) {
     try {
       const after = await ask("bridge", "GET", `facilities/${this.facility}/encounters/${item.encounter_id}`);
-      const last = acknowledged(after);
       const first = firstOf(after, path);
       this.done(after);
-      if (first) notify(say("was_first_act", { act: act.text, who: first.who, at: secondOf(first.at) }), "told");
-      else notify(last && act.name === "acknowledge" && !toAcknowledge(after)
-        ? say("was_first", { who: last.by, at: secondOf(last.at) })
-        : explain(problem), "told");
+      if (first) tellFirst(item, act.text, first);
+      else notify(explain(problem), "told");
     } catch { notify(explain(problem), "told"); }
   }
 
@@ -297,7 +295,7 @@ class Board extends Component {
             <a href="/hospital/board?wall">${say("wall")}</a> · <a href="/hospital/copy">${say("downtime_copy")}</a>
           </section></aside>
       </main>
-      ${isWall ? html`<${Below} items=${shown} receipts=${this.receipts} />` : html`<${Foot} />`}
+      ${isWall ? html`<${Below} items=${shown} receipts=${this.receipts} divert=${beds?.divert} />` : html`<${Foot} />`}
       ${about && html`<${Asking} item=${about} act=${dialog.act} wards=${beds?.wards} names=${names}
         teams=${house?.teams} onClose=${() => this.setState({ dialog: null })}
         onDone=${(after, what) => { this.done(after); tellSent(actOf(what, about)); }} />`}

@@ -7,11 +7,11 @@ import { both, code, dose, item as named, say } from "../kit/language.js";
 import { Shape } from "../kit/level.js";
 import { Near } from "../kit/near.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
-import { actsOf } from "./acts.js";
+import { actsOf, whoOf } from "./acts.js";
 import { because } from "./because.js";
 import {
-  acknowledged, calledOff, cautions, centresOf, isHere, isQuiet, loud, markOf, oxygenOf, pictures, proposals,
-  proposedWay, reasonsOf, steps, stillSeen, tiles, toAcknowledge, unanswered,
+  acknowledged, calledOff, cautions, centresOf, isHere, isQuiet, isSign, judged, loud, markOf, oxygenOf, pictures,
+  proposals, proposedWay, reasonsOf, steps, stillSeen, tiles, toAcknowledge, unanswered,
 } from "./patients.js";
 import { Tile } from "./vitals.js";
 import { Wall } from "./wall.js";
@@ -72,6 +72,10 @@ export const Override = ({ record: { override } }) => (override
     })} ${override.reason}</p>`
   : null);
 
+// A reason, and of what somebody found or saw its age: what was measured has it beside its value.
+export const Because = ({ reason, aged }) => html`${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}${
+  isSign(reason) && html` <${Age} at=${reason.at} aged=${aged} />`}`;
+
 export function Why({ record }) {
   const { now, earlier, taken } = reasonsOf(record);
   const [still] = stillSeen(record);
@@ -83,13 +87,13 @@ export function Why({ record }) {
     <ul>
       ${reasons.slice(0, MOST_REASONS).map((reason) => html`
         <li class=${reason.level} key=${`${reason.rule}${reason.gone ? "-gone" : ""}`}>
-          ${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
+          <${Because} reason=${reason} /></li>`)}
       ${reasons.length > MOST_REASONS && html`
         <li class="rest">${say("more_reasons", { n: reasons.length - MOST_REASONS })}</li>`}
       ${now.length === 0 && !earlier.length && html`
         <li class="rest">${because({ ...record, override: null })}</li>`}
       ${earlier.slice(0, 2).map((reason) => html`
-        <li class="earlier" key=${`e${reason.rule}`}>${say("was")} ${both(reason.text)}</li>`)}
+        <li class="earlier" key=${`e${reason.rule}`}><${Because} reason=${{ ...reason, gone: true }} /></li>`)}
       ${taken.slice(0, 1).map((reason) => html`
         <li class="earlier" key=${`t${reason.rule}`}>${say("taken_back")} ${both(reason.text)}</li>`)}</ul>
   </div>`;
@@ -145,6 +149,14 @@ export function Centres({ item }) {
         ${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)}</span>`)}</li>`);
   for (const off of calledOff(item)) rows.push(html`<${Off} key=${off.id} off=${off} />`);
   return rows.length ? html`<ul class="centres">${rows}</ul>` : null;
+}
+
+// Beside what may be called all the same: that somebody here has called it off, and why.
+export function Judged({ item }) {
+  const off = item.record.journey_end ? []
+    : [...new Set(proposals(item).map((concern) => judged(item, concern)).filter(Boolean))];
+  return off.map((one) => html`<p class="judged" key=${one.id}><b>${say(`centre.${one.centre}`)}</b>${" "}
+    ${say("withdrawn_by", { who: one.who, at: timeOf(one.at) })}${say("colon")}${one.reason}</p>`);
 }
 
 function Clocks({ handoff }) {
@@ -314,6 +326,7 @@ function Whole({ item, history, board, beside }) {
       ${first.isDue
         ? html`<${Do} key=${first.name} act=${first} kind="primary" go=${go} />`
         : html`<${State} item=${item} />`}
+      <${Judged} item=${item} />
       <${Others} acts=${first.isDue ? rest : [first, ...rest]} go=${go} />
       ${first.isDue && html`<${State} item=${item} />`}
     </div>`;
@@ -340,11 +353,6 @@ function Line({ item, board }) {
     <${Others} acts=${acts} go=${(act) => board.act(act, item)} />`;
 }
 
-const called = (item) => {
-  const { record } = item;
-  return `${code("levels", record.worst)} ${personOf(record.patient)} ${problemOf(record.patient)} ${markOf(item)}`;
-};
-
 export class Card extends Near {
   componentDidMount() {
     super.componentDidMount();
@@ -361,10 +369,10 @@ export class Card extends Near {
       "card", item.record.worst, loud(item) && "loud", isHere(item) && "is-here", isQuiet(item) && "line"
     ].filter(Boolean).join(" ");
     return html`<article ref=${this.box} class=${kind} data-encounter=${item.encounter_id}
-      aria-label=${called(item)}>${content}</article>`;
+      aria-label=${whoOf(item)}>${content}</article>`;
   }
 
-  outline({ item }) { return this.frame(item, html`<h2>${called(item)}</h2>`); }
+  outline({ item }) { return this.frame(item, html`<h2>${whoOf(item)}</h2>`); }
 
   whole(props) {
     const Body = isQuiet(props.item) ? Line : props.board.isWall ? Wall : Whole;

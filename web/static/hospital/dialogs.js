@@ -2,6 +2,7 @@
 
 import { ask, newKey } from "../kit/api.js";
 import { isoNow, secondOf, timeOf } from "../kit/clock.js";
+import { dial } from "../kit/dial.js";
 import { Dialog, notify } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { both, code, say } from "../kit/language.js";
@@ -70,7 +71,7 @@ export function Sending({ title, item, path, body, onClose, onDone, go, onProble
     } catch (problem) {
       if (!problem.isAway) told.current = null;
       const first = await refused(problem, item, where, said);
-      const text = first ? say("was_first_act", { act: title, who: first.who, at: secondOf(first.at) })
+      const text = first ? say("was_first", { act: title, who: first.who, at: secondOf(first.at) })
         : unsent(problem, title);
       way.is = false;
       way.over?.();
@@ -116,6 +117,15 @@ export function Call({ item, act, ...more }) {
   </${Sending}>`;
 }
 
+// What is telephoned at a department: what was said for the way there, or was typed on this browser before.
+const PHONE = "greenchannel.phone";
+const kept = (way) => {
+  try { return JSON.parse(localStorage.getItem(`${PHONE}.${way}`) ?? "{}"); } catch { return {}; }
+};
+const phoneOf = ({ handoff: { direct_to: way } }, department) =>
+  (way?.direct_to === department && way.phone) || kept(department).phone || null;
+const Phone = ({ of }) => (of ? html`<a href=${dial(of)}>☎ ${of}</a>` : html`<b>${say("phone_unknown")}</b>`);
+
 // A team that was called by mistake is called off: both stand in the record. Who comes already is not reached
 // by this alone.
 export function Uncall({ item, act, ...more }) {
@@ -131,8 +141,10 @@ export function Uncall({ item, act, ...more }) {
     <p class="aside">${say("uncall_means")}</p>
     <${Choice} name=${say("centre")} value=${centre} onPick=${setCentre}
       options=${all.map((c) => [c, code("centres", c)])} />
-    ${free.length > 0 && html`<p class="teams"><b>${say("uncall_telephone")}</b> ${free.map((team) =>
-      `${say(`team.${team.department}`)} ${say(`answer.${team.answer ?? "silent"}`)}`).join(" · ")}</p>`}
+    ${free.length > 0 && html`<p class="teams"><b>${say("uncall_telephone")}</b></p>
+      <ul class="teams">${free.map(({ department, answer }) => html`<li key=${department}>
+        ${say(`team.${department}`)} ${say(`answer.${answer ?? "silent"}`)} · <${Phone} of=${phoneOf(item, department)}
+          /></li>`)}</ul>`}
     <label class="field"><span>${say("reason")} · ${say("no_names_here")}</span>
       <input value=${reason} onInput=${(e) => setReason(e.target.value)} required maxlength="200" /></label>
   </${Sending}>`;
@@ -198,11 +210,6 @@ export function Answers({ item, act, onClose, onDone }) {
         ${say("all_coming", { n: silent.length })}</button>`}</div>
   </${Dialog}>`;
 }
-
-const PHONE = "greenchannel.phone";
-const kept = (way) => {
-  try { return JSON.parse(localStorage.getItem(`${PHONE}.${way}`) ?? "{}"); } catch { return {}; }
-};
 
 export function Direct({ item, act, ...more }) {
   const [way, setWay] = useState(act.way);

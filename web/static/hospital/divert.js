@@ -17,11 +17,12 @@ export function Waiting({ waiting }) {
 
 export function Divert({ divert, longest, busy, wrong, page }) {
   const [isOpen, setOpen] = useState(false);
-  const [lasting, setLasting] = useState(null);
+  // The moment that was chosen, as it was shown then: that one is sent.
+  const [until, setUntil] = useState({});
   const [reason, setReason] = useState("");
   // What was said of one is no beginning of the next.
   useEffect(() => {
-    if (divert) { setOpen(false); setLasting(null); setReason(""); }
+    if (divert) { setOpen(false); setUntil({}); setReason(""); }
   }, [Boolean(divert)]);
   if (divert) {
     return html`<section class="divert-box stands" aria-label=${say("divert")}>
@@ -35,10 +36,12 @@ export function Divert({ divert, longest, busy, wrong, page }) {
   }
   if (!isOpen) return html`<section class="divert-box" aria-label=${say("divert")}>
     <button onClick=${() => setOpen(true)}>${say("divert_begin")}</button></section>`;
+  const at = now();
+  const shown = (s) => at + s * 1000;
   const submit = (event) => {
     event.preventDefault();
     page.divert({
-      until: new Date(now() + lasting * 1000).toISOString(),
+      until: new Date(until.at).toISOString(),
       reason: reason.trim(),
       occurred_at: isoNow()
     });
@@ -46,9 +49,10 @@ export function Divert({ divert, longest, busy, wrong, page }) {
   return html`<section class="divert-box" aria-label=${say("divert")}><h2>${say("divert")}</h2>
     <p class="note">${say("divert_means")}</p>
     <form onSubmit=${submit}>
-      <${Choice} name=${say("until")} value=${lasting} onPick=${setLasting} options=${lasts(longest).map((s) => [
+      <${Choice} name=${say("until")} value=${until.lasting} onPick=${(s) => setUntil({ lasting: s, at: shown(s) })}
+        options=${lasts(longest).map((s) => [
         s,
-        `${say("until_at", { at: timeOf(now() + s * 1000) })} (${
+        `${say("until_at", { at: timeOf(until.lasting === s ? until.at : shown(s)) })} (${
           s % 3600 ? `${Math.round(s / 60)} min` : `${s / 3600} h`})`
       ])} />
       ${!longest && html`<p class="wrong">${say("house_away")}</p>`}
@@ -56,6 +60,6 @@ export function Divert({ divert, longest, busy, wrong, page }) {
         <input value=${reason} onInput=${(e) => setReason(e.target.value)} maxlength="200" required /></label>
       ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
       <div class="row-of ends"><button type="button" onClick=${() => setOpen(false)}>${say("cancel")}</button>
-        <button class="primary" disabled=${busy || !lasting || !reason.trim()}>${say("divert_go")}</button></div>
+        <button class="primary" disabled=${busy || !until.at || !reason.trim()}>${say("divert_go")}</button></div>
     </form></section>`;
 }

@@ -5,6 +5,7 @@ import { Dialog } from "../kit/frame.js";
 import { html, useEffect, useRef, useState } from "../kit/html.js";
 import { code, say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
+import { whoOf } from "./acts.js";
 import { Field } from "./asking.js";
 
 const SIDES = ["gave", "received"];
@@ -21,11 +22,18 @@ function Signed({ signature }) {
     ${signature.reason && html`<br /><small>${say("signed_for_crew")} ${signature.reason}</small>`}</p>`;
 }
 
+// Whose wristband it is, by what the board calls them, where it is somebody's who is bound for here.
+function Whose({ number, page }) {
+  const other = page.whose(number ?? "");
+  return other ? html`<p class="whose">${say("wristband_of", { who: whoOf(other) })}</p>` : null;
+}
+
 // What stands against a signature: another's wristband, large and red; or two sides and one person.
-function Against({ wrong }) {
+function Against({ wrong, page }) {
   if (!wrong) return null;
   if (wrong.kind === "wristband") {
     return html`<div class="another" role="alert"><b>✕ ${say("another_wristband")}</b>
+      <${Whose} number=${wrong.wristband} page=${page} />
       <p>${say("another_wristband_means")}</p></div>`;
   }
   return html`<p class="wrong" role="alert">${wrong.text}</p>`;
@@ -56,6 +64,7 @@ function Signing({ item, side, page, isAnothers, onClose }) {
       ${fact(say("wristband_read"), (draft.wristband ?? "").trim() || say("band_not_read"))}
       ${isAnothers && fact(say("wristband_reason"), draft.wristband_reason.trim())}</dl>
     ${isAnothers && html`<div class="another" role="alert"><b>✕ ${say("another_wristband")}</b>
+      <${Whose} number=${draft.wristband} page=${page} />
       <p>${say("another_wristband_signed")}</p></div>`}
     ${!isAboard && html`<div class="another" role="alert"><b>✕ ${say("never_aboard")}</b>
         <p>${say("never_aboard_means")}</p></div>
@@ -95,7 +104,7 @@ function Sign({ item, side, page }) {
       class="scan" autocapitalize="characters" spellcheck=${false}
       aria-invalid=${isAnothers ? "true" : "false"} />
     ${!item.record.admission?.wristband && html`<p class="note">${say("no_wristband_here")}</p>`}
-    <${Against} wrong=${wrong} />
+    <${Against} wrong=${wrong} page=${page} />
     ${isAnothers && html`<${Field} name=${`${say("wristband_reason")} · ${say("no_names")}`}
       value=${draft.wristband_reason ?? ""}
       onInput=${(wristband_reason) => write({ wristband_reason })} maxlength="200" />`}

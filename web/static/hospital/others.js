@@ -45,6 +45,13 @@ export class Watch {
     this.tell();
   }
 
+  // Whose wristband or number of admission this is, of all who are bound for this facility; else undefined.
+  whose(number) {
+    const read = number.trim().toLowerCase();
+    return [...this.items.values()].find(({ record: { admission: of } }) => read
+      && [of?.wristband, of?.admission_number].some((own) => own?.toLowerCase() === read));
+  }
+
   get others() { return order([...this.items.values()].filter((item) => loud(item) && item.encounter_id !== this.id)); }
 
   end() { this.sounder.end(); }
@@ -61,6 +68,7 @@ export function Others({ watch }) {
       <div role="alert">${watch.others.map((item) => html`<a key=${item.encounter_id} class=${item.record.worst}
           href=${`/hospital/patient/${item.encounter_id}`}>
         <${Shape} level=${item.record.worst} size=${26} /><b>${say(`loud.${loud(item)}`)}</b>
-        <span>${personOf(item.record.patient)} · ${problemOf(item.record.patient)} · ${markOf(item)}</span>
+        <span>${personOf(item.record.patient)} · ${problemOf(item.record.patient)}</span>
+        <b class="mark">${markOf(item)}</b>
       </a>`)}</div></div>`;
 }

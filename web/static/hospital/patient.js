@@ -1,7 +1,7 @@
 // The page of one patient at this facility: everything that is known, and everything that can be done.
 
 import { ask, goSignIn, newKey } from "../kit/api.js";
-import { isoNow, ms, now, secondOf } from "../kit/clock.js";
+import { isoNow, ms, now } from "../kit/clock.js";
 import { follow } from "../kit/feed.js";
 import { asOf, begin, CutOff, explain, Foot, Head, Live, Notices, notify, tellSent } from "../kit/frame.js";
 import { Component, html } from "../kit/html.js";
@@ -12,7 +12,7 @@ import en from "../words/en/hospital.js";
 import zh from "../words/zh/hospital.js";
 import enPatient from "../words/en/patient.js";
 import zhPatient from "../words/zh/patient.js";
-import { actOf, firstOf, send, sentAfterAll, tellUnsent, waiting } from "./acts.js";
+import { actOf, firstOf, send, sentAfterAll, tellFirst, tellUnsent, waiting } from "./acts.js";
 import { ASKED } from "./asking.js";
 import { Axis, Story } from "./axis.js";
 import { Banner } from "./banner.js";
@@ -23,7 +23,6 @@ import { Handover } from "./handover.js";
 import { Strip } from "./milestones.js";
 import { firstContact, signature } from "./moments.js";
 import { Others, Watch } from "./others.js";
-import { toAcknowledge } from "./patients.js";
 import { Vitals } from "./plots.js";
 import { examined, given } from "./sentences.js";
 import { Draft } from "./draft.js";
@@ -209,18 +208,15 @@ class Patient extends Component {
     await this.read();
     const { item } = this.state;
     const first = item && firstOf(item, path);
-    if (first) { notify(say("was_first_act", { act: text, who: first.who, at: secondOf(first.at) }), "told"); return; }
-    if (path !== "acknowledgement") { notify(explain(problem), "told"); return; }
-    const last = item?.handoff.last_acknowledged;
-    notify(last && !toAcknowledge(item)
-      ? say("was_first", { who: last.by, at: secondOf(last.at) })
-      : explain(problem), "told");
+    if (first) tellFirst(item, text, first);
+    else notify(explain(problem), "told");
   }
 
   done(after, act) {
+    const { item } = this.state;
     if (after.record) this.take(after);
     else this.read();
-    tellSent(act);
+    tellSent(item ? actOf(act, item) : act);
   }
 
   write(more) { this.setState({ draft: this.kept.write(more) }); }
@@ -322,6 +318,7 @@ class Patient extends Component {
       write: (more) => this.write(more),
       signFor: () => this.setState({ for: true }),
       addendum: () => this.addendum(),
+      whose: (number) => this.watch.whose(number),
       draft,
       against,
       busy,

@@ -106,16 +106,17 @@ export const centresOf = once((item) => {
   });
 });
 
-// Teams that were called off, in the order in which they were: {id, centre, who, at, reason, coming}; `coming`
-// are departments that had answered so, whom nobody calls any more: they are telephoned.
+// Teams that were called off, in the order in which they were: {id, centre, who, at, reason, activation, coming};
+// `coming` are departments that had answered so, whom nobody calls any more: they are telephoned.
 export const calledOff = once(({ handoff }) => {
   const called = new Set(handoff.activations.flatMap((one) => one.departments));
   const off = new Map();
-  for (const { withdrawal, answers = [] } of handoff.withdrawn ?? []) {
+  for (const { withdrawal, activation, answers = [] } of handoff.withdrawn ?? []) {
     const { event_id: id, centre, staff_id: who, occurred_at: at, reason } = withdrawal;
-    const one = off.get(id) ?? { id, centre, who, at, reason, coming: [] };
+    const one = off.get(id) ?? { id, centre, who, at, reason, activation: activation.activation, coming: [] };
     const coming = answers.filter((each) => each.answer === "coming" && !called.has(each.department))
       .map((each) => each.department);
+    if (LOUDNESS[activation.activation] > LOUDNESS[one.activation]) one.activation = activation.activation;
     off.set(id, { ...one, coming: [...new Set([...one.coming, ...coming])] });
   }
   return [...off.values()];
@@ -136,6 +137,15 @@ export const standing = (item, centre) => item.handoff.activations.filter((a) =>
   .reduce((best, a) => (LOUDNESS[a.activation] > (LOUDNESS[best] ?? -1) ? a.activation : best), null);
 export const proposals = (item) => item.record.centres.filter((c) => c.activation !== "notice"
   && LOUDNESS[c.activation] > (LOUDNESS[standing(item, c.centre)] ?? -1));
+
+// Who has called off the team that is proposed, and why, where nothing new has come since: nothing louder is
+// proposed, and the record asked nobody here to look once more. Then it is offered, and is not what is due.
+const NEWS = ["triaged", "worse", "centre"];
+export function judged(item, { centre, activation }) {
+  const off = calledOff(item).filter((one) => one.centre === centre).at(-1);
+  const isNew = (promise) => NEWS.includes(promise.because) && ms(promise.since) > ms(off.at);
+  return off && LOUDNESS[activation] <= LOUDNESS[off.activation] && !item.handoff.promises.some(isNew) ? off : null;
+}
 
 // A way past the emergency department that is proposed and that no human here has confirmed.
 export function proposedWay(item) {
@@ -297,6 +307,9 @@ export function oxygenOf(record) {
 
 export const isMissing = (record, name) => record.missing
   .some((missing) => missing === name || name.startsWith(missing) || missing.startsWith(name));
+
+// What a human found or an examination showed, by the name of its rule: no value of a tile tells its age.
+export const isSign = (reason) => reason.at != null && !reason.rule.includes(".");
 
 // Reasons in the order in which they count: what set the worst level first, though no value says so any
 // more, then what the values say now. {now, earlier, taken}; of `now` some are `gone`.

@@ -46,9 +46,27 @@ function range(name, least, most, bands) {
   return [Math.max(0, middle - reach), middle + reach];
 }
 
+// Where words of this size, whose head is here, lie over no value and no mark; else over no value and no number of a
+// mark; else the first place.
+function placeOf(u, done, head, { wide, high }) {
+  const { left, top, width } = u.bbox;
+  const [air, first, last] = [6 * devicePixelRatio, left + 30 * devicePixelRatio, left + width - wide];
+  const marks = done.map(({ at }) => u.valToPos(at / 1000, "x", true));
+  const points = u.data.slice(1).flatMap((values) => values.map((value, place) => value != null
+    && [u.valToPos(u.data[0][place], "x", true), u.valToPos(value, "y", true)]).filter(Boolean));
+  const isBeside = (x, at) => at > x - air && at < x + wide + air;
+  const isOver = (x) => points.some(([at, y]) => isBeside(x, at) && y > head - air && y < head + high + air);
+  const step = 10 * devicePixelRatio;
+  const places = Array.from({ length: Math.max(0, Math.ceil((last - first) / step)) }, (_, n) => first + n * step)
+    .filter((x) => !isOver(x));
+  const hasMark = (x) => marks.some((at) => isBeside(x, at));
+  const isNumbered = head < top + 26 * devicePixelRatio;
+  return places.find((x) => !hasMark(x)) ?? (isNumbered ? null : places[0]) ?? first;
+}
+
 // What a level rests on: the band, in its colour, with a line where it begins. Where two vital signs share
 // a plot it says of which: a diastolic value in a systolic band says nothing.
-function drawBands(u, bands, names) {
+function drawBands(u, { bands, done }, names) {
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
   const foot = top + height;
@@ -68,7 +86,9 @@ function drawBands(u, bands, names) {
       ctx.globalAlpha = 1;
       ctx.font = `600 ${11 * devicePixelRatio}px system-ui, sans-serif`;
       ctx.textBaseline = "top";
-      ctx.fillText(code("vitals", name), left + 30 * devicePixelRatio, above + 3 * devicePixelRatio);
+      const [text, head] = [code("vitals", name), above + 3 * devicePixelRatio];
+      const size = { wide: ctx.measureText(text).width, high: 12 * devicePixelRatio };
+      ctx.fillText(text, placeOf(u, done, head, size), head);
     }
   }
   ctx.restore();
@@ -151,7 +171,7 @@ function options(names, width, live, read) {
     ],
     series: [{}, line, ...names.slice(1).map(() => ({ ...line, dash: [5, 4] }))],
     hooks: {
-      drawClear: [(u) => drawBands(u, live.current.bands, names)],
+      drawClear: [(u) => drawBands(u, live.current, names)],
       draw: [(u) => drawMarks(u, live.current.done, live.current.signs)],
       setCursor: [(u) => read(u)]
     },

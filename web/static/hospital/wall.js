@@ -3,12 +3,12 @@
 
 import { Age, ms, running, Ticking, timeOf } from "../kit/clock.js";
 import { html } from "../kit/html.js";
-import { both, code, say } from "../kit/language.js";
+import { code, language, say } from "../kit/language.js";
 import { NUMERAL, Shape } from "../kit/level.js";
 import { personOf, pregnancyOf, problemOf } from "../kit/person.js";
 import { actsOf } from "./acts.js";
 import { because } from "./because.js";
-import { Cautions, Do, lateness, NotAccepted, Override, Signatures, Still, Way } from "./card.js";
+import { Because, Cautions, Do, lateness, NotAccepted, Override, Signatures, Still, Way } from "./card.js";
 import {
   acknowledged, calledOff, centresOf, isHere, markOf, oxygenOf, reasonsOf, stillSeen, tiles, toAcknowledge, unanswered,
 } from "./patients.js";
@@ -21,7 +21,15 @@ const ESTIMATED_MS = 120_000;
 function Level({ record }) {
   return html`<div class="level"><${Shape} level=${record.worst} size=${72} /><b>${say(`level.${record.worst}`)}</b>
     ${record.current !== record.worst && html`<small class=${`now ${record.current}`}>
-      ${say("now_level", { level: NUMERAL[record.current] })}</small>`}</div>`;
+      ${say("now_level", { level: NUMERAL[record.current] })}</small>`}
+    ${record.current === record.worst && record.trend !== "same" && html`<small class=${`trend ${record.trend}`}>
+      ${say(`trend.${record.trend}`)}</small>`}</div>`;
+}
+
+// In another language than the caller's, what was chosen says it: their words would only be cut.
+function shortOf(patient) {
+  const chosen = patient.complaint ?? "unknown";
+  return language() === "zh" || ["unknown", "other"].includes(chosen) ? problemOf(patient) : code("complaints", chosen);
 }
 
 function Person({ item }) {
@@ -33,7 +41,7 @@ function Person({ item }) {
       ${say(admission ? "is_admitted" : unit && !boarded && due ? "wall_with_crew" : "not_boarded")}</span>
     ${isUnknown && html`<span class="tag unknown">${say("identity_unknown")}</span>`}
     ${pregnancyOf(patient) && html`<span class="tag">${pregnancyOf(patient)}</span>`}
-    <span class="problem" title=${problemOf(patient)}>${problemOf(patient)}</span></h2>`;
+    <span class="problem" title=${problemOf(patient)}>${shortOf(patient)}</span></h2>`;
 }
 
 // How many of a row have no room in it, and stand below, where nobody sees them: no word is cut off.
@@ -56,9 +64,9 @@ function Why({ record }) {
   return html`<div class="why">
     ${record.triage_paused && html`<p class="paused" role="alert">${say("paused")}</p>`}
     <${Override} record=${record} /><${Still} record=${record} />
-    <ul ref=${(row) => fitted(row)}>${all.map((reason) => html`
+    <ul class="dots" ref=${(row) => fitted(row)}>${all.map((reason) => html`
       <li key=${`${reason.rule}${reason.gone ? "-gone" : ""}`} class=${reason.level}>
-      ${reason.gone ? `${say("was")} ` : ""}${both(reason.text)}</li>`)}
+      <${Because} reason=${reason} aged=${FRESH_MS} /></li>`)}
       ${all.length === 0 && !still && html`<li class="rest">
         ${because({ ...record, override: null })}</li>`}</ul></div>`;
 }
@@ -68,9 +76,9 @@ function Eta({ item }) {
   if (record.journey_end) return html`<p class="eta ended"><b>${code("ends", record.journey_end.outcome)}</b>
     <small>${say("crews_word", { at: timeOf(record.journey_end.at) })}</small></p>`;
   if (isHere(item)) return html`<p class="eta here"><b>${say("here")}</b>
-    <small>${timeOf(handoff.arrived_at)} · <${Age} at=${handoff.arrived_at} /></small></p>`;
+    <small>${timeOf(handoff.arrived_at)}</small></p>`;
   if (record.unit_arrived_at) return html`<p class="eta at-door"><b class="words">${say("unit_here")}</b>
-    <small>${timeOf(record.unit_arrived_at)} · <${Age} at=${record.unit_arrived_at} /></small></p>`;
+    <small>${timeOf(record.unit_arrived_at)}</small></p>`;
   if (!record.arrives_at) return html`<p class="eta"><b class="words">
     ${say(record.boarded_at ? "eta_unknown" : record.unit_id ? "on_scene" : "not_known_to_be_with_them")}</b></p>`;
   return html`<p class="eta"><b><${Ticking} of=${(t) => {
@@ -108,10 +116,12 @@ function State({ item, first }) {
   const last = acknowledged(item);
   return html`<div class="state">
     ${owed
-      ? html`<p class="owed">${say(`wall_because.${owed.because}`)} · <${Ticking} of=${(t) => lateness(owed, t)} />
-        ${owed.rungs > 0 ? html` · ${say("rungs", { n: owed.rungs })}` : ""}</p>`
-      : html`<p>${last ? say("acknowledged_by", { who: last.by, at: timeOf(last.at) }) : say("nothing_owed")}
-        ${handoff.accepted_at ? ` · ${say("accepted_at", { at: timeOf(handoff.accepted_at) })}` : ""}</p>`}
+      ? html`<p class="owed dots"><span>${say(`wall_because.${owed.because}`)}</span>
+        <span><${Ticking} of=${(t) => lateness(owed, t)} /></span>
+        ${owed.rungs > 0 && html`<span>${say("rungs", { n: owed.rungs })}</span>`}</p>`
+      : html`<p class="dots">
+        <span>${last ? say("acknowledged_by", { who: last.by, at: timeOf(last.at) }) : say("nothing_owed")}</span>
+        ${handoff.accepted_at && html`<span>${say("accepted_at", { at: timeOf(handoff.accepted_at) })}</span>`}</p>`}
     <${NotAccepted} handoff=${handoff} /><${Signatures} handoff=${handoff} />
     ${late > 0 && first.name !== "answer" && html`<p class="owed">${say("teams_silent", { n: late })}</p>`}
     ${handoff.redirect && html`<p class="redirect">

@@ -1,7 +1,7 @@
 // One department: how many are free and kept, since when and by whom; one tap says "as before".
 
 import { Age, timeOf } from "../kit/clock.js";
-import { html, useState } from "../kit/html.js";
+import { html, useEffect, useState } from "../kit/html.js";
 import { say } from "../kit/language.js";
 import { personOf, problemOf } from "../kit/person.js";
 import { against, COUNTS, counted, far, isOpen, lacks, MOST, typed } from "./wards.js";
@@ -33,7 +33,12 @@ export function Ward({ row, kept, who, busy, wrong, page }) {
   const [isWide, setWide] = useState(false);
   const what = say(`department.${department}`);
   const open = isOpen(draft, ward) ? draft : null;
-  const shown = open ?? (ward?.is_known ? ward : { free: null, emergency: null, staffed: null });
+  // What somebody is about to change does not change under their hand: as it was when they began, until it is sent.
+  const [held, setHeld] = useState(null);
+  useEffect(() => { if (!open) { setWide(false); setHeld(null); } }, [Boolean(open)]);
+  const isOvertaken = held && ward?.is_known && COUNTS.some((name) => (held[name] ?? null) !== (ward[name] ?? null));
+  const from = { ...row, ward: held ?? ward };
+  const shown = open ?? held ?? (ward?.is_known ? ward : { free: null, emergency: null, staffed: null });
   const same = counted(row);
   const isLow = lacks(ward, kept);
   const missing = open && against(open, row);
@@ -53,7 +58,10 @@ export function Ward({ row, kept, who, busy, wrong, page }) {
       : ""}</p>`}
     ${isLow && html`<p class="low" role="status">⚠ ${say("keeps_fewer", { n: kept ?? "" })}</p>`}
     <div class="counts">${COUNTS.map((name) => html`<${Count} key=${name} name=${name} what=${what}
-      value=${shown[name] ?? null} onCount=${(count) => page.count(row, name, count)} />`)}</div>
+      value=${shown[name] ?? null} onCount=${(count) => page.count(from, name, count)} />`)}</div>
+    ${isOvertaken && html`<p class="overtaken" role="status">${say("counted_meanwhile", {
+      who: ward.reported_by, at: timeOf(ward.reported_at), free: ward.free, emergency: ward.emergency
+    })} <button onClick=${() => { setHeld(ward); page.drop(department); }}>${say("take_their_count")}</button></p>`}
     ${wrong && html`<p class="wrong" role="alert">${wrong}</p>`}
     ${open
       ? html`<div class="row-of ends"><button onClick=${() => page.drop(department)}>${say("drop")}</button>
@@ -71,7 +79,7 @@ export function Ward({ row, kept, who, busy, wrong, page }) {
       : same && html`<div class="row-of ends"><button class="same" disabled=${busy} onClick=${() => page.same(row)}>
           ${say("same_as_before")} <b>${same.free} + ${same.emergency}
             ${same.staffed != null ? ` / ${same.staffed}` : ""}</b></button>
-        ${!isAsked && html`<button class="ask-counts" onClick=${() => setWide(true)}
+        ${!isAsked && html`<button class="ask-counts" onClick=${() => { setWide(true); setHeld(ward); }}
           aria-label=${`${what}: ${say("change_counts")}`}>${say("change_counts")}</button>`}</div>`}
     <${Reserved} ward=${ward} who=${who} />
   </article>`;

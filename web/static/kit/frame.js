@@ -30,8 +30,18 @@ export function Live({ state, heard }) {
   return html`<span class="live quiet" role="status">${say("connecting")}</span>`;
 }
 
-// That the line is broken, over the foot of the page: nothing that somebody aims at moves for it.
-export const CutOff = ({ children }) => html`<p class="cut-off" role="alert">${children}</p>`;
+// That the line is broken, over the foot of the page: nothing that somebody aims at moves for it, and what is told
+// meanwhile stands above it, however high it is.
+export function CutOff({ children }) {
+  const line = useRef();
+  useEffect(() => {
+    const [box, { style }] = [line.current, document.documentElement];
+    const look = new ResizeObserver(() => style.setProperty("--cut-off", `${box.offsetHeight}px`));
+    look.observe(box);
+    return () => { look.disconnect(); style.removeProperty("--cut-off"); };
+  }, []);
+  return html`<p ref=${line} class="cut-off" role="alert">${children}</p>`;
+}
 
 export function Who({ session }) {
   if (!session) return null;
@@ -102,8 +112,8 @@ function dismiss(id) {
   notices.list = notices.list.filter((notice) => notice.id !== id);
   notices.tell(notices.list);
 }
-// By its name, of which the "…" says that a question follows.
-export const tellSent = (act) => notify(say("sent_act", { act: act.replace("…", "") }));
+// By its name, of which the "…" at its end says that a question follows; a number begins with one, and keeps it.
+export const tellSent = (act) => notify(say("sent_act", { act: act.replace(/…(?= · |$)/, "") }));
 export function Notices() {
   const [list, set] = useState(notices.list);
   useEffect(() => { notices.tell = set; }, []);

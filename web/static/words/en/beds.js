@@ -1,6 +1,8 @@
 // The words of the beds page; what the board shares stands in hospital.js.
 
 export default {
+  counted_meanwhile: "{who} has reported {free} + {emergency} at {at}: here it is still as when you began.",
+  take_their_count: "Take the new count",
   beds_page: "Beds",
   board: "Board",
   offline: "No connection: what you enter is kept here, and sent later with the time of the count.",

@@ -286,7 +286,7 @@ export default {
   more_than: "more than {n}",
   wanted: "wanted at",
   no_names: "No names, telephone numbers or papers of a person are entered.",
-  call_entered: "The call was entered",
+  call_entered: "The call was entered: {where}",
   "col.unit": "unit",
   "col.status": "status",
   "col.where": "GPS",

@@ -1,6 +1,8 @@
 // 床位页的词；与看板共用的在 hospital.js。
 
 export default {
+  counted_meanwhile: "{who} 于 {at} 上报了 {free} + {emergency}：此处仍为打开时的数。",
+  take_their_count: "改用新数",
   beds_page: "床位上报",
   board: "看板",
   offline: "没有网络：所填数字保留在本机，恢复后按清点时间送出。",

@@ -286,7 +286,7 @@ export default {
   more_than: "多于 {n} 人",
   wanted: "要求用车时间",
   no_names: "不录入姓名、电话、证件号。",
-  call_entered: "已录入",
+  call_entered: "已录入：{where}",
   "col.unit": "单元",
   "col.status": "状态",
   "col.where": "GPS",
