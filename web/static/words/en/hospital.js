@@ -164,7 +164,7 @@ export default {
   card_wristband: "Another's wristband, signed all the same: ",
   not_yet: "not yet",
   "because.bound": "To acknowledge",
-  "because.worse": "Worse: acknowledge again",
+  "because.worse": "Worse: acknowledge",
   "because.triaged": "Now has a level: acknowledge",
   "because.centre": "Another centre: acknowledge",
   "because.sooner": "Comes sooner: acknowledge",
