@@ -24,7 +24,7 @@ from services.kit.duty import Duty
 from services.kit.errors import Rejected, TransientFailure, nothing_here
 from services.kit.openapi import UNREADY, VERSION, describe
 from services.kit.patience import pause
-from services.kit.problems import BodyLimit, add_problems, problem
+from services.kit.problems import BodyLimit, Ending, add_problems, problem
 from services.kit.role import CONFINED, Role
 from services.kit.timed import Timed
 
@@ -185,6 +185,7 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.add_middleware(BodyLimit, limit=body_limit)
+    app.add_middleware(Ending)
     app.add_middleware(Timed, service=service)
     seen.BUILD.labels(service, VERSION).set(1)
     app.state.gate = gate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
@@ -105,3 +106,27 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+class Ending:
+    """Answers 503 to a request that is cut short because the process ends: it is sent again."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on; what has begun to be answered is cut."""
+        has_begun = False
+
+        async def noting(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except asyncio.CancelledError:
+            if has_begun or scope["type"] != "http":
+                raise
+            wanted = "This process ends, and another takes its place. Send the same again."
+            await problem(503, "Try again", wanted)(scope, receive, send)

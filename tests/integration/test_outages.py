@@ -4,12 +4,14 @@ are carried: nothing is lost, nothing is doubled, and who asks meanwhile is told
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,6 +19,8 @@ import pytest
 
 from schemas.clinical import TreatmentGiven
 from schemas.incident import IncidentOpened
+from services.kit.role import Role
+from services.kit.tokens import SigningKey
 from tests.crashes import City, city
 from tests.platform import Platform
 from tests.promises import (
@@ -25,7 +29,7 @@ from tests.promises import (
     what_a_system_was_told_again_was_the_same_and_came_before_anything_else,
     what_was_sent_again_was_the_same,
 )
-from tests.services import now, until
+from tests.services import Caller, Service, now, running, until
 
 pytestmark = pytest.mark.timeout(300)
 PLACE = {"latitude": 34.25, "longitude": 117.30}
@@ -179,3 +183,27 @@ async def test_services_that_are_asked_to_end_do_so_at_once_and_lose_nothing(tow
         assert time.monotonic() - began < 10
         for kept in town.kept.values():
             kept.begin()
+
+
+async def test_who_asks_while_a_service_gives_up_is_told_to_try_again(
+    platform: Platform, tmp_path: Path
+) -> None:
+    extra = {"GREENCHANNEL_PATIENCE": "3"}
+    dispatch = Service("dispatch", platform, tmp_path, SigningKey(), extra=extra)
+    answers = set[int]()
+
+    async def ask(caller: Caller) -> None:
+        while dispatch.child.pid is not None:
+            with contextlib.suppress(httpx.TransportError):
+                call = {"occurred_at": now(), "location": PLACE, "patients": [{}]}
+                answer = await caller.http.post("/v1/incidents", json=call, timeout=30)
+                answers.add(answer.status_code)
+
+    async with running(dispatch):
+        caller = Caller(dispatch, Role.DISPATCHER)
+        asking = [asyncio.create_task(ask(caller)) for _ in range(10)]
+        await until(lambda: answers)
+        await platform.pause_postgres(15)
+        await asyncio.gather(*asking)
+    assert dispatch.child.status == 1
+    assert answers == {201, 503}
