@@ -174,11 +174,11 @@ def _over(case: Case) -> Case:
 
 def _ladder(promise: Promise, facility: Facility) -> Sequence[datetime]:
     term = facility.terms.get(promise.owed)
-    due = _due_by_now(promise)
+    due = _begins(promise)
     return [] if term is None or due is None else term.rungs(due)
 
 
-def _due_by_now(promise: Promise) -> datetime | None:
+def _begins(promise: Promise) -> datetime | None:
     """When its ladder begins: who got worse after the last step was due at once."""
     if promise.due_at is None or promise.again_at is None:
         return promise.due_at
@@ -189,7 +189,7 @@ def _escalated(
     case: Case, promise: Promise, facility: Facility, step: int, now: datetime
 ) -> Escalated:
     assert case.facility_id is not None  # noqa: S101 (it is owed)
-    due_at = _due_by_now(promise)
+    due_at = _begins(promise)
     assert due_at is not None  # noqa: S101
     since = promise.since.isoformat()
     subject = (case.encounter_id, case.facility_id, promise.owed, promise.department or "", since)
